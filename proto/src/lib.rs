@@ -1,0 +1,8 @@
+//! The wire formats that uringcast speaks.
+//!
+//! Everything here turns bytes into meaning or meaning into bytes. Nothing here does I/O, reads a
+//! clock, starts a thread, draws a random number or logs.
+
+pub mod limits;
+pub mod pusher;
+pub mod ws;

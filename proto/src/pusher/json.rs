@@ -1,0 +1,189 @@
+//! Raw JSON tokens: taking strings out of them and putting strings into them.
+//!
+//! A token is one complete JSON value, already checked by a parser. Nothing here checks it again.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// Read `text` as one JSON object.
+///
+/// Serde would also take an array for a struct; on the wire that is no message at all.
+pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    if !text.trim_ascii_start().starts_with('{') {
+        return None;
+    }
+    serde_json::from_str(text).ok()
+}
+
+/// Read a field so that `null` is told from a missing one: `Option` alone takes both for `None`.
+pub(super) fn present<'de, D>(input: D) -> Result<Option<&'de RawValue>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    <&RawValue>::deserialize(input).map(Some)
+}
+
+/// A string field that borrows from the text when it has no escapes.
+///
+/// Serde borrows a bare `Cow` field, but not one inside an `Option` or a `Vec`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+impl Text<'_> {
+    pub(super) fn into_owned<'b>(self) -> Text<'b> {
+        Text(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+/// The string behind a string token, or `None` when the token is another kind of value or has an
+/// unpaired surrogate.
+pub(super) fn string(token: &str) -> Option<Cow<'_, str>> {
+    let inner = token.strip_prefix('"')?.strip_suffix('"')?;
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inner));
+    }
+    serde_json::from_str(token).ok().map(Cow::Owned)
+}
+
+/// UTF-8 bytes of the string behind a string token, or `None` when it is another kind of value.
+///
+/// An unpaired surrogate counts as the three bytes that some encoders make of it.
+pub(super) fn string_bytes(token: &str) -> Option<usize> {
+    let inner = token.strip_prefix('"')?.strip_suffix('"')?.as_bytes();
+    let mut bytes = inner.len();
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', &inner[at..]) {
+        at += found;
+        let (escape_bytes, value_bytes) = escape_sizes(&inner[at..]);
+        bytes -= escape_bytes - value_bytes;
+        at += escape_bytes;
+    }
+    Some(bytes)
+}
+
+/// Bytes of the escape that `text` begins with, and of the character it stands for.
+fn escape_sizes(text: &[u8]) -> (usize, usize) {
+    let Some(unit) = code_unit(text) else {
+        return (text.len().min(2), 1);
+    };
+    match unit {
+        0..=0x7f => (6, 1),
+        0x80..=0x7ff => (6, 2),
+        0xd800..=0xdbff if code_unit(&text[6..]).is_some_and(is_low_surrogate) => (12, 4),
+        0x800..=0xffff => (6, 3),
+    }
+}
+
+const fn is_low_surrogate(unit: u16) -> bool {
+    matches!(unit, 0xdc00..=0xdfff)
+}
+
+/// The UTF-16 code unit that `text` begins with as `\uXXXX`.
+fn code_unit(text: &[u8]) -> Option<u16> {
+    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
+    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// `text` as it stands between the quotes of a JSON string; borrowed when nothing needs escaping.
+pub(super) fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(needs_escape) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = Vec::with_capacity(text.len() + text.len() / 4);
+    escape_into(&mut out, text);
+    Cow::Owned(String::from_utf8(out).expect("escaping ASCII characters keeps UTF-8 valid"))
+}
+
+/// Append `text` to `out` as it stands between the quotes of a JSON string.
+pub(super) fn escape_into(out: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    let mut copied = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if !needs_escape(byte) {
+            continue;
+        }
+        out.extend_from_slice(&bytes[copied..at]);
+        push_escape(out, byte);
+        copied = at + 1;
+    }
+    out.extend_from_slice(&bytes[copied..]);
+}
+
+/// The characters that RFC 8259 section 7 wants escaped.
+const fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn push_escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        0..0x20 => {
+            out.extend_from_slice(b"\\u00");
+            out.push(HEX_DIGITS[usize::from(byte >> 4)]);
+            out.push(HEX_DIGITS[usize::from(byte & 15)]);
+        }
+        _ => out.extend_from_slice(&[b'\\', byte]),
+    }
+}
+
+pub(super) const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_without_escapes_is_borrowed() {
+        assert!(matches!(string("\"abc\""), Some(Cow::Borrowed("abc"))));
+        assert!(matches!(string(r#""a\"c""#), Some(Cow::Owned(text)) if text == "a\"c"));
+    }
+
+    #[test]
+    fn other_values_are_no_strings() {
+        for token in ["1", "null", "{}", "[\"a\"]", "true"] {
+            assert_eq!(string(token), None, "{token}");
+            assert_eq!(string_bytes(token), None, "{token}");
+        }
+    }
+
+    #[test]
+    fn the_length_of_a_string_is_counted_without_decoding_it() {
+        for token in [
+            r#""""#,
+            r#""abc""#,
+            r#""a\"b\\c\/d\n""#,
+            r#""\u0041\u00e9\u20ac""#,
+            r#""\ud83d\ude00x\uD83D\uDE00""#,
+            "\"\u{e9}\u{1f600}\"",
+        ] {
+            let decoded: String = serde_json::from_str(token).unwrap();
+            assert_eq!(string_bytes(token), Some(decoded.len()), "{token}");
+        }
+    }
+
+    #[test]
+    fn an_unpaired_surrogate_is_counted_and_does_not_decode() {
+        assert_eq!(string_bytes(r#""\ud83d""#), Some(3));
+        assert_eq!(string_bytes(r#""\ud83dx\ude00""#), Some(7));
+        assert_eq!(string(r#""\ud83d""#), None);
+    }
+
+    #[test]
+    fn escaping_matches_what_a_parser_reads_back() {
+        let all: String = (0..0x80_u8).map(char::from).chain("\u{e9}\u{1f600}".chars()).collect();
+        let token = format!("\"{}\"", escaped(&all));
+        assert_eq!(serde_json::from_str::<String>(&token).unwrap(), all);
+        assert!(matches!(escaped("plain \u{e9}"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn an_array_is_no_object() {
+        assert!(object::<[u8; 0]>("[]").is_none());
+        assert!(object::<serde_json::Value>(" {} ").is_some());
+        assert!(object::<serde_json::Value>("{} x").is_none());
+    }
+}

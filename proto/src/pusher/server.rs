@@ -1,0 +1,166 @@
+//! What the server says: each function makes one complete, unmasked websocket text frame.
+//!
+//! Which messages carry `data` as a string and which as an object is not ours to choose: spec
+//! pusher.md, double encoding. Raw JSON tokens given in are copied as they are; all other text is
+//! escaped here.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+
+use super::json::{escape_into, escaped};
+use crate::ws::encode::TextFrame;
+
+/// The first frame of every connection.
+///
+/// # Panics
+/// If `activity_timeout_s` is 0: pusher-js would throw.
+pub fn connection_established(socket_id: &str, activity_timeout_s: u16) -> Bytes {
+    assert!(activity_timeout_s > 0, "pusher-js throws on an activity_timeout of 0");
+    let data = format!(r#"{{"socket_id":"{socket_id}","activity_timeout":{activity_timeout_s}}}"#);
+    internal("pusher:connection_established", None, &data)
+}
+
+/// `pusher:ping`: the client answers with `pusher:pong`.
+pub const fn ping() -> Bytes {
+    Bytes::from_static(b"\x81\x17{\"event\":\"pusher:ping\"}")
+}
+
+/// The answer to a client's `pusher:ping`.
+pub const fn pong() -> Bytes {
+    Bytes::from_static(b"\x81\x21{\"event\":\"pusher:pong\",\"data\":{}}")
+}
+
+/// `pusher:error`. Before `connection_established` it makes the client close; after it, the client
+/// only reports it.
+pub fn error(code: Option<u16>, message: &str) -> Bytes {
+    let code = code.map_or_else(|| "null".to_owned(), |code| code.to_string());
+    JsonFrame::with_capacity(64 + message.len())
+        .raw(r#"{"event":"pusher:error","data":{"code":"#)
+        .raw(&code)
+        .raw(r#","message":""#)
+        .text(message)
+        .raw(r#""}}"#)
+        .finish()
+}
+
+/// A subscription to a channel without members is in place.
+pub fn subscription_succeeded(channel: &str) -> Bytes {
+    internal("pusher_internal:subscription_succeeded", Some(channel), "{}")
+}
+
+/// A subscription to a presence channel is in place; `members` are all of it, this one included,
+/// as (`user_id`, `user_info` as JSON).
+pub fn presence_subscription_succeeded<'a>(
+    channel: &str,
+    members: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> Bytes {
+    let mut ids = String::new();
+    let mut hash = String::new();
+    let mut count = 0_usize;
+    for (user_id, user_info_json) in members {
+        let comma = if count == 0 { "" } else { "," };
+        let user_id = escaped(user_id);
+        // Writing to a `String` cannot fail.
+        let _ = write!(ids, "{comma}\"{user_id}\"");
+        let _ = write!(hash, "{comma}\"{user_id}\":{}", value_or_empty(user_info_json));
+        count += 1;
+    }
+    let data = format!(r#"{{"presence":{{"ids":[{ids}],"hash":{{{hash}}},"count":{count}}}}}"#);
+    internal("pusher_internal:subscription_succeeded", Some(channel), &data)
+}
+
+/// A user joined a presence channel with their first connection.
+pub fn member_added(channel: &str, user_id: &str, user_info_json: &str) -> Bytes {
+    let user_id = escaped(user_id);
+    let user_info = value_or_empty(user_info_json);
+    let data = format!(r#"{{"user_id":"{user_id}","user_info":{user_info}}}"#);
+    internal("pusher_internal:member_added", Some(channel), &data)
+}
+
+/// A user left a presence channel with their last connection.
+pub fn member_removed(channel: &str, user_id: &str) -> Bytes {
+    let data = format!(r#"{{"user_id":"{}"}}"#, escaped(user_id));
+    internal("pusher_internal:member_removed", Some(channel), &data)
+}
+
+/// A subscription was refused. `kind` is the `type` that Echo's error callback shows, such as
+/// `AuthError`; `status` is an HTTP status.
+pub fn subscription_error(channel: &str, kind: &str, message: &str, status: u16) -> Bytes {
+    JsonFrame::with_capacity(112 + channel.len() + kind.len() + message.len())
+        .raw(r#"{"event":"pusher:subscription_error","channel":""#)
+        .text(channel)
+        .raw(r#"","data":{"type":""#)
+        .text(kind)
+        .raw(r#"","error":""#)
+        .text(message)
+        .raw(r#"","status":"#)
+        .raw(&status.to_string())
+        .raw("}}")
+        .finish()
+}
+
+/// An event on a channel. `event_json` and `data_json` are JSON tokens, copied unchanged;
+/// `user_id` is the sender of a client event on a presence channel.
+pub fn event(event_json: &str, channel: &str, data_json: &str, user_id: Option<&str>) -> Bytes {
+    let user_id_bytes = user_id.map_or(0, |id| id.len() + r#","user_id":"""#.len());
+    let fixed_bytes = r#"{"event":,"channel":"","data":}"#.len();
+    let values_bytes = event_json.len() + channel.len() + data_json.len();
+    let mut frame = JsonFrame::with_capacity(fixed_bytes + values_bytes + user_id_bytes)
+        .raw(r#"{"event":"#)
+        .raw(event_json)
+        .raw(r#","channel":""#)
+        .text(channel)
+        .raw(r#"","data":"#)
+        .raw(data_json);
+    if let Some(user_id) = user_id {
+        frame = frame.raw(r#","user_id":""#).text(user_id).raw("\"");
+    }
+    frame.raw("}").finish()
+}
+
+/// A message of ours whose `data` is a string that holds `data_json`.
+fn internal(event: &str, channel: Option<&str>, data_json: &str) -> Bytes {
+    // One eighth for the quotes that get a backslash is enough for all but tiny members.
+    let text_bytes = event.len() + channel.map_or(0, str::len) + data_json.len();
+    let mut frame = JsonFrame::with_capacity(64 + text_bytes + data_json.len() / 8)
+        .raw(r#"{"event":""#)
+        .text(event);
+    if let Some(channel) = channel {
+        frame = frame.raw(r#"","channel":""#).text(channel);
+    }
+    frame.raw(r#"","data":""#).text(data_json).raw(r#""}"#).finish()
+}
+
+/// Echo maps over the members' values, so each needs one.
+const fn value_or_empty(user_info_json: &str) -> &str {
+    if user_info_json.is_empty() { "{}" } else { user_info_json }
+}
+
+/// A text frame under construction, whose pieces are JSON.
+struct JsonFrame(TextFrame);
+
+impl JsonFrame {
+    fn with_capacity(payload_bytes: usize) -> Self {
+        Self(TextFrame::with_capacity(payload_bytes))
+    }
+
+    /// Append JSON as it is.
+    fn raw(mut self, json: &str) -> Self {
+        self.0.buffer().extend_from_slice(json.as_bytes());
+        self
+    }
+
+    /// Append text as it stands between the quotes of a JSON string.
+    fn text(mut self, text: &str) -> Self {
+        escape_into(self.0.buffer(), text);
+        self
+    }
+
+    fn finish(self) -> Bytes {
+        self.0.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

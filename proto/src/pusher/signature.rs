@@ -1,0 +1,230 @@
+//! Signatures of HTTP requests: what is signed, checking one and making one.
+//!
+//! A request is checked in two steps. [`verify`] needs the head only, so a stranger is refused
+//! before a byte of the body is read; [`check_body`] then ties the body to the signed head.
+//!
+//! Signed is `METHOD\n/path\nkey=value&key=value`: keys lower-cased and sorted, values as they are
+//! after URL decoding, every parameter but `auth_signature` (spec pusher.md, HTTP signature).
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::digest::{hmac_sha256_hex, md5_hex, same};
+
+/// A request's query parameters, decoded, in the order in which they are signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query<'a> {
+    parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+/// The key and the secret of an app.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// Public.
+    pub key: &'a str,
+    /// Known to the app's servers and to this one.
+    pub secret: &'a str,
+}
+
+/// A request whose head is signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "the body is not checked yet"]
+pub struct Verified {
+    body_md5: Option<String>,
+}
+
+/// Why a request is not taken for the app's own. The peer sees a 401 with these words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// A parameter comes twice, or is not UTF-8 once decoded.
+    #[error("the query string is ambiguous or not UTF-8")]
+    Query,
+    /// A parameter that every request needs is missing.
+    #[error("the parameter {name} is missing")]
+    Missing {
+        /// The parameter's name.
+        name: &'static str,
+    },
+    /// `auth_version` is not the only one there is.
+    #[error("auth_version must be 1.0")]
+    Version,
+    /// `auth_key` is not the key of the app that the path names.
+    #[error("auth_key is not the key of this app")]
+    Key,
+    /// `auth_timestamp` is not a number of seconds.
+    #[error("auth_timestamp must be a number of seconds since 1970")]
+    TimestampForm,
+    /// `auth_timestamp` is too far from the server's clock. Expected from replayed requests and
+    /// wrong clocks.
+    #[error(
+        "auth_timestamp is {apart_s} seconds from the server's time, at most {window_s} are allowed"
+    )]
+    TimestampStale {
+        /// Seconds between the two.
+        apart_s: u64,
+        /// The limit.
+        window_s: u64,
+    },
+    /// `auth_signature` does not match.
+    #[error("auth_signature does not match")]
+    Signature,
+    /// There is a body and no `body_md5`, so nothing ties the body to the signature.
+    #[error("the parameter body_md5 is missing, a request with a body needs it")]
+    BodyMd5Missing,
+    /// The body is not the one that was signed.
+    #[error("body_md5 is not the MD5 of the body")]
+    BodyMd5,
+}
+
+impl<'a> Query<'a> {
+    /// Read the part of a URL behind its `?`.
+    ///
+    /// A list (`info[]=a&info[]=b` or `info[0]=a&info[1]=b`) becomes one parameter with its values
+    /// joined by commas, which is how the libraries that send lists sign them.
+    pub fn parse(text: &'a str) -> Result<Self, SignatureError> {
+        let mut query = Self { parameters: Vec::with_capacity(8) };
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            query.add(decode(key)?, decode(value)?)?;
+        }
+        // Stable, and no two keys are the same.
+        query.parameters.sort_by(|(key, _), (other, _)| key.cmp(other));
+        Ok(query)
+    }
+
+    /// The value of the parameter called `key`, in lower case.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.parameters.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_ref())
+    }
+
+    fn add(&mut self, key: Cow<'a, str>, value: Cow<'a, str>) -> Result<(), SignatureError> {
+        let list = key.ends_with(']').then(|| key.split_once('[')).flatten();
+        let is_list = list.is_some();
+        let name = match list {
+            Some((name, _)) => Cow::Owned(name.to_ascii_lowercase()),
+            None if key.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                Cow::Owned(key.to_ascii_lowercase())
+            }
+            None => key,
+        };
+        match self.parameters.iter_mut().find(|(other, _)| *other == name) {
+            None => self.parameters.push((name, value)),
+            Some((_, values)) if is_list => {
+                let values = values.to_mut();
+                values.push(',');
+                values.push_str(&value);
+            }
+            Some(_) => return Err(SignatureError::Query),
+        }
+        Ok(())
+    }
+
+    fn required(&self, name: &'static str) -> Result<&str, SignatureError> {
+        self.value(name).ok_or(SignatureError::Missing { name })
+    }
+
+    fn string_to_sign(&self, method: &str, path: &str) -> String {
+        let mut text = format!("{method}\n{path}\n");
+        let signed = self.parameters.iter().filter(|(key, _)| key != "auth_signature");
+        for (index, (key, value)) in signed.enumerate() {
+            let ampersand = if index == 0 { "" } else { "&" };
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, "{ampersand}{key}={value}");
+        }
+        text
+    }
+}
+
+/// Check the head of a request: `path` as it stands in the request line, without the query.
+pub fn verify(
+    method: &str,
+    path: &str,
+    query: &Query<'_>,
+    credentials: Credentials<'_>,
+    now_unix_s: u64,
+    window_s: u64,
+) -> Result<Verified, SignatureError> {
+    let key = query.required("auth_key")?;
+    let timestamp = query.required("auth_timestamp")?;
+    let signature = query.required("auth_signature")?;
+    if query.required("auth_version")? != AUTH_VERSION {
+        return Err(SignatureError::Version);
+    }
+    if key != credentials.key {
+        return Err(SignatureError::Key);
+    }
+    let timestamp: u64 = timestamp.parse().map_err(|_| SignatureError::TimestampForm)?;
+    let apart_s = timestamp.abs_diff(now_unix_s);
+    if apart_s > window_s {
+        return Err(SignatureError::TimestampStale { apart_s, window_s });
+    }
+    let expected = hmac_sha256_hex(credentials.secret, &[&query.string_to_sign(method, path)]);
+    if !same(&expected, signature) {
+        return Err(SignatureError::Signature);
+    }
+    Ok(Verified { body_md5: query.value("body_md5").map(str::to_owned) })
+}
+
+/// Check that `body` is the one that was signed. An empty body needs no `body_md5`, but may have
+/// one: some libraries sign it for every request.
+pub fn check_body(verified: &Verified, body: &[u8]) -> Result<(), SignatureError> {
+    match &verified.body_md5 {
+        None if body.is_empty() => Ok(()),
+        None => Err(SignatureError::BodyMd5Missing),
+        Some(received) if same(&md5_hex(body), received) => Ok(()),
+        Some(_) => Err(SignatureError::BodyMd5),
+    }
+}
+
+/// The query string that signs a request: `parameters` and all that authentication adds.
+pub fn sign_request(
+    method: &str,
+    path: &str,
+    parameters: &[(&str, &str)],
+    body: &[u8],
+    credentials: Credentials<'_>,
+    now_unix_s: u64,
+) -> String {
+    let own = |name, value: &str| (Cow::Borrowed(name), Cow::Owned(value.to_owned()));
+    let mut query = Query {
+        parameters: parameters
+            .iter()
+            .map(|&(name, value)| (Cow::Owned(name.to_ascii_lowercase()), Cow::Borrowed(value)))
+            .collect(),
+    };
+    query.parameters.push(own("auth_key", credentials.key));
+    query.parameters.push(own("auth_timestamp", &now_unix_s.to_string()));
+    query.parameters.push(own("auth_version", AUTH_VERSION));
+    if !body.is_empty() {
+        query.parameters.push(own("body_md5", &md5_hex(body)));
+    }
+    query.parameters.sort_by(|(key, _), (other, _)| key.cmp(other));
+    let signature = hmac_sha256_hex(credentials.secret, &[&query.string_to_sign(method, path)]);
+    query.parameters.push(own("auth_signature", &signature));
+    query.parameters.iter().map(|(key, value)| encode(key, value)).collect::<Vec<_>>().join("&")
+}
+
+const AUTH_VERSION: &str = "1.0";
+
+fn decode(text: &str) -> Result<Cow<'_, str>, SignatureError> {
+    if !text.contains('+') {
+        return percent_decode_str(text).decode_utf8().map_err(|_| SignatureError::Query);
+    }
+    let text = text.replace('+', " ");
+    let decoded = percent_decode_str(&text).decode_utf8().map_err(|_| SignatureError::Query)?;
+    Ok(Cow::Owned(decoded.into_owned()))
+}
+
+fn encode(key: &str, value: &str) -> String {
+    let key = utf8_percent_encode(key, URL_ESCAPED);
+    format!("{key}={}", utf8_percent_encode(value, URL_ESCAPED))
+}
+
+/// All but the unreserved characters of RFC 3986 section 2.3.
+const URL_ESCAPED: &percent_encoding::AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+#[cfg(test)]
+mod tests;

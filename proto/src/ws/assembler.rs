@@ -1,0 +1,115 @@
+//! Client bytes to messages, unmasked where they lie.
+//!
+//! The caller reads into a scratch buffer that all connections of a core share and drains it here
+//! before the next read. A frame that lies whole in the scratch becomes a message that borrows from
+//! it: no copy, no allocation. Only a frame or a fragmented message that is not yet complete is
+//! copied, into a buffer that grows as bytes arrive, never ahead of them on the word of a header,
+//! and that is freed as soon as the message has been used.
+//!
+//! It answers nothing and closes nothing: an error says which code to close with, and after an
+//! error or a close message the caller stops reading.
+//!
+//! Invariant: between messages an assembler is one null pointer.
+
+#![expect(clippy::mut_mut, reason = "a cursor over input that is unmasked in place")]
+
+mod error;
+mod message;
+mod partial;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use self::{error::AssembleError, message::Message};
+
+use self::partial::Partial;
+use super::{header::Header, mask};
+use crate::limits::{WS_FRAGMENTS_MAX, WS_MESSAGE_BYTES_MAX};
+
+/// One connection's inbound state.
+#[derive(Debug, Default)]
+pub struct Assembler {
+    partial: Option<Box<Partial>>,
+}
+
+/// What one inbound message may cost.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Payload bytes of a message, summed over its fragments. A longer one is refused when a header
+    /// announces it. Default [`WS_MESSAGE_BYTES_MAX`].
+    pub message_bytes_max: usize,
+    /// Frames a message may be cut into. Default [`WS_FRAGMENTS_MAX`].
+    pub fragments_max: u32,
+}
+
+impl Assembler {
+    /// An assembler at the start of a connection, which holds no memory.
+    pub const fn new() -> Self {
+        Self { partial: None }
+    }
+
+    /// The next message, taken from the front of `input`.
+    ///
+    /// `Ok(None)` means that all of `input` is consumed and more is needed. Call it until then:
+    /// the buffer of a message that came in pieces is freed by the call after it. The bytes of
+    /// `input` are overwritten.
+    pub fn next<'m, 'i: 'm>(
+        &'m mut self,
+        limits: &Limits,
+        input: &mut &'i mut [u8],
+    ) -> Result<Option<Message<'m>>, AssembleError> {
+        if self.partial.as_ref().is_some_and(|partial| partial.is_spent()) {
+            self.partial = None;
+        }
+        if self.partial.is_none() {
+            if let Some(message) = whole_message(limits, input)? {
+                return Ok(Some(message));
+            }
+            if input.is_empty() {
+                return Ok(None);
+            }
+        }
+        self.partial.get_or_insert_default().next(limits, input)
+    }
+
+    /// Bytes of memory held for an incomplete message; 0 between messages.
+    pub fn retained_bytes(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.retained_bytes())
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { message_bytes_max: WS_MESSAGE_BYTES_MAX, fragments_max: WS_FRAGMENTS_MAX }
+    }
+}
+
+/// The message at the front of `input` if it is one whole frame; else consumes nothing.
+fn whole_message<'i>(
+    limits: &Limits,
+    input: &mut &'i mut [u8],
+) -> Result<Option<Message<'i>>, AssembleError> {
+    let Some((header, header_bytes)) = Header::parse(input)? else {
+        return Ok(None);
+    };
+    let is_data = !header.opcode.is_control();
+    if is_data && header.payload_bytes > limits.message_bytes_max as u64 {
+        return Err(AssembleError::MessageTooBig);
+    }
+    let frame_bytes = header_bytes + header.payload_bytes as usize;
+    if !header.is_final || input.len() < frame_bytes {
+        return Ok(None);
+    }
+    let payload = &mut take_front(input, frame_bytes)[header_bytes..];
+    mask::apply(payload, header.mask);
+    Message::from_frame(header.opcode, payload).map(Some)
+}
+
+/// Cut the first `bytes` off `input`.
+fn take_front<'i>(input: &mut &'i mut [u8], bytes: usize) -> &'i mut [u8] {
+    let (front, rest) = std::mem::take(input).split_at_mut(bytes);
+    *input = rest;
+    front
+}
+
+const _: () = assert!(size_of::<Assembler>() <= 48, "one per idle connection");
