@@ -1,0 +1,105 @@
+//! What the operator may set, and where each value came from.
+//!
+//! A [`Config`] is complete and in range: whoever holds one need not check it again. It knows
+//! nothing of sockets and threads.
+
+mod apps;
+mod draft;
+mod environment;
+mod file;
+mod flags;
+mod keys;
+mod print;
+mod problem;
+mod rules;
+mod sections;
+mod values;
+
+use std::ffi::OsString;
+
+use self::draft::Draft;
+use self::environment::Variables;
+use crate::app::App;
+
+pub use flags::{Command, Options};
+pub use problem::{Fault, Problem, Problems, Source, ValueFault};
+pub use sections::{ConnectionConfig, CoreConfig, HttpConfig, PusherConfig, ServerConfig};
+
+/// The whole effective configuration of one process.
+///
+/// The default is what runs when nothing is configured: one development app on loopback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Addresses, cores and the drain at the end.
+    pub server: ServerConfig,
+    /// Limits and timers of one websocket connection.
+    pub connection: ConnectionConfig,
+    /// Limits of one core.
+    pub core: CoreConfig,
+    /// Limits of one HTTP request.
+    pub http: HttpConfig,
+    /// Limits of the Pusher protocol.
+    pub pusher: PusherConfig,
+    /// The apps served: at least one, at most [`APPS_MAX`], no two with the same id or key.
+    pub apps: Vec<App>,
+}
+
+/// A configuration that can be used, and where each of its values came from.
+///
+/// Its text form is a commented TOML file with the secrets masked.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// The values.
+    pub config: Config,
+    /// One per key of the table.
+    sources: Vec<Source>,
+    /// One per app; none if the development app is served.
+    app_sources: Vec<Source>,
+}
+
+/// The most apps of one process: above it a file is more likely a mistake than a deployment.
+pub const APPS_MAX: usize = 1_000;
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            server: ServerConfig::default(),
+            connection: ConnectionConfig::default(),
+            core: CoreConfig::default(),
+            http: HttpConfig::default(),
+            pusher: PusherConfig::default(),
+            apps: vec![development_app()],
+        }
+    }
+}
+
+impl Config {
+    /// Lay flags over the environment over the file over the defaults.
+    ///
+    /// The error names every problem of every layer, not the first one.
+    pub fn load(
+        options: &Options,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Effective, Problems> {
+        let mut draft = Draft::new();
+        if let Some(path) = &options.config {
+            file::read(path, &mut draft);
+        }
+        Variables::new(environment).read(&mut draft);
+        draft.set_flags(options);
+        draft.finish()
+    }
+
+    /// Whether only the development app is served, whose secret everybody knows.
+    pub fn is_development(&self) -> bool {
+        self.apps == [development_app()]
+    }
+}
+
+/// The app that is served when none is configured: id `app-id`, key `app-key`, secret `app-secret`.
+pub fn development_app() -> App {
+    App { id: "app-id".into(), key: "app-key".into(), secret: "app-secret".into() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! The command line.
+//!
+//! Values are taken as text here and judged with those of the file and the environment, so that a
+//! bad flag does not hide a bad file. Only the shape of the command line is judged at once.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "uringcast",
+    version,
+    about = "A Pusher-compatible websocket fan-out engine on io_uring, one thread per core."
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What the process is asked to do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Serve until a stop signal arrives.
+    Serve(Options),
+    /// Check the configuration; with --print, show where each value comes from.
+    Config {
+        /// Print the effective configuration as TOML, secrets masked.
+        #[arg(long)]
+        print: bool,
+        /// As for `serve`.
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+impl Command {
+    /// Read a command line, the program's name first.
+    ///
+    /// The error also stands for `--help` and `--version`, which do not go to standard error.
+    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        CommandLine::try_parse_from(arguments).map(|line| line.command)
+    }
+
+    /// The options, whatever the command.
+    pub const fn options(&self) -> &Options {
+        match self {
+            Self::Serve(options) | Self::Config { options, .. } => options,
+        }
+    }
+}
+
+/// The configuration that flags give. Flags win over the environment, the environment over the
+/// file.
+#[derive(Debug, Default, clap::Args)]
+pub struct Options {
+    /// Configuration file; every key is documented in uringcast.example.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1] [env: HOST].
+    #[arg(long, value_name = "ADDRESS")]
+    pub host: Option<String>,
+    /// Port of websockets and the HTTP API, 0 for any free one [default: 6001] [env: PORT].
+    #[arg(long, allow_negative_numbers = true)]
+    pub port: Option<String>,
+    /// Cores to use, 0 for all allowed ones [default: 0].
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    pub cores: Option<String>,
+    /// An app to serve; repeat for more.
+    #[arg(long = "app", value_name = "ID:KEY:SECRET", help = APP_HELP)]
+    pub apps: Vec<String>,
+    /// Port of /metrics, 0 for any free one, off for none [default: 9601].
+    #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
+    pub metrics_port: Option<String>,
+    /// Client events per second and connection, 0 for unlimited [default: 10].
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    pub client_event_rate: Option<String>,
+    /// Silence after which either side pings [default: 120].
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub activity_timeout: Option<String>,
+    /// Time from the stop signal to the exit [default: 10].
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub drain_timeout: Option<String>,
+    /// Port on loopback that echoes messages, for conformance suites [default: off].
+    #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
+    pub test_echo_port: Option<String>,
+}
+
+const APP_HELP: &str = "An app to serve; repeat for more \
+     [default: app-id:app-key:app-secret, on loopback only] \
+     [env: PUSHER_APP_ID, PUSHER_APP_KEY, PUSHER_APP_SECRET]";

@@ -1,0 +1,284 @@
+//! The one table of configuration keys: name, unit, allowed range, flag and documentation.
+//!
+//! Reading a file, the environment and the flags, printing, and the example file all go through
+//! this table, so a key that stands here is complete everywhere. Defaults are not repeated: they
+//! are what [`Config::default`] holds.
+//!
+//! Invariant: `set` of any value inside the range followed by `value` gives the same value back.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::Config;
+use super::flags::Options;
+use crate::id::{CONNECTIONS_PER_CORE_MAX, CORES_MAX};
+
+const KIB: u32 = 1024;
+const MIB: u32 = 1024 * KIB;
+
+/// One thing to configure, apart from the apps.
+pub(super) struct Key {
+    /// The table of the file that holds it.
+    pub(super) section: &'static str,
+    /// Its name inside that table.
+    pub(super) name: &'static str,
+    /// What one of it is.
+    pub(super) unit: &'static str,
+    /// One line for the operator.
+    pub(super) doc: &'static str,
+    /// The flag of `uringcast serve`, for the few keys that have one.
+    pub(super) flag: Option<Flag>,
+    /// A second, shorter name in the environment; the long one wins.
+    pub(super) alias: Option<&'static str>,
+    /// Its type, range and place in the [`Config`].
+    pub(super) field: Field,
+}
+
+/// A key's place on the command line.
+pub(super) struct Flag {
+    /// The long flag, without dashes.
+    pub(super) name: &'static str,
+    /// What was given for it.
+    pub(super) text: fn(&Options) -> &Option<String>,
+}
+
+/// Where a key lives in the [`Config`], and what it may hold.
+pub(super) enum Field {
+    /// An IP address.
+    Address { get: fn(&Config) -> IpAddr, set: fn(&mut Config, IpAddr) },
+    /// A whole number from `min` to `max`, both included.
+    Number { min: u32, max: u32, get: fn(&Config) -> u32, set: fn(&mut Config, u32) },
+    /// A TCP port, or `off`.
+    OptionalPort { get: fn(&Config) -> Option<u16>, set: fn(&mut Config, Option<u16>) },
+}
+
+/// The value of one key, as it is written in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Of a [`Field::Address`].
+    Address(IpAddr),
+    /// Of a [`Field::Number`], or of a [`Field::OptionalPort`] that is on.
+    Number(u32),
+    /// Of a [`Field::OptionalPort`] that is off.
+    Off,
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "\"{address}\""),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Off => f.write_str("\"off\""),
+        }
+    }
+}
+
+impl Key {
+    /// The full name: `section.name`.
+    pub(super) fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+
+    /// The name in the environment: `URINGCAST_SECTION_NAME`.
+    pub(super) fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}_{}", self.section, self.name).to_ascii_uppercase()
+    }
+
+    /// What `config` holds under this key.
+    pub(super) fn value(&self, config: &Config) -> Value {
+        match self.field {
+            Field::Address { get, .. } => Value::Address(get(config)),
+            Field::Number { get, .. } => Value::Number(get(config)),
+            Field::OptionalPort { get, .. } => {
+                get(config).map_or(Value::Off, |port| Value::Number(u32::from(port)))
+            }
+        }
+    }
+
+    /// What may stand under this key, in words.
+    pub(super) fn allowed(&self) -> String {
+        match self.field {
+            Field::Address { .. } => "an IPv4 or IPv6 address, or localhost".into(),
+            Field::Number { min, max, .. } => format!("{min} to {max}"),
+            Field::OptionalPort { .. } => format!("0 to {}, or \"off\"", u16::MAX),
+        }
+    }
+
+    const fn flag(mut self, name: &'static str, text: fn(&Options) -> &Option<String>) -> Self {
+        self.flag = Some(Flag { name, text });
+        self
+    }
+
+    const fn alias(mut self, alias: &'static str) -> Self {
+        self.alias = Some(alias);
+        self
+    }
+}
+
+/// What every variable of ours begins with.
+pub(super) const VARIABLE_PREFIX: &str = "URINGCAST_";
+
+macro_rules! key {
+    ($section:ident.$name:ident, $unit:literal, $field:expr, $doc:literal) => {
+        Key {
+            section: stringify!($section),
+            name: stringify!($name),
+            unit: $unit,
+            doc: $doc,
+            flag: None,
+            alias: None,
+            field: $field,
+        }
+    };
+}
+
+macro_rules! number {
+    ($section:ident.$name:ident: $type:ty, $min:expr, $max:expr, $unit:literal, $doc:literal) => {
+        key!(
+            $section.$name,
+            $unit,
+            Field::Number {
+                min: $min,
+                max: $max,
+                get: |config| <u32 as From<$type>>::from(config.$section.$name),
+                set: |config, number| config.$section.$name = number as $type,
+            },
+            $doc
+        )
+    };
+}
+
+macro_rules! optional_port {
+    ($section:ident.$name:ident, $doc:literal) => {
+        key!(
+            $section.$name,
+            "TCP port",
+            Field::OptionalPort {
+                get: |config| config.$section.$name,
+                set: |config, port| config.$section.$name = port,
+            },
+            $doc
+        )
+    };
+}
+
+/// Every key, in the order in which it is printed.
+#[rustfmt::skip] // One key per entry reads as a table.
+pub(super) static KEYS: &[Key] = &[
+    key!(server.host, "IP address",
+        Field::Address {
+            get: |config| config.server.host,
+            set: |config, host| config.server.host = host,
+        },
+        "Address to listen on, also for metrics.")
+        .flag("host", |flags| &flags.host).alias("HOST"),
+    number!(server.port: u16, 0, 65_535, "TCP port",
+        "Port of websockets and the HTTP API; 0 takes any free one.")
+        .flag("port", |flags| &flags.port).alias("PORT"),
+    number!(server.cores: u16, 0, CORES_MAX as u32, "cores",
+        "Cores to use, one thread each; 0 takes all that the process may run on.")
+        .flag("cores", |flags| &flags.cores),
+    optional_port!(server.metrics_port,
+        "Port of /metrics; 0 takes any free one, \"off\" does not listen.")
+        .flag("metrics-port", |flags| &flags.metrics_port),
+    optional_port!(server.test_echo_port,
+        "Port on loopback that echoes messages, for conformance suites; 0 takes any free one.")
+        .flag("test-echo-port", |flags| &flags.test_echo_port),
+    number!(server.drain_timeout_s: u16, 1, 3600, "seconds",
+        "Time from the stop signal to the exit, whatever clients do.")
+        .flag("drain-timeout", |flags| &flags.drain_timeout),
+    number!(server.drain_window_ms: u32, 0, 3_600_000, "milliseconds",
+        "Time over which the drain spreads the closes; by default at most half the drain timeout."),
+
+    number!(connection.activity_timeout_s: u16, 1, 3600, "seconds",
+        "Silence after which either side pings; clients are told.")
+        .flag("activity-timeout", |flags| &flags.activity_timeout),
+    number!(connection.pong_timeout_s: u16, 1, 3600, "seconds",
+        "Time to answer a ping before the connection is closed with 4201."),
+    number!(connection.handshake_timeout_s: u16, 1, 600, "seconds",
+        "Time from accept to the end of the request head."),
+    number!(connection.close_timeout_s: u16, 1, 60, "seconds",
+        "Time to answer a close frame."),
+    number!(connection.message_bytes_max: u32, KIB, 64 * MIB, "bytes",
+        "Largest message a client may send, fragments summed."),
+    number!(connection.outbox_bytes_soft: u32, KIB, 1024 * MIB, "bytes",
+        "Waiting bytes from which on nothing more is read from that client."),
+    number!(connection.outbox_bytes_max: u32, KIB, 1024 * MIB, "bytes",
+        "Waiting bytes at which a client is closed as a slow consumer."),
+    number!(connection.outbox_stall_s: u16, 1, 600, "seconds",
+        "Time a client with waiting bytes may take none of them before it is closed."),
+    number!(connection.subscriptions_max: u32, 1, 1_000_000, "channels",
+        "Channels one connection may subscribe to."),
+    number!(connection.client_event_rate: u32, 0, 1_000_000, "events per second",
+        "Client events one connection may send; 0 is unlimited.")
+        .flag("client-event-rate", |flags| &flags.client_event_rate),
+
+    number!(core.connections_max: u32, 1, CONNECTIONS_PER_CORE_MAX as u32, "connections",
+        "Connections one core may hold."),
+    number!(core.mailbox_envelopes_max: u32, 16, 1 << 20, "envelopes",
+        "Envelopes one core's mailbox holds before its senders keep theirs back."),
+    number!(core.mailbox_bytes_max: u32, MIB, u32::MAX, "bytes",
+        "Bytes waiting for another core before publishes are refused."),
+    number!(core.retained_bytes_max: u32, MIB, u32::MAX, "bytes",
+        "Bytes all slow consumers of one core may hold together."),
+    number!(core.read_scratch_bytes: u32, 16 * KIB, 16 * MIB, "bytes",
+        "Buffer that all reads of one core go through."),
+    number!(core.uring_entries: u32, 256, 32_768, "entries",
+        "Submission ring of one core; the kernel rounds it up to a power of two."),
+
+    number!(http.head_bytes_max: u32, 8 * KIB, MIB, "bytes",
+        "Largest request head, upgrades included."),
+    number!(http.body_bytes_max: u32, KIB, 64 * MIB, "bytes",
+        "Largest request body."),
+    number!(http.request_timeout_s: u16, 1, 3600, "seconds",
+        "Time from the end of a request's head to the end of its body."),
+    number!(http.idle_timeout_s: u16, 1, 3600, "seconds",
+        "Time a kept-alive connection may wait for its next request."),
+
+    number!(pusher.channel_name_max: u32, 1, 1024, "bytes",
+        "Longest channel name."),
+    number!(pusher.event_name_max: u32, 1, 1024, "bytes",
+        "Longest event name."),
+    number!(pusher.event_data_bytes_max: u32, 1, 16 * MIB, "bytes",
+        "Largest data of one event."),
+    number!(pusher.channels_per_publish_max: u32, 1, 10_000, "channels",
+        "Channels one publish may name."),
+    number!(pusher.batch_events_max: u32, 1, 10_000, "events",
+        "Events one batch may hold."),
+    number!(pusher.presence_members_max: u32, 1, 1_000_000, "users",
+        "Users one presence channel may hold."),
+    number!(pusher.presence_user_id_max: u32, 1, 1024, "bytes",
+        "Longest user_id."),
+    number!(pusher.presence_user_info_bytes_max: u32, 2, MIB, "bytes",
+        "Largest user_info."),
+    number!(pusher.signature_window_s: u32, 1, 86_400, "seconds",
+        "Time a request's auth_timestamp may lie before or after now."),
+];
+
+/// The sections, in the order in which they are printed, each with one line for the operator.
+pub(super) const SECTIONS: &[(&str, &str)] = &[
+    ("server", "Addresses, cores and the drain at the end."),
+    ("connection", "Limits and timers of one websocket connection."),
+    ("core", "Limits of one core."),
+    ("http", "Limits of one HTTP request."),
+    ("pusher", "Limits of the Pusher protocol."),
+];
+
+/// The known name closest to `unknown`, if it is close enough to be what was meant.
+pub(super) fn nearest(unknown: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    let (similarity, name) = known
+        .map(|name| (similarity(unknown, &name), name))
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))?;
+    (similarity >= SIMILARITY_MIN).then_some(name)
+}
+
+/// From 0, nothing in common, to 1, equal: the whole names, or their last parts alone.
+fn similarity(unknown: &str, known: &str) -> f64 {
+    let last = |name: &str| name.rsplit('.').next().map(str::to_owned).unwrap_or_default();
+    let whole = strsim::normalized_damerau_levenshtein(unknown, known);
+    let end = strsim::normalized_damerau_levenshtein(&last(unknown), &last(known));
+    // A key in the wrong section is a weaker match than the same slip in the right one.
+    whole.max(0.9 * end)
+}
+
+const SIMILARITY_MIN: f64 = 0.6;

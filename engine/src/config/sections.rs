@@ -1,0 +1,192 @@
+//! The sections of the configuration: every value with its unit, its default and its reason.
+//!
+//! The allowed ranges stand in the table of keys, next to the names; the defaults stand here only.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+const KIB: u32 = 1024;
+const MIB: u32 = 1024 * KIB;
+
+/// Addresses, cores and the drain at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// The address to listen on, also for metrics. Default 127.0.0.1: nobody else can reach it.
+    pub host: IpAddr,
+    /// TCP port of websockets and the HTTP API. Default 6001, as Laravel's examples have it.
+    /// 0 takes any free one.
+    pub port: u16,
+    /// Cores to use, at most 256. Default 0: all that the process is allowed to run on.
+    pub cores: u16,
+    /// TCP port of `/metrics`; `None` does not listen. Default 9601; 0 takes any free one.
+    pub metrics_port: Option<u16>,
+    /// TCP port on loopback that echoes websocket messages, for conformance suites; `None` does not
+    /// listen. Default `None`; 0 takes any free one.
+    pub test_echo_port: Option<u16>,
+    /// Seconds from the stop signal to the exit, whatever clients do. Default 10: what
+    /// orchestrators commonly wait before they kill.
+    pub drain_timeout_s: u16,
+    /// Milliseconds over which the drain spreads the closes, so that clients do not all reconnect
+    /// in one instant. Default 1000, or half the drain timeout if that is shorter; always below
+    /// the drain timeout.
+    pub drain_window_ms: u32,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 6001,
+            cores: 0,
+            metrics_port: Some(9601),
+            test_echo_port: None,
+            drain_timeout_s: 10,
+            drain_window_ms: 1000,
+        }
+    }
+}
+
+/// Limits and timers of one websocket connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionConfig {
+    /// Seconds of silence after which either side pings; told to the client. Default 120, as hosted
+    /// Pusher has it. Never 0: pusher-js refuses that (spec `pusher.md`).
+    pub activity_timeout_s: u16,
+    /// Seconds the client may take to answer that ping before close 4201. Default 30, the
+    /// `pongTimeout` of pusher-js.
+    pub pong_timeout_s: u16,
+    /// Seconds from accept to the end of the request head. Default 10: enough for any real link,
+    /// short for sockets that only hold a slot.
+    pub handshake_timeout_s: u16,
+    /// Seconds the peer may take to answer a close frame. Default 2, so that a drain stays short.
+    pub close_timeout_s: u16,
+    /// The largest message a client may send, fragments summed, in bytes. Default 32 KiB: three
+    /// times the largest event, so that escaping fits.
+    pub message_bytes_max: u32,
+    /// Bytes waiting for one client from which on nothing more is read from it. Default 256 KiB.
+    pub outbox_bytes_soft: u32,
+    /// Bytes waiting for one client at which it is closed as a slow consumer. Default 1 MiB; above
+    /// the soft limit and above the largest message.
+    pub outbox_bytes_max: u32,
+    /// Seconds a client with waiting bytes may take none of them before it is closed. Default 10.
+    pub outbox_stall_s: u16,
+    /// Channels one connection may subscribe to. Default 1000: far above what pages use.
+    pub subscriptions_max: u32,
+    /// Client events per second of one connection; 0 is unlimited. Default 10, as hosted Pusher.
+    pub client_event_rate: u32,
+}
+
+impl Default for ConnectionConfig {
+    fn default() -> Self {
+        Self {
+            activity_timeout_s: 120,
+            pong_timeout_s: 30,
+            handshake_timeout_s: 10,
+            close_timeout_s: 2,
+            message_bytes_max: 32 * KIB,
+            outbox_bytes_soft: 256 * KIB,
+            outbox_bytes_max: MIB,
+            outbox_stall_s: 10,
+            subscriptions_max: 1000,
+            client_event_rate: 10,
+        }
+    }
+}
+
+/// Limits of one core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoreConfig {
+    /// Connections one core may hold. Default 100,000: about 200 MB when all are idle.
+    pub connections_max: u32,
+    /// Envelopes one core's mailbox holds before its senders keep theirs back. Default 1024: a tick
+    /// sends one per core, so this is a thousand ticks of lag.
+    pub mailbox_envelopes_max: u32,
+    /// Bytes waiting for another core before publishes are refused. Default 64 MiB.
+    pub mailbox_bytes_max: u32,
+    /// Bytes that all slow consumers of one core may hold together. Default 256 MiB.
+    pub retained_bytes_max: u32,
+    /// Size in bytes of the buffer that all reads of one core go through. Default 512 KiB:
+    /// smaller ones cost a fast publisher more system calls per event.
+    pub read_scratch_bytes: u32,
+    /// Entries of the submission ring of one core, a power of two. Default 4096.
+    pub uring_entries: u32,
+}
+
+impl Default for CoreConfig {
+    fn default() -> Self {
+        Self {
+            connections_max: 100_000,
+            mailbox_envelopes_max: 1024,
+            mailbox_bytes_max: 64 * MIB,
+            retained_bytes_max: 256 * MIB,
+            read_scratch_bytes: 512 * KIB,
+            uring_entries: 4096,
+        }
+    }
+}
+
+/// Limits of one HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// The largest request head, in bytes, upgrades included. Default 16 KiB.
+    pub head_bytes_max: u32,
+    /// The largest request body, in bytes. Default 512 KiB: a full batch of the largest events
+    /// with their escapes.
+    pub body_bytes_max: u32,
+    /// Seconds from the end of the head to the end of the body. Default 30.
+    pub request_timeout_s: u16,
+    /// Seconds a kept-alive connection may wait for its next request. Default 75: longer than the
+    /// 60 s of common proxies, so that the proxy closes first.
+    pub idle_timeout_s: u16,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            head_bytes_max: 16 * KIB,
+            body_bytes_max: 512 * KIB,
+            request_timeout_s: 30,
+            idle_timeout_s: 75,
+        }
+    }
+}
+
+/// Limits of the Pusher protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PusherConfig {
+    /// The longest channel name, in bytes. Default 200: what all libraries accept (spec
+    /// `pusher.md`, names).
+    pub channel_name_max: u32,
+    /// The longest event name, in bytes. Default 200 (spec `pusher.md`, names).
+    pub event_name_max: u32,
+    /// The largest `data` of one event, in bytes. Default 10,240: hosted Pusher's 10 kB.
+    pub event_data_bytes_max: u32,
+    /// Channels one publish may name. Default 100, as hosted Pusher has it.
+    pub channels_per_publish_max: u32,
+    /// Events one batch may hold. Default 10, as hosted Pusher has it.
+    pub batch_events_max: u32,
+    /// Users one presence channel may hold. Default 100, as hosted Pusher has it.
+    pub presence_members_max: u32,
+    /// The longest `user_id`, in bytes. Default 128, as hosted Pusher has it.
+    pub presence_user_id_max: u32,
+    /// The largest `user_info`, in bytes. Default 1024: hosted Pusher's 1 kB.
+    pub presence_user_info_bytes_max: u32,
+    /// Seconds a request's `auth_timestamp` may lie before or after now. Default 600 (spec
+    /// `pusher.md`, HTTP signature).
+    pub signature_window_s: u32,
+}
+
+impl Default for PusherConfig {
+    fn default() -> Self {
+        Self {
+            channel_name_max: 200,
+            event_name_max: 200,
+            event_data_bytes_max: 10_240,
+            channels_per_publish_max: 100,
+            batch_events_max: 10,
+            presence_members_max: 100,
+            presence_user_id_max: 128,
+            presence_user_info_bytes_max: 1024,
+            signature_window_s: 600,
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! The layers, their order, and what is refused.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, fs, process};
+
+use super::keys::{Field, KEYS, SECTIONS, Value};
+use super::*;
+
+/// A configuration file that is removed with its owner.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(text: &str) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("uringcast-config-{}-{number}.toml", process::id());
+        let path = env::temp_dir().join(name);
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn load(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Result<Effective, Problems> {
+    load_file(&TempFile::new(file), variables, flags)
+}
+
+fn load_file(
+    file: &TempFile,
+    variables: &[(&str, &str)],
+    flags: &[&str],
+) -> Result<Effective, Problems> {
+    let line = ["uringcast", "serve", "--config", file.path()].into_iter();
+    let command = Command::parse(line.chain(flags.iter().copied()).map(OsString::from)).unwrap();
+    let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+    Config::load(command.options(), variables)
+}
+
+/// The problems as lines, with `FILE` for the path.
+fn problems(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Vec<String> {
+    let file = TempFile::new(file);
+    let problems = load_file(&file, variables, flags).unwrap_err().0;
+    problems.iter().map(|problem| problem.to_string().replace(file.path(), "FILE")).collect()
+}
+
+fn check(file: &str, variables: &[(&str, &str)], flags: &[&str], expected: &[&str]) {
+    assert_eq!(problems(file, variables, flags), expected);
+}
+
+fn app(id: &str, key: &str, secret: &str) -> App {
+    App { id: id.into(), key: key.into(), secret: secret.into() }
+}
+
+#[test]
+fn nothing_configured_is_the_development_app_on_loopback() {
+    let config = load("", &[], &[]).unwrap().config;
+    assert_eq!(config, Config::default());
+    assert!(config.is_development());
+    assert_eq!(config.apps, [app("app-id", "app-key", "app-secret")]);
+}
+
+#[test]
+fn flags_win_over_the_environment_which_wins_over_the_file() {
+    let file = "[server]\nport = 1001\ncores = 1\ndrain_timeout_s = 11\n[http]\nidle_timeout_s = 5";
+    let variables = [("PORT", "1002"), ("URINGCAST_SERVER_CORES", "2")];
+    let effective = load(file, &variables, &["--port", "1003"]).unwrap();
+    let server = effective.config.server;
+    assert_eq!((server.port, server.cores, server.drain_timeout_s), (1003, 2, 11));
+    assert_eq!(effective.config.http.idle_timeout_s, 5);
+    assert_eq!(effective.config.connection, ConnectionConfig::default());
+}
+
+#[test]
+fn the_long_variable_wins_over_its_alias() {
+    let variables = [("URINGCAST_SERVER_PORT", "7"), ("PORT", "8"), ("HOST", "::1")];
+    let server = load("", &variables, &[]).unwrap().config.server;
+    assert_eq!((server.port, server.host.to_string().as_str()), (7, "::1"));
+}
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    assert_eq!(
+        load("", &[("PORT", ""), ("PUSHER_APP_ID", "")], &[]).unwrap().config.server.port,
+        6001
+    );
+}
+
+#[test]
+fn a_layer_that_names_apps_replaces_those_below() {
+    let file = "[[apps]]\nid = \"f\"\nkey = \"fk\"\nsecret = \"fs\"\n";
+    let variables = [("PUSHER_APP_ID", "e"), ("PUSHER_APP_KEY", "ek"), ("PUSHER_APP_SECRET", "es")];
+    let apps = |variables: &[_], flags: &[_]| load(file, variables, flags).unwrap().config.apps;
+    assert_eq!(apps(&[], &[]), [app("f", "fk", "fs")]);
+    assert_eq!(apps(&variables, &[]), [app("e", "ek", "es")]);
+    let flags = ["--app", "a:ak:as", "--app", "b:bk:b:s"];
+    assert_eq!(apps(&variables, &flags), [app("a", "ak", "as"), app("b", "bk", "b:s")]);
+}
+
+#[test]
+fn an_optional_port_can_be_off_in_every_layer() {
+    let port = |file, variables: &[_], flags: &[_]| {
+        load(file, variables, flags).unwrap().config.server.metrics_port
+    };
+    let file = "[server]\nmetrics_port = \"off\"";
+    assert_eq!(port(file, &[], &[]), None);
+    assert_eq!(port(file, &[("URINGCAST_SERVER_METRICS_PORT", "0")], &[]), Some(0));
+    assert_eq!(port("", &[], &["--metrics-port", "off"]), None);
+    let echo = load("", &[], &["--test-echo-port", "0"]).unwrap().config.server.test_echo_port;
+    assert_eq!(echo, Some(0));
+}
+
+#[test]
+fn localhost_is_an_address() {
+    let host = load("", &[("HOST", "localhost")], &[]).unwrap().config.server.host;
+    assert_eq!(host, Config::default().server.host);
+}
+
+#[test]
+fn every_number_holds_at_its_limits_and_not_one_past_them() {
+    for key in KEYS {
+        let (min, max) = match key.field {
+            Field::Number { min, max, .. } => (min, max),
+            Field::OptionalPort { .. } => (0, u32::from(u16::MAX)),
+            Field::Address { .. } => continue,
+        };
+        let mut config = Config::default();
+        for number in [min, max] {
+            key.write(&mut config, values::Written::Integer(number.into())).unwrap();
+            assert_eq!(key.value(&config), Value::Number(number), "{}", key.path());
+        }
+        for number in [i128::from(min) - 1, i128::from(max) + 1] {
+            let fault = key.write(&mut config, values::Written::Integer(number)).unwrap_err();
+            assert!(matches!(fault, ValueFault::OutOfRange { .. }), "{}: {fault}", key.path());
+        }
+    }
+}
+
+#[test]
+fn every_key_is_read_from_the_file_and_from_the_environment() {
+    for key in KEYS {
+        let text = match key.value(&Config::default()) {
+            Value::Address(_) => "::1".to_owned(),
+            Value::Number(number) => (number + 1).to_string(),
+            Value::Off => "12345".to_owned(),
+        };
+        let mut expected = Config::default();
+        key.write(&mut expected, values::Written::Text(&text)).unwrap();
+        assert_ne!(expected, Config::default(), "{} must change something", key.path());
+
+        let quote = if matches!(key.field, Field::Address { .. }) { "\"" } else { "" };
+        let file = format!("{} = {quote}{text}{quote}", key.path());
+        assert_eq!(load(&file, &[], &[]).unwrap().config, expected, "{file}");
+        let variable = key.variable();
+        let effective = load("", &[(&variable, &text)], &[]).unwrap();
+        assert_eq!(effective.config, expected, "{variable}");
+        if let Some(flag) = &key.flag {
+            let effective = load("", &[], &[&format!("--{}", flag.name), &text]).unwrap();
+            assert_eq!(effective.config, expected, "--{}", flag.name);
+        }
+    }
+}
+
+#[test]
+fn every_key_is_in_one_section_and_has_one_name() {
+    for (index, key) in KEYS.iter().enumerate() {
+        assert!(SECTIONS.iter().any(|(section, _)| *section == key.section), "{}", key.path());
+        assert!(KEYS[..index].iter().all(|other| other.path() != key.path()), "{}", key.path());
+    }
+}
+
+#[test]
+fn unknown_names_are_reported_with_the_nearest_known_one() {
+    check(
+        "top = 1\n[server]\nprot = 1\n[conection]\npong_timeout_s = 3\n[http.deep]\nvery = 2",
+        &[("URINGCAST_SERVER_CORE", "1"), ("URINGCAST_SERVICE_HOST", "10.0.0.1")],
+        &[],
+        &[
+            "FILE:1: top is not known",
+            "FILE:3: server.prot is not known; did you mean server.port?",
+            "FILE:5: conection.pong_timeout_s is not known; did you mean \
+             connection.pong_timeout_s?",
+            "FILE:7: http.deep.very is not known",
+            "environment URINGCAST_SERVER_CORE: URINGCAST_SERVER_CORE is not known; did you mean \
+             URINGCAST_SERVER_CORES?",
+        ],
+    );
+}
+
+#[test]
+fn wrong_types_are_reported() {
+    check(
+        "[server]\nhost = 1\nport = \"1\"\ncores = 1.5\nmetrics_port = false\n[http]\n\
+         head_bytes_max = [1]\nbody_bytes_max = 99999999999999999999",
+        &[("HOST", "example.org")],
+        &["--port", "six"],
+        &[
+            "FILE:2: server.host must be an IPv4 or IPv6 address, or localhost, not the number 1",
+            "FILE:3: server.port must be a whole number, not the string \"1\"",
+            "FILE:4: server.cores must be a whole number, not a float",
+            "FILE:5: server.metrics_port must be a whole number or \"off\", not a boolean",
+            "FILE:7: http.head_bytes_max must be a whole number, not an array",
+            "FILE:8: http.body_bytes_max is 99999999999999999999, but must be 1024 to 67108864 \
+             (bytes)",
+            "environment HOST: server.host must be an IPv4 or IPv6 address, or localhost, not \
+             \"example.org\"",
+            "flag --port: server.port must be a whole number, not \"six\"",
+        ],
+    );
+}
+
+#[test]
+fn a_section_must_be_a_table() {
+    let expected = ["FILE:1: server must be a table, not the number 1"];
+    check("server = 1", &[], &[], &expected);
+}
+
+#[test]
+fn values_out_of_range_are_reported_with_the_range() {
+    check(
+        "[connection]\nactivity_timeout_s = 0",
+        &[("URINGCAST_CORE_URING_ENTRIES", "1")],
+        &["--cores", "257", "--drain-timeout", "-1"],
+        &[
+            "FILE:2: connection.activity_timeout_s is 0, but must be 1 to 3600 (seconds)",
+            "environment URINGCAST_CORE_URING_ENTRIES: core.uring_entries is 1, but must be 256 to \
+             32768 (entries)",
+            "flag --cores: server.cores is 257, but must be 0 to 256 (cores)",
+            "flag --drain-timeout: server.drain_timeout_s is -1, but must be 1 to 3600 (seconds)",
+        ],
+    );
+}
+
+#[test]
+fn values_that_do_not_go_together_are_reported_with_both_places() {
+    check(
+        "[server]\ndrain_window_ms = 3000\n[connection]\noutbox_bytes_soft = 2097152",
+        &[],
+        &["--drain-timeout", "3", "--metrics-port", "6001"],
+        &[
+            "FILE:2: server.drain_window_ms is 3000, but must be shorter than \
+             server.drain_timeout_s, which is 3 (flag --drain-timeout)",
+            "flag --metrics-port: server.metrics_port is 6001, but must differ from server.port, \
+             which is 6001 (default)",
+            "default: connection.outbox_bytes_max is 1048576, but must be above \
+             connection.outbox_bytes_soft, which is 2097152 (FILE:4)",
+        ],
+    );
+    assert!(load("[server]\ndrain_window_ms = 2999", &[], &["--drain-timeout", "3"]).is_ok());
+    assert!(
+        load("", &[], &["--port", "0", "--metrics-port", "0", "--test-echo-port", "0"]).is_ok()
+    );
+}
+
+#[test]
+fn a_short_drain_timeout_shortens_the_window_that_nobody_set() {
+    let window = |flags: &[_]| load("", &[], flags).unwrap().config.server.drain_window_ms;
+    assert_eq!(window(&["--drain-timeout", "1"]), 500);
+    assert_eq!(window(&["--drain-timeout", "2"]), 1000);
+    assert_eq!(window(&["--drain-timeout", "60"]), 1000);
+}
+
+#[test]
+fn every_rule_holds_for_the_defaults_and_names_known_keys() {
+    for rule in rules::RULES {
+        assert!((rule.holds)(&Config::default()), "{} {}", rule.key, rule.other_key);
+        for name in [rule.key, rule.other_key] {
+            assert!(KEYS.iter().any(|key| key.path() == name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_rule_is_not_judged_on_a_value_that_is_wrong_already() {
+    let expected = ["FILE:2: connection.outbox_bytes_max is 1, but must be 1024 to 1073741824 \
+                     (bytes)"];
+    check("[connection]\noutbox_bytes_max = 1", &[], &[], &expected);
+}
+
+#[test]
+fn apps_that_cannot_be_used_are_reported_without_their_secret() {
+    check(
+        "[[apps]]\nid = \"a\"\nkey = \"k\"\n[[apps]]\nid = 5\nkey = \"k\"\nsecret = \"s\"\n\
+         secrt = \"hidden\"\n[[apps]]\nid = \"b\"\nkey = \"c\"\nsecret = \"********\"\n[[apps]]\n\
+         id = \"b\"\nkey = \"c\"\nsecret = \"real\"",
+        &[("PUSHER_APP_KEY", "x")],
+        &["--app", "hidden", "--app", "a/b::", "--app", "g:h:i", "--app", "g:h:i"],
+        &[
+            "FILE:1: an app of [[apps]] lacks its secret",
+            "FILE:5: apps.id must be a string, not a whole number",
+            "FILE:8: apps.secrt is not known; did you mean apps.secret?",
+            "FILE:9: the secret of an app is masked here: put the real one",
+            "FILE:13: two apps have the id \"b\", the first from FILE:9",
+            "FILE:13: two apps have the key \"c\", the first from FILE:9",
+            "environment PUSHER_APP_KEY: an app needs all three variables; not set: PUSHER_APP_ID, \
+             PUSHER_APP_SECRET",
+            "flag --app: must be id:key:secret",
+            "flag --app: the id of an app must be 1 to 128 letters, digits or any of - . _ ~",
+            "flag --app: the key of an app must be 1 to 128 letters, digits or any of - . _ ~",
+            "flag --app: the secret of an app must be 1 to 256 bytes without control characters",
+            "flag --app: two apps have the id \"g\", the first from flag --app",
+            "flag --app: two apps have the key \"h\", the first from flag --app",
+        ],
+    );
+}
+
+#[test]
+fn app_parts_hold_at_their_limits_and_not_one_past_them() {
+    let accepts = |id: usize, secret: usize| {
+        let flag = format!("{}:k:{}", "i".repeat(id), "s".repeat(secret));
+        load("", &[], &["--app", &flag]).is_ok()
+    };
+    assert!(accepts(128, 256));
+    assert!(!accepts(129, 256));
+    assert!(!accepts(128, 257));
+}
+
+#[test]
+fn one_app_too_many_is_refused() {
+    let file = |count: usize| {
+        let app = |n: usize| format!("[[apps]]\nid = \"{n}\"\nkey = \"{n}\"\nsecret = \"s\"\n");
+        (0..count).map(app).collect::<String>()
+    };
+    assert_eq!(load(&file(APPS_MAX), &[], &[]).unwrap().config.apps.len(), APPS_MAX);
+    let expected = ["FILE:4001: 1001 apps are too many: at most 1000 are allowed"];
+    check(&file(APPS_MAX + 1), &[], &[], &expected);
+}
+
+#[test]
+fn the_development_app_is_refused_where_others_can_reach_it() {
+    let lines = problems("", &[], &["--host", "0.0.0.0"]);
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].starts_with("flag --host: server.host is 0.0.0.0, which others can reach"));
+    assert!(load("", &[], &["--host", "0.0.0.0", "--app", "a:b:c"]).is_ok());
+    assert!(load("", &[], &["--host", "::1"]).is_ok());
+}
+
+#[test]
+fn syntax_errors_are_reported_with_the_problems_around_them() {
+    check(
+        "[server]\nhost = 127.0.0.1\nport = 1\nport = 2\nprot = 3",
+        &[("PORT", "x")],
+        &[],
+        &[
+            "FILE:2: is not valid TOML: invalid float, expected nothing",
+            "FILE:4: is not valid TOML: duplicate key",
+            "FILE:5: server.prot is not known; did you mean server.port?",
+            "environment PORT: server.port must be a whole number, not \"x\"",
+        ],
+    );
+}
+
+#[test]
+fn after_a_broken_table_header_nothing_else_of_the_file_is_judged() {
+    let expected = ["FILE:1: is not valid TOML: unclosed table, expected `]`"];
+    check("[server\nport = 1\ntop = 1", &[], &[], &expected);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_problem() {
+    let line = ["uringcast", "serve", "--config", "/nowhere/at/all.toml"].map(OsString::from);
+    let command = Command::parse(line).unwrap();
+    let problems = Config::load(command.options(), []).unwrap_err();
+    let text = problems.to_string();
+    assert!(text.starts_with("1 problem in the configuration:\n  /nowhere/at/all.toml: cannot be"));
+}
+
+#[test]
+fn a_variable_that_is_not_utf_8_is_a_problem() {
+    use std::os::unix::ffi::OsStringExt;
+    let variables = [(OsString::from("PORT"), OsString::from_vec(vec![0xff]))];
+    let problems = Config::load(&Options::default(), variables).unwrap_err();
+    assert_eq!(problems.0[0].to_string(), "environment PORT: is not valid UTF-8");
+}
+
+#[test]
+fn the_printed_defaults_are_a_file_that_yields_the_defaults() {
+    let printed = load("", &[], &[]).unwrap().to_string();
+    assert_eq!(load(&printed, &[], &[]).unwrap().config, Config::default());
+}
+
+#[test]
+fn the_printed_form_names_sources_and_hides_secrets() {
+    let effective = load(
+        "[http]\nidle_timeout_s = 5",
+        &[("PORT", "7000")],
+        &["--cores", "2", "--app", "one:1k:hidden", "--metrics-port", "off"],
+    )
+    .unwrap();
+    let printed = effective.to_string();
+    for line in
+        ["port = 7000 # environment PORT", "cores = 2 # flag --cores", "[[apps]] # flag --app"]
+    {
+        assert!(printed.lines().any(|other| other == line), "{line} is missing:\n{printed}");
+    }
+    assert!(printed.contains("idle_timeout_s = 5 # /"), "{printed}");
+    assert!(!printed.contains("hidden"), "{printed}");
+    assert_eq!(
+        problems(&printed, &[], &[]).len(),
+        1,
+        "a masked secret cannot be taken for a real one"
+    );
+    let real = printed.replace(apps::SECRET_MASK, "hidden");
+    assert_eq!(load(&real, &[], &[]).unwrap().config, effective.config);
+}
+
+/// The example file is the printed defaults with an introduction. `UPDATE_EXAMPLE=1` rewrites it.
+#[test]
+fn the_example_file_documents_every_key_with_its_unit_and_default() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../uringcast.example.toml");
+    let expected = print::example();
+    if env::var_os("UPDATE_EXAMPLE").is_some() {
+        fs::write(path, &expected).unwrap();
+    }
+    let example = fs::read_to_string(path).unwrap();
+    assert_eq!(example, expected, "UPDATE_EXAMPLE=1 writes the file anew");
+    assert_eq!(load(&example, &[], &[]).unwrap().config, Config::default());
+    let with_apps = example.replace("#[[apps]]", "[[apps]]").replace("\n#id", "\nid");
+    let with_apps = with_apps.replace("\n#key", "\nkey").replace("\n#secret", "\nsecret");
+    assert_eq!(load(&with_apps, &[], &[]).unwrap().config.apps.len(), 1);
+}

@@ -1,0 +1,5 @@
+//! uringcast: a Pusher-compatible websocket fan-out engine, one thread per core on `io_uring`.
+
+pub mod app;
+pub mod config;
+pub mod id;
