@@ -2,4 +2,6 @@
 
 pub mod app;
 pub mod config;
+pub mod dialect;
 pub mod id;
+pub mod shard;

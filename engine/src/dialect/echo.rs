@@ -1,0 +1,27 @@
+//! The dialect of the listener for tests: every message comes back as it came.
+//!
+//! It exists so that a conformance suite can drive the same assembler, limits, close and send path
+//! that every client goes through.
+
+use uringcast_proto::ws::assembler::Limits;
+use uringcast_proto::ws::encode;
+
+use crate::id::ConnId;
+use crate::shard::Shard;
+
+/// What one message may be on this listener: what the Autobahn suite sends, at most 16 MiB and cut
+/// into as many fragments as 4 MiB have 64 bytes, and an empty one.
+pub const LIMITS: Limits = Limits { message_bytes_max: 16 * 1024 * 1024, fragments_max: 65_537 };
+
+/// The most unsent bytes of one connection on this listener: a few of its longest messages.
+pub const OUTBOX_BYTES_MAX: usize = 4 * LIMITS.message_bytes_max;
+
+/// Send `text` back.
+pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
+    shard.send(conn, encode::text(text.as_bytes()));
+}
+
+/// Send `bytes` back.
+pub fn on_binary(shard: &mut Shard, conn: ConnId, bytes: &[u8]) {
+    shard.send(conn, encode::binary(bytes));
+}

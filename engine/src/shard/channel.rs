@@ -1,0 +1,169 @@
+//! A channel on a core that has subscribers of it, and the events that wait for the turn's end.
+//!
+//! Events that arrive in one turn are put together into one run of bytes and handed to every
+//! subscriber by reference. Who joins in the middle of a turn must see only what comes after, so
+//! the run is sealed before the join takes effect.
+
+use bytes::Bytes;
+
+use super::message::OwnedId;
+
+/// The most bytes put together into one run; above it the run is sealed early.
+pub(super) const RUN_BYTES_MAX: usize = 256 * 1024;
+
+/// One subscriber of a channel: the connection's slot, and where it keeps the subscription.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subscriber {
+    pub(super) slot: u32,
+    pub(super) index: u32,
+}
+
+/// The subscribers of one channel on one core.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) subscribers: Vec<Subscriber>,
+    /// Subscriptions that the owner has not answered.
+    pub(super) joining: u32,
+    /// The owner's name for the channel, known since its first answer.
+    pub(super) owned: Option<OwnedId>,
+    /// Index into the shard's runs of this turn.
+    pub(super) run: Option<u32>,
+}
+
+impl Channel {
+    pub(super) const fn new() -> Self {
+        Self { subscribers: Vec::new(), joining: 0, owned: None, run: None }
+    }
+
+    /// Whether nobody on this core needs the channel any more.
+    pub(super) const fn is_vacant(&self) -> bool {
+        self.subscribers.is_empty() && self.joining == 0
+    }
+}
+
+/// Bytes of a run that one connection must not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Skip {
+    pub(super) slot: u32,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) frames: u32,
+}
+
+/// The events of one channel in one turn.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// The channel's index in the table of this core's channels.
+    pub(super) local: u32,
+    frames: u32,
+    single: Bytes,
+    joined: Vec<u8>,
+    skips: Vec<Skip>,
+}
+
+impl Run {
+    pub(super) const fn new(local: u32) -> Self {
+        Self { local, frames: 0, single: Bytes::new(), joined: Vec::new(), skips: Vec::new() }
+    }
+
+    /// Append one frame, withheld from the connection in slot `skip`.
+    pub(super) fn push(&mut self, frame: Bytes, skip: Option<u32>) {
+        let start = self.bytes() as u32;
+        let end = start + frame.len() as u32;
+        match self.frames {
+            0 => self.single = frame,
+            frames => {
+                if frames == 1 {
+                    self.joined.reserve(4 * (self.single.len() + frame.len()));
+                    self.joined.extend_from_slice(&std::mem::take(&mut self.single));
+                }
+                self.joined.extend_from_slice(&frame);
+            }
+        }
+        self.frames += 1;
+        if let Some(slot) = skip {
+            self.push_skip(Skip { slot, start, end, frames: 1 });
+        }
+    }
+
+    /// Bytes in the run so far.
+    pub(super) fn bytes(&self) -> usize {
+        self.single.len() + self.joined.len()
+    }
+
+    /// The finished run: its bytes, its frames, and what whom to withhold, sorted by slot.
+    pub(super) fn finish(mut self) -> (Bytes, u32, Vec<Skip>) {
+        self.skips.sort_unstable_by_key(|skip| (skip.slot, skip.start));
+        let bytes = if self.frames == 1 { self.single } else { Bytes::from(self.joined) };
+        (bytes, self.frames, self.skips)
+    }
+
+    /// Remember a skip, grown into the one before where they touch.
+    fn push_skip(&mut self, skip: Skip) {
+        if let Some(last) = self.skips.last_mut()
+            && last.slot == skip.slot
+            && last.end == skip.start
+        {
+            last.end = skip.end;
+            last.frames += skip.frames;
+            return;
+        }
+        self.skips.push(skip);
+    }
+}
+
+/// What is left of `0..bytes` with `frames` frames when `skips`, sorted, are taken out.
+pub(super) fn remainder(
+    bytes: u32,
+    frames: u32,
+    skips: &[Skip],
+) -> impl Iterator<Item = (u32, u32, u32)> {
+    // Frames are counted in total, so the first part stands for all of them.
+    let kept = frames - skips.iter().map(|skip| skip.frames).sum::<u32>();
+    let starts = std::iter::once(0).chain(skips.iter().map(|skip| skip.end));
+    let ends = skips.iter().map(|skip| skip.start).chain(std::iter::once(bytes));
+    let parts = starts.zip(ends).filter(|(start, end)| start < end);
+    let mut left = kept;
+    parts.map(move |(start, end)| (start, end, std::mem::take(&mut left)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(frames: &[(&'static str, Option<u32>)]) -> (Bytes, u32, Vec<Skip>) {
+        let mut run = Run::new(0);
+        for &(frame, skip) in frames {
+            run.push(Bytes::from_static(frame.as_bytes()), skip);
+        }
+        run.finish()
+    }
+
+    #[test]
+    fn a_single_frame_is_shared_and_not_copied() {
+        let frame = Bytes::from(b"frame".to_vec());
+        let mut run = Run::new(0);
+        run.push(frame.clone(), None);
+        assert_eq!(run.finish().0.as_ptr(), frame.as_ptr());
+    }
+
+    #[test]
+    fn a_senders_own_frames_are_left_out_and_the_rest_is_whole() {
+        let (bytes, frames, skips) = run(&[("aa", Some(7)), ("bbb", None), ("c", Some(7))]);
+        assert_eq!((&*bytes, frames), (&b"aabbbc"[..], 3));
+        assert_eq!(remainder(6, 3, &skips).collect::<Vec<_>>(), [(2, 5, 1)]);
+    }
+
+    #[test]
+    fn neighbouring_skips_become_one_and_may_leave_nothing() {
+        let (_, _, skips) = run(&[("aa", Some(7)), ("b", Some(7))]);
+        assert_eq!(skips, [Skip { slot: 7, start: 0, end: 3, frames: 2 }]);
+        assert_eq!(remainder(3, 2, &skips).count(), 0);
+    }
+
+    #[test]
+    fn skips_of_several_senders_are_sorted_by_slot() {
+        let (_, _, skips) = run(&[("a", Some(9)), ("b", Some(2)), ("c", Some(9))]);
+        assert_eq!(skips.iter().map(|skip| skip.slot).collect::<Vec<_>>(), [2, 9, 9]);
+    }
+}

@@ -1,0 +1,84 @@
+//! Ending a websocket, from either side.
+//!
+//! A close is an exchange: our close frame is the last thing queued, the peer's is waited for, and
+//! only then does the stream end; whoever does not play along is cut off after a time.
+
+use bytes::Bytes;
+use uringcast_proto::pusher::codes::Code;
+use uringcast_proto::ws::close::CloseCode;
+use uringcast_proto::ws::encode;
+
+use super::connection::{Closing, Farewell, Phase};
+use super::{Output, Segment, Shard};
+use crate::id::ConnId;
+
+impl Shard {
+    /// Close `conn`: `code` is the last thing it is told, and the peer's answer is waited for.
+    pub fn close(&mut self, conn: ConnId, code: CloseCode, reason: &str) {
+        self.begin_close(conn, encode::close(code, reason), Farewell::Awaited);
+    }
+
+    /// Fail `conn` (RFC 6455 section 7.1.7): tell it `code` and end, whatever it still says.
+    pub fn fail(&mut self, conn: ConnId, code: CloseCode, reason: &str) {
+        self.begin_close(conn, encode::close(code, reason), Farewell::Ignored);
+    }
+
+    /// The peer's close frame is here; it is answered with the same code if it came first.
+    pub fn on_peer_close(&mut self, conn: ConnId, code: Option<CloseCode>) {
+        let Some(connection) = self.connection(conn) else { return };
+        if let Phase::Closing(closing) = &mut connection.phase {
+            closing.farewell = Farewell::Heard;
+            self.finish_if_done(conn);
+        } else {
+            let answer = code.map(|code| encode::close(code, ""));
+            let answer = answer.unwrap_or_else(encode::close_without_code);
+            self.begin_close(conn, answer, Farewell::Heard);
+        }
+    }
+
+    pub(super) fn begin_close(&mut self, conn: ConnId, frame: Bytes, farewell: Farewell) {
+        let until = self.now.plus(self.config.close_timeout_ms);
+        if self.connection(conn).is_none_or(|it| !it.is_open()) {
+            return;
+        }
+        self.leave_all(conn);
+        self.connections[conn.slot as usize].is_over = false;
+        let segment = Segment::private(frame, &self.retained);
+        self.enqueue(conn.slot, segment); // The last words are sent whatever waits already.
+        let connection = self.connection(conn).expect("it was open above");
+        connection.phase = Phase::Closing(Closing { until, farewell, finished: false });
+        self.reschedule(conn);
+    }
+
+    pub(super) fn leave_all(&mut self, conn: ConnId) {
+        while let Some(connection) = self.connection(conn)
+            && let Some(&local) = connection.channels.last()
+        {
+            let index = connection.channels.len() - 1;
+            self.end_subscription(conn.slot, local, index);
+        }
+    }
+
+    /// End the stream once both sides have said all they had to.
+    pub(super) fn finish_if_done(&mut self, conn: ConnId) {
+        let Some(connection) = self.connection(conn) else { return };
+        let is_idle = connection.outbox.is_idle();
+        if let Phase::Closing(closing) = &mut connection.phase
+            && is_idle
+            && !closing.finished
+        {
+            let output = match closing.farewell {
+                Farewell::Awaited => return,
+                Farewell::Heard => Output::Abort(conn),
+                Farewell::Ignored => Output::Finish(conn),
+            };
+            closing.finished = true;
+            self.outputs.push_back(output);
+        }
+    }
+}
+
+/// The close frame of one of the protocol's codes.
+pub(super) fn close_frame(code: Code, reason: &str) -> Bytes {
+    encode::close(CloseCode(code.value()), reason)
+}

@@ -1,0 +1,150 @@
+//! One connection's state: what it speaks, what it is subscribed to, what it has yet to send.
+//!
+//! A connection's subscriptions and a channel's subscribers point at each other by position, so
+//! that ending one costs the same however many the other has.
+
+use super::Millis;
+use super::message::Member;
+use super::outbox::Outbox;
+use super::wheel::Tick;
+use crate::dialect::Dialect;
+use crate::id::AppIndex;
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Accepted; its first request head is not complete. Ends at the time given.
+    Handshake { until: Millis },
+    /// Speaks plain HTTP. Ends at the time given unless the I/O layer moves it.
+    Http { until: Millis, is_request_open: bool },
+    /// A websocket that is open. `pinged` is when the server asked for a sign of life.
+    Open { pinged: Option<Millis> },
+    /// A websocket that is being closed; nothing but the close frame is sent any more.
+    Closing(Closing),
+}
+
+/// How far a close has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Closing {
+    /// When the socket is cut at the latest.
+    pub(super) until: Millis,
+    /// What is known of the peer's own close frame.
+    pub(super) farewell: Farewell,
+    /// Whether the I/O layer has been told to end the stream.
+    pub(super) finished: bool,
+}
+
+/// The peer's side of a close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Farewell {
+    /// Its close frame is waited for.
+    Awaited,
+    /// Its close frame is here: it says nothing more, and the server closes first (RFC 6455
+    /// section 7.1.1).
+    Heard,
+    /// Whatever it says is not listened to; it may still be talking.
+    Ignored,
+}
+
+/// One subscription of a connection; its channel is at the same index of `channels`.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    /// Index into the channel's subscribers, or [`JOINING`] until the owner has answered.
+    pub(super) position: u32,
+    /// Tells the answer to this attempt from the answer to an earlier one.
+    pub(super) attempt: u32,
+    /// The user presented, on presence channels.
+    pub(super) member: Option<Box<Member>>,
+}
+
+/// The position of a subscription that the owner has not confirmed.
+pub(super) const JOINING: u32 = u32::MAX;
+
+/// How many client events were sent in the second that is running.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EventRate {
+    second: u32,
+    used: u32,
+}
+
+impl EventRate {
+    /// Count one event at `now`; false when `per_second` have been used, 0 meaning no limit.
+    pub(super) fn admit(&mut self, now: Millis, per_second: u32) -> bool {
+        if per_second == 0 {
+            return true;
+        }
+        let second = (now.0 / 1_000) as u32;
+        if self.second != second {
+            *self = Self { second, used: 0 };
+        }
+        self.used = self.used.saturating_add(1);
+        self.used <= per_second
+    }
+}
+
+/// One connection.
+#[expect(clippy::struct_excessive_bools, reason = "each is a membership of its own")]
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) generation: u32,
+    pub(super) nonce: u32,
+    pub(super) app: AppIndex,
+    pub(super) dialect: Dialect,
+    /// Whether the connection came in on a listener for metrics or tests.
+    pub(super) is_operator: bool,
+    /// Whether the connection stands in the shard's list of outboxes to flush.
+    pub(super) is_dirty: bool,
+    /// Whether the connection was found over its limit: nothing is queued on it any more, and the
+    /// turn's end closes it.
+    pub(super) is_over: bool,
+    /// Whether the connection stands in the shard's list of sends to watch.
+    pub(super) is_watched: bool,
+    pub(super) phase: Phase,
+    pub(super) outbox: Outbox,
+    /// The channel of each subscription, apart so that finding one scans 4 bytes an entry.
+    pub(super) channels: Vec<u32>,
+    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) last_activity: Millis,
+    /// When the peer last took bytes, or was last offered some with nothing in flight.
+    pub(super) last_progress: Millis,
+    pub(super) scheduled: Tick,
+    pub(super) event_rate: EventRate,
+}
+
+impl Connection {
+    /// Whether events and answers may still be queued.
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open { .. })
+    }
+
+    /// Whether this is a websocket, open or closing.
+    pub(super) const fn is_websocket(&self) -> bool {
+        matches!(self.phase, Phase::Open { .. } | Phase::Closing(_))
+    }
+
+    /// The index of the subscription to the channel at `local` in the table.
+    pub(super) fn find(&self, local: u32) -> Option<usize> {
+        self.channels.iter().position(|&channel| channel == local)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_counts_afresh_each_second() {
+        let mut rate = EventRate::default();
+        let admitted = |rate: &mut EventRate, ms| rate.admit(Millis(ms), 2);
+        assert!(admitted(&mut rate, 1_000));
+        assert!(admitted(&mut rate, 1_999));
+        assert!(!admitted(&mut rate, 1_999));
+        assert!(admitted(&mut rate, 2_000));
+    }
+
+    #[test]
+    fn a_rate_of_zero_is_no_limit() {
+        let mut rate = EventRate::default();
+        assert!((0..1_000).all(|_| rate.admit(Millis(0), 0)));
+    }
+}

@@ -1,0 +1,156 @@
+//! What one core has counted since it started.
+//!
+//! Plain integers: a core counts for itself, and whoever wants to know asks it by a message. The
+//! numbers of one answer therefore belong together, and counting costs no atomic.
+
+/// Why something was turned away; the `limit` label of `uringcast_refusals_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Refusal {
+    /// `core.connections_max`.
+    Connections,
+    /// `connection.handshake_timeout_s`.
+    HandshakeTimeout,
+    /// `http.head_bytes_max`.
+    HeadBytes,
+    /// `http.body_bytes_max`.
+    BodyBytes,
+    /// `http.request_timeout_s`.
+    RequestTimeout,
+    /// `connection.message_bytes_max`.
+    MessageBytes,
+    /// A websocket frame that breaks RFC 6455.
+    Protocol,
+    /// Text that is not UTF-8.
+    Utf8,
+    /// Text that is not the JSON it should be, or an event nobody knows.
+    Json,
+    /// A key that names no app.
+    UnknownKey,
+    /// A subscription's or a request's signature.
+    Signature,
+    /// A channel's name, or an event's.
+    ChannelName,
+    /// `connection.subscriptions_max`.
+    Subscriptions,
+    /// `pusher.presence_members_max`.
+    PresenceMembers,
+    /// `connection.client_event_rate`.
+    ClientEventRate,
+    /// A client event on a channel, or by a connection, that may not send it.
+    ClientEvent,
+    /// `pusher.event_data_bytes_max`.
+    EventDataBytes,
+    /// A request body that is not what its route wants.
+    Request,
+    /// A path that is no route, or an app id that names no app.
+    Route,
+    /// `connection.outbox_bytes_max`.
+    OutboxBytes,
+    /// `connection.outbox_stall_s`.
+    OutboxStall,
+    /// `core.retained_bytes_max`.
+    RetainedBytes,
+    /// `core.mailbox_bytes_max`.
+    MailboxBytes,
+}
+
+impl Refusal {
+    /// Every reason with its label.
+    pub const ALL: [(Self, &'static str); 23] = [
+        (Self::Connections, "connections"),
+        (Self::HandshakeTimeout, "handshake_timeout"),
+        (Self::HeadBytes, "head_bytes"),
+        (Self::BodyBytes, "body_bytes"),
+        (Self::RequestTimeout, "request_timeout"),
+        (Self::MessageBytes, "message_bytes"),
+        (Self::Protocol, "protocol"),
+        (Self::Utf8, "utf8"),
+        (Self::Json, "json"),
+        (Self::UnknownKey, "unknown_key"),
+        (Self::Signature, "signature"),
+        (Self::ChannelName, "channel_name"),
+        (Self::Subscriptions, "subscriptions"),
+        (Self::PresenceMembers, "presence_members"),
+        (Self::ClientEventRate, "client_event_rate"),
+        (Self::ClientEvent, "client_event"),
+        (Self::EventDataBytes, "event_data_bytes"),
+        (Self::Request, "request"),
+        (Self::Route, "route"),
+        (Self::OutboxBytes, "outbox_bytes"),
+        (Self::OutboxStall, "outbox_stall"),
+        (Self::RetainedBytes, "retained_bytes"),
+        (Self::MailboxBytes, "mailbox_bytes"),
+    ];
+}
+
+/// Upper bounds of the frames-per-send histogram; the last bucket is open.
+pub const FRAMES_PER_SEND_BOUNDS: [u32; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
+
+/// One core's numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    /// Sockets open now, whatever they speak.
+    pub sockets: u64,
+    /// Websocket connections open now.
+    pub connections: u64,
+    /// Websocket connections opened since the start.
+    pub connections_opened: u64,
+    /// Subscriptions now, on this core's connections.
+    pub subscriptions: u64,
+    /// Occupied channels owned by this core.
+    pub channels: u64,
+    /// Events taken from clients and from the HTTP API.
+    pub publishes: u64,
+    /// Events queued to a subscriber, counted once for each.
+    pub deliveries: u64,
+    /// Shared runs of frames made for subscribers.
+    pub batches: u64,
+    /// Times that a socket took bytes of a send.
+    pub sends: u64,
+    /// Frames in the sends that were started.
+    pub frames_sent: u64,
+    /// Sends by how many frames they carried, not cumulative; bounds as above, then the rest.
+    pub frames_per_send: [u64; FRAMES_PER_SEND_BOUNDS.len() + 1],
+    /// Bytes accepted by sockets.
+    pub sent_bytes: u64,
+    /// Bytes read from sockets.
+    pub received_bytes: u64,
+    /// Messages waiting for other cores.
+    pub mailbox_depth: u64,
+    /// Connections closed because they did not read.
+    pub slow_consumer_closes: u64,
+    /// Panics caught; each closed one connection.
+    pub panics: u64,
+    /// Bytes of shared frames alive.
+    pub retained_bytes: u64,
+    /// What was turned away, by [`Refusal`].
+    pub refusals: [u64; Refusal::ALL.len()],
+}
+
+impl Counters {
+    /// Count one refusal.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.refusals[refusal as usize] += 1;
+    }
+
+    /// Count the start of a send of `frames` frames.
+    pub(super) fn send_started(&mut self, frames: u32) {
+        self.frames_sent += u64::from(frames);
+        let bucket = FRAMES_PER_SEND_BOUNDS.iter().position(|&bound| frames <= bound);
+        self.frames_per_send[bucket.unwrap_or(FRAMES_PER_SEND_BOUNDS.len())] += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_its_own_place_and_label() {
+        for (index, (refusal, label)) in Refusal::ALL.iter().enumerate() {
+            assert_eq!(*refusal as usize, index);
+            assert_eq!(Refusal::ALL.iter().filter(|(_, other)| other == label).count(), 1);
+        }
+    }
+}

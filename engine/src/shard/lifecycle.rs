@@ -1,0 +1,296 @@
+//! A connection's life: opened, upgraded, active, pinged, gone.
+//!
+//! All deadlines of a connection are one entry of the wheel, looked at when it comes due.
+
+use bytes::Bytes;
+use uringcast_proto::pusher::codes::Code;
+
+use super::close::close_frame;
+use super::connection::{Closing, Connection, EventRate, Farewell, Phase};
+use super::counters::Refusal;
+use super::outbox::Outbox;
+use super::{Millis, Output, Segment, Shard};
+use crate::dialect::Dialect;
+use crate::id::{AppIndex, ConnId, SocketId};
+
+/// How often sends in flight are looked at for progress.
+const WATCH_INTERVAL_MS: u64 = 1_000;
+
+/// Sockets that may be open on the listeners for metrics and tests, besides those of clients.
+const OPERATOR_SOCKETS_MAX: usize = 64;
+
+/// The core holds as many sockets as `core.connections_max` allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this core holds as many connections as it may")]
+pub struct ConnectionsFull;
+
+impl Shard {
+    /// A socket was accepted; `nonce` is random and makes its socket id hard to guess.
+    pub fn open(&mut self, nonce: u32) -> Result<ConnId, ConnectionsFull> {
+        let clients = self.connections.len() - self.operator_sockets;
+        self.insert(clients < self.config.connections_max, nonce, false)
+    }
+
+    /// The same for the operator, who has room of their own: a full server is the one that must be
+    /// looked at.
+    pub fn open_for_operator(&mut self, nonce: u32) -> Result<ConnId, ConnectionsFull> {
+        let conn = self.insert(self.operator_sockets < OPERATOR_SOCKETS_MAX, nonce, true)?;
+        self.operator_sockets += 1;
+        Ok(conn)
+    }
+
+    fn insert(
+        &mut self,
+        is_room: bool,
+        nonce: u32,
+        is_operator: bool,
+    ) -> Result<ConnId, ConnectionsFull> {
+        if !is_room {
+            self.refuse(Refusal::Connections);
+            return Err(ConnectionsFull);
+        }
+        let generation = self.next_serial();
+        let slot = self.connections.vacant_key() as u32;
+        let conn = ConnId { slot, generation };
+        let until = self.now.plus(self.config.handshake_timeout_ms);
+        let scheduled = self.wheel.insert(conn, until);
+        self.connections.insert(Connection {
+            generation,
+            nonce,
+            app: AppIndex(0),
+            dialect: Dialect::Pusher,
+            is_operator,
+            is_dirty: false,
+            is_over: false,
+            is_watched: false,
+            phase: Phase::Handshake { until },
+            outbox: Outbox::default(),
+            channels: Vec::new(),
+            subscriptions: Vec::new(),
+            last_activity: self.now,
+            last_progress: self.now,
+            scheduled,
+            event_rate: EventRate::default(),
+        });
+        Ok(conn)
+    }
+
+    /// The first request asked for a websocket and gets it, as a client of `app`.
+    pub fn upgrade(&mut self, conn: ConnId, app: AppIndex, dialect: Dialect) {
+        let now = self.now;
+        let Some(connection) = self.connection(conn) else { return };
+        connection.app = app;
+        connection.dialect = dialect;
+        connection.phase = Phase::Open { pinged: None };
+        connection.last_activity = now;
+        self.counters.connections += 1;
+        self.counters.connections_opened += 1;
+        self.reschedule(conn);
+        if let Some(drain) = &mut self.drain {
+            drain.add(conn); // Its handshake had begun before.
+        }
+    }
+
+    /// The connection speaks plain HTTP and is cut off in `ms` unless this is said again.
+    ///
+    /// If a request is open then, the cut counts as a refusal.
+    pub fn serve_http(&mut self, conn: ConnId, ms: u64, is_request_open: bool) {
+        let until = self.now.plus(ms);
+        let Some(connection) = self.connection(conn) else { return };
+        connection.phase = Phase::Http { until, is_request_open };
+        self.reschedule(conn);
+    }
+
+    /// Bytes arrived from `conn`: it is alive.
+    pub fn active(&mut self, conn: ConnId, bytes: usize) {
+        let now = self.now;
+        self.counters.received_bytes += bytes as u64;
+        let Some(connection) = self.connection(conn) else { return };
+        connection.last_activity = now;
+        if let Phase::Open { pinged: pinged @ Some(_) } = &mut connection.phase {
+            *pinged = None;
+            self.reschedule(conn); // The next ping may be due before this one's answer was.
+        }
+    }
+
+    /// The id that clients and the HTTP API know `conn` by.
+    pub fn socket_id(&mut self, conn: ConnId) -> Option<SocketId> {
+        let core = self.config.core;
+        let connection = self.connection(conn)?;
+        Some(SocketId::new(core, conn.slot, connection.nonce))
+    }
+
+    /// The slot of the connection that clients know as `id`, if it is here and open.
+    pub(super) fn slot_of(&self, id: SocketId) -> Option<u32> {
+        let connection = self.connections.get(id.slot() as usize)?;
+        let is_it = id.core() == self.config.core && connection.nonce == id.nonce();
+        (is_it && connection.is_open()).then(|| id.slot())
+    }
+
+    /// The app and dialect of a websocket that is open.
+    pub fn speaks(&mut self, conn: ConnId) -> Option<(AppIndex, Dialect)> {
+        let connection = self.connection(conn)?;
+        connection.is_open().then_some((connection.app, connection.dialect))
+    }
+
+    /// Count a client event of `conn`; false when it has used up its second.
+    pub fn admit_client_event(&mut self, conn: ConnId) -> bool {
+        let (now, per_second) = (self.now, self.config.client_event_rate);
+        self.connection(conn).is_some_and(|it| it.event_rate.admit(now, per_second))
+    }
+
+    /// Queue `frame` on one connection; nothing if it is being closed.
+    ///
+    /// A connection that is over its limit with answers to its own messages gets no more of them:
+    /// it is closed at the turn's end, whether or not it has been asked to take any yet.
+    pub fn send(&mut self, conn: ConnId, frame: Bytes) {
+        let Some(connection) = self.connection(conn).filter(|it| it.is_open()) else { return };
+        let (bytes, dialect) = (connection.outbox.bytes(), connection.dialect);
+        if bytes > dialect.outbox_bytes_max(&self.config) {
+            return self.overflow(conn.slot);
+        }
+        let segment = Segment::private(frame, &self.retained);
+        self.enqueue(conn.slot, segment);
+    }
+
+    /// Take what the next send of `conn` should carry.
+    pub fn take_send(&mut self, conn: ConnId) -> Option<Segment> {
+        let connection = self.connections.get_mut(conn.slot as usize)?;
+        if connection.generation != conn.generation {
+            return None;
+        }
+        let segment = connection.outbox.take(&mut self.joiner, &self.retained)?;
+        if !connection.is_watched {
+            connection.is_watched = true;
+            self.watched.push(conn);
+        }
+        self.counters.send_started(segment.frames());
+        Some(segment)
+    }
+
+    /// The socket of `conn` took `bytes` of its send in flight.
+    pub fn landed(&mut self, conn: ConnId, bytes: usize) {
+        let now = self.now;
+        self.counters.sent_bytes += bytes as u64;
+        self.counters.sends += 1;
+        let Some(connection) = self.connection(conn) else { return };
+        connection.outbox.landed(bytes);
+        connection.last_progress = now;
+        self.finish_if_done(conn);
+    }
+
+    /// The socket of `conn` is gone.
+    pub fn closed(&mut self, conn: ConnId) {
+        let Some(connection) = self.connection(conn) else { return };
+        if connection.is_open() {
+            self.leave_all(conn);
+        }
+        let connection = self.connections.remove(conn.slot as usize);
+        self.operator_sockets -= usize::from(connection.is_operator);
+        if connection.is_websocket() {
+            self.counters.connections -= 1;
+        }
+    }
+
+    /// Time has moved to `now`.
+    pub fn advance(&mut self, now: Millis) {
+        let watch_due = now.0 / WATCH_INTERVAL_MS != self.now.0 / WATCH_INTERVAL_MS;
+        self.now = self.now.max(now);
+        while let Some((tick, conns)) = self.wheel.advance(self.now) {
+            for conn in conns {
+                if self.connection(conn).is_some_and(|it| it.scheduled == tick) {
+                    self.on_due(conn);
+                }
+            }
+        }
+        if watch_due {
+            self.look_at_sends();
+        }
+        self.continue_drain();
+    }
+
+    /// The moment this shard lives in.
+    pub const fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// Set the wheel's entry to the connection's next deadline, if that is sooner than the one set.
+    pub(super) fn reschedule(&mut self, conn: ConnId) {
+        let Some(connection) = self.connection(conn) else { return };
+        let scheduled = connection.scheduled;
+        let at = self.deadline(conn);
+        if self.wheel.tick_of(at) < scheduled {
+            let tick = self.wheel.insert(conn, at);
+            self.connections[conn.slot as usize].scheduled = tick;
+        }
+    }
+
+    fn deadline(&self, conn: ConnId) -> Millis {
+        let connection = &self.connections[conn.slot as usize];
+        match connection.phase {
+            Phase::Handshake { until }
+            | Phase::Http { until, .. }
+            | Phase::Closing(Closing { until, .. }) => until,
+            Phase::Open { pinged: Some(at) } => {
+                at.max(self.sign_of_life(connection)).plus(self.config.pong_timeout_ms)
+            }
+            Phase::Open { pinged: None } => {
+                let last = connection.last_activity.max(self.sign_of_life(connection));
+                last.plus(self.config.activity_timeout_ms)
+            }
+        }
+    }
+
+    /// When a connection whose messages wait for its own outbox last took anything from it.
+    ///
+    /// What it says is not read then, so what it reads must count.
+    fn sign_of_life(&self, connection: &Connection) -> Millis {
+        let is_congested = connection.outbox.bytes() > self.config.outbox_bytes_soft;
+        if is_congested { connection.last_progress } else { Millis(0) }
+    }
+
+    /// The wheel's entry of `conn` has come due: act if its deadline has, and set the next one.
+    fn on_due(&mut self, conn: ConnId) {
+        if self.deadline(conn) <= self.now {
+            self.on_deadline(conn);
+        }
+        if self.connection(conn).is_some() {
+            let at = self.deadline(conn);
+            let tick = self.wheel.insert(conn, at);
+            self.connections[conn.slot as usize].scheduled = tick;
+        }
+    }
+
+    fn on_deadline(&mut self, conn: ConnId) {
+        let now = self.now;
+        let connection = &mut self.connections[conn.slot as usize];
+        match &mut connection.phase {
+            Phase::Handshake { until } => {
+                *until = now.plus(1_000); // Asked again until the I/O layer has let go.
+                self.refuse(Refusal::HandshakeTimeout);
+                self.outputs.push_back(Output::HandshakeExpired(conn));
+            }
+            Phase::Http { until, is_request_open } => {
+                *until = now.plus(1_000);
+                if std::mem::take(is_request_open) {
+                    self.refuse(Refusal::RequestTimeout);
+                }
+                self.outputs.push_back(Output::Abort(conn));
+            }
+            Phase::Closing(Closing { until, .. }) => {
+                *until = now.plus(1_000);
+                self.outputs.push_back(Output::Abort(conn));
+            }
+            Phase::Open { pinged: pinged @ None } => {
+                *pinged = Some(now);
+                if let Some(frame) = connection.dialect.ping() {
+                    self.send(conn, frame);
+                }
+            }
+            Phase::Open { pinged: Some(_) } => {
+                let code = Code::PongMissing;
+                self.begin_close(conn, close_frame(code, code.text()), Farewell::Awaited);
+            }
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! What cores say to each other.
+//!
+//! A channel has one owner core, found by hashing its name. Everything that must be in one total
+//! order goes through the owner, and what the owner sends to one core arrives in that order: a
+//! subscriber's [`Joined`](CoreMessage::Joined) stands exactly between the last event from before
+//! and the first event from after. Messages to one core travel together, once a turn.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use foldhash::fast::FixedState;
+
+use super::counters::Counters;
+use crate::dialect::Dialect;
+use crate::id::{AppIndex, ConnId, CoreId, SocketId};
+
+/// A channel's name within its app, with its hash.
+#[derive(Clone, Debug)]
+pub struct ChannelName {
+    app: AppIndex,
+    name: Arc<str>,
+    hash: u64,
+}
+
+impl ChannelName {
+    /// The channel `name` of `app`; all cores of a process must use the same `seed`.
+    pub fn new(app: AppIndex, name: &str, seed: u64) -> Self {
+        Self { app, name: Arc::from(name), hash: hash(app, name, seed) }
+    }
+
+    /// The app that the channel belongs to.
+    pub const fn app(&self) -> AppIndex {
+        self.app
+    }
+
+    /// The name as clients know it.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    /// The name, shared.
+    pub(super) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    /// The hash that finds the owner and the table entry.
+    pub const fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The core, of `cores`, that owns this channel.
+    pub fn owner(&self, cores: usize) -> CoreId {
+        owner(self.hash, cores)
+    }
+}
+
+impl PartialEq for ChannelName {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.app == other.app && self.name == other.name
+    }
+}
+
+/// The hash of a channel's name, seeded so that clients cannot aim at one bucket.
+pub(super) fn hash(app: AppIndex, name: &str, seed: u64) -> u64 {
+    FixedState::with_seed(seed).hash_one((app, name))
+}
+
+/// The core, of `cores`, that owns the channel with this hash.
+fn owner(hash: u64, cores: usize) -> CoreId {
+    assert!(cores > 0, "an engine has at least one core");
+    // The tables use the top and the bottom bits; the middle ones choose the core.
+    let middle = (hash >> 24) & 0xffff_ffff;
+    CoreId(((middle * cores as u64) >> 32) as u8)
+}
+
+/// A channel in the table of the core that has subscribers of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalId {
+    pub(super) index: u32,
+    pub(super) generation: u32,
+}
+
+/// A channel in the table of the core that owns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnedId {
+    pub(super) index: u32,
+    pub(super) generation: u32,
+}
+
+/// A presence channel's user as one subscription presents it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Names the user; several connections may present the same.
+    pub user_id: Box<str>,
+    /// Raw JSON, relayed untouched.
+    pub user_info: Box<str>,
+}
+
+/// A question that was asked on one core and is answered there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    pub(super) core: CoreId,
+    pub(super) index: u32,
+    pub(super) serial: u32,
+}
+
+/// One event, encoded for the wire.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// Where it goes.
+    pub channel: ChannelName,
+    /// A whole frame.
+    pub frame: Bytes,
+    /// The one connection that does not get it.
+    pub skip: Option<SocketId>,
+}
+
+impl Publication {
+    fn weight_bytes(&self) -> usize {
+        size_of::<Self>() + self.channel.as_str().len() + self.frame.len()
+    }
+}
+
+/// Why the owner refused a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JoinRefused {
+    /// The presence channel holds as many users as the configuration allows.
+    #[error("presence channel is full at {members_max} members")]
+    PresenceFull {
+        /// The limit, `pusher.presence_members_max`.
+        members_max: u32,
+    },
+}
+
+/// A subscription on its way to the owner.
+#[derive(Debug)]
+pub struct Join {
+    pub(super) channel: ChannelName,
+    /// The core that the connection is on.
+    pub(super) core: CoreId,
+    pub(super) conn: ConnId,
+    pub(super) local: LocalId,
+    /// Tells this attempt from an earlier one of the same connection and channel.
+    pub(super) attempt: u32,
+    pub(super) dialect: Dialect,
+    pub(super) member: Option<Member>,
+}
+
+impl Join {
+    /// The channel to join; its owner puts the joiner into the channel's order.
+    pub const fn channel(&self) -> &ChannelName {
+        &self.channel
+    }
+
+    /// The connection that subscribes, and its core.
+    pub const fn subscriber(&self) -> (CoreId, ConnId) {
+        (self.core, self.conn)
+    }
+}
+
+impl Join {
+    fn weight_bytes(&self) -> usize {
+        let member = self.member.as_ref().map_or(0, |it| it.user_id.len() + it.user_info.len());
+        size_of::<Self>() + self.channel.as_str().len() + member
+    }
+}
+
+/// The owner's answer to a [`Join`].
+#[derive(Debug)]
+pub struct Joined {
+    pub(super) conn: ConnId,
+    pub(super) local: LocalId,
+    pub(super) attempt: u32,
+    pub(super) owned: OwnedId,
+    /// The user that the join presented, for the leave if nobody waits for this answer.
+    pub(super) user_id: Option<Box<str>>,
+    /// The frame that tells the client it is subscribed, or why it is not.
+    pub(super) outcome: Result<Bytes, JoinRefused>,
+}
+
+/// What is asked of the owner or of every core.
+#[derive(Clone, Debug)]
+pub enum Query {
+    /// Every occupied channel of an app whose name starts with `prefix`.
+    Channels {
+        /// The app.
+        app: AppIndex,
+        /// What the names start with; empty for all.
+        prefix: Arc<str>,
+    },
+    /// One channel.
+    Channel(ChannelName),
+    /// The users of one presence channel.
+    Users(ChannelName),
+    /// What the core has counted.
+    Counters,
+}
+
+/// An occupied channel as the HTTP API shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelInfo {
+    /// The name.
+    pub name: Arc<str>,
+    /// Subscriptions on all cores.
+    pub subscription_count: u32,
+    /// Distinct users, on presence channels only.
+    pub user_count: Option<u32>,
+}
+
+/// One core's part of the answer to a [`Query`].
+#[derive(Clone, Debug)]
+pub enum Partial {
+    /// To [`Query::Channels`] and [`Query::Channel`].
+    Channels(Vec<ChannelInfo>),
+    /// To [`Query::Users`].
+    Users(Vec<Box<str>>),
+    /// To [`Query::Counters`].
+    Counters(CoreId, Box<Counters>),
+}
+
+impl Partial {
+    fn weight_bytes(&self) -> usize {
+        match self {
+            Self::Channels(channels) => channels.len() * size_of::<ChannelInfo>(),
+            Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
+            Self::Counters(..) => size_of::<Counters>(),
+        }
+    }
+}
+
+/// One message from one core to another.
+#[derive(Debug)]
+pub enum CoreMessage {
+    /// To the owner: a connection subscribes.
+    Join(Box<Join>),
+    /// To the owner: a subscription has ended.
+    Leave {
+        /// The channel.
+        channel: ChannelName,
+        /// The core that the subscription was on.
+        core: CoreId,
+        /// The user that the subscription presented.
+        user_id: Option<Box<str>>,
+    },
+    /// To the owner: an event from a subscriber.
+    Publish {
+        /// The channel; it is alive because the sender is subscribed.
+        owned: OwnedId,
+        /// A whole frame.
+        frame: Bytes,
+        /// The sender.
+        skip: SocketId,
+    },
+    /// To the owner: an event from the HTTP API.
+    PublishNamed {
+        /// The event.
+        publication: Box<Publication>,
+        /// Who waits for it to be queued.
+        ticket: Ticket,
+    },
+    /// From the owner: the answer to a join.
+    Joined(Box<Joined>),
+    /// From the owner: an event for this core's subscribers.
+    Deliver {
+        /// The channel.
+        local: LocalId,
+        /// A whole frame.
+        frame: Bytes,
+        /// The one connection that does not get it.
+        skip: Option<SocketId>,
+        /// Who waits for it to be queued.
+        ticket: Option<Ticket>,
+    },
+    /// From the owner to the asker: an event went to this many other cores.
+    Routed {
+        /// The question.
+        ticket: Ticket,
+        /// How many [`Queued`](Self::Queued) will come.
+        cores: u32,
+    },
+    /// To the asker: an event has been queued to every subscriber of one core.
+    Queued {
+        /// The question.
+        ticket: Ticket,
+    },
+    /// To an owner or to every core: a question.
+    Query {
+        /// The question's name.
+        ticket: Ticket,
+        /// The question.
+        query: Query,
+    },
+    /// To the asker: one core's part of the answer.
+    Answer {
+        /// The question's name.
+        ticket: Ticket,
+        /// The part.
+        partial: Partial,
+    },
+}
+
+impl CoreMessage {
+    /// About how much memory the message holds while it waits.
+    pub(super) fn weight_bytes(&self) -> usize {
+        let held = match self {
+            Self::Publish { frame, .. } | Self::Deliver { frame, .. } => frame.len(),
+            Self::PublishNamed { publication, .. } => publication.weight_bytes(),
+            Self::Join(join) => join.weight_bytes(),
+            Self::Joined(joined) => joined.outcome.as_ref().map_or(0, Bytes::len),
+            Self::Leave { channel, user_id, .. } => {
+                channel.as_str().len() + user_id.as_ref().map_or(0, |id| id.len())
+            }
+            Self::Query { .. } | Self::Routed { .. } | Self::Queued { .. } => 0,
+            Self::Answer { partial, .. } => partial.weight_bytes(),
+        };
+        held + size_of::<Self>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_core_owns_a_fair_share_of_channels() {
+        let mut owned = [0_u32; 4];
+        for index in 0..4_000 {
+            let name = ChannelName::new(AppIndex(0), &format!("room-{index}"), 7);
+            owned[usize::from(name.owner(4).0)] += 1;
+        }
+        assert!(owned.iter().all(|&count| (850..1_150).contains(&count)), "{owned:?}");
+    }
+
+    #[test]
+    fn the_same_name_in_two_apps_is_two_channels() {
+        let one = ChannelName::new(AppIndex(0), "room", 7);
+        assert_ne!(one, ChannelName::new(AppIndex(1), "room", 7));
+        assert_eq!(one, ChannelName::new(AppIndex(0), "room", 7));
+    }
+
+    #[test]
+    fn a_message_between_cores_stays_small() {
+        assert!(size_of::<CoreMessage>() <= 80, "{}", size_of::<CoreMessage>());
+    }
+}

@@ -1,0 +1,376 @@
+//! One core's whole state: its connections, channels, outboxes and timers.
+//!
+//! A [`Shard`] does no I/O, reads no clock, draws no random number and takes no lock. The I/O layer
+//! tells it what happened, then calls [`poll_output`](Shard::poll_output) until it returns `None`,
+//! then tells it the next thing. At the end of a turn (all that had arrived is told) it calls
+//! [`end_turn`](Shard::end_turn) and passes on what is queued for other cores.
+//!
+//! Every channel has one owner among the cores. The owner puts a channel's events in one order and
+//! knows who is in it; the core of a subscriber keeps the list that events are fanned out to. On
+//! one core both sides are the same shard and no message is needed.
+//!
+//! Invariant: a connection's events of a channel are, from `subscription_succeeded` to the end,
+//! the owner's order without a gap; or the connection is being closed.
+
+mod batch;
+mod channel;
+mod close;
+mod connection;
+mod counters;
+mod drain;
+mod fanout;
+mod lifecycle;
+mod message;
+mod outbox;
+mod owner;
+mod query;
+mod roster;
+mod slow;
+mod subscribe;
+mod table;
+mod wheel;
+
+use std::collections::VecDeque;
+
+use slab::Slab;
+
+pub use batch::{Retained, Segment};
+pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
+pub use lifecycle::ConnectionsFull;
+pub use message::{
+    ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, OwnedId,
+    Partial, Publication, Query, Ticket,
+};
+pub use query::Answer;
+pub use subscribe::{SubscribeError, Subscribed};
+
+use batch::Joiner;
+use channel::{Channel, Run};
+use connection::Connection;
+use owner::Owned;
+use table::Table;
+use wheel::Wheel;
+
+use crate::id::{ConnId, CoreId};
+
+/// Milliseconds since an arbitrary moment before the engine started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// This moment `ms` milliseconds later.
+    #[must_use]
+    pub const fn plus(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// The milliseconds from `earlier` to this moment; 0 if it is not earlier.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// What a shard must know of the engine and its limits. Every limit is a key of the configuration.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// Which core this shard is.
+    pub core: CoreId,
+    /// How many cores the engine has.
+    pub cores: usize,
+    /// Seeds the hash of channel names; the same on all cores.
+    pub hash_seed: u64,
+    /// Sockets this core may hold. Default 100,000.
+    pub connections_max: usize,
+    /// Silence after which a websocket is pinged. Default 120 s.
+    pub activity_timeout_ms: u64,
+    /// Further silence after which it is closed with 4201. Default 30 s.
+    pub pong_timeout_ms: u64,
+    /// Time to send a first request's whole head. Default 10 s.
+    pub handshake_timeout_ms: u64,
+    /// Time a peer has to answer a close frame. Default 2 s.
+    pub close_timeout_ms: u64,
+    /// Unsent bytes of a connection from which on its own messages are not read. Default 256 KiB.
+    pub outbox_bytes_soft: usize,
+    /// Unsent bytes of a connection above which it is a slow consumer. Default 1 MiB.
+    pub outbox_bytes_max: usize,
+    /// Time without any byte taken after which it is a slow consumer, too. Default 10 s.
+    pub outbox_stall_ms: u64,
+    /// Channels one connection may be subscribed to. Default 1,000.
+    pub subscriptions_max: usize,
+    /// Client events a connection may send in a second, 0 for any number. Default 10.
+    pub client_event_rate: u32,
+    /// Users a presence channel may hold. Default 100.
+    pub presence_members_max: u32,
+    /// Bytes of shared frames that may wait for slow sockets. Default 256 MiB.
+    pub retained_bytes_max: usize,
+    /// Bytes that may wait for another core before publishes are refused. Default 64 MiB.
+    pub mailbox_bytes_max: usize,
+}
+
+/// What the I/O layer must do next, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// Start a send of what [`Shard::take_send`] gives.
+    Flush(ConnId),
+    /// Tell the peer that no more will come, and read on until it ends, too.
+    Finish(ConnId),
+    /// End the socket in both directions; what the kernel has taken still goes out.
+    Abort(ConnId),
+    /// The first request's head did not come in time: answer 408 and cut the socket.
+    HandshakeExpired(ConnId),
+    /// A question's answer, for whoever asked on this core.
+    Answer(Ticket, Answer),
+}
+
+/// Messages that wait to be passed to one other core.
+#[derive(Debug, Default)]
+struct Outgoing {
+    messages: Vec<CoreMessage>,
+    bytes: usize,
+    /// What those weigh that the I/O layer tries to pass on.
+    taken_bytes: usize,
+}
+
+/// One core's state. See the module's documentation for how to drive it.
+#[derive(Debug)]
+pub struct Shard {
+    config: ShardConfig,
+    connections: Slab<Connection>,
+    /// How many of them came in on the listeners for metrics and tests.
+    operator_sockets: usize,
+    /// Channels that connections of this core are subscribed to.
+    locals: Table<Channel>,
+    /// Channels that this core puts in order.
+    owned: Table<Owned>,
+    /// Events of this turn, one run for each channel that has any.
+    runs: Vec<Run>,
+    outgoing: Vec<Outgoing>,
+    requests: Slab<query::Request>,
+    /// Publishes to answer at the turn's end.
+    published: Vec<Ticket>,
+    wheel: Wheel,
+    joiner: Joiner,
+    retained: Retained,
+    counters: Counters,
+    outputs: VecDeque<Output>,
+    /// Connections whose outbox wants a send.
+    dirty: Vec<ConnId>,
+    /// Connections that had a send in flight when they were last looked at.
+    watched: Vec<ConnId>,
+    /// Connections found over their limit while their channel's list was walked.
+    overflowed: Vec<ConnId>,
+    drain: Option<drain::Drain>,
+    now: Millis,
+    /// Distinguishes connections in the same slot, requests in the same place, and attempts.
+    serial: u32,
+}
+
+impl Shard {
+    /// An empty shard as of `now`.
+    ///
+    /// # Panics
+    /// If the configuration contradicts itself: no cores, or a core beyond them.
+    pub fn new(config: ShardConfig, now: Millis) -> Self {
+        assert!(usize::from(config.core.0) < config.cores, "a shard is one of the cores");
+        assert!(config.outbox_bytes_soft <= config.outbox_bytes_max, "soft comes before hard");
+        Self {
+            connections: Slab::new(),
+            operator_sockets: 0,
+            locals: Table::new(),
+            owned: Table::new(),
+            runs: Vec::new(),
+            outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
+            requests: Slab::new(),
+            published: Vec::new(),
+            wheel: Wheel::new(now),
+            joiner: Joiner::default(),
+            retained: Retained::default(),
+            counters: Counters::default(),
+            outputs: VecDeque::new(),
+            dirty: Vec::new(),
+            watched: Vec::new(),
+            overflowed: Vec::new(),
+            drain: None,
+            now,
+            serial: 0,
+            config,
+        }
+    }
+
+    /// Take in what another core sent, in its order.
+    pub fn receive(&mut self, messages: Vec<CoreMessage>) {
+        for message in messages {
+            self.receive_one(message);
+        }
+    }
+
+    /// The turn is over: hand every channel's events to its subscribers' outboxes.
+    pub fn end_turn(&mut self) {
+        loop {
+            let mut runs = std::mem::take(&mut self.runs);
+            for run in runs.drain(..) {
+                self.seal_at_end(run);
+            }
+            self.runs = runs; // Empty, with its room: sealing a run starts none.
+            self.close_overflowed();
+            self.shed_retained();
+            // Closing a slow consumer of a presence channel makes an event for the others.
+            if self.runs.is_empty() && self.overflowed.is_empty() {
+                break;
+            }
+        }
+        let answers = self.published.drain(..);
+        self.outputs.extend(answers.map(|ticket| Output::Answer(ticket, Answer::Published)));
+        self.joiner.forget();
+        self.debug_check_invariants();
+    }
+
+    /// The next thing to do, or `None` when the shard waits for input.
+    ///
+    /// It is for a connection that is there: its slot names no other.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        while let Some(output) = self.outputs.pop_front() {
+            if self.is_for_someone(&output) {
+                return Some(output);
+            }
+        }
+        while let Some(conn) = self.dirty.pop() {
+            if let Some(connection) = self.connection(conn) {
+                connection.is_dirty = false;
+                return Some(Output::Flush(conn));
+            }
+        }
+        None
+    }
+
+    /// Whether [`poll_output`](Self::poll_output) may give something.
+    pub fn has_outputs(&self) -> bool {
+        !self.outputs.is_empty() || !self.dirty.is_empty()
+    }
+
+    /// What waits for `core`, all of it; the I/O layer passes it on whole or puts it back.
+    pub fn take_outgoing(&mut self, core: CoreId) -> Option<Vec<CoreMessage>> {
+        let outgoing = &mut self.outgoing[usize::from(core.0)];
+        if outgoing.messages.is_empty() {
+            return None;
+        }
+        outgoing.taken_bytes = std::mem::take(&mut outgoing.bytes);
+        Some(std::mem::take(&mut outgoing.messages))
+    }
+
+    /// Put back what `core`'s full mailbox did not take.
+    pub fn return_outgoing(&mut self, core: CoreId, messages: Vec<CoreMessage>) {
+        let outgoing = &mut self.outgoing[usize::from(core.0)];
+        assert!(outgoing.messages.is_empty(), "returned in the same turn");
+        outgoing.bytes = outgoing.taken_bytes;
+        outgoing.messages = messages;
+    }
+
+    /// Whether so much waits for another core that nothing new should be taken in.
+    pub fn is_backlogged(&self) -> bool {
+        self.outgoing.iter().any(|outgoing| outgoing.bytes > self.config.mailbox_bytes_max)
+    }
+
+    /// Whether nothing is left: no connection, channel, question, event, or message for a core.
+    ///
+    /// Every shard comes to this once its clients have gone and its questions are answered.
+    pub fn is_vacant(&self) -> bool {
+        self.connections.is_empty()
+            && self.locals.iter().next().is_none()
+            && self.owned.iter().next().is_none()
+            && self.requests.is_empty()
+            && self.runs.is_empty()
+            && self.outgoing.iter().all(|outgoing| outgoing.messages.is_empty())
+            && self.retained.bytes() == 0
+    }
+
+    /// What this core has counted, for the I/O layer to add what only it sees.
+    pub fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
+    /// Count one refusal.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.counters.refuse(refusal);
+    }
+
+    /// The configuration this shard was made with.
+    pub const fn config(&self) -> &ShardConfig {
+        &self.config
+    }
+
+    fn receive_one(&mut self, message: CoreMessage) {
+        match message {
+            CoreMessage::Join(join) => self.on_join(*join),
+            CoreMessage::Leave { channel, core, user_id } => {
+                self.on_leave(&channel, core, user_id.as_deref());
+            }
+            CoreMessage::Publish { owned, frame, skip } => self.on_publish(owned, frame, skip),
+            CoreMessage::PublishNamed { publication, ticket } => {
+                self.on_publish_named(*publication, ticket);
+            }
+            CoreMessage::Joined(joined) => self.on_joined(*joined),
+            CoreMessage::Deliver { local, frame, skip, ticket } => {
+                self.on_deliver(local, frame, skip, ticket);
+            }
+            CoreMessage::Routed { ticket, cores } => self.on_routed(ticket, cores),
+            CoreMessage::Queued { ticket } => self.on_queued(ticket),
+            CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
+            CoreMessage::Answer { ticket, partial } => self.on_answer(ticket, partial),
+        }
+    }
+
+    /// Pass `message` to `core`, which may be this one.
+    fn tell(&mut self, core: CoreId, message: CoreMessage) {
+        if core == self.config.core {
+            self.receive_one(message);
+        } else {
+            let outgoing = &mut self.outgoing[usize::from(core.0)];
+            outgoing.bytes += message.weight_bytes();
+            outgoing.messages.push(message);
+        }
+    }
+
+    fn connection(&mut self, conn: ConnId) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(conn.slot as usize)?;
+        (connection.generation == conn.generation).then_some(connection)
+    }
+
+    /// Whether an output is not for a connection that has gone since.
+    fn is_for_someone(&mut self, output: &Output) -> bool {
+        match output {
+            Output::Flush(conn)
+            | Output::Finish(conn)
+            | Output::Abort(conn)
+            | Output::HandshakeExpired(conn) => self.connection(*conn).is_some(),
+            Output::Answer(..) => true,
+        }
+    }
+
+    fn next_serial(&mut self) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+
+    /// Every list that points at another points back. Linear in everything: only when debugging.
+    fn debug_check_invariants(&self) {
+        if !cfg!(debug_assertions) || self.connections.len() > 64 {
+            return;
+        }
+        for (slot, connection) in &self.connections {
+            debug_assert_eq!(connection.channels.len(), connection.subscriptions.len());
+            debug_assert!(connection.is_open() || connection.channels.is_empty(), "slot {slot}");
+        }
+        for entry in self.locals.iter() {
+            debug_assert!(!entry.value.is_vacant(), "a vacant channel was kept");
+            for (position, subscriber) in entry.value.subscribers.iter().enumerate() {
+                let connection = &self.connections[subscriber.slot as usize];
+                let subscription = &connection.subscriptions[subscriber.index as usize];
+                debug_assert_eq!(subscription.position as usize, position);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! The owner's side of a channel: which cores have a foothold in it, and who is in it.
+//!
+//! The owner knows cores, not connections. A core has a foothold while it has subscriptions, and
+//! every event is passed to each foothold once. Joins, leaves and events are taken in one order,
+//! and what each foothold is told keeps that order.
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use uringcast_proto::pusher::channel::ChannelKind;
+use uringcast_proto::pusher::server;
+
+use super::Shard;
+use super::message::{ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, OwnedId};
+use super::roster::Roster;
+use crate::id::CoreId;
+
+/// A core that has subscriptions to a channel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Foothold {
+    pub(super) core: CoreId,
+    pub(super) local: LocalId,
+    pub(super) subscriptions: u32,
+}
+
+/// A channel that this core puts in order.
+#[derive(Debug, Default)]
+pub(super) struct Owned {
+    pub(super) footholds: SmallVec<[Foothold; 1]>,
+    pub(super) roster: Option<Box<Roster>>,
+}
+
+impl Owned {
+    /// Subscriptions on all cores.
+    pub(super) fn subscriptions(&self) -> u32 {
+        self.footholds.iter().map(|foothold| foothold.subscriptions).sum()
+    }
+
+    fn add(&mut self, core: CoreId, local: LocalId) {
+        match self.footholds.iter_mut().find(|foothold| foothold.core == core) {
+            Some(foothold) => foothold.subscriptions += 1,
+            None => self.footholds.push(Foothold { core, local, subscriptions: 1 }),
+        }
+    }
+
+    fn subtract(&mut self, core: CoreId) {
+        let position = self.footholds.iter().position(|foothold| foothold.core == core);
+        let position = position.expect("only a core with a foothold tells of a leave");
+        self.footholds[position].subscriptions -= 1;
+        if self.footholds[position].subscriptions == 0 {
+            self.footholds.swap_remove(position);
+        }
+    }
+}
+
+impl Shard {
+    /// A connection of some core wants to subscribe.
+    pub(super) fn on_join(&mut self, join: Join) {
+        let index = match self.owned.find_name(&join.channel) {
+            Some(index) => index,
+            None => self.occupy(&join.channel),
+        };
+        let outcome = self.admit(index, &join);
+        let owned = OwnedId { index, generation: self.owned.at(index).generation };
+        self.vacate_if_empty(index);
+        let Join { core, conn, local, attempt, member, .. } = join;
+        let user_id = member.map(|member| member.user_id);
+        let joined = Joined { conn, local, attempt, owned, user_id, outcome };
+        self.tell(core, CoreMessage::Joined(Box::new(joined)));
+    }
+
+    /// A subscription of `core` has ended.
+    pub(super) fn on_leave(&mut self, channel: &ChannelName, core: CoreId, user_id: Option<&str>) {
+        let index = self.owned.find_name(channel).expect("an occupied channel is in the table");
+        let owned = &mut self.owned.at(index).value;
+        owned.subtract(core);
+        let roster = owned.roster.as_mut();
+        let is_gone = match (roster, user_id) {
+            (Some(roster), Some(user_id)) => roster.leave(user_id),
+            (None, None) => false,
+            (Some(_), None) | (None, Some(_)) => {
+                unreachable!("a presence channel's subscriptions, and only they, have a user")
+            }
+        };
+        if is_gone && let Some(user_id) = user_id {
+            let frame = server::member_removed(channel.as_str(), user_id);
+            self.fan_out(index, frame, None, None);
+        }
+        self.vacate_if_empty(index);
+    }
+
+    /// Count the subscription in, tell the others of a new user, and make the joiner's frame.
+    fn admit(&mut self, index: u32, join: &Join) -> Result<Bytes, JoinRefused> {
+        let name = join.channel.as_str();
+        let members_max = self.config.presence_members_max;
+        let owned = &mut self.owned.at(index).value;
+        let Some(member) = &join.member else {
+            owned.add(join.core, join.local);
+            return Ok(join.dialect.subscribed(name));
+        };
+        let roster = owned.roster.as_mut().expect("only presence channels have members");
+        if roster.enter(member, members_max)? {
+            // Before the joiner has a foothold: the others are told, the joiner is not.
+            let frame = server::member_added(name, &member.user_id, &member.user_info);
+            self.fan_out(index, frame, None, None);
+        }
+        let owned = &mut self.owned.at(index).value;
+        owned.add(join.core, join.local);
+        let roster = owned.roster.as_ref().expect("it was there above");
+        Ok(join.dialect.presence_subscribed(name, roster.members()))
+    }
+
+    fn occupy(&mut self, name: &ChannelName) -> u32 {
+        let is_presence = ChannelKind::of(name.as_str()) == ChannelKind::Presence;
+        let roster = is_presence.then(Box::default);
+        self.counters.channels += 1;
+        self.owned.insert(name.clone(), Owned { roster, ..Owned::default() })
+    }
+
+    fn vacate_if_empty(&mut self, index: u32) {
+        if self.owned.at(index).value.footholds.is_empty() {
+            self.counters.channels -= 1;
+            self.owned.remove(index);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Questions that more than one core must answer.
+//!
+//! The asker's core opens a request, sends the question out and gathers the parts; when the last
+//! one is here the answer is an output. A publish is such a question, too: it is answered when
+//! every core has queued it to its subscribers, in whatever order the cores report.
+
+use super::counters::Counters;
+use super::message::{ChannelInfo, CoreMessage, Partial, Query, Ticket};
+use super::owner::Owned;
+use super::table::Entry;
+use super::{Output, Shard};
+use crate::id::CoreId;
+
+/// The whole answer to a question.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Every event is queued to every subscriber it had when its owner took it.
+    Published,
+    /// The occupied channels, in no order.
+    Channels(Vec<ChannelInfo>),
+    /// The users of a presence channel, in no order.
+    Users(Vec<Box<str>>),
+    /// Each core's numbers, in the order of the cores.
+    Counters(Vec<(CoreId, Box<Counters>)>),
+}
+
+/// A question that has not been answered in full.
+#[derive(Debug)]
+pub(super) struct Request {
+    serial: u32,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// `unrouted` owners have yet to say how many cores they told; `unqueued` is what is known to
+    /// be missing. A core may report before the owner does, so it can fall below 0.
+    Publish { unrouted: u32, unqueued: i64 },
+    /// `missing` parts have yet to come.
+    Query { missing: usize, answer: Answer },
+}
+
+impl Shard {
+    /// Ask; the answer comes as an [`Output::Answer`] with the ticket returned.
+    pub fn query(&mut self, query: &Query) -> Ticket {
+        let cores = self.config.cores;
+        let (targets, answer) = match query {
+            Query::Channels { .. } => (0..cores, Answer::Channels(Vec::new())),
+            Query::Channel(name) => (only(name.owner(cores)), Answer::Channels(Vec::new())),
+            Query::Users(name) => (only(name.owner(cores)), Answer::Users(Vec::new())),
+            Query::Counters => (0..cores, Answer::Counters(Vec::new())),
+        };
+        let ticket = self.open_request(State::Query { missing: targets.len(), answer });
+        for core in targets {
+            let query = query.clone();
+            self.tell(CoreId(core as u8), CoreMessage::Query { ticket, query });
+        }
+        ticket
+    }
+
+    /// Open the request of a publish of `events` events.
+    pub(super) fn open_publish(&mut self, events: u32) -> Ticket {
+        assert!(events > 0, "a publish has at least one event");
+        self.open_request(State::Publish { unrouted: events, unqueued: 0 })
+    }
+
+    pub(super) fn on_routed(&mut self, ticket: Ticket, cores: u32) {
+        self.progress_publish(ticket, 1, i64::from(cores));
+    }
+
+    pub(super) fn on_queued(&mut self, ticket: Ticket) {
+        self.progress_publish(ticket, 0, -1);
+    }
+
+    /// This core's part of an answer.
+    pub(super) fn on_query(&mut self, ticket: Ticket, query: &Query) {
+        let partial = match query {
+            Query::Channels { app, prefix } => {
+                let is_asked = |entry: &&Entry<Owned>| {
+                    entry.name.app() == *app && entry.name.as_str().starts_with(&**prefix)
+                };
+                Partial::Channels(self.owned.iter().filter(is_asked).map(info).collect())
+            }
+            Query::Channel(name) => {
+                let found = self.owned.find_name(name).map(|index| info(self.owned.at(index)));
+                Partial::Channels(found.into_iter().collect())
+            }
+            Query::Users(name) => {
+                let found = self.owned.find_name(name).map(|index| users(self.owned.at(index)));
+                Partial::Users(found.unwrap_or_default())
+            }
+            Query::Counters => Partial::Counters(self.config.core, Box::new(self.counters())),
+        };
+        self.tell(ticket.core, CoreMessage::Answer { ticket, partial });
+    }
+
+    pub(super) fn on_answer(&mut self, ticket: Ticket, partial: Partial) {
+        let request = self.request(ticket);
+        let State::Query { missing, answer } = &mut request.state else {
+            unreachable!("a publish is not answered in parts");
+        };
+        match (answer, partial) {
+            (Answer::Channels(all), Partial::Channels(part)) => all.extend(part),
+            (Answer::Users(all), Partial::Users(part)) => all.extend(part),
+            (Answer::Counters(all), Partial::Counters(core, part)) => all.push((core, part)),
+            (
+                Answer::Published | Answer::Channels(_) | Answer::Users(_) | Answer::Counters(_),
+                _,
+            ) => {
+                unreachable!("a part answers the question that was asked")
+            }
+        }
+        *missing -= 1;
+        if *missing == 0 {
+            self.finish(ticket);
+        }
+    }
+
+    /// The counters with what is a level and not a count.
+    fn counters(&self) -> Counters {
+        let mut counters = self.counters.clone();
+        let outgoing = self.outgoing.iter().map(|to| to.messages.len() as u64);
+        counters.mailbox_depth += outgoing.sum::<u64>();
+        counters.retained_bytes = self.retained.bytes() as u64;
+        counters.sockets = self.connections.len() as u64;
+        counters
+    }
+
+    fn progress_publish(&mut self, ticket: Ticket, routed: u32, queued: i64) {
+        let State::Publish { unrouted, unqueued } = &mut self.request(ticket).state else {
+            unreachable!("only a publish is routed and queued");
+        };
+        *unrouted -= routed;
+        *unqueued += queued;
+        if *unrouted == 0 && *unqueued == 0 {
+            self.finish(ticket);
+        }
+    }
+
+    fn open_request(&mut self, state: State) -> Ticket {
+        let serial = self.next_serial();
+        let index = self.requests.insert(Request { serial, state }) as u32;
+        Ticket { core: self.config.core, index, serial }
+    }
+
+    fn request(&mut self, ticket: Ticket) -> &mut Request {
+        let request = &mut self.requests[ticket.index as usize];
+        assert_eq!(request.serial, ticket.serial, "a request is open until its last part");
+        request
+    }
+
+    fn finish(&mut self, ticket: Ticket) {
+        let request = self.requests.remove(ticket.index as usize);
+        match request.state {
+            // What was gathered on this core is in no outbox before the turn's end.
+            State::Publish { .. } => self.published.push(ticket),
+            State::Query { answer, .. } => {
+                self.outputs.push_back(Output::Answer(ticket, in_order(answer)));
+            }
+        }
+    }
+}
+
+fn only(core: CoreId) -> std::ops::Range<usize> {
+    let core = usize::from(core.0);
+    core..core + 1
+}
+
+/// The cores answer in any order; a reader of the numbers expects theirs.
+fn in_order(mut answer: Answer) -> Answer {
+    if let Answer::Counters(all) = &mut answer {
+        all.sort_unstable_by_key(|(core, _)| *core);
+    }
+    answer
+}
+
+fn info(entry: &Entry<Owned>) -> ChannelInfo {
+    ChannelInfo {
+        name: entry.name.shared(),
+        subscription_count: entry.value.subscriptions(),
+        user_count: entry.value.roster.as_ref().map(|roster| roster.len()),
+    }
+}
+
+fn users(entry: &Entry<Owned>) -> Vec<Box<str>> {
+    let roster = entry.value.roster.as_ref();
+    roster.map(|roster| roster.members().map(|(id, _)| id.into()).collect()).unwrap_or_default()
+}

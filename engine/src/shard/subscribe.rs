@@ -1,0 +1,211 @@
+//! Subscribing and unsubscribing, on the core of the connection.
+//!
+//! A subscription begins when the owner's answer arrives: the answer stands in the same queue as
+//! the channel's events, so the client sees `subscription_succeeded`, then everything after it. A
+//! client that unsubscribes before the answer is let go at once, and the owner is told when the
+//! answer arrives; the attempt's number keeps a late answer from being taken for a newer one's.
+
+use bytes::Bytes;
+
+use super::Shard;
+use super::channel::{Channel, Subscriber};
+use super::connection::{JOINING, Subscription};
+use super::message::{ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, hash};
+use crate::dialect::{Dialect, pusher};
+use crate::id::{AppIndex, ConnId};
+
+/// Why a connection may not subscribe. The connection always survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubscribeError {
+    /// It is subscribed, or is about to be. A client bug.
+    #[error("the connection is subscribed to this channel already")]
+    AlreadySubscribed,
+    /// `connection.subscriptions_max`.
+    #[error("a connection may have at most {subscriptions_max} subscriptions")]
+    TooMany {
+        /// The limit.
+        subscriptions_max: usize,
+    },
+    /// The connection is being closed.
+    #[error("the connection is being closed")]
+    Closing,
+}
+
+/// Proof that a connection is subscribed to a channel, good until the next input.
+#[derive(Clone, Copy, Debug)]
+pub struct Subscribed {
+    pub(super) local: u32,
+    pub(super) index: usize,
+}
+
+impl Shard {
+    /// Ask the owner of channel `name` to let `conn` in, as `member` on presence channels.
+    pub fn subscribe(
+        &mut self,
+        conn: ConnId,
+        name: &str,
+        member: Option<Member>,
+    ) -> Result<(), SubscribeError> {
+        let (app, dialect) = self.check_subscribe(conn)?;
+        let hash = hash(app, name, self.config.hash_seed);
+        let local = self.locals.find(app, name, hash).unwrap_or_else(|| {
+            let name = ChannelName::new(app, name, self.config.hash_seed);
+            self.locals.insert(name, Channel::new())
+        });
+        let attempt = self.next_serial();
+        let connection = self.connection(conn).expect("checked above");
+        if connection.find(local).is_some() {
+            return Err(SubscribeError::AlreadySubscribed);
+        }
+        connection.channels.push(local);
+        let kept = member.clone().map(Box::new);
+        connection.subscriptions.push(Subscription { position: JOINING, attempt, member: kept });
+        self.counters.subscriptions += 1;
+        let entry = self.locals.at(local);
+        entry.value.joining += 1;
+        let channel = entry.name.clone();
+        let local = LocalId { index: local, generation: entry.generation };
+        let owner = channel.owner(self.config.cores);
+        let core = self.config.core;
+        let join = Join { channel, core, conn, local, attempt, dialect, member };
+        self.tell(owner, CoreMessage::Join(Box::new(join)));
+        Ok(())
+    }
+
+    /// End the subscription of `conn` to channel `name`; nothing if there is none.
+    pub fn unsubscribe(&mut self, conn: ConnId, name: &str) {
+        if let Some((local, index)) = self.find_subscription(conn, name) {
+            self.end_subscription(conn.slot, local, index);
+        }
+    }
+
+    /// Whether `conn` is subscribed to channel `name`, confirmed by the owner.
+    pub fn subscribed(&mut self, conn: ConnId, name: &str) -> Option<Subscribed> {
+        let (local, index) = self.find_subscription(conn, name)?;
+        let connection = self.connection(conn)?;
+        let is_confirmed = connection.subscriptions[index].position != JOINING;
+        is_confirmed.then_some(Subscribed { local, index })
+    }
+
+    /// The user that `conn` presented for this subscription.
+    pub fn member(&mut self, conn: ConnId, subscribed: Subscribed) -> Option<&Member> {
+        self.connection(conn)?.subscriptions[subscribed.index].member.as_deref()
+    }
+
+    /// The owner has answered.
+    pub(super) fn on_joined(&mut self, joined: Joined) {
+        // Whoever is to see only what comes after must not see what this turn has gathered.
+        let local = joined.local.index;
+        self.seal_early(local);
+        let index = self.find_attempt(&joined);
+        let channel = &mut self.locals.at(local).value;
+        channel.joining -= 1;
+        channel.owned = Some(joined.owned);
+        match (index, joined.outcome) {
+            (Some(index), Ok(frame)) => self.attach(joined.conn, local, index, frame),
+            (Some(index), Err(refused)) => self.on_join_refused(joined.conn, local, index, refused),
+            (None, Ok(_)) => self.leave(local, joined.user_id),
+            (None, Err(_)) => self.release_if_vacant(local),
+        }
+    }
+
+    /// Take the subscription at `index` out of the connection in `slot` and out of its channel.
+    ///
+    /// One that the owner has not answered is left to the answer, see [`Self::on_joined`].
+    pub(super) fn end_subscription(&mut self, slot: u32, local: u32, index: usize) {
+        let subscription = self.detach(slot, local, index);
+        if subscription.position != JOINING {
+            self.leave(local, subscription.member.map(|member| member.user_id));
+        }
+    }
+
+    /// The subscription has begun: from here on the channel's events are for `conn`, too.
+    fn attach(&mut self, conn: ConnId, local: u32, index: usize, frame: Bytes) {
+        let channel = &mut self.locals.at(local).value;
+        let position = channel.subscribers.len() as u32;
+        channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
+        self.connections[conn.slot as usize].subscriptions[index].position = position;
+        self.send(conn, frame);
+    }
+
+    /// Tell the owner that a subscription it has counted is over.
+    fn leave(&mut self, local: u32, user_id: Option<Box<str>>) {
+        let channel = self.locals.at(local).name.clone();
+        self.release_if_vacant(local);
+        let owner = channel.owner(self.config.cores);
+        let core = self.config.core;
+        self.tell(owner, CoreMessage::Leave { channel, core, user_id });
+    }
+
+    fn on_join_refused(&mut self, conn: ConnId, local: u32, index: usize, refused: JoinRefused) {
+        self.detach(conn.slot, local, index);
+        let frames = pusher::join_refused(self.locals.at(local).name.as_str(), refused);
+        self.release_if_vacant(local);
+        self.refuse(super::Refusal::PresenceMembers);
+        for frame in frames {
+            self.send(conn, frame);
+        }
+    }
+
+    fn check_subscribe(&mut self, conn: ConnId) -> Result<(AppIndex, Dialect), SubscribeError> {
+        let subscriptions_max = self.config.subscriptions_max;
+        let connection = self.connection(conn).ok_or(SubscribeError::Closing)?;
+        if !connection.is_open() {
+            return Err(SubscribeError::Closing);
+        }
+        if connection.channels.len() >= subscriptions_max {
+            return Err(SubscribeError::TooMany { subscriptions_max });
+        }
+        Ok((connection.app, connection.dialect))
+    }
+
+    fn find_subscription(&mut self, conn: ConnId, name: &str) -> Option<(u32, usize)> {
+        let seed = self.config.hash_seed;
+        let app = self.connection(conn)?.app;
+        let local = self.locals.find(app, name, hash(app, name, seed))?;
+        let index = self.connection(conn)?.find(local)?;
+        Some((local, index))
+    }
+
+    /// The index of the subscription that `joined` answers, if it still waits.
+    fn find_attempt(&mut self, joined: &Joined) -> Option<usize> {
+        let connection = self.connection(joined.conn)?;
+        let index = connection.find(joined.local.index)?;
+        let subscription = &connection.subscriptions[index];
+        let waits = subscription.position == JOINING && subscription.attempt == joined.attempt;
+        waits.then_some(index)
+    }
+
+    /// Take a subscription out of both lists and mend the positions of those that moved.
+    fn detach(&mut self, slot: u32, local: u32, index: usize) -> Subscription {
+        let connection = &mut self.connections[slot as usize];
+        connection.channels.swap_remove(index);
+        let subscription = connection.subscriptions.swap_remove(index);
+        self.counters.subscriptions -= 1;
+        if let Some(moved) = connection.subscriptions.get(index)
+            && moved.position != JOINING
+        {
+            let moved_local = connection.channels[index];
+            let channel = &mut self.locals.at(moved_local).value;
+            channel.subscribers[moved.position as usize].index = index as u32;
+        }
+        if subscription.position == JOINING {
+            return subscription;
+        }
+        let channel = &mut self.locals.at(local).value;
+        let position = subscription.position as usize;
+        channel.subscribers.swap_remove(position);
+        if let Some(moved) = channel.subscribers.get(position) {
+            let connection = &mut self.connections[moved.slot as usize];
+            connection.subscriptions[moved.index as usize].position = position as u32;
+        }
+        subscription
+    }
+
+    fn release_if_vacant(&mut self, local: u32) {
+        if self.locals.at(local).value.is_vacant() {
+            self.seal_early(local);
+            self.locals.remove(local);
+        }
+    }
+}

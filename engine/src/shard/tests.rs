@@ -1,0 +1,16 @@
+//! Unit tests of the shard, driven as the I/O layer drives it.
+//!
+//! Most are transcripts: `a: subscribe room` is what client a does, `a> event room one` what it
+//! must receive, and anything that is received and not expected fails. See [`transcript`]
+//! for the words and [`world`] for what stands in for the sockets and the mailboxes.
+
+mod answers;
+mod batching;
+mod life;
+mod order;
+mod presence;
+mod render;
+mod slow;
+mod subscribe;
+mod transcript;
+mod world;

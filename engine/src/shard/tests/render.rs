@@ -1,0 +1,77 @@
+//! What a client or an asker was told, as one line of a transcript.
+
+use serde_json::Value;
+use uringcast_proto::ws::Opcode;
+use uringcast_proto::ws::client::Frame;
+
+use crate::shard::Answer;
+
+/// A frame that a client received.
+pub(super) fn render(frame: &Frame<'_>) -> String {
+    assert!(frame.is_final, "the server does not fragment");
+    match frame.opcode {
+        Opcode::Text => message(&serde_json::from_slice(frame.payload).unwrap()),
+        Opcode::Close => {
+            let code = frame.payload.first_chunk().map(|code| u16::from_be_bytes(*code));
+            code.map_or_else(|| "close".to_owned(), |code| format!("close {code}"))
+        }
+        Opcode::Continuation | Opcode::Binary | Opcode::Ping | Opcode::Pong => {
+            panic!("the dialect sends no {:?}", frame.opcode)
+        }
+    }
+}
+
+/// The answer to a question.
+pub(super) fn answer(answer: Answer) -> String {
+    let words = match answer {
+        Answer::Published => return "published".to_owned(),
+        Answer::Channels(channels) => {
+            let word = |info: &crate::shard::ChannelInfo| {
+                let users = info.user_count.map_or(String::new(), |users| format!("/{users}"));
+                format!("{}:{}{users}", info.name, info.subscription_count)
+            };
+            channels.iter().map(word).collect()
+        }
+        Answer::Users(users) => users.iter().map(ToString::to_string).collect(),
+        Answer::Counters(cores) => cores.iter().map(|(core, _)| core.0.to_string()).collect(),
+    };
+    sorted(words)
+}
+
+fn message(message: &Value) -> String {
+    let text = |field: &str| message[field].as_str().unwrap_or_default();
+    let event = text("event");
+    let channel = text("channel");
+    // What is ours has its data encoded twice.
+    let data: Value = serde_json::from_str(text("data")).unwrap_or_default();
+    match event {
+        "pusher:connection_established" => "established".to_owned(),
+        "pusher:ping" => "ping".to_owned(),
+        "pusher:pong" => "pong".to_owned(),
+        "pusher:error" => format!("error {}", message["data"]["code"]),
+        "pusher:subscription_error" => {
+            let (kind, status) = (&message["data"]["type"], &message["data"]["status"]);
+            format!("subscription_error {channel} {} {status}", kind.as_str().unwrap_or_default())
+        }
+        "pusher_internal:subscription_succeeded" => match data["presence"]["ids"].as_array() {
+            None => format!("subscription_succeeded {channel}"),
+            Some(ids) => {
+                let ids = ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
+                format!("subscription_succeeded {channel} {}", sorted(ids))
+            }
+        },
+        "pusher_internal:member_added" | "pusher_internal:member_removed" => {
+            let event = event.trim_start_matches("pusher_internal:");
+            format!("{event} {channel} {}", data["user_id"].as_str().unwrap())
+        }
+        _ => match message["user_id"].as_str() {
+            None => format!("event {channel} {event}"),
+            Some(user) => format!("event {channel} {event} by {user}"),
+        },
+    }
+}
+
+fn sorted(mut words: Vec<String>) -> String {
+    words.sort_unstable();
+    format!("[{}]", words.join(" "))
+}

@@ -1,0 +1,196 @@
+//! Clients that do not read: what they may cost, and how they are let go.
+
+use super::transcript::{check_on, check_with};
+use crate::shard::{Refusal, Segment};
+
+#[test]
+fn a_client_over_its_outbox_limit_is_closed_after_the_send_in_flight() {
+    check_with(
+        |config| (config.outbox_bytes_soft, config.outbox_bytes_max) = (500, 1_000),
+        "
+        a: subscribe room
+        a> subscription_succeeded room
+        b: subscribe room
+        b> subscription_succeeded room
+        a: stall
+        http: publish room one 400
+        b> event room one
+        http> published
+        http: publish room two 400
+        b> event room two
+        http> published
+        http: publish room three 400
+        b> event room three
+        http> published
+        a: read
+        a> event room one
+        a> close 4100
+        http: publish room four
+        b> event room four
+        http> published
+        a: close 4100
+        a> cut
+        ",
+    );
+}
+
+#[test]
+fn a_client_at_its_outbox_limit_keeps_everything() {
+    // What `one` and `two` are as frames: 4 bytes of header, the event around 400 and 300 bytes.
+    let bytes = |name: &str, data: usize| {
+        4 + format!(r#"{{"event":"{name}","channel":"room","data":""}}"#).len() + data
+    };
+    let bytes_max = bytes("one", 400) + bytes("two", 300) + size_of::<Segment>();
+    check_with(
+        |config| (config.outbox_bytes_soft, config.outbox_bytes_max) = (0, bytes_max),
+        "
+        a: subscribe room
+        a> subscription_succeeded room
+        a: stall
+        http: publish room one 400
+        http> published
+        http: publish room two 300
+        http> published
+        a: read
+        a> event room one
+        a> event room two
+        ",
+    );
+}
+
+#[test]
+fn a_client_that_is_over_its_limit_when_a_send_starts_is_closed_by_the_next_event() {
+    check_with(
+        |config| (config.outbox_bytes_soft, config.outbox_bytes_max) = (500, 1_000),
+        "
+        a: subscribe room
+        a> subscription_succeeded room
+        a: stall
+        http: publish room one 2000
+        http> published
+        http: publish room two
+        http> published
+        http: publish room three
+        http> published
+        a: read
+        a> event room one
+        a> close 4100
+        ",
+    );
+}
+
+#[test]
+fn a_client_that_takes_nothing_for_the_stall_time_is_closed() {
+    check_with(
+        |config| config.outbox_stall_ms = 5_000,
+        "
+        a: subscribe room
+        a> subscription_succeeded room
+        a: stall
+        http: publish room one
+        http> published
+        time: 3000
+        a: read 5
+        time: 4000
+        http: publish room two
+        http> published
+        time: 2000
+        a: read
+        a> event room one
+        a> close 4100
+        ",
+    );
+}
+
+#[test]
+fn a_stalled_client_that_never_reads_again_is_cut() {
+    check_with(
+        |config| config.outbox_stall_ms = 5_000,
+        "
+        a: subscribe room
+        a> subscription_succeeded room
+        a: stall
+        http: publish room one
+        http> published
+        time: 6900
+        time: 300
+        a> cut
+        http: channels
+        http> []
+        ",
+    );
+}
+
+#[test]
+fn the_slowest_client_goes_when_the_core_retains_too_much() {
+    let world = check_on(
+        1,
+        |config| config.retained_bytes_max = 1_800,
+        "
+        a: subscribe one
+        a> subscription_succeeded one
+        b: subscribe two
+        b> subscription_succeeded two
+        a: stall; b: stall
+        http: publish one x; http: publish two x
+        http> published
+        http> published
+        http: publish one y 300; http: publish two y 500
+        http> published
+        http> published
+        http: publish one z 400
+        http> published
+        a: read
+        a> event one x
+        a> close 4100
+        b: read
+        b> event two x
+        b> event two y
+        ",
+    );
+    assert_eq!(world.shards[0].counters.refusals[Refusal::RetainedBytes as usize], 1);
+}
+
+#[test]
+fn sends_in_flight_are_nobodys_fault() {
+    check_on(
+        1,
+        |config| config.retained_bytes_max = 1_000,
+        "
+        a: subscribe room
+        a> subscription_succeeded room
+        a: stall
+        http: publish room one 2000
+        http> published
+        b: ping
+        b> pong
+        a: read
+        a> event room one
+        ",
+    );
+}
+
+#[test]
+fn the_others_hear_of_a_member_who_is_shed_in_the_same_turn() {
+    let mut world = check_on(
+        1,
+        |config| config.retained_bytes_max = 1_000,
+        "
+        a: subscribe presence-room as ann
+        a> subscription_succeeded presence-room [ann]
+        b: subscribe presence-room as bob
+        a> member_added presence-room bob
+        b> subscription_succeeded presence-room [ann bob]
+        b: stall
+        http: publish presence-room one
+        a> event presence-room one
+        http> published
+        ",
+    );
+    let name = world.channel("presence-room");
+    let frame = uringcast_proto::ws::encode::text(&[b'x'; 1_500]);
+    let shard = &mut world.shards[0];
+    shard.publish(vec![crate::shard::Publication { channel: name, frame, skip: None }]);
+    shard.end_turn();
+    assert!(shard.runs.is_empty(), "what a turn has gathered is queued at its end");
+}

@@ -1,0 +1,268 @@
+//! Shards with everything around them pretended: sockets that take all bytes at once or none,
+//! mailboxes that pass everything on or are held, and a clock that moves when told.
+
+use std::collections::VecDeque;
+
+use uringcast_proto::pusher::presence::MemberLimits;
+use uringcast_proto::ws::client::FrameCursor;
+
+use super::render::render;
+use crate::app::{App, Apps};
+use crate::dialect::Dialect;
+use crate::dialect::pusher::{self, PusherLimits};
+use crate::id::{AppIndex, ConnId, CoreId, SocketId};
+use crate::shard::{CoreMessage, Millis, Output, Segment, Shard, ShardConfig};
+
+pub(super) const KEY: &str = "key";
+pub(super) const SECRET: &str = "secret";
+
+/// The limits the tests start from; each edits what it is about.
+pub(super) fn config() -> ShardConfig {
+    ShardConfig {
+        core: CoreId(0),
+        cores: 1,
+        hash_seed: 0,
+        connections_max: 100,
+        activity_timeout_ms: 120_000,
+        pong_timeout_ms: 30_000,
+        handshake_timeout_ms: 10_000,
+        close_timeout_ms: 2_000,
+        outbox_bytes_soft: 1 << 18,
+        outbox_bytes_max: 1 << 20,
+        outbox_stall_ms: 10_000,
+        subscriptions_max: 1_000,
+        client_event_rate: 10,
+        presence_members_max: 100,
+        retained_bytes_max: 1 << 28,
+        mailbox_bytes_max: 1 << 26,
+    }
+}
+
+/// The shards, their clients and the mail between them.
+pub(super) struct World {
+    pub(super) shards: Vec<Shard>,
+    pub(super) clients: Vec<Client>,
+    pub(super) limits: PusherLimits,
+    pub(super) apps: Apps,
+    pub(super) is_mail_held: bool,
+    /// What waits for one core from another: from, to, and the envelopes in their order.
+    mail: Vec<(CoreId, CoreId, VecDeque<Vec<CoreMessage>>)>,
+    seen: Vec<(String, String)>,
+}
+
+/// One client, seen from its end of the socket.
+pub(super) struct Client {
+    pub(super) name: String,
+    pub(super) core: CoreId,
+    pub(super) conn: ConnId,
+    /// Its socket takes nothing.
+    pub(super) is_stalled: bool,
+    /// Its greeting is not worth a line.
+    pub(super) is_introduced: bool,
+    is_gone: bool,
+    in_flight: Option<(Segment, usize)>,
+    cursor: FrameCursor,
+}
+
+impl World {
+    pub(super) fn new(cores: usize, config: &ShardConfig) -> Self {
+        let shard = |core| {
+            let config = ShardConfig { core: CoreId(core as u8), cores, ..config.clone() };
+            Shard::new(config, Millis(0))
+        };
+        let app = App { id: "id".into(), key: KEY.into(), secret: SECRET.into() };
+        Self {
+            shards: (0..cores).map(shard).collect(),
+            clients: Vec::new(),
+            limits: PusherLimits {
+                channel_name_bytes_max: 200,
+                event_name_bytes_max: 200,
+                event_data_bytes_max: 1 << 20,
+                member: MemberLimits::default(),
+                activity_timeout_s: 120,
+            },
+            apps: Apps::new(vec![app]).unwrap(),
+            is_mail_held: false,
+            mail: Vec::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    /// Accept a socket on `core`; it has sent nothing yet.
+    pub(super) fn connect(&mut self, name: &str, core: CoreId) {
+        let nonce = self.clients.len() as u32 + 1;
+        let Ok(conn) = self.shards[usize::from(core.0)].open(nonce) else {
+            return self.note(name, "refused");
+        };
+        self.clients.push(Client {
+            name: name.to_owned(),
+            core,
+            conn,
+            is_stalled: false,
+            is_introduced: false,
+            is_gone: false,
+            in_flight: None,
+            cursor: FrameCursor::new(),
+        });
+    }
+
+    /// The client's handshake is complete.
+    pub(super) fn upgrade(&mut self, client: usize) {
+        let conn = self.clients[client].conn;
+        let shard = self.shard_of(client);
+        shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        let limits = self.limits.clone();
+        pusher::greet(self.shard_of(client), &limits, conn);
+    }
+
+    /// The client sends one text message.
+    pub(super) fn say(&mut self, client: usize, text: &str) {
+        let Client { core, conn, .. } = self.clients[client];
+        let shard = &mut self.shards[usize::from(core.0)];
+        shard.active(conn, text.len());
+        pusher::on_text(shard, &self.limits, &self.apps, conn, text);
+    }
+
+    /// The client's socket is gone.
+    pub(super) fn gone(&mut self, client: usize) {
+        self.clients[client].is_gone = true;
+        self.clients[client].in_flight = None;
+        let conn = self.clients[client].conn;
+        self.shard_of(client).closed(conn);
+    }
+
+    /// The client's socket takes `bytes` of its send in flight, and the next one starts.
+    pub(super) fn take_bytes(&mut self, client: usize, bytes: usize) {
+        let Some((segment, start)) = self.clients[client].in_flight.take() else { return };
+        let end = (start + bytes).min(segment.len());
+        let conn = self.clients[client].conn;
+        self.shard_of(client).landed(conn, end - start);
+        self.receive(client, &segment.as_ref()[start..end]);
+        if end < segment.len() {
+            self.clients[client].in_flight = Some((segment, end));
+        } else {
+            self.flush(client);
+        }
+    }
+
+    /// Time moves on in the steps in which the I/O layer tells it.
+    pub(super) fn wait(&mut self, ms: u64) {
+        for _ in 0..ms / 100 {
+            for core in 0..self.shards.len() {
+                let now = self.shards[core].now().plus(100);
+                self.shards[core].advance(now);
+            }
+            self.settle();
+        }
+    }
+
+    /// Run turns and deliver mail until nothing moves.
+    pub(super) fn settle(&mut self) {
+        loop {
+            for core in 0..self.shards.len() {
+                self.turn(core);
+            }
+            let next = self.mail.iter().position(|(.., queue)| !queue.is_empty());
+            let Some(next) = next.filter(|_| !self.is_mail_held) else { return };
+            self.deliver(next);
+        }
+    }
+
+    /// Pass on the oldest envelope from one core to another while mail is held.
+    pub(super) fn pass(&mut self, source: CoreId, target: CoreId) {
+        let found = self.mail.iter().position(|(from, to, _)| *from == source && *to == target);
+        self.deliver(found.expect("there is mail to pass"));
+    }
+
+    /// What clients have received since the last call.
+    pub(super) fn take_seen(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.seen)
+    }
+
+    /// Remember something that `who` was told.
+    pub(super) fn note(&mut self, who: &str, what: &str) {
+        self.seen.push((who.to_owned(), what.to_owned()));
+    }
+
+    pub(super) fn socket_id(&mut self, client: usize) -> SocketId {
+        let conn = self.clients[client].conn;
+        self.shard_of(client).socket_id(conn).expect("the client is connected")
+    }
+
+    pub(super) fn shard_of(&mut self, client: usize) -> &mut Shard {
+        &mut self.shards[usize::from(self.clients[client].core.0)]
+    }
+
+    fn deliver(&mut self, index: usize) {
+        let (_, to, queue) = &mut self.mail[index];
+        let messages = queue.pop_front().expect("there is mail to deliver");
+        let to = usize::from(to.0);
+        self.shards[to].receive(messages);
+        self.turn(to);
+    }
+
+    fn turn(&mut self, core: usize) {
+        self.shards[core].end_turn();
+        let source = CoreId(core as u8);
+        for target in (0..self.shards.len()).map(|core| CoreId(core as u8)) {
+            if let Some(messages) = self.shards[core].take_outgoing(target) {
+                self.post(source, target, messages);
+            }
+        }
+        while let Some(output) = self.shards[core].poll_output() {
+            self.carry_out(source, output);
+        }
+    }
+
+    fn post(&mut self, source: CoreId, target: CoreId, messages: Vec<CoreMessage>) {
+        let known = self.mail.iter_mut().find(|(from, to, _)| *from == source && *to == target);
+        match known {
+            Some((.., queue)) => queue.push_back(messages),
+            None => self.mail.push((source, target, VecDeque::from([messages]))),
+        }
+    }
+
+    fn carry_out(&mut self, core: CoreId, output: Output) {
+        match output {
+            Output::Flush(conn) => self.flush(self.client(core, conn)),
+            Output::Finish(conn) => self.note_client(core, conn, "finished"),
+            Output::HandshakeExpired(conn) => self.note_client(core, conn, "expired"),
+            Output::Abort(conn) => {
+                self.note_client(core, conn, "cut");
+                self.gone(self.client(core, conn));
+            }
+            Output::Answer(_, answer) => self.note("http", &super::render::answer(answer)),
+        }
+    }
+
+    fn flush(&mut self, client: usize) {
+        let conn = self.clients[client].conn;
+        if let Some(segment) = self.shard_of(client).take_send(conn) {
+            let bytes = segment.len();
+            self.clients[client].in_flight = Some((segment, 0));
+            if !self.clients[client].is_stalled {
+                self.take_bytes(client, bytes);
+            }
+        }
+    }
+
+    fn receive(&mut self, client: usize, mut bytes: &[u8]) {
+        let client = &mut self.clients[client];
+        while let Some(frame) = client.cursor.next(&mut bytes).unwrap() {
+            let line = render(&frame);
+            if line != "established" || !client.is_introduced {
+                self.seen.push((client.name.clone(), line));
+            }
+        }
+    }
+
+    fn note_client(&mut self, core: CoreId, conn: ConnId, what: &str) {
+        let name = self.clients[self.client(core, conn)].name.clone();
+        self.note(&name, what);
+    }
+
+    fn client(&self, core: CoreId, conn: ConnId) -> usize {
+        let is_it = |it: &Client| it.core == core && it.conn == conn && !it.is_gone;
+        self.clients.iter().position(is_it).expect("outputs name connections that are there")
+    }
+}
