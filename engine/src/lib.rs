@@ -4,4 +4,5 @@ pub mod app;
 pub mod config;
 pub mod dialect;
 pub mod id;
+pub mod rest;
 pub mod shard;
