@@ -4,5 +4,7 @@ pub mod app;
 pub mod config;
 pub mod dialect;
 pub mod id;
+pub mod io;
+pub mod metrics;
 pub mod rest;
 pub mod shard;

@@ -1,0 +1,67 @@
+//! The addresses the process listens on.
+
+use std::fmt::Write;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+
+use super::http::Purpose;
+use super::listener::bind;
+use crate::config::{Config, ServerConfig};
+
+/// Listening sockets of every purpose, not yet given to the cores.
+pub(super) struct Bound {
+    public: Vec<Option<TcpListener>>,
+    /// Served by core 0 alone: a scrape asks every core anyway.
+    metrics: Option<TcpListener>,
+    echo: Vec<Option<TcpListener>>,
+}
+
+impl Bound {
+    /// Bind all that `config` asks for.
+    pub(super) fn new(config: &ServerConfig, cores: usize) -> io::Result<Self> {
+        let all = |host, port| -> io::Result<Vec<Option<TcpListener>>> {
+            let listeners = bind(SocketAddr::new(host, port), cores)?;
+            Ok(listeners.into_iter().map(Some).collect())
+        };
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let metrics = match config.metrics_port {
+            Some(port) => bind(SocketAddr::new(config.host, port), 1)?.pop(),
+            None => None,
+        };
+        let echo = match config.test_echo_port {
+            Some(port) => all(loopback, port)?,
+            None => Vec::new(),
+        };
+        Ok(Self { public: all(config.host, config.port)?, metrics, echo })
+    }
+
+    /// What `core` listens on.
+    pub(super) fn take(&mut self, core: usize) -> Vec<(TcpListener, Purpose)> {
+        let public = self.public[core].take().map(|it| (it, Purpose::Public));
+        let echo = self.echo.get_mut(core).and_then(Option::take).map(|it| (it, Purpose::Echo));
+        let metrics = self.metrics.take_if(|_| core == 0).map(|it| (it, Purpose::Metrics));
+        [public, echo, metrics].into_iter().flatten().collect()
+    }
+
+    /// A line for each address, and for the development app its credentials.
+    pub(super) fn describe(&self, config: &Config) -> String {
+        let mut lines = String::new();
+        let mut line = |name: &str, listener: Option<&TcpListener>| {
+            if let Some(address) = listener.and_then(|it| it.local_addr().ok()) {
+                let _ = writeln!(lines, "{name} on {address}"); // A string takes every write.
+            }
+        };
+        line("listening", self.public[0].as_ref());
+        line("metrics", self.metrics.as_ref());
+        line("echo", self.echo.first().and_then(Option::as_ref));
+        if config.is_development() {
+            let app = &config.apps[0];
+            let _ = writeln!(
+                lines,
+                "development app id={} key={} secret={}",
+                app.id, app.key, app.secret
+            );
+        }
+        lines
+    }
+}

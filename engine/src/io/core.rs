@@ -1,0 +1,362 @@
+//! One core: its shard, its sockets, and the turn that carries outputs to where they go.
+//!
+//! Everything here runs on one thread. Tasks tell the shard what happened and raise the turn; the
+//! turn runs after every task that was ready, so all that arrived together leaves together.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::mailbox::{Address, Envelope, Inbox};
+use super::pace::Pace;
+use super::signal::Signal;
+use super::socket::Socket;
+use crate::app::Apps;
+use crate::config::Config;
+use crate::dialect::pusher::PusherLimits;
+use crate::id::{ConnId, CoreId};
+use crate::rest::RestConfig;
+use crate::shard::{Answer, Counters, Millis, Output, Shard, Ticket};
+
+/// How often the shard is told the time.
+const CLOCK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often while connections are being drained, so that the stagger is smooth.
+const DRAIN_CLOCK_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The most that the clock moves at a time: well below the shortest time limit there can be, 1 s.
+const CLOCK_STEP_MAX: Duration = Duration::from_millis(250);
+
+/// How soon a mailbox that was full is tried again.
+const REPOST_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Rounds of the inbox that may follow each other without a wait, which is possible on epoll only.
+const EAGER_ROUNDS_MAX: u16 = 4;
+
+/// What all cores share, read-only.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) config: Config,
+    pub(super) apps: Apps,
+    pub(super) pusher: PusherLimits,
+    pub(super) rest: RestConfig,
+}
+
+/// One core.
+pub(super) struct Core {
+    pub(super) setup: Arc<Setup>,
+    shard: RefCell<Shard>,
+    scratch: RefCell<Box<[u8]>>,
+    /// The socket of each connection, by its slot.
+    sockets: RefCell<Vec<Option<Rc<Socket>>>>,
+    /// Who waits for which answer.
+    waiters: RefCell<HashMap<Ticket, Rc<Waiter>>>,
+    /// Connections whose reading waits for another core to take its messages.
+    held_back: RefCell<Vec<Rc<Socket>>>,
+    addresses: Vec<Address>,
+    inbox: Inbox,
+    turn: Signal,
+    turns: Cell<u32>,
+    draining: Signal,
+    is_draining: Cell<bool>,
+    is_reposting: Cell<bool>,
+    /// HTTP requests that have been read and not answered.
+    requests_open: Cell<usize>,
+}
+
+#[derive(Default)]
+struct Waiter {
+    answer: RefCell<Option<Answer>>,
+    arrived: Signal,
+}
+
+impl Core {
+    pub(super) fn new(
+        setup: Arc<Setup>,
+        shard: Shard,
+        addresses: Vec<Address>,
+        inbox: Inbox,
+    ) -> Rc<Self> {
+        let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
+        Rc::new(Self {
+            setup,
+            shard: RefCell::new(shard),
+            scratch: RefCell::new(scratch),
+            sockets: RefCell::default(),
+            waiters: RefCell::default(),
+            held_back: RefCell::default(),
+            addresses,
+            inbox,
+            turn: Signal::default(),
+            turns: Cell::new(1),
+            draining: Signal::default(),
+            is_draining: Cell::new(false),
+            is_reposting: Cell::new(false),
+            requests_open: Cell::new(0),
+        })
+    }
+
+    /// Tell the shard something; the outputs follow at the end of the turn.
+    pub(super) fn with_shard<R>(&self, tell: impl FnOnce(&mut Shard) -> R) -> R {
+        self.turn.raise();
+        tell(&mut self.shard.borrow_mut())
+    }
+
+    /// Ask the shard something that changes nothing.
+    pub(super) fn ask<R>(&self, ask: impl FnOnce(&mut Shard) -> R) -> R {
+        ask(&mut self.shard.borrow_mut())
+    }
+
+    /// Tell the shard something about bytes read into the scratch buffer that the core lends.
+    pub(super) fn with_scratch<R>(&self, tell: impl FnOnce(&mut Shard, &mut [u8]) -> R) -> R {
+        self.turn.raise();
+        tell(&mut self.shard.borrow_mut(), &mut self.scratch.borrow_mut())
+    }
+
+    /// Change what the shard counts.
+    pub(super) fn count(&self, count: impl FnOnce(&mut Counters)) {
+        count(self.shard.borrow_mut().counters_mut());
+    }
+
+    /// Remember the socket of `conn` until [`forget`](Self::forget).
+    pub(super) fn register(&self, conn: ConnId, socket: Rc<Socket>) {
+        let mut sockets = self.sockets.borrow_mut();
+        let slot = conn.slot as usize;
+        if sockets.len() <= slot {
+            sockets.resize(slot + 1, None);
+        }
+        socket.belongs_to(conn);
+        sockets[slot] = Some(socket);
+    }
+
+    /// The connection is over: end its socket and tell the shard.
+    pub(super) fn forget(&self, conn: ConnId) {
+        if let Some(socket) = self.sockets.borrow_mut()[conn.slot as usize].take() {
+            socket.cut();
+        }
+        self.with_shard(|shard| shard.closed(conn));
+    }
+
+    /// Hold `socket`'s reader back until other cores have taken what waits for them.
+    pub(super) fn hold_back(&self, socket: &Rc<Socket>) {
+        if !socket.is_held_back.replace(true) {
+            self.held_back.borrow_mut().push(Rc::clone(socket));
+        }
+    }
+
+    /// Whether so much waits between cores that nothing new should be taken in.
+    pub(super) fn is_backlogged(&self) -> bool {
+        self.shard.borrow().is_backlogged() || self.addresses.iter().any(Address::is_backlogged)
+    }
+
+    /// Wait for the answer to a question that was just asked.
+    pub(super) async fn answer(&self, ticket: Ticket) -> Answer {
+        let waiter = Rc::new(Waiter::default());
+        self.waiters.borrow_mut().insert(ticket, Rc::clone(&waiter));
+        loop {
+            waiter.arrived.wait().await;
+            if let Some(answer) = waiter.answer.borrow_mut().take() {
+                return answer;
+            }
+        }
+    }
+
+    /// Count an HTTP request as open until the guard is dropped.
+    pub(super) fn open_request(self: &Rc<Self>) -> OpenRequest {
+        self.requests_open.set(self.requests_open.get() + 1);
+        OpenRequest(Rc::clone(self))
+    }
+
+    /// Whether the engine is shutting down.
+    pub(super) fn is_draining(&self) -> bool {
+        self.is_draining.get()
+    }
+
+    /// Wait for the engine's shutdown to begin.
+    pub(super) async fn drain_begins(&self) {
+        self.draining.wait().await;
+    }
+
+    /// Close every websocket and wait until they and the requests that are open are done.
+    pub(super) async fn drain(&self) {
+        let window_ms = u64::from(self.setup.config.server.drain_window_ms);
+        self.with_shard(|shard| shard.start_drain(window_ms));
+        while !self.shard.borrow().is_drained() || self.requests_open.get() > 0 {
+            monoio::time::sleep(DRAIN_CLOCK_INTERVAL).await;
+        }
+    }
+
+    /// The number of the turn that is running.
+    pub(super) fn turn(&self) -> u32 {
+        self.turns.get()
+    }
+
+    /// Run turns for ever.
+    pub(super) async fn run_turns(self: Rc<Self>) {
+        loop {
+            self.turn.wait().await;
+            self.turns.set(self.turns.get().wrapping_add(1));
+            self.end_turn();
+        }
+    }
+
+    /// Tell the shard the time for ever.
+    ///
+    /// Time that the process was stopped for does not count: clients had no part in it, and what
+    /// they sent meanwhile is still to be read.
+    pub(super) async fn run_clock(self: Rc<Self>) {
+        let mut time = Duration::ZERO;
+        let mut last = Instant::now();
+        loop {
+            let interval = if self.is_draining() { DRAIN_CLOCK_INTERVAL } else { CLOCK_INTERVAL };
+            monoio::time::sleep(interval).await;
+            let now = Instant::now();
+            time += now.duration_since(last).min(CLOCK_STEP_MAX);
+            last = now;
+            self.with_shard(|shard| shard.advance(Millis(time.as_millis() as u64)));
+        }
+    }
+
+    /// Take in what other cores send for ever.
+    pub(super) async fn run_inbox(self: Rc<Self>) {
+        let mut pace = Pace::new(EAGER_ROUNDS_MAX);
+        loop {
+            let depth = self.inbox.depth() as u64;
+            self.count(|counters| counters.mailbox_depth = depth);
+            // What comes while these are taken waits for the next turn.
+            for _ in 0..self.inbox.len() {
+                self.take_in();
+            }
+            if self.inbox.wait().await.is_err() {
+                return; // The bell's descriptor is ours and open: cannot happen while we run.
+            }
+            if let Some(pause) = pace.step(self.turn()) {
+                pause.await;
+            }
+        }
+    }
+
+    fn take_in(&self) {
+        match self.inbox.take() {
+            Some(Envelope::Messages(messages)) => self.with_shard(|shard| shard.receive(messages)),
+            Some(Envelope::Drain) => {
+                self.is_draining.set(true);
+                self.draining.raise();
+            }
+            None => {}
+        }
+    }
+
+    fn end_turn(self: &Rc<Self>) {
+        let mut shard = self.shard.borrow_mut();
+        shard.end_turn();
+        self.post_outgoing(&mut shard);
+        while let Some(output) = shard.poll_output() {
+            self.carry_out(&mut shard, output);
+        }
+        self.inbox.set_backlogged(shard.is_backlogged());
+        drop(shard);
+        if !self.held_back.borrow().is_empty() && !self.is_backlogged() {
+            for socket in self.held_back.borrow_mut().drain(..) {
+                socket.is_held_back.set(false);
+                socket.resume.raise();
+            }
+        }
+    }
+
+    fn post_outgoing(self: &Rc<Self>, shard: &mut Shard) {
+        let mut is_left = false;
+        for (index, address) in self.addresses.iter().enumerate() {
+            let core = CoreId(index as u8);
+            let Some(messages) = shard.take_outgoing(core) else { continue };
+            if let Err(Envelope::Messages(messages)) = address.post(Envelope::Messages(messages)) {
+                shard.return_outgoing(core, messages);
+                is_left = true;
+            }
+        }
+        if is_left && !self.is_reposting.replace(true) {
+            monoio::spawn(Rc::clone(self).repost());
+        }
+    }
+
+    async fn repost(self: Rc<Self>) {
+        monoio::time::sleep(REPOST_INTERVAL).await;
+        self.is_reposting.set(false);
+        self.turn.raise();
+    }
+
+    fn carry_out(self: &Rc<Self>, shard: &mut Shard, output: Output) {
+        match output {
+            Output::Flush(conn) => {
+                if let Some(socket) = self.socket(conn)
+                    && let Some(segment) = shard.take_send(conn)
+                {
+                    monoio::spawn(Rc::clone(self).send(conn, socket, segment));
+                }
+            }
+            Output::Finish(conn) => self.socket(conn).iter().for_each(|socket| socket.finish()),
+            Output::Abort(conn) => self.socket(conn).iter().for_each(|socket| socket.cut()),
+            Output::HandshakeExpired(conn) => {
+                if let Some(socket) = self.socket(conn) {
+                    let _ = socket.try_write(super::peek::REQUEST_TIMEOUT); // As far as it reads.
+                    socket.cut();
+                }
+            }
+            Output::Answer(ticket, answer) => {
+                let waiter = self.waiters.borrow_mut().remove(&ticket);
+                if let Some(waiter) = waiter {
+                    *waiter.answer.borrow_mut() = Some(answer);
+                    waiter.arrived.raise();
+                }
+            }
+        }
+    }
+
+    /// Send `segment` and then whatever has queued meanwhile, until nothing has.
+    async fn send(
+        self: Rc<Self>,
+        conn: ConnId,
+        socket: Rc<Socket>,
+        segment: crate::shard::Segment,
+    ) {
+        let mut next = Some(segment);
+        while let Some(segment) = next {
+            let landed = |bytes| self.landed(conn, bytes);
+            if socket.send(segment, landed).await.is_err() {
+                return socket.cut(); // Its reader sees the end and cleans up.
+            }
+            let mut shard = self.shard.borrow_mut();
+            next = shard.take_send(conn);
+            if !shard.is_congested(conn) {
+                socket.resume.raise();
+            }
+        }
+    }
+
+    fn landed(&self, conn: ConnId, bytes: usize) {
+        let mut shard = self.shard.borrow_mut();
+        shard.landed(conn, bytes);
+        if shard.has_outputs() {
+            self.turn.raise();
+        }
+    }
+
+    /// The socket of `conn`. An output may be carried out after its connection has gone and another
+    /// has taken the slot: it must not reach that one's socket.
+    fn socket(&self, conn: ConnId) -> Option<Rc<Socket>> {
+        let sockets = self.sockets.borrow();
+        let socket = sockets.get(conn.slot as usize)?.as_ref()?;
+        socket.is_of(conn).then(|| Rc::clone(socket))
+    }
+}
+
+/// One HTTP request being answered.
+pub(super) struct OpenRequest(Rc<Core>);
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.requests_open.set(self.0.requests_open.get() - 1);
+    }
+}

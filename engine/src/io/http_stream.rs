@@ -1,0 +1,126 @@
+//! A socket as hyper wants it.
+//!
+//! Reads and writes are tried at once and wait for readiness only when the kernel has nothing: the
+//! usual request is one read and one write. monoio-compat's adapter would need the runtime's second
+//! poller and could not put back what was read before hyper came in; this is less code than both.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::rt::ReadBufCursor;
+
+use super::socket::Socket;
+
+/// A wait for readiness that is under way.
+type Wait = Pin<Box<dyn Future<Output = io::Result<()>>>>;
+
+/// A socket with the bytes that were read from it before.
+pub(super) struct HttpStream {
+    socket: Rc<Socket>,
+    early: Bytes,
+    /// Whether the last read took all there was, so that the next one must wait anyway.
+    is_drained: bool,
+    readable: Option<Wait>,
+    writable: Option<Wait>,
+}
+
+impl HttpStream {
+    pub(super) const fn new(socket: Rc<Socket>, early: Bytes) -> Self {
+        Self { socket, early, is_drained: false, readable: None, writable: None }
+    }
+
+    fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let socket = &self.socket;
+        let wait = self.readable.get_or_insert_with(|| {
+            let socket = Rc::clone(socket);
+            Box::pin(async move { socket.readable().await })
+        });
+        let result = ready!(wait.as_mut().poll(context));
+        self.readable = None;
+        Poll::Ready(result)
+    }
+
+    fn poll_writable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let socket = &self.socket;
+        let wait = self.writable.get_or_insert_with(|| {
+            let socket = Rc::clone(socket);
+            Box::pin(async move { socket.writable().await })
+        });
+        let result = ready!(wait.as_mut().poll(context));
+        self.writable = None;
+        Poll::Ready(result)
+    }
+}
+
+impl hyper::rt::Read for HttpStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.early.is_empty() {
+            let bytes = self.early.len().min(buffer.remaining());
+            buffer.put_slice(&self.early.split_to(bytes));
+            if self.early.is_empty() {
+                self.early = Bytes::new(); // Its memory was the first request's.
+            }
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            if self.is_drained {
+                ready!(self.poll_readable(context))?;
+                self.is_drained = false;
+            }
+            // SAFETY: nothing that is initialized is overwritten with what is not, and only what
+            // the kernel has written is counted as initialized.
+            let result = unsafe {
+                let result = self.socket.try_read_uninit(buffer.as_mut());
+                if let Ok(bytes) = result {
+                    buffer.advance(bytes);
+                }
+                result
+            };
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
+                Ok(bytes) => {
+                    self.is_drained = bytes > 0 && buffer.remaining() > 0;
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl hyper::rt::Write for HttpStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            if self.writable.is_some() {
+                ready!(self.poll_writable(context))?;
+            }
+            match self.socket.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.poll_writable(context))?;
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(())) // Nothing is buffered here.
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.finish();
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,22 @@
+//! Threads, sockets and time: the only part of the engine that touches them.
+//!
+//! Each core is one thread with its own runtime, listener and shard. The main thread starts them
+//! and waits for signals. Nothing outside this folder names the runtime.
+
+mod bound;
+mod connection;
+mod core;
+mod cores;
+mod http;
+mod http_stream;
+mod listener;
+mod mailbox;
+mod pace;
+mod peek;
+mod server;
+mod signal;
+mod socket;
+mod thread;
+mod websocket;
+
+pub use server::serve;

@@ -1,0 +1,132 @@
+//! The first request of a connection: a websocket's handshake, or plain HTTP.
+//!
+//! The head is read here, in full and within its limits, before anything else is decided. What was
+//! read goes on to whoever serves the connection.
+
+use std::rc::Rc;
+
+use uringcast_proto::ws::handshake::{HandshakeError, Upgrade};
+
+use super::core::Core;
+use super::socket::Socket;
+use crate::id::ConnId;
+use crate::shard::Refusal;
+
+/// The answer to a head that takes too long.
+pub(super) const REQUEST_TIMEOUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// The answer to a websocket on a path that has none.
+pub(super) const NOT_FOUND: &[u8] =
+    b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+const HEAD_TOO_LARGE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\
+    Connection: close\r\nContent-Length: 0\r\n\r\n";
+
+const BAD_REQUEST: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// The most header fields of a request; browsers and proxies send about 30.
+const HEADERS_MAX: usize = 100;
+
+/// The most bytes read and thrown away for the sake of a peer that may still be listening.
+///
+/// Time is the limit that matters; this one only keeps a flood from lasting as long.
+const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What the first request asks for.
+pub(super) enum Wanted {
+    /// A websocket at `path`; `rest` came after the head.
+    WebSocket { upgrade: Upgrade, path: String, rest: Vec<u8> },
+    /// Anything else; `read` is all that was read.
+    Http { read: Vec<u8> },
+}
+
+/// What a head that has arrived in part, or in full, says.
+enum Head {
+    Partial,
+    Http,
+    WebSocket { upgrade: Upgrade, path: String, head_bytes: usize },
+    TooLarge,
+    Malformed,
+    Refused(HandshakeError),
+}
+
+/// Read the first request's head; `None` if the connection ends or is refused on the way.
+pub(super) async fn first_request(core: &Rc<Core>, socket: &Socket) -> Option<Wanted> {
+    let head_bytes_max = core.setup.config.http.head_bytes_max as usize;
+    let mut read = Vec::new();
+    loop {
+        socket.readable().await.ok()?;
+        let is_open = core.with_scratch(|shard, scratch| match socket.try_read(scratch) {
+            Ok(0) => false,
+            Ok(bytes) => {
+                shard.counters_mut().received_bytes += bytes as u64;
+                read.extend_from_slice(&scratch[..bytes]);
+                true
+            }
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+        });
+        if !is_open {
+            return None;
+        }
+        match parse(&read, head_bytes_max) {
+            Head::Http => return Some(Wanted::Http { read }),
+            Head::WebSocket { upgrade, path, head_bytes } => {
+                let rest = read.split_off(head_bytes);
+                return Some(Wanted::WebSocket { upgrade, path, rest });
+            }
+            Head::Partial => {}
+            Head::TooLarge => return refuse(core, socket, Refusal::HeadBytes, HEAD_TOO_LARGE),
+            Head::Malformed => return refuse(core, socket, Refusal::Request, BAD_REQUEST),
+            Head::Refused(error) => {
+                return refuse(core, socket, Refusal::Request, &error.response());
+            }
+        }
+    }
+}
+
+fn parse(read: &[u8], head_bytes_max: usize) -> Head {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut headers);
+    let head_bytes = match request.parse(read) {
+        Ok(httparse::Status::Complete(bytes)) if bytes <= head_bytes_max => bytes,
+        Ok(httparse::Status::Partial) if read.len() <= head_bytes_max => return Head::Partial,
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Head::TooLarge,
+        Err(_) => return Head::Malformed,
+    };
+    match Upgrade::from_request(&request) {
+        Ok(None) => Head::Http,
+        Ok(Some(upgrade)) => {
+            let path = request.path.unwrap_or("/").to_owned();
+            Head::WebSocket { upgrade, path, head_bytes }
+        }
+        Err(error) => Head::Refused(error),
+    }
+}
+
+fn refuse(core: &Core, socket: &Socket, refusal: Refusal, answer: &[u8]) -> Option<Wanted> {
+    core.count(|counters| counters.refuse(refusal));
+    let _ = socket.try_write(answer); // Nothing was written before, so there is room.
+    socket.finish();
+    None
+}
+
+/// Read and throw away what the peer still sends, so that it gets our last words and not a reset.
+///
+/// Ends with the peer, or after `connection.close_timeout_s`: many clients read an answer only when
+/// they have sent all of their body, and a reset takes the answer with it (RFC 9112 section 9.6).
+pub(super) async fn linger(core: &Rc<Core>, socket: &Socket, conn: ConnId) {
+    let close_ms = u64::from(core.setup.config.connection.close_timeout_s) * 1_000;
+    core.with_shard(|shard| shard.serve_http(conn, close_ms, false));
+    let mut left = LINGER_BYTES_MAX;
+    while left > 0 && socket.readable().await.is_ok() {
+        let read = core.with_scratch(|_, scratch| socket.try_read(scratch));
+        match read {
+            Ok(0) => return,
+            Ok(bytes) => left = left.saturating_sub(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}

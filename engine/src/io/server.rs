@@ -1,0 +1,200 @@
+//! The process: bind, start the cores, wait for a signal, drain, exit.
+
+use std::io::{self, Write};
+use std::process;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, at, select, unbounded};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use uringcast_proto::pusher::presence::MemberLimits;
+
+use super::bound::Bound;
+use super::core::Setup;
+use super::cores;
+use super::mailbox::{Address, Envelope, mailbox};
+use super::thread::{Event, Start, run};
+use crate::app::Apps;
+use crate::config::Config;
+use crate::dialect::pusher::PusherLimits;
+use crate::id::{CORES_MAX, CoreId};
+use crate::rest::RestConfig;
+use crate::shard::ShardConfig;
+
+/// How soon a core whose mailbox was full is told again to drain.
+const REPOST_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Serve until SIGTERM or SIGINT, then drain and end the process with status 0.
+///
+/// A second signal ends the drain at once.
+///
+/// # Errors
+/// If an address cannot be bound, or a core cannot start or ends. Whoever is connected is cut off.
+pub fn serve(config: Config) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let (told, signalled) = unbounded();
+    thread::spawn(move || signals.forever().try_for_each(|signal| told.send(signal)));
+    cores::raise_file_limit()?;
+    let processors = cores::allowed()?;
+    let cores = match config.server.cores {
+        0 => processors.len().min(CORES_MAX),
+        cores => usize::from(cores),
+    };
+    let drain_timeout = Duration::from_secs(config.server.drain_timeout_s.into());
+    let bound = Bound::new(&config.server, cores)?;
+    let described = bound.describe(&config);
+    let (addresses, events) = start(config, cores, &processors, bound)?;
+    let is_uring = wait_ready(&events, cores)?;
+    announce(is_uring, cores, &described)?;
+    wait_signal(&signalled, &events)?;
+    let deadline = Instant::now() + drain_timeout;
+    for address in &addresses {
+        while address.post(Envelope::Drain).is_err() && Instant::now() < deadline {
+            thread::sleep(REPOST_INTERVAL); // A full mailbox is emptied in milliseconds.
+        }
+    }
+    wait_drained(&events, &signalled, cores, deadline)?;
+    // The runtimes are not dropped: operations that are pending would leak what they hold.
+    process::exit(0);
+}
+
+/// Start a thread for each core.
+fn start(
+    config: Config,
+    cores: usize,
+    processors: &[usize],
+    mut bound: Bound,
+) -> io::Result<(Vec<Address>, Receiver<Event>)> {
+    let envelopes_max = config.core.mailbox_envelopes_max as usize;
+    let mailboxes: io::Result<Vec<_>> = (0..cores).map(|_| mailbox(envelopes_max)).collect();
+    let (addresses, mailboxes): (Vec<_>, Vec<_>) = mailboxes?.into_iter().unzip();
+    let hash_seed = getrandom::u64().map_err(io::Error::other)?;
+    let setup = Arc::new(setup(config)?);
+    let (events, received) = unbounded();
+    for (index, mailbox) in mailboxes.into_iter().enumerate() {
+        let core = CoreId(index as u8);
+        let start = Start {
+            shard: shard_config(&setup.config, core, cores, hash_seed),
+            setup: Arc::clone(&setup),
+            processor: processors.get(index).copied().filter(|_| cores <= processors.len()),
+            listeners: bound.take(index),
+            addresses: addresses.clone(),
+            mailbox,
+            events: events.clone(),
+        };
+        thread::Builder::new().name(format!("core-{index}")).spawn(move || run(start))?;
+    }
+    Ok((addresses, received))
+}
+
+fn setup(config: Config) -> io::Result<Setup> {
+    let pusher = &config.pusher;
+    let limits = PusherLimits {
+        channel_name_bytes_max: pusher.channel_name_max as usize,
+        event_name_bytes_max: pusher.event_name_max as usize,
+        event_data_bytes_max: pusher.event_data_bytes_max as usize,
+        member: MemberLimits {
+            user_id_bytes_max: pusher.presence_user_id_max as usize,
+            user_info_bytes_max: pusher.presence_user_info_bytes_max as usize,
+        },
+        activity_timeout_s: config.connection.activity_timeout_s,
+    };
+    let rest = RestConfig {
+        body_bytes_max: config.http.body_bytes_max as usize,
+        event_data_bytes_max: pusher.event_data_bytes_max as usize,
+        event_name_bytes_max: pusher.event_name_max as usize,
+        channel_name_bytes_max: pusher.channel_name_max as usize,
+        channels_per_publish_max: pusher.channels_per_publish_max as usize,
+        batch_events_max: pusher.batch_events_max as usize,
+        signature_window_s: pusher.signature_window_s.into(),
+    };
+    let apps = Apps::new(config.apps.clone()).map_err(io::Error::other)?;
+    Ok(Setup { config, apps, pusher: limits, rest })
+}
+
+fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> ShardConfig {
+    let connection = &config.connection;
+    let ms = |seconds: u16| u64::from(seconds) * 1_000;
+    ShardConfig {
+        core,
+        cores,
+        hash_seed,
+        connections_max: config.core.connections_max as usize,
+        activity_timeout_ms: ms(connection.activity_timeout_s),
+        pong_timeout_ms: ms(connection.pong_timeout_s),
+        handshake_timeout_ms: ms(connection.handshake_timeout_s),
+        close_timeout_ms: ms(connection.close_timeout_s),
+        outbox_bytes_soft: connection.outbox_bytes_soft as usize,
+        outbox_bytes_max: connection.outbox_bytes_max as usize,
+        outbox_stall_ms: ms(connection.outbox_stall_s),
+        subscriptions_max: connection.subscriptions_max as usize,
+        client_event_rate: connection.client_event_rate,
+        presence_members_max: config.pusher.presence_members_max,
+        retained_bytes_max: config.core.retained_bytes_max as usize,
+        mailbox_bytes_max: config.core.mailbox_bytes_max as usize,
+    }
+}
+
+/// Wait until every core accepts; whether they run on `io_uring`.
+fn wait_ready(events: &Receiver<Event>, cores: usize) -> io::Result<bool> {
+    let mut is_uring = true;
+    for _ in 0..cores {
+        match events.recv().map_err(io::Error::other)? {
+            Event::Ready { is_uring: this } => is_uring &= this,
+            Event::Failed(error) => return Err(error),
+            Event::Drained => unreachable!("nothing has been told to drain"),
+        }
+    }
+    Ok(is_uring)
+}
+
+fn announce(is_uring: bool, cores: usize, described: &str) -> io::Result<()> {
+    let driver = if is_uring { "io_uring" } else { "epoll" };
+    if !is_uring {
+        eprintln!(
+            "uringcast: warning: io_uring is not available (kernel, seccomp profile or \
+             MONOIO_FORCE_LEGACY_DRIVER), falling back to epoll, which costs more CPU"
+        );
+    }
+    let mut stdout = io::stdout().lock();
+    let version = env!("CARGO_PKG_VERSION");
+    write!(stdout, "uringcast {version}\ndriver {driver}\ncores {cores}\n{described}ready\n")?;
+    stdout.flush()
+}
+
+fn wait_signal(signalled: &Receiver<i32>, events: &Receiver<Event>) -> io::Result<()> {
+    select! {
+        recv(signalled) -> signal => signal.map(drop).map_err(io::Error::other),
+        recv(events) -> event => match event {
+            Ok(Event::Failed(error)) => Err(error),
+            Ok(Event::Ready { .. } | Event::Drained) | Err(_) => {
+                Err(io::Error::other("a core ended without a reason"))
+            }
+        },
+    }
+}
+
+/// Wait until every core has drained, the time is over, or a second signal comes.
+fn wait_drained(
+    events: &Receiver<Event>,
+    signalled: &Receiver<i32>,
+    cores: usize,
+    deadline: Instant,
+) -> io::Result<()> {
+    let deadline = at(deadline);
+    let mut left = cores;
+    while left > 0 {
+        select! {
+            recv(events) -> event => match event {
+                Ok(Event::Drained) => left -= 1,
+                Ok(Event::Failed(error)) => return Err(error),
+                Ok(Event::Ready { .. }) | Err(_) => return Ok(()),
+            },
+            recv(signalled) -> _ => return Ok(()),
+            recv(deadline) -> _ => return Ok(()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! One TCP socket as this engine uses it: polled, read without waiting, written by the ring.
+//!
+//! Reads go through one scratch buffer a core, so an idle connection holds a poll and no buffer.
+//! Sends go through the runtime, which hands many of them to the kernel at once. No send that is
+//! pending is ever dropped: a socket is ended by [`Socket::cut`], and what waits on it then ends.
+
+use std::cell::{Cell, UnsafeCell};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, RawFd};
+use std::rc::Rc;
+
+use monoio::buf::IoBuf;
+use monoio::io::AsyncWriteRent;
+use monoio::net::TcpStream;
+
+use super::signal::Signal;
+use crate::id::ConnId;
+use crate::shard::Segment;
+
+/// A connected socket.
+pub(super) struct Socket {
+    stream: UnsafeCell<TcpStream>,
+    /// Raised when a reader that waits for its own outbox, or for other cores, may look again.
+    pub(super) resume: Signal,
+    /// Whether the reader stands in its core's list of those held back.
+    pub(super) is_held_back: Cell<bool>,
+    is_cut: Cell<bool>,
+    /// The generation of the connection that this is the socket of; its slot is the core's to know.
+    generation: Cell<u32>,
+}
+
+/// A send: a segment's bytes from `start` on.
+struct Remainder {
+    segment: Segment,
+    start: usize,
+}
+
+// SAFETY: the bytes belong to a batch behind a reference count that `self` holds, they are never
+// written after the batch was made, and they do not move when `self` does.
+unsafe impl IoBuf for Remainder {
+    fn read_ptr(&self) -> *const u8 {
+        self.segment.as_ref()[self.start..].as_ptr()
+    }
+
+    fn bytes_init(&self) -> usize {
+        self.segment.len() - self.start
+    }
+}
+
+impl Socket {
+    /// Take over an accepted stream.
+    pub(super) fn new(stream: TcpStream) -> Rc<Self> {
+        // A batch is one send already: waiting for more to send would only add latency.
+        let _ = stream.set_nodelay(true);
+        Rc::new(Self {
+            stream: UnsafeCell::new(stream),
+            resume: Signal::default(),
+            is_held_back: Cell::new(false),
+            is_cut: Cell::new(false),
+            generation: Cell::new(0),
+        })
+    }
+
+    /// Note that this is the socket of `conn`.
+    pub(super) fn belongs_to(&self, conn: ConnId) {
+        self.generation.set(conn.generation);
+    }
+
+    /// Whether this is the socket of `conn` and not of another in its slot.
+    pub(super) fn is_of(&self, conn: ConnId) -> bool {
+        self.generation.get() == conn.generation
+    }
+
+    /// Wait until there is something to read, or the end.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        self.stream().readable(false).await
+    }
+
+    /// Wait until there is room to write.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        self.stream().writable(false).await
+    }
+
+    /// Read what is there, without waiting; 0 bytes are the end of the stream.
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len();
+        let start = buffer.as_mut_ptr().cast::<MaybeUninit<u8>>();
+        // SAFETY: the same bytes; the call below only ever writes initialized ones.
+        self.try_read_uninit(unsafe { std::slice::from_raw_parts_mut(start, length) })
+    }
+
+    /// The same into memory that holds nothing yet; the first bytes, as many as returned, then do.
+    pub(super) fn try_read_uninit(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        // SAFETY: the buffer is writable for its length and outlives the call.
+        let read = unsafe {
+            let start = buffer.as_mut_ptr().cast();
+            libc::recv(self.fd(), start, buffer.len(), libc::MSG_DONTWAIT)
+        };
+        usize::try_from(read).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Write what there is room for, without waiting. Not while a [`send`](Self::send) is pending.
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        // SAFETY: the buffer is readable for its length and outlives the call.
+        let written = unsafe {
+            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+            libc::send(self.fd(), bytes.as_ptr().cast(), bytes.len(), flags)
+        };
+        usize::try_from(written).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Send all of `segment`, telling `landed` what the socket takes. One at a time.
+    pub(super) async fn send(
+        &self,
+        segment: Segment,
+        mut landed: impl FnMut(usize),
+    ) -> io::Result<()> {
+        let mut remainder = Remainder { segment, start: 0 };
+        while remainder.bytes_init() > 0 {
+            // SAFETY: `write` uses the stream to clone its descriptor's handle and to start the
+            // operation, then works on those. The only other users are `readable` and `writable`,
+            // which do the same through a shared reference; all run on this thread, and the type
+            // promises that reads and writes may overlap (`monoio::io::Split`).
+            let stream = unsafe { &mut *self.stream.get() };
+            let (result, back) = stream.write(remainder).await;
+            remainder = back;
+            match result? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                bytes => {
+                    remainder.start += bytes;
+                    landed(bytes);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Say that nothing more will be written.
+    pub(super) fn finish(&self) {
+        self.shutdown(libc::SHUT_WR);
+    }
+
+    /// End the socket in both directions; every pending read and write ends.
+    pub(super) fn cut(&self) {
+        self.is_cut.set(true);
+        self.shutdown(libc::SHUT_RDWR);
+        self.resume.raise();
+    }
+
+    /// Whether [`cut`](Self::cut) was called: whoever waits to read need not.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut.get()
+    }
+
+    fn shutdown(&self, how: i32) {
+        // SAFETY: takes no pointer. It fails when the peer is gone, which is what was wanted.
+        let _ = unsafe { libc::shutdown(self.fd(), how) };
+    }
+
+    fn stream(&self) -> &TcpStream {
+        // SAFETY: see `send`: no method keeps a unique reference while another runs.
+        unsafe { &*self.stream.get() }
+    }
+
+    fn fd(&self) -> RawFd {
+        self.stream().as_raw_fd()
+    }
+}

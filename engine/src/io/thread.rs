@@ -1,0 +1,98 @@
+//! One core's thread: its runtime and the tasks that run as long as it does.
+
+use std::io;
+use std::net::TcpListener as StdTcpListener;
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use io_uring_of_monoio::IoUring;
+use monoio::net::TcpListener;
+use monoio::{FusionDriver, RuntimeBuilder};
+
+use super::core::{Core, Setup};
+use super::cores;
+use super::http::Purpose;
+use super::listener::accept;
+use super::mailbox::{Address, Mailbox};
+use crate::shard::{Millis, Shard, ShardConfig};
+
+/// Completions that a ring has room for, for each submission: a channel with more subscribers than
+/// that would make the kernel keep the rest in a list, or old ones refuse.
+const COMPLETIONS_PER_ENTRY: u32 = 4;
+
+/// The most completions a ring may have room for (`IORING_MAX_CQ_ENTRIES`).
+const COMPLETIONS_MAX: u32 = 65_536;
+
+/// What one core's thread is given.
+pub(super) struct Start {
+    pub(super) setup: Arc<Setup>,
+    pub(super) shard: ShardConfig,
+    /// The processor to stay on, if there is one for each core.
+    pub(super) processor: Option<usize>,
+    pub(super) listeners: Vec<(StdTcpListener, Purpose)>,
+    pub(super) addresses: Vec<Address>,
+    pub(super) mailbox: Mailbox,
+    pub(super) events: Sender<Event>,
+}
+
+/// What a core tells the main thread.
+pub(super) enum Event {
+    /// It accepts connections; whether on `io_uring`.
+    Ready {
+        /// Or else on epoll.
+        is_uring: bool,
+    },
+    /// It could not start, or has panicked.
+    Failed(io::Error),
+    /// Every websocket of it is closed and every request answered.
+    Drained,
+}
+
+/// Run a core until the process exits.
+pub(super) fn run(start: Start) {
+    let events = start.events.clone();
+    let failed = match catch_unwind(AssertUnwindSafe(|| try_run(start))) {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        // Its channels are gone: better the whole process starts afresh than half of it goes on.
+        Err(_) => io::Error::other("a core has panicked"),
+    };
+    let _ = events.send(Event::Failed(failed)); // Nobody listens once the process exits.
+}
+
+fn try_run(start: Start) -> io::Result<()> {
+    cores::pin(start.processor)?;
+    let entries = start.setup.config.core.uring_entries;
+    let mut ring = IoUring::builder();
+    ring.setup_cqsize((entries * COMPLETIONS_PER_ENTRY).clamp(entries, COMPLETIONS_MAX));
+    let builder = RuntimeBuilder::<FusionDriver>::new().with_entries(entries).uring_builder(ring);
+    builder.enable_timer().build()?.block_on(run_core(start))
+}
+
+async fn run_core(start: Start) -> io::Result<()> {
+    let Start { setup, shard, listeners, addresses, mailbox, events, .. } = start;
+    let shard = Shard::new(shard, Millis::default());
+    let core = Core::new(setup, shard, addresses, mailbox.install()?);
+    monoio::spawn(Rc::clone(&core).run_turns());
+    monoio::spawn(Rc::clone(&core).run_clock());
+    monoio::spawn(Rc::clone(&core).run_inbox());
+    let mut accepting = Vec::new();
+    for (listener, purpose) in listeners {
+        let listener = Rc::new(TcpListener::from_std(listener)?);
+        monoio::spawn(accept(Rc::clone(&core), Rc::clone(&listener), purpose));
+        accepting.push(listener);
+    }
+    let is_uring = !monoio::utils::is_legacy();
+    events.send(Event::Ready { is_uring }).map_err(io::Error::other)?;
+    core.drain_begins().await;
+    for listener in &accepting {
+        // SAFETY: takes no pointer. It ends the accept that is pending, which must not be dropped.
+        let _ = unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) };
+    }
+    core.drain().await;
+    events.send(Event::Drained).map_err(io::Error::other)?;
+    std::future::pending().await // The process exits; dropping a runtime would leak.
+}

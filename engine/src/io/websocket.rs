@@ -1,0 +1,172 @@
+//! One websocket connection, from the bytes read to the dialect that understands them.
+//!
+//! A read takes all that is there into the core's scratch buffer and is worked off before anything
+//! is flushed, so a busy publisher's events leave in few large sends. On `io_uring` that is one
+//! read a turn, on epoll a few: every other connection gets its turn in between.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use uringcast_proto::ws::assembler::{AssembleError, Assembler, Limits, Message};
+use uringcast_proto::ws::close::CloseCode;
+use uringcast_proto::ws::encode;
+
+use super::core::{Core, Setup};
+use super::pace::Pace;
+use super::socket::Socket;
+use crate::dialect::{Dialect, echo, pusher};
+use crate::id::ConnId;
+use crate::shard::{Refusal, Shard};
+
+/// Reads that may follow the first within a turn, which is possible on epoll only.
+const EAGER_READS_MAX: u16 = 1;
+
+/// What a connection that has been failed or has said goodbye may still send: nothing that counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hearing {
+    /// Messages are understood.
+    Listening,
+    /// Bytes are read and thrown away until the stream ends, so that the peer gets our last words
+    /// and not a reset.
+    Deaf,
+}
+
+/// One websocket's reading side.
+pub(super) struct Reader {
+    conn: ConnId,
+    socket: Rc<Socket>,
+    limits: Limits,
+    assembler: Assembler,
+    hearing: Hearing,
+    pace: Pace,
+}
+
+impl Reader {
+    /// The reader of `conn`, which speaks `dialect`.
+    pub(super) fn new(setup: &Setup, conn: ConnId, socket: Rc<Socket>, dialect: Dialect) -> Self {
+        let limits = match dialect {
+            Dialect::Pusher => Limits {
+                message_bytes_max: setup.config.connection.message_bytes_max as usize,
+                ..Limits::default()
+            },
+            Dialect::Echo => echo::LIMITS,
+        };
+        let assembler = Assembler::new();
+        let pace = Pace::new(EAGER_READS_MAX);
+        let hearing = Hearing::Listening;
+        Self { conn, socket, limits, assembler, hearing, pace }
+    }
+
+    /// Work off bytes that came with the handshake.
+    pub(super) fn hear_early(&mut self, core: &Core, mut bytes: Vec<u8>) {
+        core.with_shard(|shard| self.hear(&core.setup, shard, &mut bytes));
+    }
+
+    /// Read until the connection is over.
+    ///
+    /// Boxed, because a future keeps what it is given twice.
+    pub(super) async fn run(mut self: Box<Self>, core: Rc<Core>) {
+        while self.read(&core).await {}
+        core.forget(self.conn);
+    }
+
+    /// Wait for bytes and work them off; false when the connection is over.
+    async fn read(&mut self, core: &Rc<Core>) -> bool {
+        while !self.socket.is_cut() && self.must_wait(core) {
+            self.socket.resume.wait().await;
+        }
+        if self.socket.readable().await.is_err() {
+            return false;
+        }
+        if let Some(pause) = self.pace.step(core.turn()) {
+            pause.await;
+        }
+        core.with_scratch(|shard, scratch| match self.socket.try_read(scratch) {
+            Ok(0) => false,
+            Ok(bytes) => {
+                shard.active(self.conn, bytes);
+                self.hear(&core.setup, shard, &mut scratch[..bytes]);
+                true
+            }
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        })
+    }
+
+    /// Whether this connection's messages wait: for its own outbox, or for other cores.
+    fn must_wait(&self, core: &Core) -> bool {
+        if core.ask(|shard| shard.is_congested(self.conn)) {
+            return true;
+        }
+        let is_backlogged = core.is_backlogged();
+        if is_backlogged {
+            core.hold_back(&self.socket);
+        }
+        is_backlogged
+    }
+
+    /// Work off `bytes`; a panic on the way closes this connection and no other.
+    fn hear(&mut self, setup: &Setup, shard: &mut Shard, bytes: &mut [u8]) {
+        if self.hearing == Hearing::Deaf {
+            return;
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(setup, shard, bytes)));
+        match outcome {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                shard.refuse(refusal(error));
+                self.fail(shard, error.close_code(), &error.to_string());
+            }
+            Err(_) => {
+                shard.counters_mut().panics += 1;
+                self.fail(shard, CloseCode::INTERNAL, "internal error");
+            }
+        }
+    }
+
+    fn assemble(
+        &mut self,
+        setup: &Setup,
+        shard: &mut Shard,
+        mut bytes: &mut [u8],
+    ) -> Result<(), AssembleError> {
+        while let Some(message) = self.assembler.next(&self.limits, &mut bytes)? {
+            if let Message::Close(reason) = message {
+                shard.on_peer_close(self.conn, reason.map(|(code, _)| code));
+                self.hearing = Hearing::Deaf; // RFC 6455 section 5.5.1: nothing follows it.
+                return Ok(());
+            }
+            understand(setup, shard, self.conn, message);
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, shard: &mut Shard, code: CloseCode, reason: &str) {
+        self.hearing = Hearing::Deaf;
+        shard.fail(self.conn, code, reason);
+    }
+}
+
+/// Do what one message asks, unless the connection is being closed.
+fn understand(setup: &Setup, shard: &mut Shard, conn: ConnId, message: Message<'_>) {
+    let Some((_, dialect)) = shard.speaks(conn) else { return };
+    match (dialect, message) {
+        (_, Message::Ping(payload)) => shard.send(conn, encode::pong(payload)),
+        (_, Message::Pong(_) | Message::Close(_)) => {} // Noted when it was read.
+        (Dialect::Pusher, Message::Text(text)) => {
+            pusher::on_text(shard, &setup.pusher, &setup.apps, conn, text);
+        }
+        (Dialect::Pusher, Message::Binary(_)) => pusher::on_binary(shard, conn),
+        (Dialect::Echo, Message::Text(text)) => echo::on_text(shard, conn, text),
+        (Dialect::Echo, Message::Binary(bytes)) => echo::on_binary(shard, conn, bytes),
+    }
+}
+
+/// What a broken frame counts as.
+fn refusal(error: AssembleError) -> Refusal {
+    match error.close_code() {
+        CloseCode::MESSAGE_TOO_BIG => Refusal::MessageBytes,
+        CloseCode::INVALID_UTF8 => Refusal::Utf8,
+        _ => Refusal::Protocol,
+    }
+}

@@ -1,0 +1,164 @@
+//! The numbers of all cores as Prometheus reads them (`OpenMetrics` text format 1.0).
+//!
+//! Every series has the label `core`, so that a load that does not spread shows. Counters only
+//! grow; levels such as `connections` are what they were when the core answered.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::id::CoreId;
+use crate::shard::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
+
+/// The media type of [`render`]'s text.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Everything that `cores` have counted, as one text.
+pub fn render(cores: Vec<(CoreId, Box<Counters>)>) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Cores(cores)));
+    let mut text = String::new();
+    encode(&mut text, &registry).expect("writing to a string does not fail");
+    text
+}
+
+#[derive(Debug)]
+struct Cores(Vec<(CoreId, Box<Counters>)>);
+
+/// A number of one core.
+type Value = fn(&Counters) -> u64;
+
+const LEVELS: [(&str, &str, Value); 6] = [
+    ("sockets", "Sockets open, whatever they speak", |it| it.sockets),
+    ("connections", "Websocket connections open", |it| it.connections),
+    ("subscriptions", "Subscriptions of open connections", |it| it.subscriptions),
+    ("channels", "Occupied channels, by the core that owns them", |it| it.channels),
+    ("mailbox_depth", "Messages between cores that wait", |it| it.mailbox_depth),
+    ("retained_bytes", "Bytes of shared frames alive", |it| it.retained_bytes),
+];
+
+const COUNTS: [(&str, &str, Value); 10] = [
+    ("connections_opened", "Websocket connections opened", |it| it.connections_opened),
+    ("publishes", "Events taken from clients and the HTTP API", |it| it.publishes),
+    ("deliveries", "Events queued to a subscriber, once for each", |it| it.deliveries),
+    ("batches", "Shared runs of frames made for subscribers", |it| it.batches),
+    ("sends", "Sends that a socket took bytes of", |it| it.sends),
+    ("frames_sent", "Frames in the sends started", |it| it.frames_sent),
+    ("sent_bytes", "Bytes taken by sockets", |it| it.sent_bytes),
+    ("received_bytes", "Bytes read from sockets", |it| it.received_bytes),
+    ("slow_consumer_closes", "Connections closed that did not read", |it| it.slow_consumer_closes),
+    ("panics", "Panics caught, each closed one connection", |it| it.panics),
+];
+
+impl Collector for Cores {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for (name, help, value) in LEVELS {
+            self.encode_values(&mut encoder, name, help, MetricType::Gauge, value)?;
+        }
+        for (name, help, value) in COUNTS {
+            self.encode_values(&mut encoder, name, help, MetricType::Counter, value)?;
+        }
+        self.encode_frames_per_send(&mut encoder)?;
+        self.encode_refusals(&mut encoder)
+    }
+}
+
+impl Cores {
+    fn encode_values(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        value: Value,
+    ) -> fmt::Result {
+        let name = format!("uringcast_{name}");
+        let mut family = encoder.encode_descriptor(&name, help, None, kind)?;
+        for (core, counters) in &self.0 {
+            let labels = [("core", core.0.to_string())];
+            let encoder = family.encode_family(&labels)?;
+            if matches!(kind, MetricType::Gauge) {
+                ConstGauge::new(value(counters)).encode(encoder)?;
+            } else {
+                ConstCounter::new(value(counters)).encode(encoder)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_frames_per_send(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (name, help) = ("uringcast_frames_per_send", "Frames that one send carried");
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for (core, counters) in &self.0 {
+            let labels = [("core", core.0.to_string())];
+            let bounds = FRAMES_PER_SEND_BOUNDS.iter().map(|&bound| f64::from(bound));
+            let bounds = bounds.chain(std::iter::once(f64::INFINITY));
+            let buckets: Vec<(f64, u64)> = bounds.zip(counters.frames_per_send).collect();
+            let sends = counters.frames_per_send.iter().sum();
+            #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 frames")]
+            let frames = counters.frames_sent as f64;
+            let mut encoder = family.encode_family(&labels)?;
+            encoder.encode_histogram::<NoLabelSet>(frames, sends, &buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn encode_refusals(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (name, help) = ("uringcast_refusals", "What was turned away, by the limit or rule");
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (core, counters) in &self.0 {
+            for (refusal, label) in Refusal::ALL {
+                let labels = [("core", core.0.to_string()), ("limit", label.to_owned())];
+                let value = ConstCounter::new(counters.refusals[refusal as usize]);
+                value.encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text() -> String {
+        let mut counters = Counters { connections: 3, deliveries: 40, ..Counters::default() };
+        counters.refuse(Refusal::Signature);
+        counters.frames_per_send[1] = 2;
+        counters.frames_sent = 4;
+        render(vec![(CoreId(0), Box::new(counters)), (CoreId(1), Box::default())])
+    }
+
+    #[test]
+    fn each_core_has_its_own_series() {
+        let text = text();
+        assert!(text.contains("uringcast_connections{core=\"0\"} 3\n"), "{text}");
+        assert!(text.contains("uringcast_connections{core=\"1\"} 0\n"));
+        assert!(text.contains("uringcast_deliveries_total{core=\"0\"} 40\n"));
+    }
+
+    #[test]
+    fn refusals_are_told_apart_by_their_limit() {
+        let text = text();
+        let series = "uringcast_refusals_total{core=\"0\",limit=\"signature\"} 1\n";
+        assert!(text.contains(series), "{text}");
+        assert!(text.contains("uringcast_refusals_total{core=\"0\",limit=\"protocol\"} 0\n"));
+    }
+
+    #[test]
+    fn the_histogram_is_cumulative_and_ends_with_the_total() {
+        let text = text();
+        assert!(
+            text.contains("uringcast_frames_per_send_bucket{le=\"1.0\",core=\"0\"} 0\n"),
+            "{text}"
+        );
+        assert!(text.contains("uringcast_frames_per_send_bucket{le=\"4.0\",core=\"0\"} 2\n"));
+        assert!(text.contains("uringcast_frames_per_send_bucket{le=\"+Inf\",core=\"0\"} 2\n"));
+    }
+}
