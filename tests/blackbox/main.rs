@@ -1,0 +1,26 @@
+//! The server seen from outside, one module per chapter of the wire's description.
+//!
+//! Every test starts a server of its own on free ports, so all of them run side by side. A test
+//! that claims that something does *not* arrive sends a marker after it and finds the marker
+//! first: order per channel and per connection makes that a proof, and no test sleeps for it.
+
+mod activity;
+mod bad_frames;
+mod bad_input;
+mod client_events;
+mod cores;
+mod echo;
+mod floods;
+mod handshake;
+mod http_auth;
+mod http_channels;
+mod http_publish;
+mod leaks;
+mod lifecycle;
+mod limits;
+mod metrics;
+mod order;
+mod presence;
+mod slow_and_alive;
+mod slow_consumer;
+mod subscribe;

@@ -1,0 +1,38 @@
+//! What the black-box tests share: a server process on a free port, and clients that talk to it.
+//!
+//! Nothing here links the engine. The server is a child process, known only by its flags, its
+//! standard output and its sockets, so the same tests would run against any other build of it.
+//! Everything waits for a condition with a deadline; nothing sleeps and hopes.
+//!
+//! The tools panic instead of returning errors: a panic is how a test fails, and the panic's text
+//! is all that a reader of a failed run gets to see.
+
+#![allow(clippy::missing_panics_doc, reason = "every tool here panics to fail its test")]
+
+mod api;
+mod client;
+mod event;
+mod flood;
+mod frame;
+mod http;
+mod metrics;
+mod options;
+mod process;
+mod raw;
+mod server;
+mod sign;
+mod wait;
+
+pub use api::{Api, Signed};
+pub use client::Client;
+pub use event::Event;
+pub use flood::Flood;
+pub use frame::{Frame, Opcode};
+pub use http::{Http, Response};
+pub use metrics::Metrics;
+pub use options::{App, Options};
+pub use process::{fd_count, rss_bytes};
+pub use raw::{Raw, upgrade_request};
+pub use server::{Driver, Server};
+pub use sign::{hex_md5, signature};
+pub use wait::{DEADLINE, until};

@@ -1,0 +1,83 @@
+//! What the worlds have seen together: a checker that never meets a case proves nothing about it.
+
+use std::collections::BTreeMap;
+
+use uringcast::shard::Refusal;
+
+use crate::history::Heard;
+use crate::world::World;
+
+/// How often each thing has happened.
+#[derive(Debug, Default)]
+pub(crate) struct Coverage(BTreeMap<String, u64>);
+
+impl Coverage {
+    /// Count what happened in one world.
+    pub(crate) fn add(&mut self, world: &mut World) {
+        for story in &world.history.clients {
+            for heard in &story.heard {
+                self.count(name(heard), 1);
+            }
+            self.count("promise".into(), story.promises.len() as u64);
+        }
+        self.count("mailbox full".into(), world.mailbox_full);
+        for shard in &mut world.shards {
+            let refusals = shard.counters_mut().refusals;
+            for (refusal, label) in Refusal::ALL {
+                self.count(format!("refused {label}"), refusals[refusal as usize]);
+            }
+        }
+    }
+
+    /// Fail if something has never happened that must in enough worlds.
+    pub(crate) fn check(&self) {
+        for name in EXPECTED {
+            let times = self.0.get(name).copied().unwrap_or(0);
+            assert!(times >= 10, "{name} came {times} times: {self:#?}");
+        }
+    }
+
+    fn count(&mut self, name: String, times: u64) {
+        *self.0.entry(name).or_default() += times;
+    }
+}
+
+const EXPECTED: [&str; 22] = [
+    "succeeded",
+    "refused",
+    "event",
+    "added",
+    "removed",
+    "pong",
+    "ping",
+    "error",
+    "close 1000",
+    "close 1002",
+    "close 4100",
+    "close 4200",
+    "close 4201",
+    "promise",
+    "mailbox full",
+    "refused connections",
+    "refused handshake_timeout",
+    "refused subscriptions",
+    "refused client_event_rate",
+    "refused outbox_bytes",
+    "refused outbox_stall",
+    "refused retained_bytes",
+];
+
+fn name(heard: &Heard) -> String {
+    match heard {
+        Heard::Established => "established".into(),
+        Heard::Succeeded { .. } => "succeeded".into(),
+        Heard::Refused { .. } => "refused".into(),
+        Heard::Event { .. } => "event".into(),
+        Heard::Added { .. } => "added".into(),
+        Heard::Removed { .. } => "removed".into(),
+        Heard::Pong => "pong".into(),
+        Heard::Ping => "ping".into(),
+        Heard::Error => "error".into(),
+        Heard::Close { code } => format!("close {}", code.unwrap_or_default()),
+    }
+}

@@ -1,0 +1,149 @@
+//! Shards under a simulated world: sockets that take a part or nothing, mail that is late or finds
+//! a full mailbox, clients that come, talk, stall and vanish.
+//!
+//! Every byte that lands at a client is parsed, and [`checker`] compares what each heard with what
+//! the channels' owners put in order. `SEED=n` runs one world, `SEEDS=n` that many; a failure
+//! prints its seed.
+
+mod checker;
+mod client;
+mod coverage;
+mod history;
+mod parse;
+mod random;
+mod scenario;
+mod talk;
+mod world;
+mod wrong;
+
+use std::collections::BTreeSet;
+
+use uringcast::shard::{Answer, Query};
+
+use crate::checker::{Rosters, check};
+use crate::client::{Pace, Stage};
+use crate::coverage::Coverage;
+use crate::scenario::Scenario;
+use crate::world::World;
+
+/// Worlds in one run, unless the environment says otherwise.
+const SEEDS: u64 = 1_000;
+
+/// Things that happen in one world before it calms down.
+const STEPS: usize = 1_500;
+
+#[test]
+fn every_world_keeps_the_promises() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let seeds = match number("SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SEEDS").unwrap_or(SEEDS),
+    };
+    let is_enough = seeds.end - seeds.start >= SEEDS;
+    let mut coverage = Coverage::default();
+    for seed in seeds {
+        let _printed = PrintedOnPanic(seed);
+        coverage.add(&mut run(seed));
+    }
+    if is_enough {
+        coverage.check();
+    }
+}
+
+/// Says which world it was, if it ends in a panic.
+struct PrintedOnPanic(u64);
+
+impl Drop for PrintedOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("replay with SEED={}", self.0);
+        }
+    }
+}
+
+fn run(seed: u64) -> World {
+    let mut scenario = Scenario::new(seed);
+    let drained_at = seed.is_multiple_of(4).then_some(STEPS * 2 / 3);
+    for step in 0..STEPS {
+        scenario.step();
+        if Some(step) == drained_at {
+            scenario.drain();
+        }
+    }
+    scenario.calm_down();
+    scenario.world.settle();
+    check_quiet(&mut scenario);
+    scenario.close_all();
+    check_vacant(&mut scenario);
+    scenario.world
+}
+
+/// Nothing moves: everything published has been heard by whoever can hear, and is answered.
+fn check_quiet(scenario: &mut Scenario) {
+    for (index, client) in scenario.world.clients.iter().enumerate() {
+        let hears = client.stage == Stage::Talking && client.pace != Pace::Stuck;
+        let shard = &mut scenario.world.shards[usize::from(client.core.0)];
+        let is_open = shard.speaks(client.conn).is_some();
+        scenario.world.history.clients[index].is_complete = hears && is_open;
+    }
+    assert!(scenario.world.publishes.is_empty(), "a publish has not been answered");
+    assert!(scenario.world.questions.is_empty(), "a question has not been answered");
+    let rosters = check(&scenario.world.history).unwrap_or_else(|violation| {
+        panic!("{violation:?}");
+    });
+    check_rosters(scenario, &rosters);
+}
+
+/// What clients and owners believe of presence channels is what is so.
+fn check_rosters(scenario: &mut Scenario, rosters: &[Rosters]) {
+    for channel in ["presence-hall", "presence-yard"] {
+        let truth = present(scenario, channel);
+        for (index, roster) in rosters.iter().enumerate() {
+            let is_complete = scenario.world.history.clients[index].is_complete;
+            if let Some(members) = roster.get(channel).filter(|_| is_complete) {
+                assert_eq!(*members, truth, "client {index} of {channel}");
+            }
+        }
+        let query = Query::Users(scenario.name(channel));
+        let ticket = scenario.world.shards[0].query(&query);
+        scenario.world.questions.insert(ticket);
+        scenario.world.settle();
+        let Some(Answer::Users(users)) = scenario.world.answers.pop() else {
+            panic!("no answer to a question");
+        };
+        let users: BTreeSet<String> = users.iter().map(ToString::to_string).collect();
+        assert_eq!(users, truth, "the owner of {channel}");
+    }
+}
+
+/// The users whose connections are subscribed, each on its own core.
+fn present(scenario: &mut Scenario, channel: &str) -> BTreeSet<String> {
+    let mut users = BTreeSet::new();
+    for (index, client) in scenario.world.clients.iter().enumerate() {
+        let shard = &mut scenario.world.shards[usize::from(client.core.0)];
+        if shard.subscribed(client.conn, channel).is_some() {
+            let last = scenario.world.history.clients[index].attempts[channel].last();
+            users.extend(last.and_then(|attempt| attempt.user.clone()));
+        }
+    }
+    users
+}
+
+/// Everyone has gone: nothing is left of them.
+fn check_vacant(scenario: &mut Scenario) {
+    let ticket = scenario.world.shards[0].query(&Query::Counters);
+    scenario.world.questions.insert(ticket);
+    scenario.world.settle();
+    let Some(Answer::Counters(cores)) = scenario.world.answers.pop() else {
+        panic!("no answer to a question");
+    };
+    assert_eq!(cores.len(), scenario.world.shards.len());
+    for (core, counters) in cores {
+        let left = [counters.sockets, counters.connections, counters.subscriptions];
+        let left = [left, [counters.channels, counters.retained_bytes, 0]].concat();
+        assert!(left.iter().all(|&count| count == 0), "{core:?}: {left:?}");
+    }
+    for shard in &scenario.world.shards {
+        assert!(shard.is_vacant(), "something is left: {shard:#?}");
+    }
+}
