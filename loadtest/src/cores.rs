@@ -1,0 +1,76 @@
+//! Lists of processor cores, and pinning to them.
+
+use std::io;
+use std::str::FromStr;
+
+/// Cores to run on, such as `0` or `0,2-3`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cores(Vec<usize>);
+
+/// A text that is not a list of cores.
+#[derive(Debug, thiserror::Error)]
+#[error("expected cores such as 0 or 0,2-3")]
+pub struct CoresError;
+
+impl Cores {
+    /// Number of cores in the list, at least one.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Pin the calling thread, and all it starts later, to these cores.
+    ///
+    /// Makes one system call and allocates nothing, so it may run between fork and exec.
+    pub fn pin(&self) -> io::Result<()> {
+        // SAFETY: a cpu_set_t is plain bits, and all zeros is the empty set.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        for core in &self.0 {
+            // SAFETY: parsing bounds every core by CPU_SETSIZE.
+            unsafe { libc::CPU_SET(*core, &mut set) };
+        }
+        // SAFETY: the pointer is to a live set of the given size.
+        match unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl FromStr for Cores {
+    type Err = CoresError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut cores = Vec::new();
+        for part in text.split(',') {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let first: usize = first.parse().map_err(|_| CoresError)?;
+            let last: usize = last.parse().map_err(|_| CoresError)?;
+            if first > last || last >= libc::CPU_SETSIZE as usize {
+                return Err(CoresError);
+            }
+            cores.extend(first..=last);
+        }
+        cores.sort_unstable();
+        cores.dedup();
+        Ok(Self(cores))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_and_ranges_are_read() {
+        for (text, cores) in [("0", vec![0]), ("1,0", vec![0, 1]), ("0,2-4,3", vec![0, 2, 3, 4])] {
+            assert_eq!(text.parse::<Cores>().unwrap(), Cores(cores));
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in ["", "a", "3-1", "0,", "1024"] {
+            assert!(text.parse::<Cores>().is_err(), "{text}");
+        }
+    }
+}

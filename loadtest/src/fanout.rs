@@ -1,0 +1,30 @@
+//! `loadtest fanout`: one channel, many subscribers.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::args::{FanoutArgs, ViaArg};
+use crate::plan::Plan;
+use crate::run;
+
+/// Run the fan-out.
+pub fn fanout(args: &FanoutArgs) -> anyhow::Result<ExitCode> {
+    // Clients may publish only to private channels.
+    let channel = match args.publish.via {
+        ViaArg::ClientEvents => "private-load-0",
+        ViaArg::Http | ViaArg::HttpBatch => "load-fanout",
+    };
+    let burst = args.burst.unwrap_or(args.window.get() / 2);
+    run::run(&args.server, |subject| Plan {
+        endpoint: subject.endpoint.clone(),
+        app: subject.app.clone(),
+        channels: vec![channel.to_owned()],
+        subscribers_per_room: args.subscribers.get(),
+        events_per_room: args.events.get(),
+        via: args.publish.via.into(),
+        publishers: 1,
+        pace: args.publish.pace(args.window, burst),
+        frame_bytes: args.publish.frame_bytes as usize,
+        time_limit: Duration::from_secs(args.publish.timeout_s),
+    })
+}

@@ -1,0 +1,34 @@
+//! Load over real sockets against any Pusher-compatible server.
+//!
+//! The client side must cost far less than the server it measures: one thread, one `io_uring`,
+//! receives into shared buffers, and events that are compared with a template instead of parsed.
+//!
+//! Arguments make a [`plan`]; [`run`] finds or starts the server, lets [`load`] carry the plan out
+//! and hands the outcome to [`report`].
+
+pub mod args;
+pub mod clock;
+pub mod control;
+pub mod cores;
+pub mod endpoint;
+pub mod failure;
+pub mod fanout;
+pub mod idle;
+pub mod limit;
+pub mod limits;
+pub mod load;
+pub mod message;
+pub mod million;
+pub mod payload;
+pub mod plan;
+pub mod proc;
+pub mod progress;
+pub mod publish;
+pub mod report;
+pub mod room;
+pub mod run;
+pub mod server;
+pub mod socket;
+pub mod subject;
+pub mod traffic;
+pub mod verify;

@@ -1,0 +1,175 @@
+//! `loadtest limit`: what this machine allows at best.
+//!
+//! Another process sends bytes that are ready to many loopback sockets, one send each per round,
+//! and does nothing else: no protocol, no logic, no allocation. What that costs is what the kernel
+//! takes for a delivery, and no server that sends in the same way can be cheaper. The loop is that
+//! of `fanout --window 1`: a round starts when every socket has received the last one.
+//!
+//! This is the receiving side, whose cost is not counted; [`sender`] is the other one.
+
+#![allow(clippy::cast_precision_loss, reason = "figures for people need no 53rd bit")]
+
+pub mod sender;
+
+use std::io::Write as _;
+use std::process::{ChildStdin, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::args::LimitArgs;
+use crate::failure::Failure;
+use crate::limits;
+use crate::proc::Process;
+use crate::report::{self, Table};
+use crate::server::Server;
+use crate::socket::connect;
+use crate::socket::ring::{Event, Ring};
+
+/// Files either process needs besides its connections.
+const FILES_SPARE: u64 = 64;
+/// Nothing received for this long means that nothing will come.
+const STALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// The result.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    subscribers: u32,
+    frame_bytes: u32,
+    frames_per_send: u32,
+    rounds: u64,
+    sends: u64,
+    deliveries: u64,
+    elapsed_ms: f64,
+    deliveries_per_second: f64,
+    server_cpu_seconds: f64,
+    cpu_us_per_send: f64,
+    cpu_us_per_delivery: f64,
+}
+
+impl Report {
+    fn new(args: &LimitArgs, received_bytes: u64, elapsed: Duration, cpu: Duration) -> Self {
+        let sends = received_bytes / u64::from(args.send_bytes());
+        let deliveries = received_bytes / u64::from(args.frame_bytes);
+        let (seconds, cpu_seconds) = (elapsed.as_secs_f64().max(1e-9), cpu.as_secs_f64());
+        let cpu_us_per = |count: u64| (cpu_seconds * 1e9 / count as f64).round() / 1e3;
+        Self {
+            subscribers: args.subscribers.get(),
+            frame_bytes: args.frame_bytes,
+            frames_per_send: args.frames_per_send,
+            rounds: args.rounds.get(),
+            sends,
+            deliveries,
+            elapsed_ms: (seconds * 1e4).round() / 10.0,
+            deliveries_per_second: (deliveries as f64 / seconds).round(),
+            server_cpu_seconds: cpu_seconds,
+            cpu_us_per_send: cpu_us_per(sends),
+            cpu_us_per_delivery: cpu_us_per(deliveries),
+        }
+    }
+}
+
+impl Table for Report {
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let (frames, bytes) = (self.frames_per_send, self.frame_bytes);
+        vec![
+            ("rounds", format!("{} to {} sockets", self.rounds, self.subscribers)),
+            ("sends", format!("{} of {frames} x {bytes} bytes", self.sends)),
+            ("delivered", format!("{} in {:.0} ms", self.deliveries, self.elapsed_ms)),
+            ("deliveries/s", format!("{:.0}", self.deliveries_per_second)),
+            ("sender CPU", format!("{:.3} s", self.server_cpu_seconds)),
+            ("CPU per send", format!("{:.3} us", self.cpu_us_per_send)),
+            ("CPU per delivery", format!("{:.3} us", self.cpu_us_per_delivery)),
+        ]
+    }
+}
+
+/// Start the sender, connect to it, and measure it over all rounds.
+pub fn limit(args: &LimitArgs) -> anyhow::Result<ExitCode> {
+    limits::raise_open_files(u64::from(args.subscribers.get()) + FILES_SPARE)?;
+    let mut server = Server::spawn(sender_command(args)?, args.server_cores.as_ref())?;
+    // Pinned only now, so that the sender does not inherit these cores.
+    if let Some(cores) = &args.load_cores {
+        cores.pin()?;
+    }
+    let process = Process::new(server.pid());
+    let starts = server.stdin().context("the sender has no standard input")?;
+    let mut receiver = Receiver::connect(args, &server, starts)?;
+    // Once this round is over, the sender has accepted every connection and set up its ring.
+    receiver.round()?;
+    let before = (receiver.received_bytes, process.cpu()?);
+    let start = Instant::now();
+    for _ in 0..args.rounds.get() {
+        receiver.round()?;
+    }
+    let elapsed = start.elapsed();
+    let cpu = process.cpu()?.saturating_sub(before.1);
+    let received_bytes = receiver.received_bytes - before.0;
+    report::publish(&Report::new(args, received_bytes, elapsed, cpu), args.json.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// This program again, as the sender.
+fn sender_command(args: &LimitArgs) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["limit-sender", "--subscribers", &args.subscribers.to_string()]);
+    command.args(["--send-bytes", &args.send_bytes().to_string()]);
+    command.stdin(Stdio::piped());
+    Ok(command)
+}
+
+/// All connections, on one ring, and the pipe that starts a round.
+struct Receiver {
+    ring: Ring,
+    starts: ChildStdin,
+    /// Bytes that a round brings on all sockets together.
+    round_bytes: u64,
+    received_bytes: u64,
+}
+
+impl Receiver {
+    fn connect(args: &LimitArgs, server: &Server, starts: ChildStdin) -> Result<Self, Failure> {
+        let mut ring = Ring::new().map_err(Failure::NoRing)?;
+        for index in 0..args.subscribers.get() as usize {
+            ring.add(connect::dial(server.address, index)?)?;
+        }
+        let round_bytes = u64::from(args.subscribers.get()) * u64::from(args.send_bytes());
+        Ok(Self { ring, starts, round_bytes, received_bytes: 0 })
+    }
+
+    /// Start a round, and wait until every socket has received its bytes.
+    ///
+    /// The sum is enough to know that: a round brings no socket more than its share.
+    fn round(&mut self) -> Result<(), Failure> {
+        let Self { ring, starts, round_bytes, received_bytes } = self;
+        let expected = *received_bytes + *round_bytes;
+        starts.write_all(&[sender::START])?;
+        let mut received_at = Instant::now();
+        while *received_bytes < expected {
+            let last = *received_bytes;
+            ring.wait(STALL_LIMIT, |_, event| {
+                *received_bytes += received(event)?;
+                Ok::<(), Failure>(())
+            })?;
+            if *received_bytes > last {
+                received_at = Instant::now();
+            } else if received_at.elapsed() >= STALL_LIMIT {
+                return Err(Failure::Stalled(STALL_LIMIT.as_secs()));
+            }
+        }
+        assert_eq!(*received_bytes, expected, "a round brings what it should");
+        Ok(())
+    }
+}
+
+/// The number of bytes an event brings.
+fn received(event: Event<'_>) -> Result<u64, Failure> {
+    match event {
+        Event::Received(bytes) => Ok(bytes.len() as u64),
+        Event::Sent(_) => Ok(0),
+        Event::Closed => Err(Failure::Closed("the sender ended".to_owned())),
+        Event::Failed(error) => Err(error.into()),
+    }
+}

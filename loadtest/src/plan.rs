@@ -1,0 +1,113 @@
+//! What a load is to do, free of how it was asked for.
+
+use std::time::Duration;
+
+use crate::endpoint::{App, Endpoint};
+use crate::publish::http::Route;
+
+/// The way events get into the server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Via {
+    /// Client events on websocket connections.
+    ClientEvents,
+    /// Signed HTTP requests.
+    Http(Route),
+}
+
+impl Via {
+    /// The word for it on the command line and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClientEvents => "client-events",
+            Self::Http(Route::Events) => "http",
+            Self::Http(Route::Batch) => "http-batch",
+        }
+    }
+
+    /// The event's name: clients may only publish names that start with `client-`.
+    pub const fn event(self) -> &'static str {
+        match self {
+            Self::ClientEvents => "client-load",
+            Self::Http(_) => "load",
+        }
+    }
+}
+
+/// When events are published.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pace {
+    /// Closed loop: at most `window` events of a room are unreceived by someone, and a room waits
+    /// until `burst` of them may be published at once.
+    Window {
+        /// Events in flight per room.
+        window: u64,
+        /// Events per refill.
+        burst: u64,
+    },
+    /// Open loop: this long between two events, whatever the server does.
+    Interval {
+        /// Nanoseconds from one event to the next, over all rooms.
+        interval_ns: u64,
+    },
+}
+
+/// A whole load.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The server.
+    pub endpoint: Endpoint,
+    /// The app on it.
+    pub app: App,
+    /// The channels.
+    pub channels: Vec<String>,
+    /// Connections subscribed to each channel.
+    pub subscribers_per_room: u32,
+    /// Events published into each channel.
+    pub events_per_room: u64,
+    /// The way in.
+    pub via: Via,
+    /// Publishing connections, at most one per channel.
+    pub publishers: usize,
+    /// When.
+    pub pace: Pace,
+    /// Size of a delivered frame with its header, in bytes.
+    pub frame_bytes: usize,
+    /// The load fails if it takes longer.
+    pub time_limit: Duration,
+}
+
+impl Plan {
+    /// Events published, over all rooms.
+    pub fn events(&self) -> u64 {
+        self.channels.len() as u64 * self.events_per_room
+    }
+
+    /// Deliveries that must happen.
+    pub fn deliveries(&self) -> u64 {
+        self.events() * u64::from(self.subscribers_per_room)
+    }
+
+    /// Subscriber connections.
+    pub fn subscribers(&self) -> usize {
+        self.channels.len() * self.subscribers_per_room as usize
+    }
+}
+
+/// Events per room for a wanted total: enough for the total, rounded up.
+pub const fn events_per_room(target: u64, rooms: u64) -> u64 {
+    target.div_ceil(rooms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_spread_over_the_rooms_and_rounded_up() {
+        for (target, rooms, expected) in
+            [(1_000_000, 100, 10_000), (1_000_001, 100, 10_001), (1, 100, 1), (100, 3, 34)]
+        {
+            assert_eq!(events_per_room(target, rooms), expected, "{target} over {rooms}");
+        }
+    }
+}

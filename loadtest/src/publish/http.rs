@@ -1,0 +1,268 @@
+//! Publishing by signed requests on one kept-alive connection, one request in flight at a time.
+//!
+//! All events of a room take the same connection, so their order holds without pipelining.
+
+use std::collections::VecDeque;
+use std::io::{self, Write as _};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use uringcast_proto::pusher::signature::{self, Credentials};
+
+use super::response::Responses;
+use super::{Context, Due};
+use crate::endpoint::{App, Endpoint};
+use crate::failure::Failure;
+use crate::payload::Stamp;
+use crate::socket::outbox::Outbox;
+use crate::socket::ring::{Link, Ring};
+
+/// Most events one batch request may carry (Pusher's own limit).
+const BATCH_MAX: usize = 10;
+
+/// Which of the two endpoints takes the events.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Route {
+    /// `POST /apps/{id}/events`: one event each.
+    Events,
+    /// `POST /apps/{id}/batch_events`: up to ten.
+    Batch,
+}
+
+impl Route {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Batch => "batch_events",
+        }
+    }
+
+    const fn events_max(self) -> usize {
+        match self {
+            Self::Events => 1,
+            Self::Batch => BATCH_MAX,
+        }
+    }
+}
+
+/// What a request says besides its events.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The server.
+    pub endpoint: Endpoint,
+    /// The app whose secret signs.
+    pub app: App,
+    /// The endpoint within the app.
+    pub route: Route,
+}
+
+/// A connection that publishes into its rooms.
+#[derive(Debug)]
+pub struct Publisher {
+    /// The request being sent.
+    pub outbox: Outbox,
+    target: Target,
+    path: String,
+    responses: Responses,
+    waiting: VecDeque<Due>,
+    /// A request is sent and not answered.
+    busy: bool,
+    /// Events to wait for before a request is made, unless no more are to come.
+    enough: usize,
+    /// Events of this connection's rooms that were not pushed yet.
+    to_come: u64,
+    body: Vec<u8>,
+}
+
+impl Publisher {
+    /// A publisher that will be given `to_come` events, and can always count on `certain` of them
+    /// being pushed without an answer to the ones before.
+    pub fn new(target: Target, to_come: u64, certain: usize) -> Self {
+        let path =
+            format!("{}/apps/{}/{}", target.endpoint.prefix, target.app.id, target.route.name());
+        Self {
+            outbox: Outbox::default(),
+            enough: target.route.events_max().min(certain).max(1),
+            target,
+            path,
+            responses: Responses::default(),
+            waiting: VecDeque::new(),
+            busy: false,
+            to_come,
+            body: Vec::new(),
+        }
+    }
+
+    /// Queue one event.
+    pub fn push(&mut self, due: Due) {
+        self.waiting.push_back(due);
+        self.to_come = self.to_come.saturating_sub(1);
+    }
+
+    /// Read answers; any refusal ends the load.
+    pub fn on_received(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.responses.feed(bytes)?;
+        while let Some(response) = self.responses.take()? {
+            if !(200..300).contains(&response.status) {
+                return Err(Failure::Publish { status: response.status, body: response.body });
+            }
+            self.busy = false;
+        }
+        Ok(())
+    }
+
+    /// Send the next request, if the last one is answered and there is enough for it.
+    ///
+    /// An answer may be reported before the send it answers: the request made then waits in the
+    /// outbox, so that is flushed every time.
+    pub fn flush(&mut self, ring: &mut Ring, link: Link, context: Context<'_>) -> io::Result<()> {
+        self.next_request(context)?;
+        self.outbox.flush(ring, link)
+    }
+
+    fn next_request(&mut self, context: Context<'_>) -> io::Result<()> {
+        let ready = self.waiting.len() >= self.enough || self.to_come == 0;
+        if self.busy || self.waiting.is_empty() || !ready {
+            return Ok(());
+        }
+        self.busy = true;
+        self.write_body(context);
+        self.write_request()
+    }
+
+    fn write_body(&mut self, context: Context<'_>) {
+        let body = &mut self.body;
+        body.clear();
+        let batch = self.target.route == Route::Batch;
+        body.extend_from_slice(if batch { b"{\"batch\":[" } else { b"" });
+        let count = self.waiting.len().min(self.target.route.events_max());
+        for (index, due) in self.waiting.drain(..count).enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            write_event(body, due, context);
+        }
+        body.extend_from_slice(if batch { b"]}" } else { b"" });
+    }
+
+    fn write_request(&mut self) -> io::Result<()> {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let App { key, secret, .. } = &self.target.app;
+        let credentials = Credentials { key, secret };
+        let query = signature::sign_request("POST", &self.path, &[], &self.body, credentials, unix);
+        let out = &mut self.outbox.filling;
+        write!(
+            out,
+            "POST {}?{query} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n",
+            self.path,
+            self.target.endpoint.authority,
+            self.body.len()
+        )?;
+        out.extend_from_slice(&self.body);
+        Ok(())
+    }
+}
+
+fn write_event(body: &mut Vec<u8>, due: Due, context: Context<'_>) {
+    let room = &context.rooms[due.room as usize];
+    let due_ns = due.at_ns.unwrap_or_else(|| context.clock.now_ns());
+    for part in ["{\"name\":\"", room.event, "\",\"channel\":\"", &room.channel, "\",\"data\":\""] {
+        body.extend_from_slice(part.as_bytes());
+    }
+    let stamp = Stamp { sequence: due.sequence, room: due.room, due_ns };
+    context.template.write(body, stamp, room.text_bytes);
+    body.extend_from_slice(b"\"}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    use crate::clock::Clock;
+    use crate::payload::Template;
+    use crate::room::Room;
+    use crate::socket::ring::Event;
+
+    fn publisher(route: Route) -> Publisher {
+        let endpoint = "ws://127.0.0.1:1".parse().unwrap();
+        let app = "app-id:app-key:app-secret".parse().unwrap();
+        Publisher::new(Target { endpoint, app, route }, 12, 64)
+    }
+
+    fn written(publisher: &mut Publisher) -> serde_json::Value {
+        let rooms = [Room::new(0, "private-load-0".to_owned(), "load", 1, 267)];
+        let template = Template::new(300);
+        let context = Context { rooms: &rooms, template: &template, clock: Clock::start() };
+        publisher.write_body(context);
+        serde_json::from_slice(&publisher.body).unwrap()
+    }
+
+    #[test]
+    fn a_batch_takes_ten_events_in_order_and_leaves_the_rest() {
+        let mut publisher = publisher(Route::Batch);
+        for sequence in 0..12 {
+            publisher.push(Due { room: 0, sequence, at_ns: Some(7) });
+        }
+        let body = written(&mut publisher);
+        let items = body["batch"].as_array().unwrap();
+        assert_eq!((items.len(), publisher.waiting.len()), (10, 2));
+        for (sequence, item) in items.iter().enumerate() {
+            assert_eq!(
+                (&item["name"], &item["channel"]),
+                (&"load".into(), &"private-load-0".into())
+            );
+            assert!(
+                item["data"].as_str().unwrap().starts_with(&format!("{sequence:010x}.000000."))
+            );
+        }
+    }
+
+    #[test]
+    fn a_single_event_is_the_whole_body() {
+        let mut publisher = publisher(Route::Events);
+        publisher.push(Due { room: 0, sequence: 0, at_ns: Some(7) });
+        assert_eq!(written(&mut publisher)["name"], "load");
+    }
+
+    #[test]
+    fn a_refusal_ends_the_load() {
+        let mut publisher = publisher(Route::Events);
+        let refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno";
+        let failure = publisher.on_received(refusal).unwrap_err();
+        assert_eq!(failure.to_string(), "publish answered 401: no");
+    }
+
+    /// With the last answer read and the last send not yet reported, the next request must wait for
+    /// the report and then go out.
+    #[test]
+    fn an_answer_before_the_report_of_its_send_loses_no_request() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut ring = Ring::new().unwrap();
+        let link = ring.add(client).unwrap();
+        let rooms = [Room::new(0, "private-load-0".to_owned(), "load", 1, 267)];
+        let template = Template::new(300);
+        let context = Context { rooms: &rooms, template: &template, clock: Clock::start() };
+        let mut publisher = publisher(Route::Events);
+        for sequence in 0..2 {
+            publisher.push(Due { room: 0, sequence, at_ns: Some(7) });
+            publisher.flush(&mut ring, link, context).unwrap();
+            publisher.on_received(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+        }
+        assert!(!publisher.outbox.filling.is_empty());
+        let mut reported = 0;
+        ring.wait(Duration::from_secs(10), |_, event| {
+            if let Event::Sent(spare) = event {
+                publisher.outbox.on_sent(spare);
+                reported += 1;
+            }
+            Ok::<(), io::Error>(())
+        })
+        .unwrap();
+        assert_eq!(reported, 1);
+        publisher.flush(&mut ring, link, context).unwrap();
+        assert!(publisher.outbox.filling.is_empty());
+    }
+}

@@ -1,0 +1,73 @@
+//! One load from start to result: server, connections, measurement, report.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::args::ServerArgs;
+use crate::limits;
+use crate::load::{Load, Outcome};
+use crate::plan::Plan;
+use crate::proc::Process;
+use crate::progress::Progress;
+use crate::report::{self, Report, Usage};
+use crate::subject::Subject;
+
+/// Files the program needs besides its connections.
+const FILES_SPARE: u64 = 64;
+
+/// Carry out the plan that `plan` makes for the server under load.
+pub fn run(args: &ServerArgs, plan: impl FnOnce(&Subject) -> Plan) -> anyhow::Result<ExitCode> {
+    let subject = Subject::of(args)?;
+    let plan = plan(&subject);
+    limits::raise_open_files((plan.subscribers() + plan.publishers) as u64 + FILES_SPARE)?;
+    let load = connected(&plan)?;
+    let process = Process::new(std::process::id());
+    let before = (subject.cpu(), process.cpu()?);
+    let mut progress = Progress::new("delivered", plan.deliveries());
+    let outcome = load.run(&mut progress);
+    let after = (subject.cpu(), process.cpu()?);
+    progress.finish();
+    let usage = Usage {
+        server_cpu: after.0.zip(before.0).map(|(after, before)| after.saturating_sub(before)),
+        server_peak_rss_bytes: subject
+            .process
+            .and_then(|process| process.resident_bytes_peak().ok()),
+        load_cpu: after.1.saturating_sub(before.1),
+    };
+    report::publish(&Report::new(&plan, &outcome, usage), args.json.as_deref())?;
+    Ok(verdict(&plan, &outcome)?)
+}
+
+fn connected(plan: &Plan) -> anyhow::Result<Load> {
+    let start = Instant::now();
+    let mut progress = Progress::new("connected", plan.subscribers() as u64);
+    let load = Load::connect(plan.clone(), |done| progress.advance(done, start.elapsed()));
+    progress.finish();
+    Ok(load?)
+}
+
+/// Say on stderr what is wrong, if anything is.
+fn verdict(plan: &Plan, outcome: &Outcome) -> io::Result<ExitCode> {
+    let Outcome { tally, damage, failure, .. } = outcome;
+    let mut out = io::stderr();
+    let complete = tally.delivered == plan.deliveries();
+    if complete && tally.is_clean() && failure.is_none() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(failure) = failure {
+        writeln!(out, "{failure}")?;
+    }
+    if let Some(damage) = damage {
+        writeln!(out, "{damage}")?;
+    }
+    if !tally.is_clean() {
+        let (gaps, duplicates, damaged) = (tally.gaps, tally.duplicates, tally.damaged);
+        writeln!(out, "{gaps} gaps, {duplicates} duplicates, {damaged} damaged")?;
+    }
+    if !complete {
+        let (expected, delivered) = (plan.deliveries(), tally.delivered);
+        writeln!(out, "Expected {expected} deliveries, got {delivered}")?;
+    }
+    Ok(ExitCode::FAILURE)
+}

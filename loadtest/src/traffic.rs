@@ -1,0 +1,202 @@
+//! Everything a running load knows, apart from the ring: subscribers, rooms, publishers, counts.
+//!
+//! Told what happened on a connection, it verifies and counts; told the time, it publishes.
+
+use hdrhistogram::Histogram;
+use uringcast_proto::ws::Opcode;
+use uringcast_proto::ws::client::FrameCursor;
+
+use crate::clock::Clock;
+use crate::control;
+use crate::failure::Failure;
+use crate::payload::{Damaged, Template};
+use crate::plan::Pace;
+use crate::publish::{Context, Due, Publisher};
+use crate::room::{Reading, Room};
+use crate::socket::outbox::Outbox;
+use crate::socket::ring::{Event, Link};
+use crate::verify::{Cursor, Tally};
+
+/// The longest latency the histogram can tell from longer ones, in nanoseconds: ten minutes.
+const LATENCY_NS_MAX: u64 = 600_000_000_000;
+/// Latencies below this are told apart only coarsely, in nanoseconds.
+const LATENCY_NS_MIN: u64 = 1_000;
+
+/// One subscribed connection.
+#[derive(Debug)]
+pub struct Subscriber {
+    /// Index of the room it listens to.
+    pub room: u32,
+    /// What it must receive next.
+    pub cursor: Cursor,
+    /// Received bytes of an incomplete frame.
+    pub inbox: FrameCursor,
+    /// Answers to pings.
+    pub outbox: Outbox,
+}
+
+/// The state of a load. Links of subscribers come first, then those of publishers.
+#[derive(Debug)]
+pub struct Traffic {
+    /// The channels.
+    pub rooms: Vec<Room>,
+    /// Connections that receive, by link.
+    pub subscribers: Vec<Subscriber>,
+    /// Connections that publish, by link after the subscribers.
+    pub publishers: Vec<Publisher>,
+    /// How texts are written and read.
+    pub template: Template,
+    /// Counts from the first publish.
+    pub clock: Clock,
+    /// What arrived so far.
+    pub tally: Tally,
+    /// What was wrong with the first damaged event.
+    pub damage: Option<Damaged>,
+    /// From the due time to the receipt, in nanoseconds, one entry per delivery.
+    pub latency: Histogram<u64>,
+    /// Rooms that may have space for more events in flight.
+    pub refillable: Vec<u32>,
+    /// Subscribers with something to send.
+    pub replying: Vec<Link>,
+    /// Events published by the schedule of an open loop.
+    scheduled: u64,
+}
+
+impl Traffic {
+    /// Traffic that has not begun.
+    pub fn new(rooms: Vec<Room>, subscribers: Vec<Subscriber>, publishers: Vec<Publisher>) -> Self {
+        let text_bytes_max = rooms.iter().map(|room| room.text_bytes).max().unwrap_or(0);
+        Self {
+            refillable: (0..rooms.len() as u32).collect(),
+            rooms,
+            subscribers,
+            publishers,
+            template: Template::new(text_bytes_max),
+            clock: Clock::start(),
+            tally: Tally::default(),
+            damage: None,
+            latency: no_latencies(),
+            replying: Vec::new(),
+            scheduled: 0,
+        }
+    }
+
+    /// What publishers need, and the publishers.
+    pub fn publishing(&mut self) -> (&mut [Publisher], Context<'_>) {
+        let context = Context { rooms: &self.rooms, template: &self.template, clock: self.clock };
+        (&mut self.publishers, context)
+    }
+
+    /// Take in what happened on a connection.
+    #[inline]
+    pub fn on_event(&mut self, link: Link, event: Event<'_>) -> Result<(), Failure> {
+        let subscribers = self.subscribers.len();
+        match event {
+            Event::Received(bytes) if link.index() < subscribers => self.on_received(link, bytes),
+            Event::Received(bytes) => {
+                self.publishers[link.index() - subscribers].on_received(bytes)
+            }
+            Event::Sent(spare) => {
+                match self.publishers.get_mut(link.index().wrapping_sub(subscribers)) {
+                    Some(publisher) => publisher.on_sent(spare),
+                    None => self.subscribers[link.index()].outbox.on_sent(spare),
+                }
+                Ok(())
+            }
+            Event::Closed => Err(Failure::Closed("without a close frame".to_owned())),
+            Event::Failed(error) => Err(Failure::Io(error)),
+        }
+    }
+
+    fn on_received(&mut self, link: Link, bytes: &[u8]) -> Result<(), Failure> {
+        let Self { rooms, subscribers, template, tally, damage, latency, clock, .. } = self;
+        let Subscriber { room, cursor, inbox, outbox } = &mut subscribers[link.index()];
+        let room = &mut rooms[*room as usize];
+        let now_ns = clock.now_ns();
+        let mut completed = false;
+        let mut input = bytes;
+        while let Some(frame) = inbox.next(&mut input)? {
+            if frame.opcode != Opcode::Text || !frame.is_final {
+                control::on_frame(frame, outbox)?;
+                continue;
+            }
+            match room.read(frame.payload, template)? {
+                Reading::Event(stamp) => {
+                    if let Some(first) = cursor.advance(stamp.sequence, tally) {
+                        completed |= room.receive(first, stamp.sequence + 1);
+                        latency.saturating_record(now_ns.saturating_sub(stamp.due_ns));
+                    }
+                }
+                Reading::Damaged(damaged) => {
+                    tally.damaged += 1;
+                    damage.get_or_insert(damaged);
+                }
+                Reading::Other(message) => control::on_message(&message, outbox)?,
+            }
+        }
+        if completed {
+            self.refillable.push(room.index);
+        }
+        if !outbox.filling.is_empty() {
+            self.replying.push(link);
+        }
+        Ok(())
+    }
+
+    /// Publish everything the pace allows now; with an open loop, the nanoseconds until the next
+    /// event are returned.
+    pub fn publish(&mut self, pace: Pace, events_per_room: u64) -> Option<u64> {
+        match pace {
+            Pace::Window { window, burst } => {
+                self.refill(window, burst, events_per_room);
+                None
+            }
+            Pace::Interval { interval_ns } => self.publish_due(interval_ns, events_per_room),
+        }
+    }
+
+    fn refill(&mut self, window: u64, burst: u64, events_per_room: u64) {
+        let mut refillable = std::mem::take(&mut self.refillable);
+        for index in refillable.drain(..) {
+            let room = &self.rooms[index as usize];
+            let left = events_per_room - room.published;
+            let free = window.saturating_sub(room.in_flight()).min(left);
+            if free >= burst.min(left) {
+                for _ in 0..free {
+                    self.publish_one(index, None);
+                }
+            }
+        }
+        self.refillable = refillable;
+    }
+
+    fn publish_due(&mut self, interval_ns: u64, events_per_room: u64) -> Option<u64> {
+        let rooms = self.rooms.len() as u64;
+        self.refillable.clear();
+        let now_ns = self.clock.now_ns();
+        while self.scheduled < rooms * events_per_room {
+            let due_ns = self.scheduled * interval_ns;
+            if due_ns > now_ns {
+                return Some(due_ns - now_ns);
+            }
+            self.publish_one((self.scheduled % rooms) as u32, Some(due_ns));
+            self.scheduled += 1;
+        }
+        None
+    }
+
+    fn publish_one(&mut self, index: u32, at_ns: Option<u64>) {
+        let sequence = self.rooms[index as usize].publish();
+        let publisher = index as usize % self.publishers.len();
+        let context = Context { rooms: &self.rooms, template: &self.template, clock: self.clock };
+        self.publishers[publisher].push(Due { room: index, sequence, at_ns }, context);
+    }
+}
+
+fn no_latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(LATENCY_NS_MIN, LATENCY_NS_MAX, 3)
+        .expect("the bounds are in order, and three digits are allowed")
+}
+
+#[cfg(test)]
+mod tests;
