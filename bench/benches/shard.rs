@@ -4,12 +4,11 @@
 //! delivery or per event, whichever the group counts.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use uringcast::app::{App, Apps};
+use uringcast::app::{App, AppPolicy, Apps};
 use uringcast::dialect::Dialect;
-use uringcast::dialect::pusher::{self, PusherLimits};
+use uringcast::dialect::pusher;
 use uringcast::id::{AppIndex, ConnId, CoreId};
 use uringcast::shard::{ChannelName, Millis, Output, Publication, Shard, ShardConfig};
-use uringcast_proto::pusher::presence::MemberLimits;
 use uringcast_proto::pusher::server;
 
 #[global_allocator]
@@ -48,9 +47,6 @@ fn fan_out(c: &mut Criterion) {
 
 fn client_events(c: &mut Criterion) {
     let mut group = c.benchmark_group("shard/client event");
-    let limits = limits();
-    let app = App { id: "id".into(), key: "key".into(), secret: "secret".into() };
-    let apps = Apps::new(vec![app]).expect("one app");
     let mut shard = shard(0, 1);
     let rooms: Vec<String> = (0..ROOMS).map(|room| format!("private-room-{room}")).collect();
     let publisher = open(&mut shard);
@@ -65,7 +61,7 @@ fn client_events(c: &mut Criterion) {
     group.bench_function("to the outbox and out, 100 rooms", |b| {
         b.iter(|| {
             for text in texts.iter().cycle().take(EVENTS) {
-                pusher::on_text(&mut shard, &limits, &apps, publisher, text);
+                pusher::on_text(&mut shard, publisher, text);
             }
             let frames = turn(&mut shard);
             assert_eq!(frames, EVENTS, "each room has one other subscriber");
@@ -167,16 +163,6 @@ fn name(room: &str) -> ChannelName {
     ChannelName::new(AppIndex(0), room, HASH_SEED)
 }
 
-fn limits() -> PusherLimits {
-    PusherLimits {
-        channel_name_bytes_max: 200,
-        event_name_bytes_max: 200,
-        event_data_bytes_max: 10_240,
-        member: MemberLimits::default(),
-        activity_timeout_s: 120,
-    }
-}
-
 fn shard(core: u8, cores: usize) -> Shard {
     let config = ShardConfig {
         core: CoreId(core),
@@ -191,10 +177,10 @@ fn shard(core: u8, cores: usize) -> Shard {
         outbox_bytes_max: 1 << 20,
         outbox_stall_ms: 10_000,
         subscriptions_max: 1_000,
-        client_event_rate: 0,
-        presence_members_max: 100,
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,
     };
-    Shard::new(config, Millis(0))
+    let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
+    let app = App { policy, ..App::new("id", "key", "secret") };
+    Shard::new(config, Apps::new(vec![app]).expect("one app"), Millis(0))
 }

@@ -19,11 +19,11 @@ use std::ffi::OsString;
 
 use self::draft::Draft;
 use self::environment::Variables;
-use crate::app::App;
+use crate::app::{App, AppPolicy};
 
 pub use flags::{Command, Options};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
-pub use sections::{ConnectionConfig, CoreConfig, HttpConfig, PusherConfig, ServerConfig};
+pub use sections::{ConnectionConfig, CoreConfig, HttpConfig, ServerConfig};
 
 /// The whole effective configuration of one process.
 ///
@@ -38,8 +38,8 @@ pub struct Config {
     pub core: CoreConfig,
     /// Limits of one HTTP request.
     pub http: HttpConfig,
-    /// Limits of the Pusher protocol.
-    pub pusher: PusherConfig,
+    /// What apps have by default.
+    pub pusher: AppPolicy,
     /// The apps served: at least one, at most [`APPS_MAX`], no two with the same id or key.
     pub apps: Vec<App>,
 }
@@ -67,7 +67,7 @@ impl Default for Config {
             connection: ConnectionConfig::default(),
             core: CoreConfig::default(),
             http: HttpConfig::default(),
-            pusher: PusherConfig::default(),
+            pusher: AppPolicy::default(),
             apps: vec![development_app()],
         }
     }
@@ -92,13 +92,14 @@ impl Config {
 
     /// Whether only the development app is served, whose secret everybody knows.
     pub fn is_development(&self) -> bool {
-        self.apps == [development_app()]
+        let App { id, keys, .. } = development_app();
+        matches!(&*self.apps, [app] if app.id == id && app.keys == keys)
     }
 }
 
 /// The app that is served when none is configured: id `app-id`, key `app-key`, secret `app-secret`.
 pub fn development_app() -> App {
-    App { id: "app-id".into(), key: "app-key".into(), secret: "app-secret".into() }
+    App::new("app-id", "app-key", "app-secret")
 }
 
 #[cfg(test)]

@@ -77,7 +77,9 @@ impl<'h> Listener<'h> {
     fn check(mut self) -> Result<Rosters, Violation> {
         let client = self.client;
         for (index, heard) in self.story.heard.iter().enumerate() {
-            if (index == 0) != (*heard == Heard::Established) {
+            // Who is over its limit before it has read anything loses its greeting with the rest.
+            let is_thrown_out = index == 0 && *heard == Heard::Close { code: Some(4100) };
+            if !is_thrown_out && (index == 0) != (*heard == Heard::Established) {
                 return Err(Violation::Greeting { client });
             }
             if index > 0 && matches!(self.story.heard[index - 1], Heard::Close { .. }) {

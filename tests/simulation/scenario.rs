@@ -1,5 +1,6 @@
 //! What happens in one world, decided by its seed.
 
+use uringcast::app::AppPolicy;
 use uringcast::id::{AppIndex, CoreId};
 use uringcast::shard::{ChannelName, Publication, Query, ShardConfig};
 use uringcast_proto::pusher::server;
@@ -17,6 +18,7 @@ pub(crate) struct Scenario {
     pub(crate) world: World,
     pub(crate) random: Random,
     pub(crate) config: ShardConfig,
+    presence_members_max: u32,
     clients_max: usize,
     /// How many bytes an event's data has at most.
     data_bytes_max: usize,
@@ -27,10 +29,20 @@ impl Scenario {
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let config = config(&mut random);
-        let world = World::new(&config, random.pick(&[1, 2, 1_000]));
+        let policy = policy(&mut random);
+        let presence_members_max = policy.presence_members_max;
+        let world = World::new(&config, policy, random.pick(&[1, 2, 1_000]));
         let data_bytes_max = random.pick(&[20, 20, 200, 2_000, 2_000, 100_000]);
         let clients_max = random.pick(&[2, 6, 12]);
-        Self { world, random, config, clients_max, data_bytes_max, last_id: 0 }
+        Self {
+            world,
+            random,
+            config,
+            presence_members_max,
+            clients_max,
+            data_bytes_max,
+            last_id: 0,
+        }
     }
 
     /// Let one thing happen.
@@ -225,8 +237,7 @@ impl Scenario {
             last.over_at_pong.is_none() && last.joined_at.is_some_and(|at| at <= place)
         });
         // A presence channel may have been full: only then is it no attempt any more.
-        let is_refused =
-            || channel.starts_with("presence-") && self.config.presence_members_max < 3;
+        let is_refused = || channel.starts_with("presence-") && self.presence_members_max < 3;
         let is_open = |world: &mut World| {
             let shard = world.shard(core);
             shard.speaks(conn).is_some()
@@ -272,9 +283,16 @@ fn config(random: &mut Random) -> ShardConfig {
         outbox_bytes_max,
         outbox_stall_ms: random.pick(&[2_000, 10_000]),
         subscriptions_max: random.pick(&[2, 1_000]),
-        client_event_rate: random.pick(&[0, 2]),
-        presence_members_max: random.pick(&[1, 2, 100]),
         retained_bytes_max: random.pick(&[8_000, 1 << 28]),
         mailbox_bytes_max: random.pick(&[2_000, 1 << 26]),
+    }
+}
+
+fn policy(random: &mut Random) -> AppPolicy {
+    AppPolicy {
+        event_data_bytes_max: 1 << 20,
+        client_event_rate: random.pick(&[0, 2]),
+        presence_members_max: random.pick(&[1, 2, 100]),
+        ..AppPolicy::default()
     }
 }

@@ -35,10 +35,9 @@ impl Scenario {
 
     fn upgrade(&mut self, client: usize) {
         let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
-        let limits = self.world.limits.clone();
         let shard = self.world.shard(core);
         shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
-        pusher::greet(shard, &limits, conn);
+        pusher::greet(shard, conn);
         self.world.clients[client].stage = Stage::Talking;
     }
 
@@ -158,11 +157,11 @@ impl Scenario {
 
     fn say(&mut self, client: usize, text: &str) {
         let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
-        let World { shards, limits, apps, .. } = &mut self.world;
+        let World { shards, .. } = &mut self.world;
         let shard = &mut shards[usize::from(core.0)];
         shard.active(conn, text.len());
         if shard.speaks(conn).is_some() {
-            pusher::on_text(shard, limits, apps, conn, text);
+            pusher::on_text(shard, conn, text);
         }
     }
 

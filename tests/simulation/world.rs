@@ -5,11 +5,9 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use uringcast::app::{App, Apps};
-use uringcast::dialect::pusher::PusherLimits;
+use uringcast::app::{App, AppPolicy, Apps};
 use uringcast::id::{ConnId, CoreId};
 use uringcast::shard::{Answer, CoreMessage, Millis, Output, Shard, ShardConfig, Ticket};
-use uringcast_proto::pusher::presence::MemberLimits;
 
 use crate::client::{Client, Pace, Reply, Stage};
 use crate::history::{Event, Heard, History};
@@ -35,8 +33,6 @@ pub(crate) struct World {
     /// Joins on their way to another core, by connection and channel: indices of attempts.
     pub(crate) joins: HashMap<(CoreId, ConnId, String), VecDeque<usize>>,
     pub(crate) now: Millis,
-    pub(crate) apps: Apps,
-    pub(crate) limits: PusherLimits,
     /// Envelopes from one core to another, by the sender times the number of cores.
     pub(crate) mail: Vec<VecDeque<Vec<CoreMessage>>>,
     /// How often a full mailbox gave its envelope back.
@@ -46,13 +42,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(config: &ShardConfig, mailbox_max: usize) -> Self {
+    pub(crate) fn new(config: &ShardConfig, policy: AppPolicy, mailbox_max: usize) -> Self {
         let cores = config.cores;
+        let apps = Apps::new(vec![App { policy, ..App::new("id", KEY, SECRET) }]).expect("one app");
         let shard = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..config.clone() };
-            Shard::new(config, Millis(0))
+            Shard::new(config, apps.clone(), Millis(0))
         };
-        let app = App { id: "id".into(), key: KEY.into(), secret: SECRET.into() };
         Self {
             shards: (0..cores).map(shard).collect(),
             clients: Vec::new(),
@@ -64,14 +60,6 @@ impl World {
             skips: HashMap::new(),
             joins: HashMap::new(),
             now: Millis(0),
-            apps: Apps::new(vec![app]).expect("one app"),
-            limits: PusherLimits {
-                channel_name_bytes_max: 200,
-                event_name_bytes_max: 200,
-                event_data_bytes_max: 1 << 20,
-                member: MemberLimits::default(),
-                activity_timeout_s: 120,
-            },
             mail: (0..cores * cores).map(|_| VecDeque::new()).collect(),
             mailbox_full: 0,
             mailbox_max,

@@ -22,7 +22,7 @@ pub(super) const SECRET_MASK: &str = "********";
 /// `id:key:secret`; the secret may have colons of its own.
 pub(super) fn from_flag(text: &str) -> Option<App> {
     let mut parts = text.splitn(3, ':').map(str::to_owned);
-    Some(App { id: parts.next()?, key: parts.next()?, secret: parts.next()? })
+    Some(App::new(parts.next()?, parts.next()?, parts.next()?))
 }
 
 /// All that is wrong with the apps of one layer.
@@ -42,14 +42,15 @@ pub(super) fn problems(apps: &[SourcedApp]) -> Vec<Problem> {
 
 fn part_faults(app: &App) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for (part, value) in [("id", &app.id), ("key", &app.key)] {
+    for (part, value) in [("id", &app.id), ("key", &app.primary().key)] {
         if !is_name(value) {
             faults.push(Fault::AppPart { part, allowed: NAME_ALLOWED });
         }
     }
-    if !app.secret.is_empty() && app.secret.bytes().all(|byte| byte == b'*') {
+    let secret = &app.primary().secret;
+    if !secret.is_empty() && secret.bytes().all(|byte| byte == b'*') {
         faults.push(Fault::MaskedSecret);
-    } else if !is_secret(&app.secret) {
+    } else if !is_secret(secret) {
         faults.push(Fault::AppPart { part: "secret", allowed: SECRET_ALLOWED });
     }
     faults
@@ -61,7 +62,7 @@ fn same_faults(app: &App, before: &[SourcedApp]) -> Vec<Fault> {
         Some(Fault::SameApp { part, value: value.clone(), first: first.source.clone() })
     };
     let id = same("id", &app.id, |app| &app.id);
-    let key = same("key", &app.key, |app| &app.key);
+    let key = same("key", &app.primary().key, |app| &app.primary().key);
     id.into_iter().chain(key).collect()
 }
 

@@ -86,6 +86,9 @@ impl Draft {
             (self.config.apps, app_sources) =
                 apps.into_iter().map(|SourcedApp { app, source }| (app, source)).unzip();
         }
+        for app in &mut self.config.apps {
+            app.policy = self.config.pusher.clone();
+        }
         Ok(Effective { config: self.config, sources: self.sources, app_sources })
     }
 

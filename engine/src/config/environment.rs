@@ -63,7 +63,7 @@ impl Variables {
         }
         let [id, key, secret] = APP_VARIABLES.map(|name| self.text(name, draft).map(str::to_owned));
         if let (Some(id), Some(key), Some(secret)) = (id, key, secret) {
-            draft.set_apps(vec![SourcedApp { app: App { id, key, secret }, source }]);
+            draft.set_apps(vec![SourcedApp { app: App::new(id, key, secret), source }]);
         }
     }
 

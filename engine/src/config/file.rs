@@ -105,7 +105,7 @@ impl File<'_> {
         let source = self.source(line);
         let mut text = |name, part: Part| part.text(name, &source, draft);
         let (id, key, secret) = (text("id", id), text("key", key), text("secret", secret));
-        Some(SourcedApp { app: App { id: id?, key: key?, secret: secret? }, source })
+        Some(SourcedApp { app: App::new(id?, key?, secret?), source })
     }
 
     fn read_part(&self, name: &str, value: &DeValue<'_>, line: usize, draft: &mut Draft) -> Part {
@@ -180,11 +180,10 @@ fn written<'a>(value: &'a DeValue<'_>) -> Written<'a> {
         DeValue::String(text) => Written::String(text),
         DeValue::Integer(integer) => i128::from_str_radix(integer.as_str(), integer.radix())
             .map_or(Written::Other("a number beyond all ranges"), Written::Integer),
-        DeValue::Float(_)
-        | DeValue::Boolean(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_)
-        | DeValue::Table(_) => Written::Other(type_name(value)),
+        DeValue::Boolean(is_on) => Written::Boolean(*is_on),
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+            Written::Other(type_name(value))
+        }
     }
 }
 

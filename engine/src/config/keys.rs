@@ -48,6 +48,8 @@ pub(super) enum Field {
     Address { get: fn(&Config) -> IpAddr, set: fn(&mut Config, IpAddr) },
     /// A whole number from `min` to `max`, both included.
     Number { min: u32, max: u32, get: fn(&Config) -> u32, set: fn(&mut Config, u32) },
+    /// `true` or `false`.
+    Switch { get: fn(&Config) -> bool, set: fn(&mut Config, bool) },
     /// A TCP port, or `off`.
     OptionalPort { get: fn(&Config) -> Option<u16>, set: fn(&mut Config, Option<u16>) },
 }
@@ -61,6 +63,8 @@ pub(super) enum Value {
     Number(u32),
     /// Of a [`Field::OptionalPort`] that is off.
     Off,
+    /// Of a [`Field::Switch`].
+    Switch(bool),
 }
 
 impl fmt::Display for Value {
@@ -69,6 +73,7 @@ impl fmt::Display for Value {
             Self::Address(address) => write!(f, "\"{address}\""),
             Self::Number(number) => write!(f, "{number}"),
             Self::Off => f.write_str("\"off\""),
+            Self::Switch(is_on) => write!(f, "{is_on}"),
         }
     }
 }
@@ -89,6 +94,7 @@ impl Key {
         match self.field {
             Field::Address { get, .. } => Value::Address(get(config)),
             Field::Number { get, .. } => Value::Number(get(config)),
+            Field::Switch { get, .. } => Value::Switch(get(config)),
             Field::OptionalPort { get, .. } => {
                 get(config).map_or(Value::Off, |port| Value::Number(u32::from(port)))
             }
@@ -100,6 +106,7 @@ impl Key {
         match self.field {
             Field::Address { .. } => "an IPv4 or IPv6 address, or localhost".into(),
             Field::Number { min, max, .. } => format!("{min} to {max}"),
+            Field::Switch { .. } => "true or false".into(),
             Field::OptionalPort { .. } => format!("0 to {}, or \"off\"", u16::MAX),
         }
     }
@@ -142,6 +149,20 @@ macro_rules! number {
                 max: $max,
                 get: |config| <u32 as From<$type>>::from(config.$section.$name),
                 set: |config, number| config.$section.$name = number as $type,
+            },
+            $doc
+        )
+    };
+}
+
+macro_rules! switch {
+    ($section:ident.$name:ident, $doc:literal) => {
+        key!(
+            $section.$name,
+            "none",
+            Field::Switch {
+                get: |config| config.$section.$name,
+                set: |config, is_on| config.$section.$name = is_on,
             },
             $doc
         )
@@ -209,9 +230,6 @@ pub(super) static KEYS: &[Key] = &[
         "Time a client with waiting bytes may take none of them before it is closed."),
     number!(connection.subscriptions_max: u32, 1, 1_000_000, "channels",
         "Channels one connection may subscribe to."),
-    number!(connection.client_event_rate: u32, 0, 1_000_000, "events per second",
-        "Client events one connection may send; 0 is unlimited.")
-        .flag("client-event-rate", |flags| &flags.client_event_rate),
 
     number!(core.connections_max: u32, 1, CONNECTIONS_PER_CORE_MAX as u32, "connections",
         "Connections one core may hold."),
@@ -253,6 +271,37 @@ pub(super) static KEYS: &[Key] = &[
         "Largest user_info."),
     number!(pusher.signature_window_s: u32, 1, 86_400, "seconds",
         "Time a request's auth_timestamp may lie before or after now."),
+    number!(pusher.client_event_rate: u32, 0, 1_000_000, "events per second",
+        "Client events one connection may send; 0 is unlimited.")
+        .flag("client-event-rate", |flags| &flags.client_event_rate),
+    switch!(pusher.client_events,
+        "Whether clients may send events to each other."),
+    switch!(pusher.enabled,
+        "Whether anybody may connect or publish; clients are closed with 4003 otherwise."),
+    switch!(pusher.force_tls,
+        "Whether clients must come over TLS, by X-Forwarded-Proto; others are closed with 4000."),
+    number!(pusher.connections_max: u32, 0, 100_000_000, "connections",
+        "Websockets of one app on this node, above which new ones get 4004; 0 is unlimited."),
+    number!(pusher.signin_timeout_s: u16, 0, 3600, "seconds",
+        "Time a client has to sign in before it is closed with 4009; 0 asks nobody to."),
+    number!(pusher.watchlist_max: u32, 0, 10_000, "users",
+        "Users one signed-in user may watch."),
+    switch!(pusher.subscription_count,
+        "Whether subscribers are told how many they are."),
+    number!(pusher.cache_ttl_s: u32, 1, 86_400, "seconds",
+        "Time a cache channel keeps its last event."),
+    number!(pusher.idempotency_window_s: u32, 0, 86_400, "seconds",
+        "Time in which a publish with the same idempotency key is carried out once; 0 is never."),
+    number!(pusher.publish_rate: u32, 0, 100_000_000, "events per second",
+        "Events that publishers may send over HTTP; 0 is unlimited."),
+    number!(pusher.read_rate: u32, 0, 100_000_000, "requests per second",
+        "Requests that may read over HTTP; 0 is unlimited."),
+    number!(pusher.client_event_rate_total: u32, 0, 100_000_000, "events per second",
+        "Client events of all connections of one core together; 0 is unlimited."),
+    switch!(pusher.deflate,
+        "Whether frames are compressed for clients that offer permessage-deflate."),
+    number!(pusher.deflate_bytes_min: u32, 0, MIB, "bytes",
+        "Smallest payload that is compressed."),
 ];
 
 /// The sections, in the order in which they are printed, each with one line for the operator.
@@ -261,7 +310,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("connection", "Limits and timers of one websocket connection."),
     ("core", "Limits of one core."),
     ("http", "Limits of one HTTP request."),
-    ("pusher", "Limits of the Pusher protocol."),
+    ("pusher", "What apps may do by default; an app's own table may differ in any of these keys."),
 ];
 
 /// The known name closest to `unknown`, if it is close enough to be what was meant.

@@ -20,7 +20,7 @@ impl fmt::Display for Effective {
         for (app, source) in self.config.apps.iter().zip(&self.app_sources) {
             writeln!(f, "\n[[apps]] # {}", one_line(source))?;
             writeln!(f, "id = \"{}\"", app.id)?;
-            writeln!(f, "key = \"{}\"", app.key)?;
+            writeln!(f, "key = \"{}\"", app.primary().key)?;
             writeln!(f, "secret = \"{SECRET_MASK}\"")?;
         }
         Ok(())

@@ -71,8 +71,6 @@ pub struct ConnectionConfig {
     pub outbox_stall_s: u16,
     /// Channels one connection may subscribe to. Default 1000: far above what pages use.
     pub subscriptions_max: u32,
-    /// Client events per second of one connection; 0 is unlimited. Default 10, as hosted Pusher.
-    pub client_event_rate: u32,
 }
 
 impl Default for ConnectionConfig {
@@ -87,7 +85,6 @@ impl Default for ConnectionConfig {
             outbox_bytes_max: MIB,
             outbox_stall_s: 10,
             subscriptions_max: 1000,
-            client_event_rate: 10,
         }
     }
 }
@@ -146,47 +143,6 @@ impl Default for HttpConfig {
             body_bytes_max: 512 * KIB,
             request_timeout_s: 30,
             idle_timeout_s: 75,
-        }
-    }
-}
-
-/// Limits of the Pusher protocol.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PusherConfig {
-    /// The longest channel name, in bytes. Default 200: what all libraries accept (spec
-    /// `pusher.md`, names).
-    pub channel_name_max: u32,
-    /// The longest event name, in bytes. Default 200 (spec `pusher.md`, names).
-    pub event_name_max: u32,
-    /// The largest `data` of one event, in bytes. Default 10,240: hosted Pusher's 10 kB.
-    pub event_data_bytes_max: u32,
-    /// Channels one publish may name. Default 100, as hosted Pusher has it.
-    pub channels_per_publish_max: u32,
-    /// Events one batch may hold. Default 10, as hosted Pusher has it.
-    pub batch_events_max: u32,
-    /// Users one presence channel may hold. Default 100, as hosted Pusher has it.
-    pub presence_members_max: u32,
-    /// The longest `user_id`, in bytes. Default 128, as hosted Pusher has it.
-    pub presence_user_id_max: u32,
-    /// The largest `user_info`, in bytes. Default 1024: hosted Pusher's 1 kB.
-    pub presence_user_info_bytes_max: u32,
-    /// Seconds a request's `auth_timestamp` may lie before or after now. Default 600 (spec
-    /// `pusher.md`, HTTP signature).
-    pub signature_window_s: u32,
-}
-
-impl Default for PusherConfig {
-    fn default() -> Self {
-        Self {
-            channel_name_max: 200,
-            event_name_max: 200,
-            event_data_bytes_max: 10_240,
-            channels_per_publish_max: 100,
-            batch_events_max: 10,
-            presence_members_max: 100,
-            presence_user_id_max: 128,
-            presence_user_info_bytes_max: 1024,
-            signature_window_s: 600,
         }
     }
 }

@@ -59,7 +59,7 @@ fn check(file: &str, variables: &[(&str, &str)], flags: &[&str], expected: &[&st
 }
 
 fn app(id: &str, key: &str, secret: &str) -> App {
-    App { id: id.into(), key: key.into(), secret: secret.into() }
+    App::new(id, key, secret)
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn every_number_holds_at_its_limits_and_not_one_past_them() {
         let (min, max) = match key.field {
             Field::Number { min, max, .. } => (min, max),
             Field::OptionalPort { .. } => (0, u32::from(u16::MAX)),
-            Field::Address { .. } => continue,
+            Field::Address { .. } | Field::Switch { .. } => continue,
         };
         let mut config = Config::default();
         for number in [min, max] {
@@ -153,9 +153,11 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Address(_) => "::1".to_owned(),
             Value::Number(number) => (number + 1).to_string(),
             Value::Off => "12345".to_owned(),
+            Value::Switch(is_on) => (!is_on).to_string(),
         };
         let mut expected = Config::default();
         key.write(&mut expected, values::Written::Text(&text)).unwrap();
+        expected.apps[0].policy = expected.pusher.clone();
         assert_ne!(expected, Config::default(), "{} must change something", key.path());
 
         let quote = if matches!(key.field, Field::Address { .. }) { "\"" } else { "" };

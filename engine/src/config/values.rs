@@ -17,6 +17,8 @@ pub(super) enum Written<'a> {
     String(&'a str),
     /// A whole number of the file.
     Integer(i128),
+    /// A boolean of the file.
+    Boolean(bool),
     /// Anything else of the file, by the name of its type.
     Other(&'static str),
 }
@@ -28,6 +30,7 @@ impl Written<'_> {
             Self::Text(text) => format!("{text:?}"),
             Self::String(text) => format!("the string {text:?}"),
             Self::Integer(number) => format!("the number {number}"),
+            Self::Boolean(_) => "a boolean".to_owned(),
             Self::Other(kind) => (*kind).to_owned(),
         }
     }
@@ -35,7 +38,7 @@ impl Written<'_> {
     fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::String(text) => Some(text.trim()),
-            Self::Integer(_) | Self::Other(_) => None,
+            Self::Integer(_) | Self::Boolean(_) | Self::Other(_) => None,
         }
     }
 
@@ -43,7 +46,15 @@ impl Written<'_> {
         match self {
             Self::Text(text) => text.trim().parse().ok(),
             Self::Integer(number) => Some(*number),
-            Self::String(_) | Self::Other(_) => None,
+            Self::String(_) | Self::Boolean(_) | Self::Other(_) => None,
+        }
+    }
+
+    fn switch(&self) -> Option<bool> {
+        match self {
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Boolean(is_on) => Some(*is_on),
+            Self::String(_) | Self::Integer(_) | Self::Other(_) => None,
         }
     }
 }
@@ -59,6 +70,10 @@ impl Key {
             Field::Address { set, .. } => set(config, self.address(written)?),
             Field::Number { min, max, set, .. } => {
                 set(config, self.number(written, "a whole number", min, max)?);
+            }
+            Field::Switch { set, .. } => {
+                let is_on = written.switch();
+                set(config, is_on.ok_or_else(|| self.wrong_type(&self.allowed(), written))?);
             }
             Field::OptionalPort { set, .. } if written.text() == Some("off") => set(config, None),
             Field::OptionalPort { set, .. } => {

@@ -12,24 +12,9 @@ use uringcast_proto::pusher::presence::{self, MemberError, MemberLimits};
 use uringcast_proto::pusher::server;
 use uringcast_proto::ws::close::CloseCode;
 
-use crate::app::{App, Apps};
+use crate::app::{App, AppKey, AppPolicy};
 use crate::id::ConnId;
 use crate::shard::{JoinRefused, Member, Refusal, Shard, SubscribeError};
-
-/// What the dialect must know of the configuration.
-#[derive(Clone, Debug)]
-pub struct PusherLimits {
-    /// Bytes of a channel's name. Default 200.
-    pub channel_name_bytes_max: usize,
-    /// Bytes of an event's name. Default 200.
-    pub event_name_bytes_max: usize,
-    /// Bytes of a client event's data. Default 10 KiB.
-    pub event_data_bytes_max: usize,
-    /// A presence member's size.
-    pub member: MemberLimits,
-    /// Sent to each client in `connection_established`, in seconds. Default 120.
-    pub activity_timeout_s: u16,
-}
 
 /// Why a subscription was refused. The connection and its other channels live on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,9 +80,10 @@ impl EventRefused {
 }
 
 /// Greet a client whose key is right: the first frame that it must see.
-pub fn greet(shard: &mut Shard, limits: &PusherLimits, conn: ConnId) {
+pub fn greet(shard: &mut Shard, conn: ConnId) {
+    let activity_timeout_s = (shard.config().activity_timeout_ms / 1_000) as u16;
     if let Some(id) = shard.socket_id(conn) {
-        let frame = server::connection_established(&id.to_string(), limits.activity_timeout_s);
+        let frame = server::connection_established(&id.to_string(), activity_timeout_s);
         shard.send(conn, frame);
     }
 }
@@ -111,7 +97,10 @@ pub fn refuse_key(shard: &mut Shard, conn: ConnId) {
 }
 
 /// Do what a client's text message asks.
-pub fn on_text(shard: &mut Shard, limits: &PusherLimits, apps: &Apps, conn: ConnId, text: &str) {
+pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
+    let Some((app, _)) = shard.speaks(conn) else { return };
+    let apps = shard.apps();
+    let app = apps.app(app);
     let message = match ClientMessage::parse(text) {
         Ok(message) => message,
         Err(error) => return complain(shard, conn, None, &error.to_string(), Refusal::Json),
@@ -120,9 +109,8 @@ pub fn on_text(shard: &mut Shard, limits: &PusherLimits, apps: &Apps, conn: Conn
         ClientMessage::Ping => shard.send(conn, server::pong()),
         ClientMessage::Pong => {} // Its arrival was noted already.
         ClientMessage::Subscribe { channel, auth, channel_data } => {
-            let Some((app, _)) = shard.speaks(conn) else { return };
             let auth = Credentials { auth: auth.as_deref(), channel_data: channel_data.as_deref() };
-            let outcome = subscribe(shard, limits, apps.app(app), conn, &channel, auth);
+            let outcome = subscribe(shard, app, conn, &channel, auth);
             if let Err(refused) = outcome {
                 refuse_subscription(shard, conn, &channel, &refused);
             }
@@ -131,7 +119,7 @@ pub fn on_text(shard: &mut Shard, limits: &PusherLimits, apps: &Apps, conn: Conn
         ClientMessage::Event { event, event_name, channel, data } => {
             let event =
                 ClientEvent { event, name_bytes: event_name.len(), channel: &channel, data };
-            if let Err(refused) = relay(shard, limits, conn, &event) {
+            if let Err(refused) = relay(shard, &app.policy, conn, &event) {
                 let (code, refusal) = refused.wire();
                 complain(shard, conn, code, &refused.to_string(), refusal);
             }
@@ -175,14 +163,13 @@ struct ClientEvent<'a> {
 
 fn subscribe(
     shard: &mut Shard,
-    limits: &PusherLimits,
     app: &App,
     conn: ConnId,
     channel: &str,
     credentials: Credentials<'_>,
 ) -> Result<(), Refused> {
     let kind = check_channel_name(channel)?;
-    let (bytes, bytes_max) = (channel.len(), limits.channel_name_bytes_max);
+    let (bytes, bytes_max) = (channel.len(), app.policy.channel_name_max as usize);
     if bytes > bytes_max {
         return Err(Refused::NameLength { bytes, bytes_max });
     }
@@ -190,10 +177,13 @@ fn subscribe(
         let id = shard.socket_id(conn).ok_or(SubscribeError::Closing)?.to_string();
         let auth = credentials.auth.filter(|auth| !auth.is_empty()).ok_or(Refused::NoAuth)?;
         let data = credentials.channel_data;
-        auth::verify_channel(&app.key, &app.secret, auth, &id, channel, data)?;
+        let AppKey { key, secret } = app.key_or_primary(auth.split(':').next().unwrap_or_default());
+        auth::verify_channel(key, secret, auth, &id, channel, data)?;
     }
     let member = match kind {
-        ChannelKind::Presence => Some(member(credentials.channel_data, limits.member)?),
+        ChannelKind::Presence => {
+            Some(member(credentials.channel_data, app.policy.member_limits())?)
+        }
         ChannelKind::Public | ChannelKind::Private | ChannelKind::PrivateEncrypted => None,
     };
     Ok(shard.subscribe(conn, channel, member)?)
@@ -218,16 +208,16 @@ fn refuse_subscription(shard: &mut Shard, conn: ConnId, channel: &str, refused: 
 
 fn relay(
     shard: &mut Shard,
-    limits: &PusherLimits,
+    policy: &AppPolicy,
     conn: ConnId,
     event: &ClientEvent<'_>,
 ) -> Result<(), EventRefused> {
-    let (bytes, bytes_max) = (event.name_bytes, limits.event_name_bytes_max);
+    let (bytes, bytes_max) = (event.name_bytes, policy.event_name_max as usize);
     if bytes > bytes_max {
         return Err(EventRefused::NameLength { bytes, bytes_max });
     }
     let data = event.data.unwrap_or("null");
-    let (bytes, bytes_max) = (data.len(), limits.event_data_bytes_max);
+    let (bytes, bytes_max) = (data.len(), policy.event_data_bytes_max as usize);
     if bytes > bytes_max {
         return Err(EventRefused::DataLength { bytes, bytes_max });
     }
@@ -235,8 +225,9 @@ fn relay(
         return Err(EventRefused::Kind);
     }
     let subscribed = shard.subscribed(conn, event.channel).ok_or(EventRefused::NotSubscribed)?;
-    if !shard.admit_client_event(conn) {
-        return Err(EventRefused::Rate { per_second: shard.config().client_event_rate });
+    let per_second = policy.client_event_rate;
+    if !shard.admit_client_event(conn, per_second) {
+        return Err(EventRefused::Rate { per_second });
     }
     let user_id = shard.member(conn, subscribed).map(|member| &*member.user_id);
     let frame = server::event(event.event, event.channel, data, user_id);

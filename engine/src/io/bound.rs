@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use super::http::Purpose;
 use super::listener::bind;
+use crate::app::AppKey;
 use crate::config::{Config, ServerConfig};
 
 /// Listening sockets of every purpose, not yet given to the cores.
@@ -55,12 +56,8 @@ impl Bound {
         line("metrics", self.metrics.as_ref());
         line("echo", self.echo.first().and_then(Option::as_ref));
         if config.is_development() {
-            let app = &config.apps[0];
-            let _ = writeln!(
-                lines,
-                "development app id={} key={} secret={}",
-                app.id, app.key, app.secret
-            );
+            let (id, AppKey { key, secret }) = (&config.apps[0].id, config.apps[0].primary());
+            let _ = writeln!(lines, "development app id={id} key={key} secret={secret}");
         }
         lines
     }

@@ -96,7 +96,7 @@ fn websocket(
         shard.send(conn, Bytes::from(response));
         match (dialect, app) {
             (Dialect::Echo, _) => {}
-            (Dialect::Pusher, Some(_)) => pusher::greet(shard, &core.setup.pusher, conn),
+            (Dialect::Pusher, Some(_)) => pusher::greet(shard, conn),
             (Dialect::Pusher, None) => pusher::refuse_key(shard, conn),
         }
     });

@@ -15,7 +15,6 @@ use super::signal::Signal;
 use super::socket::Socket;
 use crate::app::Apps;
 use crate::config::Config;
-use crate::dialect::pusher::PusherLimits;
 use crate::id::{ConnId, CoreId};
 use crate::rest::RestConfig;
 use crate::shard::{Answer, Counters, Millis, Output, Shard, Ticket};
@@ -40,7 +39,6 @@ const EAGER_ROUNDS_MAX: u16 = 4;
 pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) apps: Apps,
-    pub(super) pusher: PusherLimits,
     pub(super) rest: RestConfig,
 }
 

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, select, unbounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use uringcast_proto::pusher::presence::MemberLimits;
 
 use super::bound::Bound;
 use super::core::Setup;
@@ -18,7 +17,6 @@ use super::mailbox::{Address, Envelope, mailbox};
 use super::thread::{Event, Start, run};
 use crate::app::Apps;
 use crate::config::Config;
-use crate::dialect::pusher::PusherLimits;
 use crate::id::{CORES_MAX, CoreId};
 use crate::rest::RestConfig;
 use crate::shard::ShardConfig;
@@ -90,28 +88,9 @@ fn start(
 }
 
 fn setup(config: Config) -> io::Result<Setup> {
-    let pusher = &config.pusher;
-    let limits = PusherLimits {
-        channel_name_bytes_max: pusher.channel_name_max as usize,
-        event_name_bytes_max: pusher.event_name_max as usize,
-        event_data_bytes_max: pusher.event_data_bytes_max as usize,
-        member: MemberLimits {
-            user_id_bytes_max: pusher.presence_user_id_max as usize,
-            user_info_bytes_max: pusher.presence_user_info_bytes_max as usize,
-        },
-        activity_timeout_s: config.connection.activity_timeout_s,
-    };
-    let rest = RestConfig {
-        body_bytes_max: config.http.body_bytes_max as usize,
-        event_data_bytes_max: pusher.event_data_bytes_max as usize,
-        event_name_bytes_max: pusher.event_name_max as usize,
-        channel_name_bytes_max: pusher.channel_name_max as usize,
-        channels_per_publish_max: pusher.channels_per_publish_max as usize,
-        batch_events_max: pusher.batch_events_max as usize,
-        signature_window_s: pusher.signature_window_s.into(),
-    };
+    let rest = RestConfig { body_bytes_max: config.http.body_bytes_max as usize };
     let apps = Apps::new(config.apps.clone()).map_err(io::Error::other)?;
-    Ok(Setup { config, apps, pusher: limits, rest })
+    Ok(Setup { config, apps, rest })
 }
 
 fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> ShardConfig {
@@ -130,8 +109,6 @@ fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> 
         outbox_bytes_max: connection.outbox_bytes_max as usize,
         outbox_stall_ms: ms(connection.outbox_stall_s),
         subscriptions_max: connection.subscriptions_max as usize,
-        client_event_rate: connection.client_event_rate,
-        presence_members_max: config.pusher.presence_members_max,
         retained_bytes_max: config.core.retained_bytes_max as usize,
         mailbox_bytes_max: config.core.mailbox_bytes_max as usize,
     }

@@ -74,7 +74,7 @@ fn try_run(start: Start) -> io::Result<()> {
 
 async fn run_core(start: Start) -> io::Result<()> {
     let Start { setup, shard, listeners, addresses, mailbox, events, .. } = start;
-    let shard = Shard::new(shard, Millis::default());
+    let shard = Shard::new(shard, setup.apps.clone(), Millis::default());
     let core = Core::new(setup, shard, addresses, mailbox.install()?);
     monoio::spawn(Rc::clone(&core).run_turns());
     monoio::spawn(Rc::clone(&core).run_clock());

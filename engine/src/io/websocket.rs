@@ -60,7 +60,7 @@ impl Reader {
 
     /// Work off bytes that came with the handshake.
     pub(super) fn hear_early(&mut self, core: &Core, mut bytes: Vec<u8>) {
-        core.with_shard(|shard| self.hear(&core.setup, shard, &mut bytes));
+        core.with_shard(|shard| self.hear(shard, &mut bytes));
     }
 
     /// Read until the connection is over.
@@ -86,7 +86,7 @@ impl Reader {
             Ok(0) => false,
             Ok(bytes) => {
                 shard.active(self.conn, bytes);
-                self.hear(&core.setup, shard, &mut scratch[..bytes]);
+                self.hear(shard, &mut scratch[..bytes]);
                 true
             }
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
@@ -106,11 +106,11 @@ impl Reader {
     }
 
     /// Work off `bytes`; a panic on the way closes this connection and no other.
-    fn hear(&mut self, setup: &Setup, shard: &mut Shard, bytes: &mut [u8]) {
+    fn hear(&mut self, shard: &mut Shard, bytes: &mut [u8]) {
         if self.hearing == Hearing::Deaf {
             return;
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(setup, shard, bytes)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(shard, bytes)));
         match outcome {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -124,19 +124,14 @@ impl Reader {
         }
     }
 
-    fn assemble(
-        &mut self,
-        setup: &Setup,
-        shard: &mut Shard,
-        mut bytes: &mut [u8],
-    ) -> Result<(), AssembleError> {
+    fn assemble(&mut self, shard: &mut Shard, mut bytes: &mut [u8]) -> Result<(), AssembleError> {
         while let Some(message) = self.assembler.next(&self.limits, &mut bytes)? {
             if let Message::Close(reason) = message {
                 shard.on_peer_close(self.conn, reason.map(|(code, _)| code));
                 self.hearing = Hearing::Deaf; // RFC 6455 section 5.5.1: nothing follows it.
                 return Ok(());
             }
-            understand(setup, shard, self.conn, message);
+            understand(shard, self.conn, message);
         }
         Ok(())
     }
@@ -148,14 +143,12 @@ impl Reader {
 }
 
 /// Do what one message asks, unless the connection is being closed.
-fn understand(setup: &Setup, shard: &mut Shard, conn: ConnId, message: Message<'_>) {
+fn understand(shard: &mut Shard, conn: ConnId, message: Message<'_>) {
     let Some((_, dialect)) = shard.speaks(conn) else { return };
     match (dialect, message) {
         (_, Message::Ping(payload)) => shard.send(conn, encode::pong(payload)),
         (_, Message::Pong(_) | Message::Close(_)) => {} // Noted when it was read.
-        (Dialect::Pusher, Message::Text(text)) => {
-            pusher::on_text(shard, &setup.pusher, &setup.apps, conn, text);
-        }
+        (Dialect::Pusher, Message::Text(text)) => pusher::on_text(shard, conn, text),
         (Dialect::Pusher, Message::Binary(_)) => pusher::on_binary(shard, conn),
         (Dialect::Echo, Message::Text(text)) => echo::on_text(shard, conn, text),
         (Dialect::Echo, Message::Binary(bytes)) => echo::on_binary(shard, conn, bytes),

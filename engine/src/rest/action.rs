@@ -5,8 +5,8 @@ use uringcast_proto::pusher::channel::check_publish_channel_name;
 use uringcast_proto::pusher::rest::{BatchEvent, EventBody, PublishBody};
 use uringcast_proto::pusher::server;
 
-use super::config::RestConfig;
 use super::error::RestError;
+use crate::app::AppPolicy;
 use crate::id::{AppIndex, SocketId};
 
 /// What a request asks for, checked and complete.
@@ -90,48 +90,48 @@ impl Info {
 /// The publications of `POST events`: one per channel, in the order of the request.
 pub(super) fn publish(
     app: AppIndex,
-    config: &RestConfig,
+    policy: &AppPolicy,
     body: &PublishBody<'_>,
 ) -> Result<Vec<Publication>, RestError> {
-    check_event(config, &body.event)?;
-    let (channels, channels_max) = (body.channels.len(), config.channels_per_publish_max);
+    check_event(policy, &body.event)?;
+    let (channels, channels_max) = (body.channels.len(), policy.channels_per_publish_max as usize);
     if channels > channels_max {
         return Err(RestError::ChannelsCount { channels, channels_max });
     }
     let skip = parse_socket_id(body.socket_id.as_deref())?;
     body.channels
         .iter()
-        .map(|channel| publication(app, config, channel, &body.event, skip))
+        .map(|channel| publication(app, policy, channel, &body.event, skip))
         .collect()
 }
 
 /// The publications of `POST batch_events`: all or none.
 pub(super) fn publish_batch(
     app: AppIndex,
-    config: &RestConfig,
+    policy: &AppPolicy,
     batch: &[BatchEvent<'_>],
 ) -> Result<Vec<Publication>, RestError> {
-    let (events, events_max) = (batch.len(), config.batch_events_max);
+    let (events, events_max) = (batch.len(), policy.batch_events_max as usize);
     if events > events_max {
         return Err(RestError::BatchCount { events, events_max });
     }
     let publication = |item: &BatchEvent<'_>| {
-        check_event(config, &item.event)?;
+        check_event(policy, &item.event)?;
         let skip = parse_socket_id(item.socket_id.as_deref())?;
-        publication(app, config, &item.channel, &item.event, skip)
+        publication(app, policy, &item.channel, &item.event, skip)
     };
     batch.iter().map(publication).collect()
 }
 
 fn publication(
     app: AppIndex,
-    config: &RestConfig,
+    policy: &AppPolicy,
     channel: &str,
     event: &EventBody<'_>,
     skip: Option<SocketId>,
 ) -> Result<Publication, RestError> {
     check_publish_channel_name(channel)?;
-    let (bytes, bytes_max) = (channel.len(), config.channel_name_bytes_max);
+    let (bytes, bytes_max) = (channel.len(), policy.channel_name_max as usize);
     if bytes > bytes_max {
         return Err(RestError::ChannelNameLength { bytes, bytes_max });
     }
@@ -139,15 +139,15 @@ fn publication(
     Ok(Publication { app, channel: channel.to_owned(), frame, skip })
 }
 
-fn check_event(config: &RestConfig, event: &EventBody<'_>) -> Result<(), RestError> {
-    let (bytes, bytes_max) = (event.name.len(), config.event_name_bytes_max);
+fn check_event(policy: &AppPolicy, event: &EventBody<'_>) -> Result<(), RestError> {
+    let (bytes, bytes_max) = (event.name.len(), policy.event_name_max as usize);
     if bytes == 0 {
         return Err(RestError::EventNameEmpty);
     }
     if bytes > bytes_max {
         return Err(RestError::EventNameLength { bytes, bytes_max });
     }
-    let bytes_max = config.event_data_bytes_max;
+    let bytes_max = policy.event_data_bytes_max as usize;
     match event.data_bytes_over(bytes_max) {
         Some(bytes) => Err(RestError::DataLength { bytes, bytes_max }),
         None => Ok(()),

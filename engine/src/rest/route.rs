@@ -1,5 +1,7 @@
 //! From a request's head to what it asks for, and on with its body.
 
+use std::sync::Arc;
+
 use percent_encoding::percent_decode_str;
 use uringcast_proto::pusher::channel::{ChannelKind, check_publish_channel_name};
 use uringcast_proto::pusher::rest::{PublishBody, parse_batch};
@@ -9,7 +11,7 @@ use super::action::{Action, Info, publish, publish_batch};
 use super::config::RestConfig;
 use super::error::RestError;
 use super::socket_path::socket_key;
-use crate::app::Apps;
+use crate::app::{App, AppKey, Apps};
 use crate::id::AppIndex;
 
 /// What is known of a request before its body is read.
@@ -33,7 +35,7 @@ pub struct Route(Stage);
 #[derive(Clone, Debug)]
 enum Stage {
     Up,
-    Signed { target: Target, verified: Verified },
+    Signed { app: Arc<App>, target: Target, verified: Verified },
 }
 
 /// What a signed request asks for.
@@ -64,36 +66,40 @@ pub fn route(
     let (id, resource) = rest.split_once('/').ok_or(RestError::PathUnknown)?;
     let resource = Resource::parse(resource)?;
     check_method(head, resource.method())?;
-    let app = apps.by_id(&decode(id)?).ok_or(RestError::AppUnknown)?;
-    let credentials = Credentials { key: &apps.app(app).key, secret: &apps.app(app).secret };
+    let index = apps.by_id(&decode(id)?).ok_or(RestError::AppUnknown)?;
+    let app = Arc::clone(apps.app(index));
     let query = Query::parse(head.query)?;
-    if query.value("auth_key").and_then(|key| apps.by_key(key)).is_some_and(|it| it != app) {
+    let named = query.value("auth_key").unwrap_or_default();
+    if apps.by_key(named).is_some_and(|it| it != index) {
         return Err(RestError::OtherApp);
     }
-    let window_s = config.signature_window_s;
+    let AppKey { key, secret } = app.key_or_primary(named);
+    let credentials = Credentials { key, secret };
+    let window_s = app.policy.signature_window_s.into();
     let verified =
         signature::verify(head.method, head.path, &query, credentials, now_unix_s, window_s)?;
     check_length(config, head.content_length)?;
-    Ok(Route(Stage::Signed { target: resource.target(app, &query)?, verified }))
+    let target = resource.target(index, &query)?;
+    Ok(Route(Stage::Signed { app, target, verified }))
 }
 
 impl Route {
     /// Accept or refuse the request by its body, which is empty for a request without one.
     pub fn finish(self, config: &RestConfig, body: &[u8]) -> Result<Action, RestError> {
         check_length(config, Some(body.len() as u64))?;
-        let (target, verified) = match self.0 {
+        let (policy, target, verified) = match &self.0 {
             Stage::Up => return Ok(Action::Up),
-            Stage::Signed { target, verified } => (target, verified),
+            Stage::Signed { app, target, verified } => (&app.policy, target, verified),
         };
-        signature::check_body(&verified, body)?;
+        signature::check_body(verified, body)?;
         match target {
             Target::Events { app } => {
-                Ok(Action::Publish(publish(app, config, &PublishBody::parse(body)?)?))
+                Ok(Action::Publish(publish(*app, policy, &PublishBody::parse(body)?)?))
             }
             Target::BatchEvents { app } => {
-                Ok(Action::Publish(publish_batch(app, config, &parse_batch(body)?)?))
+                Ok(Action::Publish(publish_batch(*app, policy, &parse_batch(body)?)?))
             }
-            Target::Read(action) => Ok(action),
+            Target::Read(action) => Ok(action.clone()),
         }
     }
 }

@@ -11,12 +11,8 @@ const APP: AppIndex = AppIndex(1);
 const NOW_UNIX_S: u64 = 1_700_000_000;
 
 fn apps() -> Apps {
-    let app = |id: &str, key: &str, secret: &str| App {
-        id: id.to_owned(),
-        key: key.to_owned(),
-        secret: secret.to_owned(),
-    };
-    Apps::new(vec![app("b", "key-b", "secret-b"), app("a", "key-a", "secret-a")]).unwrap()
+    let apps = [App::new("b", "key-b", "secret-b"), App::new("a", "key-a", "secret-a")];
+    Apps::new(apps.into()).unwrap()
 }
 
 /// Sign and run one request as of [`NOW_UNIX_S`].

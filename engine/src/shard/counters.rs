@@ -35,7 +35,7 @@ pub enum Refusal {
     Subscriptions,
     /// `pusher.presence_members_max`.
     PresenceMembers,
-    /// `connection.client_event_rate`.
+    /// `pusher.client_event_rate`.
     ClientEventRate,
     /// A client event on a channel, or by a connection, that may not send it.
     ClientEvent,

@@ -133,9 +133,10 @@ impl Shard {
         connection.is_open().then_some((connection.app, connection.dialect))
     }
 
-    /// Count a client event of `conn`; false when it has used up its second.
-    pub fn admit_client_event(&mut self, conn: ConnId) -> bool {
-        let (now, per_second) = (self.now, self.config.client_event_rate);
+    /// Count a client event of `conn`; false when it has sent `per_second` in this second. 0 is no
+    /// limit.
+    pub fn admit_client_event(&mut self, conn: ConnId, per_second: u32) -> bool {
+        let now = self.now;
         self.connection(conn).is_some_and(|it| it.event_rate.admit(now, per_second))
     }
 

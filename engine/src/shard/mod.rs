@@ -31,6 +31,7 @@ mod table;
 mod wheel;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use slab::Slab;
 
@@ -51,6 +52,7 @@ use owner::Owned;
 use table::Table;
 use wheel::Wheel;
 
+use crate::app::Apps;
 use crate::id::{ConnId, CoreId};
 
 /// Milliseconds since an arbitrary moment before the engine started.
@@ -97,10 +99,6 @@ pub struct ShardConfig {
     pub outbox_stall_ms: u64,
     /// Channels one connection may be subscribed to. Default 1,000.
     pub subscriptions_max: usize,
-    /// Client events a connection may send in a second, 0 for any number. Default 10.
-    pub client_event_rate: u32,
-    /// Users a presence channel may hold. Default 100.
-    pub presence_members_max: u32,
     /// Bytes of shared frames that may wait for slow sockets. Default 256 MiB.
     pub retained_bytes_max: usize,
     /// Bytes that may wait for another core before publishes are refused. Default 64 MiB.
@@ -135,6 +133,7 @@ struct Outgoing {
 #[derive(Debug)]
 pub struct Shard {
     config: ShardConfig,
+    apps: Rc<Apps>,
     connections: Slab<Connection>,
     /// How many of them came in on the listeners for metrics and tests.
     operator_sockets: usize,
@@ -166,14 +165,15 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// An empty shard as of `now`.
+    /// An empty shard that serves `apps`, as of `now`.
     ///
     /// # Panics
     /// If the configuration contradicts itself: no cores, or a core beyond them.
-    pub fn new(config: ShardConfig, now: Millis) -> Self {
+    pub fn new(config: ShardConfig, apps: Apps, now: Millis) -> Self {
         assert!(usize::from(config.core.0) < config.cores, "a shard is one of the cores");
         assert!(config.outbox_bytes_soft <= config.outbox_bytes_max, "soft comes before hard");
         Self {
+            apps: Rc::new(apps),
             connections: Slab::new(),
             operator_sockets: 0,
             locals: Table::new(),
@@ -292,6 +292,11 @@ impl Shard {
     /// Count one refusal.
     pub fn refuse(&mut self, refusal: Refusal) {
         self.counters.refuse(refusal);
+    }
+
+    /// The apps that are served.
+    pub fn apps(&self) -> Rc<Apps> {
+        Rc::clone(&self.apps)
     }
 
     /// The configuration this shard was made with.

@@ -91,7 +91,7 @@ impl Shard {
     /// Count the subscription in, tell the others of a new user, and make the joiner's frame.
     fn admit(&mut self, index: u32, join: &Join) -> Result<Bytes, JoinRefused> {
         let name = join.channel.as_str();
-        let members_max = self.config.presence_members_max;
+        let members_max = self.apps.app(join.channel.app()).policy.presence_members_max;
         let owned = &mut self.owned.at(index).value;
         let Some(member) = &join.member else {
             owned.add(join.core, join.local);

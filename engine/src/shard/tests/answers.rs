@@ -115,7 +115,7 @@ fn every_core_gives_its_numbers_in_the_order_of_the_cores() {
 fn a_full_mailbox_gives_its_envelope_back_and_nothing_is_out_of_order() {
     let mut world = check_on(
         2,
-        |config| config.mailbox_bytes_max = 1_000,
+        |limits| limits.shard.mailbox_bytes_max = 1_000,
         "
         a: open on 1
         a> established

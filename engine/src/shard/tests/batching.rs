@@ -56,7 +56,7 @@ fn what_queues_during_a_send_leaves_in_one() {
 fn a_congested_client_is_known_until_it_has_read() {
     let mut world = check_on(
         1,
-        |config| config.outbox_bytes_soft = 100,
+        |limits| limits.shard.outbox_bytes_soft = 100,
         "
         a: subscribe room
         a> subscription_succeeded room

@@ -20,7 +20,7 @@ fn a_handshake_has_its_time() {
 fn a_core_takes_as_many_connections_as_the_limit_and_not_one_more() {
     check_on(
         1,
-        |config| config.connections_max = 1,
+        |limits| limits.shard.connections_max = 1,
         "
         a: connect
         b: connect
@@ -204,7 +204,7 @@ fn a_clock_that_steps_back_does_not_take_the_shard_with_it() {
 #[test]
 fn a_pong_in_time_is_enough_however_short_the_activity_timeout() {
     super::transcript::check_with(
-        |config| config.activity_timeout_ms = 5_000,
+        |limits| limits.shard.activity_timeout_ms = 5_000,
         "
         a: open
         a> established

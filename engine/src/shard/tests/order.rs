@@ -170,7 +170,7 @@ fn client_events_need_a_confirmed_subscription_to_a_channel_that_allows_them() {
 #[test]
 fn client_events_above_the_rate_are_refused_until_the_second_is_over() {
     check_with(
-        |config| config.client_event_rate = 2,
+        |limits| limits.app.client_event_rate = 2,
         "
         a: subscribe private-room
         a> subscription_succeeded private-room

@@ -60,7 +60,7 @@ fn a_close_takes_the_user_out_at_once() {
 #[test]
 fn a_full_channel_refuses_strangers_and_takes_second_connections() {
     check_with(
-        |config| config.presence_members_max = 1,
+        |limits| limits.app.presence_members_max = 1,
         "
         a1: subscribe presence-room as ann
         a1> subscription_succeeded presence-room [ann]
@@ -83,7 +83,7 @@ fn a_full_channel_refuses_strangers_and_takes_second_connections() {
 fn a_channel_that_lets_nobody_in_leaves_nothing_behind() {
     let world = check_on(
         2,
-        |config| config.presence_members_max = 0,
+        |limits| limits.app.presence_members_max = 0,
         "
         a: open on 0
         a> established

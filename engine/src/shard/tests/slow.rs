@@ -6,7 +6,7 @@ use crate::shard::{Refusal, Segment};
 #[test]
 fn a_client_over_its_outbox_limit_is_closed_after_the_send_in_flight() {
     check_with(
-        |config| (config.outbox_bytes_soft, config.outbox_bytes_max) = (500, 1_000),
+        |limits| (limits.shard.outbox_bytes_soft, limits.shard.outbox_bytes_max) = (500, 1_000),
         "
         a: subscribe room
         a> subscription_succeeded room
@@ -42,7 +42,7 @@ fn a_client_at_its_outbox_limit_keeps_everything() {
     };
     let bytes_max = bytes("one", 400) + bytes("two", 300) + size_of::<Segment>();
     check_with(
-        |config| (config.outbox_bytes_soft, config.outbox_bytes_max) = (0, bytes_max),
+        |limits| (limits.shard.outbox_bytes_soft, limits.shard.outbox_bytes_max) = (0, bytes_max),
         "
         a: subscribe room
         a> subscription_succeeded room
@@ -61,7 +61,7 @@ fn a_client_at_its_outbox_limit_keeps_everything() {
 #[test]
 fn a_client_that_is_over_its_limit_when_a_send_starts_is_closed_by_the_next_event() {
     check_with(
-        |config| (config.outbox_bytes_soft, config.outbox_bytes_max) = (500, 1_000),
+        |limits| (limits.shard.outbox_bytes_soft, limits.shard.outbox_bytes_max) = (500, 1_000),
         "
         a: subscribe room
         a> subscription_succeeded room
@@ -82,7 +82,7 @@ fn a_client_that_is_over_its_limit_when_a_send_starts_is_closed_by_the_next_even
 #[test]
 fn a_client_that_takes_nothing_for_the_stall_time_is_closed() {
     check_with(
-        |config| config.outbox_stall_ms = 5_000,
+        |limits| limits.shard.outbox_stall_ms = 5_000,
         "
         a: subscribe room
         a> subscription_succeeded room
@@ -105,7 +105,7 @@ fn a_client_that_takes_nothing_for_the_stall_time_is_closed() {
 #[test]
 fn a_stalled_client_that_never_reads_again_is_cut() {
     check_with(
-        |config| config.outbox_stall_ms = 5_000,
+        |limits| limits.shard.outbox_stall_ms = 5_000,
         "
         a: subscribe room
         a> subscription_succeeded room
@@ -125,7 +125,7 @@ fn a_stalled_client_that_never_reads_again_is_cut() {
 fn the_slowest_client_goes_when_the_core_retains_too_much() {
     let world = check_on(
         1,
-        |config| config.retained_bytes_max = 1_800,
+        |limits| limits.shard.retained_bytes_max = 1_800,
         "
         a: subscribe one
         a> subscription_succeeded one
@@ -155,7 +155,7 @@ fn the_slowest_client_goes_when_the_core_retains_too_much() {
 fn sends_in_flight_are_nobodys_fault() {
     check_on(
         1,
-        |config| config.retained_bytes_max = 1_000,
+        |limits| limits.shard.retained_bytes_max = 1_000,
         "
         a: subscribe room
         a> subscription_succeeded room
@@ -174,7 +174,7 @@ fn sends_in_flight_are_nobodys_fault() {
 fn the_others_hear_of_a_member_who_is_shed_in_the_same_turn() {
     let mut world = check_on(
         1,
-        |config| config.retained_bytes_max = 1_000,
+        |limits| limits.shard.retained_bytes_max = 1_000,
         "
         a: subscribe presence-room as ann
         a> subscription_succeeded presence-room [ann]

@@ -114,7 +114,7 @@ fn leaving_one_of_several_channels_leaves_the_others_in_place() {
 #[test]
 fn a_connection_may_have_as_many_subscriptions_as_the_limit_and_not_one_more() {
     check_with(
-        |config| config.subscriptions_max = 2,
+        |limits| limits.shard.subscriptions_max = 2,
         "
         a: subscribe one
         a> subscription_succeeded one

@@ -15,9 +15,9 @@
 use uringcast_proto::pusher::{auth, server};
 use uringcast_proto::ws::close::CloseCode;
 
-use super::world::{KEY, SECRET, World, config};
+use super::world::{KEY, Limits, SECRET, World};
 use crate::id::{AppIndex, CoreId};
-use crate::shard::{ChannelName, Publication, Query, ShardConfig};
+use crate::shard::{ChannelName, Publication, Query};
 
 /// Check `text` on one core, on two and on three, with the clients spread over them.
 pub(super) fn check(text: &str) {
@@ -25,18 +25,18 @@ pub(super) fn check(text: &str) {
 }
 
 /// The same with other limits.
-pub(super) fn check_with(edit: impl Fn(&mut ShardConfig), text: &str) {
+pub(super) fn check_with(edit: impl Fn(&mut Limits), text: &str) {
     for cores in 1..=3 {
         check_on(cores, &edit, text);
     }
 }
 
 /// Check `text` on `cores` cores with other limits; returns the world for a closer look.
-pub(super) fn check_on(cores: usize, edit: impl Fn(&mut ShardConfig), text: &str) -> World {
-    let mut limits = config();
-    limits.hash_seed = hash_seed(cores, text);
+pub(super) fn check_on(cores: usize, edit: impl Fn(&mut Limits), text: &str) -> World {
+    let mut limits = Limits::default();
+    limits.shard.hash_seed = hash_seed(cores, text);
     edit(&mut limits);
-    let mut world = World::new(cores, &limits);
+    let mut world = World::new(cores, limits);
     let (mut expected, mut actual) = (Vec::new(), Vec::new());
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut block = Vec::new();

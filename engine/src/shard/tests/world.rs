@@ -3,13 +3,12 @@
 
 use std::collections::VecDeque;
 
-use uringcast_proto::pusher::presence::MemberLimits;
 use uringcast_proto::ws::client::FrameCursor;
 
 use super::render::render;
-use crate::app::{App, Apps};
+use crate::app::{App, AppPolicy, Apps};
 use crate::dialect::Dialect;
-use crate::dialect::pusher::{self, PusherLimits};
+use crate::dialect::pusher;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 use crate::shard::{CoreMessage, Millis, Output, Segment, Shard, ShardConfig};
 
@@ -17,7 +16,19 @@ pub(super) const KEY: &str = "key";
 pub(super) const SECRET: &str = "secret";
 
 /// The limits the tests start from; each edits what it is about.
-pub(super) fn config() -> ShardConfig {
+pub(super) struct Limits {
+    pub(super) shard: ShardConfig,
+    pub(super) app: AppPolicy,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let app = AppPolicy { event_data_bytes_max: 1 << 20, ..AppPolicy::default() };
+        Self { shard: shard_config(), app }
+    }
+}
+
+fn shard_config() -> ShardConfig {
     ShardConfig {
         core: CoreId(0),
         cores: 1,
@@ -31,8 +42,6 @@ pub(super) fn config() -> ShardConfig {
         outbox_bytes_max: 1 << 20,
         outbox_stall_ms: 10_000,
         subscriptions_max: 1_000,
-        client_event_rate: 10,
-        presence_members_max: 100,
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,
     }
@@ -42,8 +51,6 @@ pub(super) fn config() -> ShardConfig {
 pub(super) struct World {
     pub(super) shards: Vec<Shard>,
     pub(super) clients: Vec<Client>,
-    pub(super) limits: PusherLimits,
-    pub(super) apps: Apps,
     pub(super) is_mail_held: bool,
     /// What waits for one core from another: from, to, and the envelopes in their order.
     mail: Vec<(CoreId, CoreId, VecDeque<Vec<CoreMessage>>)>,
@@ -65,23 +72,16 @@ pub(super) struct Client {
 }
 
 impl World {
-    pub(super) fn new(cores: usize, config: &ShardConfig) -> Self {
+    pub(super) fn new(cores: usize, limits: Limits) -> Self {
+        let app = App { policy: limits.app, ..App::new("id", KEY, SECRET) };
+        let apps = Apps::new(vec![app]).unwrap();
         let shard = |core| {
-            let config = ShardConfig { core: CoreId(core as u8), cores, ..config.clone() };
-            Shard::new(config, Millis(0))
+            let config = ShardConfig { core: CoreId(core as u8), cores, ..limits.shard.clone() };
+            Shard::new(config, apps.clone(), Millis(0))
         };
-        let app = App { id: "id".into(), key: KEY.into(), secret: SECRET.into() };
         Self {
             shards: (0..cores).map(shard).collect(),
             clients: Vec::new(),
-            limits: PusherLimits {
-                channel_name_bytes_max: 200,
-                event_name_bytes_max: 200,
-                event_data_bytes_max: 1 << 20,
-                member: MemberLimits::default(),
-                activity_timeout_s: 120,
-            },
-            apps: Apps::new(vec![app]).unwrap(),
             is_mail_held: false,
             mail: Vec::new(),
             seen: Vec::new(),
@@ -111,8 +111,7 @@ impl World {
         let conn = self.clients[client].conn;
         let shard = self.shard_of(client);
         shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
-        let limits = self.limits.clone();
-        pusher::greet(self.shard_of(client), &limits, conn);
+        pusher::greet(self.shard_of(client), conn);
     }
 
     /// The client sends one text message.
@@ -120,7 +119,7 @@ impl World {
         let Client { core, conn, .. } = self.clients[client];
         let shard = &mut self.shards[usize::from(core.0)];
         shard.active(conn, text.len());
-        pusher::on_text(shard, &self.limits, &self.apps, conn, text);
+        pusher::on_text(shard, conn, text);
     }
 
     /// The client's socket is gone.

@@ -1,0 +1,139 @@
+//! The apps this server serves: who may connect, who may publish, and within which limits.
+//!
+//! An app is found by one of its keys (websocket clients) or by its id (the HTTP API).
+
+mod authorization;
+mod policy;
+mod webhook;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use authorization::{AuthPolicy, JwtKey};
+pub use policy::AppPolicy;
+pub use webhook::{Webhook, WebhookEvent};
+
+use crate::id::AppIndex;
+
+/// A key with its secret. An app has several while they are being rotated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppKey {
+    /// Names the app in the websocket's path: `/app/{key}`. Public.
+    pub key: String,
+    /// Signs requests and subscriptions. Never leaves the server.
+    pub secret: String,
+}
+
+/// One app, as the operator configured it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    /// Names the app in the HTTP API's path: `/apps/{id}/...`.
+    pub id: String,
+    /// All that are good now, at least one. The first signs what this server itself signs.
+    pub keys: Vec<AppKey>,
+    /// What its clients and publishers may do.
+    pub policy: AppPolicy,
+    /// Hosts that browsers may connect from, `*` for any part of one; empty for all.
+    pub origins: Vec<String>,
+    /// Who is told of what happens.
+    pub webhooks: Vec<Webhook>,
+    /// Connections at which [`WebhookEvent::ConnectionCount`] is told, on the way up and down; 0 is
+    /// never.
+    pub connection_count_threshold: u32,
+    /// Who decides about subscriptions that this server signs.
+    pub auth: AuthPolicy,
+    /// The URL that is asked before an event of the HTTP API is published, if any.
+    pub publish_policy_url: Option<String>,
+}
+
+impl App {
+    /// An app with one key and the limits that apps have by default.
+    pub fn new(id: impl Into<String>, key: impl Into<String>, secret: impl Into<String>) -> Self {
+        let keys = vec![AppKey { key: key.into(), secret: secret.into() }];
+        Self {
+            id: id.into(),
+            keys,
+            policy: AppPolicy::default(),
+            origins: Vec::new(),
+            webhooks: Vec::new(),
+            connection_count_threshold: 0,
+            auth: AuthPolicy::default(),
+            publish_policy_url: None,
+        }
+    }
+
+    /// The key that this server signs with.
+    pub fn primary(&self) -> &AppKey {
+        &self.keys[0]
+    }
+
+    /// The key that is called `key`, or the primary one, whose check then fails.
+    pub fn key_or_primary(&self, key: &str) -> &AppKey {
+        self.keys.iter().find(|known| known.key == key).unwrap_or_else(|| self.primary())
+    }
+}
+
+/// All apps of this process.
+#[derive(Clone, Debug, Default)]
+pub struct Apps {
+    slots: Vec<Arc<App>>,
+    by_id: HashMap<String, AppIndex>,
+    by_key: HashMap<String, AppIndex>,
+}
+
+/// Two apps that a request could not tell apart.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppsError {
+    /// Two apps have the same id.
+    #[error("two apps have the id {0:?}")]
+    SameId(String),
+    /// Two apps, or one app twice, have the same key.
+    #[error("two apps have the key {0:?}")]
+    SameKey(String),
+}
+
+impl Apps {
+    /// The registry of `apps`, at most `u16::MAX` of them.
+    pub fn new(apps: Vec<App>) -> Result<Self, AppsError> {
+        let mut registry = Self::default();
+        for app in apps {
+            registry.insert(app)?;
+        }
+        Ok(registry)
+    }
+
+    /// The app that websocket clients name by `key`.
+    pub fn by_key(&self, key: &str) -> Option<AppIndex> {
+        self.by_key.get(key).copied()
+    }
+
+    /// The app that the HTTP API names by `id`.
+    pub fn by_id(&self, id: &str) -> Option<AppIndex> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The app behind an index that this registry gave out.
+    pub fn app(&self, index: AppIndex) -> &Arc<App> {
+        &self.slots[usize::from(index.0)]
+    }
+
+    /// Every app with its index.
+    pub fn iter(&self) -> impl Iterator<Item = (AppIndex, &Arc<App>)> {
+        self.slots.iter().enumerate().map(|(index, app)| (AppIndex(index as u16), app))
+    }
+
+    fn insert(&mut self, app: App) -> Result<(), AppsError> {
+        let index =
+            AppIndex(u16::try_from(self.slots.len()).expect("the configuration has a limit"));
+        if self.by_id.insert(app.id.clone(), index).is_some() {
+            return Err(AppsError::SameId(app.id));
+        }
+        for AppKey { key, .. } in &app.keys {
+            if self.by_key.insert(key.clone(), index).is_some() {
+                return Err(AppsError::SameKey(key.clone()));
+            }
+        }
+        self.slots.push(Arc::new(app));
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! What an app's own server wants to be told, and where.
+
+/// One endpoint of an app's server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where events are posted to: `http://` or `https://`.
+    pub url: String,
+    /// Which events; empty for all.
+    pub events: Vec<WebhookEvent>,
+    /// What the names of the channels begin with; empty for all.
+    pub channel_prefix: String,
+    /// What the names of the channels end with; empty for all.
+    pub channel_suffix: String,
+    /// Headers to send besides Pusher's own, which they cannot replace.
+    pub headers: Vec<(String, String)>,
+}
+
+/// What an app's server can be told (spec peers.md 1d, with a threshold of connections besides).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WebhookEvent {
+    /// A channel has its first subscriber.
+    ChannelOccupied,
+    /// A channel has lost its last one.
+    ChannelVacated,
+    /// A user has come to a presence channel.
+    MemberAdded,
+    /// A user's last connection has left one.
+    MemberRemoved,
+    /// A client has sent an event.
+    ClientEvent,
+    /// Somebody has subscribed to a cache channel that had nothing to tell.
+    CacheMiss,
+    /// The number of a channel's subscriptions has changed.
+    SubscriptionCount,
+    /// The number of the app's connections has crossed its threshold.
+    ConnectionCount,
+}
+
+impl WebhookEvent {
+    /// Each with its name in a webhook's body and in the configuration.
+    pub const NAMES: [(Self, &'static str); 8] = [
+        (Self::ChannelOccupied, "channel_occupied"),
+        (Self::ChannelVacated, "channel_vacated"),
+        (Self::MemberAdded, "member_added"),
+        (Self::MemberRemoved, "member_removed"),
+        (Self::ClientEvent, "client_event"),
+        (Self::CacheMiss, "cache_miss"),
+        (Self::SubscriptionCount, "subscription_count"),
+        (Self::ConnectionCount, "connection_count"),
+    ];
+}
+
+impl Webhook {
+    /// Whether it is to be told of `event` on `channel`.
+    pub fn wants(&self, event: WebhookEvent, channel: &str) -> bool {
+        (self.events.is_empty() || self.events.contains(&event))
+            && channel.starts_with(&self.channel_prefix)
+            && channel.ends_with(&self.channel_suffix)
+    }
+}
