@@ -28,7 +28,7 @@ use crate::app::{App, AppPolicy};
 
 pub use flags::{Command, Options};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
-pub use sections::{ConnectionConfig, CoreConfig, HttpConfig, ServerConfig};
+pub use sections::{ConnectionConfig, CoreConfig, HttpConfig, ServerConfig, WebhookConfig};
 
 /// The whole effective configuration of one process.
 ///
@@ -45,6 +45,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// What apps have by default.
     pub pusher: AppPolicy,
+    /// Calls out over HTTP.
+    pub webhook: WebhookConfig,
     /// The apps served: at least one, at most [`APPS_MAX`], no two with the same id or key.
     pub apps: Vec<App>,
 }
@@ -73,6 +75,7 @@ impl Default for Config {
             core: CoreConfig::default(),
             http: HttpConfig::default(),
             pusher: AppPolicy::default(),
+            webhook: WebhookConfig::default(),
             apps: vec![development_app()],
         }
     }

@@ -313,6 +313,11 @@ pub(super) static KEYS: &[Key] = &[
         "Whether frames are compressed for clients that offer permessage-deflate."),
     number!(pusher.deflate_bytes_min: u32, 0, MIB, "bytes",
         "Smallest payload that is compressed."),
+
+    number!(webhook.calls_in_flight_max: u32, 1, 65_536, "calls",
+        "Calls that cores may have in flight; as many more may wait, others are refused."),
+    number!(webhook.call_answer_bytes_max: u32, KIB, 16 * MIB, "bytes",
+        "Largest answer to a call."),
 ];
 
 /// The sections, in the order in which they are printed, each with one line for the operator.
@@ -322,6 +327,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("core", "Limits of one core."),
     ("http", "Limits of one HTTP request."),
     ("pusher", "What apps may do by default; an app's own table may differ in any of these keys."),
+    ("webhook", "Calls out over HTTP: what cores ask other servers, and what apps are told."),
 ];
 
 /// The known name closest to `unknown`, if it is close enough to be what was meant.
