@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::apps::SourcedApp;
 use super::draft::Draft;
@@ -60,6 +60,12 @@ impl File<'_> {
             }
             let index = KEYS.iter().position(|key| key.path() == path);
             match (index, value.get_ref()) {
+                (Some(index), DeValue::Array(array)) => {
+                    let strings = strings(array);
+                    let written =
+                        strings.as_deref().map_or(written(value.get_ref()), Written::Strings);
+                    draft.set(index, written, self.source(line));
+                }
                 (Some(index), value) => draft.set(index, written(value), self.source(line)),
                 (None, value) if path == "apps" => self.read_apps(value, line, draft),
                 (None, DeValue::Table(inner)) if is_section(&path) || !inner.is_empty() => {
@@ -185,6 +191,15 @@ fn written<'a>(value: &'a DeValue<'_>) -> Written<'a> {
             Written::Other(type_name(value))
         }
     }
+}
+
+/// The items of an array that holds strings only, joined by commas.
+fn strings(array: &DeArray<'_>) -> Option<String> {
+    let text = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+        DeValue::String(text) => Some(text.clone().into_owned()),
+        _ => None,
+    };
+    array.iter().map(text).collect::<Option<Vec<_>>>().map(|items| items.join(","))
 }
 
 const fn type_name(value: &DeValue<'_>) -> &'static str {

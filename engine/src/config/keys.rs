@@ -9,6 +9,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::Config;
 use super::flags::Options;
 use crate::id::{CONNECTIONS_PER_CORE_MAX, CORES_MAX};
@@ -52,10 +54,12 @@ pub(super) enum Field {
     Switch { get: fn(&Config) -> bool, set: fn(&mut Config, bool) },
     /// A TCP port, or `off`.
     OptionalPort { get: fn(&Config) -> Option<u16>, set: fn(&mut Config, Option<u16>) },
+    /// IP networks.
+    Networks { get: fn(&Config) -> &[IpNet], set: fn(&mut Config, Vec<IpNet>) },
 }
 
 /// The value of one key, as it is written in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// Of a [`Field::Address`].
     Address(IpAddr),
@@ -65,6 +69,8 @@ pub(super) enum Value {
     Off,
     /// Of a [`Field::Switch`].
     Switch(bool),
+    /// Of a [`Field::Networks`].
+    Networks(Vec<IpNet>),
 }
 
 impl fmt::Display for Value {
@@ -74,6 +80,10 @@ impl fmt::Display for Value {
             Self::Number(number) => write!(f, "{number}"),
             Self::Off => f.write_str("\"off\""),
             Self::Switch(is_on) => write!(f, "{is_on}"),
+            Self::Networks(networks) => {
+                let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
+                write!(f, "\"{}\"", networks.join(", "))
+            }
         }
     }
 }
@@ -95,6 +105,7 @@ impl Key {
             Field::Address { get, .. } => Value::Address(get(config)),
             Field::Number { get, .. } => Value::Number(get(config)),
             Field::Switch { get, .. } => Value::Switch(get(config)),
+            Field::Networks { get, .. } => Value::Networks(get(config).to_vec()),
             Field::OptionalPort { get, .. } => {
                 get(config).map_or(Value::Off, |port| Value::Number(u32::from(port)))
             }
@@ -108,6 +119,9 @@ impl Key {
             Field::Number { min, max, .. } => format!("{min} to {max}"),
             Field::Switch { .. } => "true or false".into(),
             Field::OptionalPort { .. } => format!("0 to {}, or \"off\"", u16::MAX),
+            Field::Networks { .. } => {
+                format!("up to {NETWORKS_MAX} addresses or networks, as one string or an array")
+            }
         }
     }
 
@@ -121,6 +135,9 @@ impl Key {
         self
     }
 }
+
+/// The most networks under one key: each is compared with the address of each new connection.
+pub(super) const NETWORKS_MAX: usize = 64;
 
 /// What every variable of ours begins with.
 pub(super) const VARIABLE_PREFIX: &str = "URINGCAST_";
@@ -210,6 +227,12 @@ pub(super) static KEYS: &[Key] = &[
         .flag("drain-timeout", |flags| &flags.drain_timeout),
     number!(server.drain_window_ms: u32, 0, 3_600_000, "milliseconds",
         "Time over which the drain spreads the closes; by default at most half the drain timeout."),
+    key!(server.trusted_proxies, "IP networks",
+        Field::Networks {
+            get: |config| &config.server.trusted_proxies,
+            set: |config, networks| config.server.trusted_proxies = networks,
+        },
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."),
 
     number!(connection.activity_timeout_s: u16, 1, 3600, "seconds",
         "Silence after which either side pings; clients are told.")
@@ -230,9 +253,19 @@ pub(super) static KEYS: &[Key] = &[
         "Time a client with waiting bytes may take none of them before it is closed."),
     number!(connection.subscriptions_max: u32, 1, 1_000_000, "channels",
         "Channels one connection may subscribe to."),
+    switch!(connection.protocol_required,
+        "Whether a websocket's URL must name its protocol version; 4008 if it does not."),
+    number!(connection.ip_rate: u32, 0, 1_000_000, "connections per second",
+        "New connections of one client address to one core, by IPv6 /64; 0 is unlimited."),
+    number!(connection.ip_burst: u32, 1, 1_000_000, "connections",
+        "New connections that one client address may make at once."),
+    number!(connection.ip_table_max: u32, 2, 10_000_000, "addresses",
+        "Client addresses that one core remembers for ip_rate."),
 
     number!(core.connections_max: u32, 1, CONNECTIONS_PER_CORE_MAX as u32, "connections",
         "Connections one core may hold."),
+    number!(core.turned_away_max: u32, 0, 100_000, "sockets",
+        "Sockets beyond connections_max that are told why, with 4100; others get a bare 503."),
     number!(core.mailbox_envelopes_max: u32, 16, 1 << 20, "envelopes",
         "Envelopes one core's mailbox holds before its senders keep theirs back."),
     number!(core.mailbox_bytes_max: u32, MIB, u32::MAX, "bytes",

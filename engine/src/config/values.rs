@@ -4,8 +4,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use ipnet::IpNet;
+
 use super::Config;
-use super::keys::{Field, Key};
+use super::keys::{Field, Key, NETWORKS_MAX};
 use super::problem::ValueFault;
 
 /// A value as it was written.
@@ -19,6 +21,8 @@ pub(super) enum Written<'a> {
     Integer(i128),
     /// A boolean of the file.
     Boolean(bool),
+    /// An array of strings of the file, joined by commas.
+    Strings(&'a str),
     /// Anything else of the file, by the name of its type.
     Other(&'static str),
 }
@@ -31,6 +35,7 @@ impl Written<'_> {
             Self::String(text) => format!("the string {text:?}"),
             Self::Integer(number) => format!("the number {number}"),
             Self::Boolean(_) => "a boolean".to_owned(),
+            Self::Strings(text) => format!("the array [{text}]"),
             Self::Other(kind) => (*kind).to_owned(),
         }
     }
@@ -38,7 +43,7 @@ impl Written<'_> {
     fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::String(text) => Some(text.trim()),
-            Self::Integer(_) | Self::Boolean(_) | Self::Other(_) => None,
+            Self::Integer(_) | Self::Boolean(_) | Self::Strings(_) | Self::Other(_) => None,
         }
     }
 
@@ -46,7 +51,7 @@ impl Written<'_> {
         match self {
             Self::Text(text) => text.trim().parse().ok(),
             Self::Integer(number) => Some(*number),
-            Self::String(_) | Self::Boolean(_) | Self::Other(_) => None,
+            Self::String(_) | Self::Boolean(_) | Self::Strings(_) | Self::Other(_) => None,
         }
     }
 
@@ -54,7 +59,7 @@ impl Written<'_> {
         match self {
             Self::Text(text) => text.trim().parse().ok(),
             Self::Boolean(is_on) => Some(*is_on),
-            Self::String(_) | Self::Integer(_) | Self::Other(_) => None,
+            Self::String(_) | Self::Integer(_) | Self::Strings(_) | Self::Other(_) => None,
         }
     }
 }
@@ -81,6 +86,7 @@ impl Key {
                 let port = self.number(written, wanted, 0, u32::from(u16::MAX))?;
                 set(config, Some(port as u16));
             }
+            Field::Networks { set, .. } => set(config, self.networks(written)?),
         }
         Ok(())
     }
@@ -91,6 +97,18 @@ impl Key {
             Some(text) => text.parse().map_err(|_| self.wrong_type(&self.allowed(), written)),
             None => Err(self.wrong_type(&self.allowed(), written)),
         }
+    }
+
+    /// Addresses and networks, in an array or between commas.
+    fn networks(&self, written: Written<'_>) -> Result<Vec<IpNet>, ValueFault> {
+        let wrong = || self.wrong_type(&self.allowed(), written);
+        let text = match written {
+            Written::Text(text) | Written::String(text) | Written::Strings(text) => text,
+            Written::Integer(_) | Written::Boolean(_) | Written::Other(_) => return Err(wrong()),
+        };
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let networks: Option<Vec<IpNet>> = items.map(network).collect();
+        networks.filter(|it| it.len() <= NETWORKS_MAX).ok_or_else(wrong)
     }
 
     fn number(
@@ -119,4 +137,10 @@ impl Key {
             found: written.description(),
         }
     }
+}
+
+/// A network, or one address as a network of its own.
+fn network(text: &str) -> Option<IpNet> {
+    let whole = text.parse::<IpAddr>().map(IpNet::from).ok();
+    whole.or_else(|| text.parse().ok()).map(|network| network.trunc())
 }

@@ -53,11 +53,23 @@ pub enum Refusal {
     RetainedBytes,
     /// `core.mailbox_bytes_max`.
     MailboxBytes,
+    /// The `protocol` or `version` of a websocket's URL.
+    ProtocolVersion,
+    /// A websocket of an app that is switched off.
+    AppDisabled,
+    /// A websocket without TLS of an app that forces it.
+    Tls,
+    /// A page's host that the app does not allow.
+    Origin,
+    /// `pusher.connections_max`.
+    AppConnections,
+    /// `connection.ip_rate`.
+    IpRate,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str); 29] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -81,6 +93,12 @@ impl Refusal {
         (Self::OutboxStall, "outbox_stall"),
         (Self::RetainedBytes, "retained_bytes"),
         (Self::MailboxBytes, "mailbox_bytes"),
+        (Self::ProtocolVersion, "protocol_version"),
+        (Self::AppDisabled, "app_disabled"),
+        (Self::Tls, "tls"),
+        (Self::Origin, "origin"),
+        (Self::AppConnections, "app_connections"),
+        (Self::IpRate, "ip_rate"),
     ];
 }
 
