@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::field::Written;
 use super::form::Form;
@@ -231,6 +231,15 @@ impl<'a> Entry<'a> {
         self.report(ValueFault::WrongType { key: self.name.clone(), wanted, found });
         None
     }
+}
+
+/// The items of an array that holds strings only, joined by commas.
+pub(super) fn strings(array: &DeArray<'_>) -> Option<String> {
+    let text = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+        DeValue::String(text) => Some(text.clone().into_owned()),
+        _ => None,
+    };
+    array.iter().map(text).collect::<Option<Vec<_>>>().map(|items| items.join(","))
 }
 
 /// A value of the parser as ours.

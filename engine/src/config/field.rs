@@ -8,6 +8,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
+use ipnet::IpNet;
+
 use super::problem::ValueFault;
 
 /// What a key of a `T` may hold, and where in it.
@@ -20,10 +22,12 @@ pub(super) enum Field<T> {
     Switch { get: fn(&T) -> bool, set: fn(&mut T, bool) },
     /// A TCP port, or `off`.
     OptionalPort { get: fn(&T) -> Option<u16>, set: fn(&mut T, Option<u16>) },
+    /// IP networks.
+    Networks { get: fn(&T) -> &[IpNet], set: fn(&mut T, Vec<IpNet>) },
 }
 
 /// The value of one key, as it is written in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// Of a [`Field::Address`].
     Address(IpAddr),
@@ -33,6 +37,8 @@ pub(super) enum Value {
     Off,
     /// Of a [`Field::Switch`].
     Switch(bool),
+    /// Of a [`Field::Networks`].
+    Networks(Vec<IpNet>),
 }
 
 impl fmt::Display for Value {
@@ -42,6 +48,10 @@ impl fmt::Display for Value {
             Self::Number(number) => write!(f, "{number}"),
             Self::Off => f.write_str("\"off\""),
             Self::Switch(is_on) => write!(f, "{is_on}"),
+            Self::Networks(networks) => {
+                let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
+                write!(f, "\"{}\"", networks.join(", "))
+            }
         }
     }
 }
@@ -61,6 +71,7 @@ impl<T> Field<T> {
             Self::Address { get, .. } => Value::Address(get(holder)),
             Self::Number { get, .. } => Value::Number(get(holder)),
             Self::Switch { get, .. } => Value::Switch(get(holder)),
+            Self::Networks { get, .. } => Value::Networks(get(holder).to_vec()),
             Self::OptionalPort { get, .. } => {
                 get(holder).map_or(Value::Off, |port| Value::Number(u32::from(port)))
             }
@@ -74,6 +85,7 @@ impl<T> Field<T> {
             Self::Number { get, set, .. } => set(target, get(source)),
             Self::Switch { get, set } => set(target, get(source)),
             Self::OptionalPort { get, set } => set(target, get(source)),
+            Self::Networks { get, set } => set(target, get(source).to_vec()),
         }
     }
 
@@ -84,6 +96,9 @@ impl<T> Field<T> {
             Self::Number { min, max, .. } => format!("{min} to {max}"),
             Self::Switch { .. } => "true or false".into(),
             Self::OptionalPort { .. } => format!("0 to {}, or \"off\"", u16::MAX),
+            Self::Networks { .. } => {
+                format!("up to {NETWORKS_MAX} addresses or networks, as one string or an array")
+            }
         }
     }
 
@@ -109,6 +124,7 @@ impl<T> Field<T> {
                 let port = self.number(written, named, wanted, 0..=u32::from(u16::MAX))?;
                 set(holder, Some(port as u16));
             }
+            Self::Networks { set, .. } => set(holder, self.networks(written, named)?),
         }
         Ok(())
     }
@@ -119,6 +135,18 @@ impl<T> Field<T> {
             Some(text) => text.parse().map_err(|_| named.wrong_type(&self.allowed(), written)),
             None => Err(named.wrong_type(&self.allowed(), written)),
         }
+    }
+
+    /// Addresses and networks, in an array or between commas.
+    fn networks(&self, written: Written<'_>, named: &Named<'_>) -> Result<Vec<IpNet>, ValueFault> {
+        let wrong = || named.wrong_type(&self.allowed(), written);
+        let text = match written {
+            Written::Text(text) | Written::String(text) | Written::Strings(text) => text,
+            Written::Integer(_) | Written::Boolean(_) | Written::Other(_) => return Err(wrong()),
+        };
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let networks: Option<Vec<IpNet>> = items.map(network).collect();
+        networks.filter(|it| it.len() <= NETWORKS_MAX).ok_or_else(wrong)
     }
 
     fn number(
@@ -139,6 +167,15 @@ impl<T> Field<T> {
             }),
         }
     }
+}
+
+/// The most networks under one key: each is compared with the address of each new connection.
+pub(super) const NETWORKS_MAX: usize = 64;
+
+/// A network, or one address as a network of its own.
+fn network(text: &str) -> Option<IpNet> {
+    let whole = text.parse::<IpAddr>().map(IpNet::from).ok();
+    whole.or_else(|| text.parse().ok()).map(|network| network.trunc())
 }
 
 impl Named<'_> {
@@ -162,6 +199,8 @@ pub(super) enum Written<'a> {
     Integer(i128),
     /// A boolean of the file.
     Boolean(bool),
+    /// An array of strings of the file, joined by commas.
+    Strings(&'a str),
     /// Anything else of the file, by the name of its type.
     Other(&'static str),
 }
@@ -174,6 +213,7 @@ impl Written<'_> {
             Self::String(text) => format!("the string {text:?}"),
             Self::Integer(number) => format!("the number {number}"),
             Self::Boolean(_) => "a boolean".to_owned(),
+            Self::Strings(text) => format!("the array [{text}]"),
             Self::Other(kind) => (*kind).to_owned(),
         }
     }
@@ -181,7 +221,7 @@ impl Written<'_> {
     fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::String(text) => Some(text.trim()),
-            Self::Integer(_) | Self::Boolean(_) | Self::Other(_) => None,
+            Self::Integer(_) | Self::Boolean(_) | Self::Strings(_) | Self::Other(_) => None,
         }
     }
 
@@ -190,7 +230,7 @@ impl Written<'_> {
         match self {
             Self::Text(text) => text.trim().parse().ok(),
             Self::Integer(number) => Some(*number),
-            Self::String(_) | Self::Boolean(_) | Self::Other(_) => None,
+            Self::String(_) | Self::Boolean(_) | Self::Strings(_) | Self::Other(_) => None,
         }
     }
 
@@ -198,7 +238,7 @@ impl Written<'_> {
         match self {
             Self::Text(text) => text.trim().parse().ok(),
             Self::Boolean(is_on) => Some(*is_on),
-            Self::String(_) | Self::Integer(_) | Self::Other(_) => None,
+            Self::String(_) | Self::Integer(_) | Self::Strings(_) | Self::Other(_) => None,
         }
     }
 }

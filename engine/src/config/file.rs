@@ -9,8 +9,9 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::apps;
-use super::document::{Document, written};
+use super::document::{Document, strings, written};
 use super::draft::Draft;
+use super::field::Written;
 use super::keys::{KEYS, Key, SECTIONS, nearest};
 use super::problem::{Fault, Source, ValueFault};
 
@@ -41,6 +42,11 @@ fn read_table(document: &Document, prefix: &str, table: &DeTable<'_>, draft: &mu
         let source = document.source(start);
         let index = KEYS.iter().position(|key| key.path() == path);
         match (index, value.get_ref()) {
+            (Some(index), DeValue::Array(array)) => {
+                let strings = strings(array);
+                let written = strings.as_deref().map_or(written(value.get_ref()), Written::Strings);
+                draft.set(index, written, source);
+            }
             (Some(index), value) => draft.set(index, written(value), source),
             (None, DeValue::Array(tables)) if path == "apps" => {
                 draft.set_apps(apps::read(document, tables));

@@ -221,6 +221,12 @@ pub(super) static KEYS: &[Key] = &[
         .flag("drain-timeout", |flags| &flags.drain_timeout),
     number!(server.drain_window_ms: u32, 0, 3_600_000, "milliseconds",
         "Time over which the drain spreads the closes; by default at most half the drain timeout."),
+    key!(server.trusted_proxies, "IP networks",
+        Place::Config(Field::Networks {
+            get: |config| &config.server.trusted_proxies,
+            set: |config, networks| config.server.trusted_proxies = networks,
+        }),
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."),
 
     number!(connection.activity_timeout_s: u16, 1, 3600, "seconds",
         "Silence after which either side pings; clients are told.")
@@ -241,9 +247,19 @@ pub(super) static KEYS: &[Key] = &[
         "Time a client with waiting bytes may take none of them before it is closed."),
     number!(connection.subscriptions_max: u32, 1, 1_000_000, "channels",
         "Channels one connection may subscribe to."),
+    switch!(connection.protocol_required,
+        "Whether a websocket's URL must name its protocol version; 4008 if it does not."),
+    number!(connection.ip_rate: u32, 0, 1_000_000, "connections per second",
+        "New connections of one client address to one core, by IPv6 /64; 0 is unlimited."),
+    number!(connection.ip_burst: u32, 1, 1_000_000, "connections",
+        "New connections that one client address may make at once."),
+    number!(connection.ip_table_max: u32, 2, 10_000_000, "addresses",
+        "Client addresses that one core remembers for ip_rate."),
 
     number!(core.connections_max: u32, 1, CONNECTIONS_PER_CORE_MAX as u32, "connections",
         "Connections one core may hold."),
+    number!(core.turned_away_max: u32, 0, 100_000, "sockets",
+        "Sockets beyond connections_max that are told why, with 4100; others get a bare 503."),
     number!(core.mailbox_envelopes_max: u32, 16, 1 << 20, "envelopes",
         "Envelopes one core's mailbox holds before its senders keep theirs back."),
     number!(core.mailbox_bytes_max: u32, MIB, u32::MAX, "bytes",

@@ -46,7 +46,13 @@ pub(super) fn write_sections<'a>(
 fn write_documentation(out: &mut impl Write, key: &Key) -> fmt::Result {
     let default = key.value(&Config::default());
     writeln!(out, "\n# {}", key.doc)?;
-    writeln!(out, "# Unit: {}. Default: {default}. Allowed: {}.", key.unit, key.allowed())?;
+    let (unit, allowed) = (key.unit, key.allowed());
+    let line = format!("# Unit: {unit}. Default: {default}. Allowed: {allowed}.");
+    if line.len() <= COLUMNS_MAX {
+        writeln!(out, "{line}")?;
+    } else {
+        writeln!(out, "# Unit: {unit}. Default:\n# {default}.\n# Allowed: {allowed}.")?;
+    }
     out.write_str("# ")?;
     if let Some(flag) = &key.flag {
         write!(out, "Flag: --{}. ", flag.name)?;
@@ -57,6 +63,9 @@ fn write_documentation(out: &mut impl Write, key: &Key) -> fmt::Result {
         None => writeln!(out, "."),
     }
 }
+
+/// The widest line of the example file.
+const COLUMNS_MAX: usize = 100;
 
 /// A path may hold a line end, which would leave the comment.
 pub(super) fn one_line(source: &Source) -> String {

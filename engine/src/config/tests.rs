@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs, process};
 
-use super::field::{Field, Value, Written};
+use super::field::{Field, NETWORKS_MAX, Value, Written};
 use super::keys::{KEYS, Key, Place, SECTIONS};
 use super::*;
 
@@ -124,13 +124,44 @@ fn range(key: &Key) -> Option<(u32, u32)> {
         match field {
             Field::Number { min, max, .. } => Some((*min, *max)),
             Field::OptionalPort { .. } => Some((0, u16::MAX as u32)),
-            Field::Address { .. } | Field::Switch { .. } => None,
+            Field::Address { .. } | Field::Switch { .. } | Field::Networks { .. } => None,
         }
     }
     match &key.place {
         Place::Config(field) => of(field),
         Place::Policy(field) => of(field),
     }
+}
+
+#[test]
+fn networks_are_an_array_or_one_string_with_commas() {
+    let proxies = |text: &str| load(text, &[], &[]).map(|it| it.config.server.trusted_proxies);
+    let expected: Vec<ipnet::IpNet> =
+        ["192.0.2.7/32", "10.0.0.0/8", "2001:db8::/32"].map(|it| it.parse().unwrap()).into();
+    for value in [
+        r#"["192.0.2.7", "10.1.2.3/8", "2001:db8::/32"]"#,
+        r#""192.0.2.7,10.0.0.0/8 , 2001:db8::/32""#,
+    ] {
+        let found = proxies(&format!("server.trusted_proxies = {value}")).unwrap();
+        assert_eq!(found, expected, "{value}");
+    }
+    assert_eq!(proxies("server.trusted_proxies = []").unwrap(), []);
+    let many = |count| format!("server.trusted_proxies = \"{}\"", vec!["::1"; count].join(","));
+    assert_eq!(proxies(&many(NETWORKS_MAX)).unwrap().len(), NETWORKS_MAX);
+    for wrong in [&many(NETWORKS_MAX + 1), "server.trusted_proxies = [1]"] {
+        assert!(proxies(wrong).is_err(), "{wrong}");
+    }
+    check(
+        "[server]\ntrusted_proxies = [\"10.0.0.0/33\"]\nhost = [\"127.0.0.1\"]",
+        &[],
+        &[],
+        &[
+            "FILE:2: server.trusted_proxies must be up to 64 addresses or networks, as one string \
+             or an array, not the array [10.0.0.0/33]",
+            "FILE:3: server.host must be an IPv4 or IPv6 address, or localhost, not the array \
+             [127.0.0.1]",
+        ],
+    );
 }
 
 #[test]
@@ -157,14 +188,16 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Number(number) => (number + 1).to_string(),
             Value::Off => "12345".to_owned(),
             Value::Switch(is_on) => (!is_on).to_string(),
+            Value::Networks(_) => "192.0.2.0/24".to_owned(),
         };
         let mut expected = Config::default();
         key.write(&mut expected, Written::Text(&text)).unwrap();
         expected.apps[0].policy = expected.pusher.clone();
         assert_ne!(expected, Config::default(), "{} must change something", key.path());
 
-        let is_address = matches!(key.place, Place::Config(Field::Address { .. }));
-        let quote = if is_address { "\"" } else { "" };
+        let is_quoted =
+            matches!(key.place, Place::Config(Field::Address { .. } | Field::Networks { .. }));
+        let quote = if is_quoted { "\"" } else { "" };
         let file = format!("{} = {quote}{text}{quote}", key.path());
         assert_eq!(load(&file, &[], &[]).unwrap().config, expected, "{file}");
         let variable = key.variable();

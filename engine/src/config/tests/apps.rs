@@ -181,7 +181,9 @@ fn every_key_of_the_section_may_stand_in_an_apps_table() {
         let text = match field.value(&AppPolicy::default()) {
             Value::Number(number) => (number + 1).to_string(),
             Value::Switch(is_on) => (!is_on).to_string(),
-            Value::Address(_) | Value::Off => unreachable!("no policy has such a key"),
+            Value::Address(_) | Value::Off | Value::Networks(_) => {
+                unreachable!("no policy has such a key")
+            }
         };
         let effective = load(&format!("{APP}{} = {text}", key.name), &[], &[]).unwrap();
         assert_eq!(field.value(&effective.config.apps[0].policy).to_string(), text, "{}", key.name);
