@@ -207,6 +207,7 @@ impl Shard {
         if watch_due {
             self.look_at_sends();
         }
+        self.cache.expire(self.now);
         self.continue_drain();
     }
 

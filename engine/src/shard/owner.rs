@@ -10,7 +10,9 @@ use uringcast_proto::pusher::channel::ChannelKind;
 use uringcast_proto::pusher::server;
 
 use super::Shard;
-use super::message::{ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, OwnedId};
+use super::message::{
+    ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, OwnedId, Welcome,
+};
 use super::roster::Roster;
 use crate::id::CoreId;
 
@@ -59,7 +61,10 @@ impl Shard {
             Some(index) => index,
             None => self.occupy(&join.channel),
         };
-        let outcome = self.admit(index, &join);
+        let outcome = self.admit(index, &join).map(|subscribed| Welcome {
+            subscribed,
+            cached: self.cached_frame(&join.channel, join.dialect),
+        });
         let owned = OwnedId { index, generation: self.owned.at(index).generation };
         self.vacate_if_empty(index);
         let Join { core, conn, local, attempt, member, .. } = join;
