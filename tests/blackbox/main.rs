@@ -7,6 +7,7 @@
 mod activity;
 mod bad_frames;
 mod bad_input;
+mod cache;
 mod client_events;
 mod cores;
 mod echo;
