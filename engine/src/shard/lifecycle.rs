@@ -208,6 +208,7 @@ impl Shard {
             self.look_at_sends();
         }
         self.cache.expire(self.now);
+        self.look_at_counts();
         self.continue_drain();
     }
 

@@ -186,11 +186,14 @@ pub(super) struct Welcome {
     pub(super) subscribed: Bytes,
     /// On cache channels: the last event from before the join, or that there is none.
     pub(super) cached: Option<Bytes>,
+    /// How many subscriptions there are, if the channel itself is told only later.
+    pub(super) count: Option<Bytes>,
 }
 
 impl Welcome {
     fn weight_bytes(&self) -> usize {
-        self.subscribed.len() + self.cached.as_ref().map_or(0, Bytes::len)
+        let rest = [&self.cached, &self.count].into_iter().flatten();
+        self.subscribed.len() + rest.map(Bytes::len).sum::<usize>()
     }
 }
 

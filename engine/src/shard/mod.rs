@@ -28,6 +28,7 @@ mod query;
 mod roster;
 mod slow;
 mod subscribe;
+mod subscription_count;
 mod table;
 mod wheel;
 
@@ -51,6 +52,7 @@ use cache::Cache;
 use channel::{Channel, Run};
 use connection::Connection;
 use owner::Owned;
+use subscription_count::Untold;
 use table::Table;
 use wheel::Wheel;
 
@@ -147,6 +149,8 @@ pub struct Shard {
     owned: Table<Owned>,
     /// Last events of the cache channels among those, and of such as nobody is subscribed to.
     cache: Cache,
+    /// Channels among those owned whose subscribers wait to hear how many they are.
+    untold: Untold,
     /// Events of this turn, one run for each channel that has any.
     runs: Vec<Run>,
     outgoing: Vec<Outgoing>,
@@ -185,6 +189,7 @@ impl Shard {
             locals: Table::new(),
             owned: Table::new(),
             cache: Cache::new(config.cache_bytes_max),
+            untold: Untold::default(),
             runs: Vec::new(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             requests: Slab::new(),
@@ -213,6 +218,7 @@ impl Shard {
 
     /// The turn is over: hand every channel's events to its subscribers' outboxes.
     pub fn end_turn(&mut self) {
+        self.tell_counts();
         loop {
             let mut runs = std::mem::take(&mut self.runs);
             for run in runs.drain(..) {

@@ -126,7 +126,7 @@ impl Shard {
         channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
         self.connections[conn.slot as usize].subscriptions[index].position = position;
         self.send(conn, welcome.subscribed);
-        if let Some(frame) = welcome.cached {
+        for frame in [welcome.cached, welcome.count].into_iter().flatten() {
             self.send(conn, frame);
         }
     }

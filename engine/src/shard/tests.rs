@@ -13,5 +13,6 @@ mod presence;
 mod render;
 mod slow;
 mod subscribe;
+mod subscription_count;
 mod transcript;
 mod world;

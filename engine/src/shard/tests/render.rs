@@ -52,6 +52,9 @@ fn message(message: &Value) -> String {
         "pusher:ping" => "ping".to_owned(),
         "pusher:pong" => "pong".to_owned(),
         "pusher:cache_miss" => format!("cache_miss {channel}"),
+        "pusher_internal:subscription_count" => {
+            format!("subscription_count {channel} {}", data["subscription_count"])
+        }
         "pusher:error" => format!("error {}", message["data"]["code"]),
         "pusher:subscription_error" => {
             let (kind, status) = (&message["data"]["type"], &message["data"]["status"]);
