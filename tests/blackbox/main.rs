@@ -25,3 +25,4 @@ mod presence;
 mod slow_and_alive;
 mod slow_consumer;
 mod subscribe;
+mod subscription_count;
