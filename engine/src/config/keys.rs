@@ -266,6 +266,8 @@ pub(super) static KEYS: &[Key] = &[
         "Bytes waiting for another core before publishes are refused."),
     number!(core.retained_bytes_max: u32, MIB, u32::MAX, "bytes",
         "Bytes all slow consumers of one core may hold together."),
+    number!(core.cache_bytes_max: u32, 0, u32::MAX, "bytes",
+        "Bytes the last events of one core's cache channels may take; the oldest make room."),
     number!(core.read_scratch_bytes: u32, 16 * KIB, 16 * MIB, "bytes",
         "Buffer that all reads of one core go through."),
     number!(core.uring_entries: u32, 256, 32_768, "entries",

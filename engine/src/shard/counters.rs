@@ -145,6 +145,16 @@ pub struct Counters {
     pub panics: u64,
     /// Bytes of shared frames alive.
     pub retained_bytes: u64,
+    /// Last events of cache channels kept now.
+    pub cached_events: u64,
+    /// Bytes that they take.
+    pub cached_bytes: u64,
+    /// New subscribers of cache channels that were given the last event.
+    pub cache_hits: u64,
+    /// New subscribers of cache channels that had none.
+    pub cache_misses: u64,
+    /// Cached events that went before their time to make room.
+    pub cache_evictions: u64,
     /// What was turned away, by [`Refusal`].
     pub refusals: [u64; Refusal::ALL.len()],
 }

@@ -6,11 +6,13 @@
 
 mod answers;
 mod batching;
+mod cache;
 mod life;
 mod order;
 mod presence;
 mod render;
 mod slow;
 mod subscribe;
+mod subscription_count;
 mod transcript;
 mod world;
