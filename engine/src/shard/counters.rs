@@ -27,8 +27,14 @@ pub enum Refusal {
     Json,
     /// A key that names no app.
     UnknownKey,
-    /// A subscription's or a request's signature.
+    /// A subscription's, a sign-in's or a request's signature.
     Signature,
+    /// A user that the app's server has signed and nobody can be, or a second one.
+    Signin,
+    /// `pusher.signin_timeout_s`.
+    SigninTimeout,
+    /// `pusher.watchlist_max`.
+    Watchlist,
     /// A channel's name, or an event's.
     ChannelName,
     /// `connection.subscriptions_max`.
@@ -57,7 +63,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str); 26] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -69,6 +75,9 @@ impl Refusal {
         (Self::Json, "json"),
         (Self::UnknownKey, "unknown_key"),
         (Self::Signature, "signature"),
+        (Self::Signin, "signin"),
+        (Self::SigninTimeout, "signin_timeout"),
+        (Self::Watchlist, "watchlist"),
         (Self::ChannelName, "channel_name"),
         (Self::Subscriptions, "subscriptions"),
         (Self::PresenceMembers, "presence_members"),

@@ -21,6 +21,7 @@ mod drain;
 mod fanout;
 mod lifecycle;
 mod message;
+mod online;
 mod outbox;
 mod owner;
 mod query;
@@ -28,6 +29,8 @@ mod roster;
 mod slow;
 mod subscribe;
 mod table;
+mod user;
+mod watch;
 mod wheel;
 
 use std::collections::VecDeque;
@@ -40,16 +43,18 @@ pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
 pub use lifecycle::ConnectionsFull;
 pub use message::{
     ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, OwnedId,
-    Partial, Publication, Query, Ticket,
+    Partial, Publication, Query, Ticket, UserMessage,
 };
 pub use query::Answer;
 pub use subscribe::{SubscribeError, Subscribed};
+pub use user::SigninError;
 
 use batch::Joiner;
 use channel::{Channel, Run};
 use connection::Connection;
 use owner::Owned;
 use table::Table;
+use user::Users;
 use wheel::Wheel;
 
 use crate::app::Apps;
@@ -141,6 +146,7 @@ pub struct Shard {
     locals: Table<Channel>,
     /// Channels that this core puts in order.
     owned: Table<Owned>,
+    users: Users,
     /// Events of this turn, one run for each channel that has any.
     runs: Vec<Run>,
     outgoing: Vec<Outgoing>,
@@ -178,6 +184,7 @@ impl Shard {
             operator_sockets: 0,
             locals: Table::new(),
             owned: Table::new(),
+            users: Users::new(),
             runs: Vec::new(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             requests: Slab::new(),
@@ -207,6 +214,7 @@ impl Shard {
     /// The turn is over: hand every channel's events to its subscribers' outboxes.
     pub fn end_turn(&mut self) {
         loop {
+            self.tell_watchers();
             let mut runs = std::mem::take(&mut self.runs);
             for run in runs.drain(..) {
                 self.seal_at_end(run);
@@ -214,8 +222,8 @@ impl Shard {
             self.runs = runs; // Empty, with its room: sealing a run starts none.
             self.close_overflowed();
             self.shed_retained();
-            // Closing a slow consumer of a presence channel makes an event for the others.
-            if self.runs.is_empty() && self.overflowed.is_empty() {
+            // Closing a slow consumer makes an event for those who see its user.
+            if self.runs.is_empty() && self.overflowed.is_empty() && self.users.notices.is_empty() {
                 break;
             }
         }
@@ -278,6 +286,7 @@ impl Shard {
         self.connections.is_empty()
             && self.locals.iter().next().is_none()
             && self.owned.iter().next().is_none()
+            && self.users.is_vacant()
             && self.requests.is_empty()
             && self.runs.is_empty()
             && self.outgoing.iter().all(|outgoing| outgoing.messages.is_empty())
@@ -318,6 +327,7 @@ impl Shard {
             CoreMessage::Deliver { local, frame, skip, ticket } => {
                 self.on_deliver(local, frame, skip, ticket);
             }
+            CoreMessage::User(message) => self.on_user_message(message),
             CoreMessage::Routed { ticket, cores } => self.on_routed(ticket, cores),
             CoreMessage::Queued { ticket } => self.on_queued(ticket),
             CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
@@ -366,6 +376,8 @@ impl Shard {
             debug_assert_eq!(connection.channels.len(), connection.subscriptions.len());
             debug_assert!(connection.is_open() || connection.channels.is_empty(), "slot {slot}");
         }
+        self.debug_check_users();
+        self.debug_check_watchers();
         for entry in self.locals.iter() {
             debug_assert!(!entry.value.is_vacant(), "a vacant channel was kept");
             for (position, subscriber) in entry.value.subscribers.iter().enumerate() {

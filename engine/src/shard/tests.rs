@@ -13,4 +13,6 @@ mod render;
 mod slow;
 mod subscribe;
 mod transcript;
+mod user;
+mod watch;
 mod world;
