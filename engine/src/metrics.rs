@@ -120,7 +120,7 @@ impl Cores {
         for (core, counters) in &self.0 {
             for (refusal, label) in Refusal::ALL {
                 let labels = [("core", core.0.to_string()), ("limit", label.to_owned())];
-                let value = ConstCounter::new(counters.refusals[refusal as usize]);
+                let value = ConstCounter::new(counters.refusals.of(refusal));
                 value.encode(family.encode_family(&labels)?)?;
             }
         }

@@ -22,6 +22,7 @@ mod drain;
 mod fanout;
 mod lifecycle;
 mod message;
+mod online;
 mod outbox;
 mod owner;
 mod query;
@@ -30,6 +31,8 @@ mod slow;
 mod subscribe;
 mod subscription_count;
 mod table;
+mod user;
+mod watch;
 mod wheel;
 
 use std::collections::VecDeque;
@@ -38,14 +41,15 @@ use std::rc::Rc;
 use slab::Slab;
 
 pub use batch::{Retained, Segment};
-pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
+pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal, Refusals};
 pub use lifecycle::ConnectionsFull;
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member,
-    OwnedId, Partial, Publication, Query, Ticket,
+    OwnedId, Partial, Publication, Query, Ticket, UserMessage,
 };
 pub use query::Answer;
 pub use subscribe::{SubscribeError, Subscribed};
+pub use user::SigninError;
 
 use batch::Joiner;
 use cache::Cache;
@@ -54,6 +58,7 @@ use connection::Connection;
 use owner::Owned;
 use subscription_count::Untold;
 use table::Table;
+use user::Users;
 use wheel::Wheel;
 
 use crate::app::Apps;
@@ -151,6 +156,7 @@ pub struct Shard {
     cache: Cache,
     /// Channels among those owned whose subscribers wait to hear how many they are.
     untold: Untold,
+    users: Users,
     /// Events of this turn, one run for each channel that has any.
     runs: Vec<Run>,
     outgoing: Vec<Outgoing>,
@@ -190,6 +196,7 @@ impl Shard {
             owned: Table::new(),
             cache: Cache::new(config.cache_bytes_max),
             untold: Untold::default(),
+            users: Users::new(),
             runs: Vec::new(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             requests: Slab::new(),
@@ -220,6 +227,7 @@ impl Shard {
     pub fn end_turn(&mut self) {
         self.tell_counts();
         loop {
+            self.tell_watchers();
             let mut runs = std::mem::take(&mut self.runs);
             for run in runs.drain(..) {
                 self.seal_at_end(run);
@@ -227,8 +235,8 @@ impl Shard {
             self.runs = runs; // Empty, with its room: sealing a run starts none.
             self.close_overflowed();
             self.shed_retained();
-            // Closing a slow consumer of a presence channel makes an event for the others.
-            if self.runs.is_empty() && self.overflowed.is_empty() {
+            // Closing a slow consumer makes an event for those who see its user.
+            if self.runs.is_empty() && self.overflowed.is_empty() && self.users.notices.is_empty() {
                 break;
             }
         }
@@ -292,6 +300,7 @@ impl Shard {
         self.connections.is_empty()
             && self.locals.iter().next().is_none()
             && self.owned.iter().next().is_none()
+            && self.users.is_vacant()
             && self.requests.is_empty()
             && self.runs.is_empty()
             && self.outgoing.iter().all(|outgoing| outgoing.messages.is_empty())
@@ -332,6 +341,7 @@ impl Shard {
             CoreMessage::Deliver { local, frame, skip, ticket } => {
                 self.on_deliver(local, frame, skip, ticket);
             }
+            CoreMessage::User(message) => self.on_user_message(message),
             CoreMessage::Routed { ticket, cores } => self.on_routed(ticket, cores),
             CoreMessage::Queued { ticket } => self.on_queued(ticket),
             CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
@@ -380,6 +390,8 @@ impl Shard {
             debug_assert_eq!(connection.channels.len(), connection.subscriptions.len());
             debug_assert!(connection.is_open() || connection.channels.is_empty(), "slot {slot}");
         }
+        self.debug_check_users();
+        self.debug_check_watchers();
         for entry in self.locals.iter() {
             debug_assert!(!entry.value.is_vacant(), "a vacant channel was kept");
             for (position, subscriber) in entry.value.subscribers.iter().enumerate() {

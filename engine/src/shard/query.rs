@@ -20,6 +20,8 @@ pub enum Answer {
     Channels(Vec<ChannelInfo>),
     /// The users of a presence channel, in no order.
     Users(Vec<Box<str>>),
+    /// How many connections of a user are being closed.
+    Terminated(u32),
     /// Each core's numbers, in the order of the cores.
     Counters(Vec<(CoreId, Box<Counters>)>),
 }
@@ -48,6 +50,7 @@ impl Shard {
             Query::Channels { .. } => (0..cores, Answer::Channels(Vec::new())),
             Query::Channel(name) => (only(name.owner(cores)), Answer::Channels(Vec::new())),
             Query::Users(name) => (only(name.owner(cores)), Answer::Users(Vec::new())),
+            Query::Terminate { .. } => (0..cores, Answer::Terminated(0)),
             Query::Counters => (0..cores, Answer::Counters(Vec::new())),
         };
         let ticket = self.open_request(State::Query { missing: targets.len(), answer });
@@ -88,6 +91,7 @@ impl Shard {
                 let found = self.owned.find_name(name).map(|index| users(self.owned.at(index)));
                 Partial::Users(found.unwrap_or_default())
             }
+            Query::Terminate { app, user_id } => Partial::Terminated(self.terminate(*app, user_id)),
             Query::Counters => Partial::Counters(self.config.core, Box::new(self.counters())),
         };
         self.tell(ticket.core, CoreMessage::Answer { ticket, partial });
@@ -117,8 +121,13 @@ impl Shard {
             (Answer::Channels(all), Partial::Channels(part)) => all.extend(part),
             (Answer::Users(all), Partial::Users(part)) => all.extend(part),
             (Answer::Counters(all), Partial::Counters(core, part)) => all.push((core, part)),
+            (Answer::Terminated(all), Partial::Terminated(part)) => *all += part,
             (
-                Answer::Published | Answer::Channels(_) | Answer::Users(_) | Answer::Counters(_),
+                Answer::Published
+                | Answer::Channels(_)
+                | Answer::Users(_)
+                | Answer::Terminated(_)
+                | Answer::Counters(_),
                 _,
             ) => {
                 unreachable!("a part answers the question that was asked")

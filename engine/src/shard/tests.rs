@@ -15,4 +15,6 @@ mod slow;
 mod subscribe;
 mod subscription_count;
 mod transcript;
+mod user;
+mod watch;
 mod world;

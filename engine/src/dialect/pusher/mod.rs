@@ -4,6 +4,7 @@
 //! connection and its other channels live on (spec pusher.md).
 
 mod client_event;
+mod signin;
 mod subscribe;
 
 use uringcast_proto::pusher::client::ClientMessage;
@@ -20,6 +21,9 @@ use subscribe::Credentials;
 
 /// Greet a client whose key is right: the first frame that it must see.
 pub fn greet(shard: &mut Shard, conn: ConnId) {
+    let Some((app, _)) = shard.speaks(conn) else { return };
+    let signin_timeout_s = shard.apps().app(app).policy.signin_timeout_s;
+    shard.await_authorization(conn, signin_timeout_s);
     let activity_timeout_s = (shard.config().activity_timeout_ms / 1_000) as u16;
     if let Some(id) = shard.socket_id(conn) {
         let frame = server::connection_established(&id.to_string(), activity_timeout_s);
@@ -50,6 +54,9 @@ pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
         ClientMessage::Subscribe { channel, auth, channel_data } => {
             let auth = Credentials { auth: auth.as_deref(), channel_data: channel_data.as_deref() };
             subscribe::on_subscribe(shard, app, conn, &channel, auth);
+        }
+        ClientMessage::Signin { auth, user_data } => {
+            signin::on_signin(shard, app, conn, &auth, &user_data);
         }
         ClientMessage::Unsubscribe { channel } => shard.unsubscribe(conn, &channel),
         ClientMessage::Event { event, event_name, channel, data } => {
