@@ -24,7 +24,7 @@ impl Coverage {
         for shard in &mut world.shards {
             let refusals = shard.counters_mut().refusals;
             for (refusal, label) in Refusal::ALL {
-                self.count(format!("refused {label}"), refusals[refusal as usize]);
+                self.count(format!("refused {label}"), refusals.of(refusal));
             }
         }
     }

@@ -140,7 +140,7 @@ impl Scenario {
     /// core and refused it.
     fn subscribe_counts(&mut self, core: CoreId) -> (u64, u64) {
         let counters = self.world.shard(core).counters_mut();
-        (counters.subscriptions, counters.refusals[Refusal::PresenceMembers as usize])
+        (counters.subscriptions, counters.refusals.of(Refusal::PresenceMembers))
     }
 
     /// Unsubscribe, and ping: what comes before the pong may be from before, nothing after it is.
