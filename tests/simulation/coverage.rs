@@ -22,7 +22,10 @@ impl Coverage {
         }
         self.count("mailbox full".into(), world.mailbox_full);
         for shard in &mut world.shards {
-            let refusals = shard.counters_mut().refusals;
+            let counters = shard.counters_mut();
+            self.count("cache hits".into(), counters.cache_hits);
+            self.count("cache evictions".into(), counters.cache_evictions);
+            let refusals = counters.refusals.clone();
             for (refusal, label) in Refusal::ALL {
                 self.count(format!("refused {label}"), refusals.of(refusal));
             }
@@ -42,10 +45,14 @@ impl Coverage {
     }
 }
 
-const EXPECTED: [&str; 29] = [
+const EXPECTED: [&str; 33] = [
     "succeeded",
     "refused",
     "event",
+    "missed",
+    "counted",
+    "cache hits",
+    "cache evictions",
     "added",
     "removed",
     "pong",
@@ -80,6 +87,8 @@ fn name(heard: &Heard) -> String {
         Heard::Succeeded { .. } => "succeeded".into(),
         Heard::Refused { .. } => "refused".into(),
         Heard::Event { .. } => "event".into(),
+        Heard::Missed { .. } => "missed".into(),
+        Heard::Counted { .. } => "counted".into(),
         Heard::Added { .. } => "added".into(),
         Heard::Removed { .. } => "removed".into(),
         Heard::SignedIn => "signed in".into(),

@@ -79,6 +79,11 @@ fn message(message: &Value) -> Heard {
         }
         "pusher:signin_success" => Heard::SignedIn,
         "pusher_internal:watchlist_events" => Heard::Watchlist { changes: changes(message) },
+        "pusher:cache_miss" => Heard::Missed { channel },
+        "pusher_internal:subscription_count" => {
+            let count = inner(message)["subscription_count"].as_u64().expect("a number");
+            Heard::Counted { channel, count: count as u32 }
+        }
         "pusher_internal:member_added" => Heard::Added { channel, user: user(message) },
         "pusher_internal:member_removed" => Heard::Removed { channel, user: user(message) },
         name => {

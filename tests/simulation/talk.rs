@@ -96,7 +96,7 @@ impl Scenario {
         let auth = auth::sign_channel(KEY, SECRET, &id.to_string(), channel, data.as_deref());
         let data = data.map(|data| format!(r#","channel_data":{data:?}"#)).unwrap_or_default();
         let before = self.subscribe_counts(core);
-        let joined_at = self.world.taken(channel);
+        let (joined_at, joined_ms) = (self.world.taken(channel), self.world.now.0);
         let message = format!(r#""data":{{"channel":"{channel}","auth":"{auth}"{data}}}"#);
         self.say(client, &format!(r#"{{"event":"pusher:subscribe",{message}}}"#));
         if self.subscribe_counts(core) == before {
@@ -107,7 +107,7 @@ impl Scenario {
         let attempts = &mut self.world.history.clients[client].attempts;
         let attempts = attempts.entry(channel.to_owned()).or_default();
         let joined_at = is_owner.then_some(joined_at);
-        attempts.push(Attempt { joined_at, over_at_pong: None, user });
+        attempts.push(Attempt { joined_at, joined_ms, over_at_pong: None, user });
         let attempt = attempts.len() - 1;
         if !is_owner {
             let waiting = self.world.joins.entry((core, conn, channel.to_owned())).or_default();
@@ -159,7 +159,7 @@ impl Scenario {
 
     fn client_event(&mut self, client: usize, channel: &str) {
         let core = self.world.clients[client].core;
-        let id = self.next_id(Some(client));
+        let id = self.next_id(Some(client), false);
         let data = self.data();
         let before = self.world.shard(core).counters_mut().publishes;
         self.say(

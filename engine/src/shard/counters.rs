@@ -43,7 +43,9 @@ pub enum Refusal {
     PresenceMembers,
     /// `pusher.client_event_rate`.
     ClientEventRate,
-    /// A client event on a channel, or by a connection, that may not send it.
+    /// `pusher.client_event_rate_total`.
+    ClientEventRateTotal,
+    /// A client event on a channel, by a connection or in an app that may not send it.
     ClientEvent,
     /// `pusher.event_data_bytes_max`.
     EventDataBytes,
@@ -77,7 +79,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 33] = [
+    pub const ALL: [(Self, &'static str); 34] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -96,6 +98,7 @@ impl Refusal {
         (Self::Subscriptions, "subscriptions"),
         (Self::PresenceMembers, "presence_members"),
         (Self::ClientEventRate, "client_event_rate"),
+        (Self::ClientEventRateTotal, "client_event_rate_total"),
         (Self::ClientEvent, "client_event"),
         (Self::EventDataBytes, "event_data_bytes"),
         (Self::Request, "request"),

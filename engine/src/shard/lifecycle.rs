@@ -8,8 +8,9 @@ use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;
 
 use super::close::close_frame;
-use super::connection::{Closing, Connection, EventRate, Farewell, Phase};
+use super::connection::{Closing, Connection, Farewell, Phase};
 use super::counters::Refusal;
+use super::event_rate::EventRate;
 use super::outbox::Outbox;
 use super::{Millis, Output, Segment, Shard};
 use crate::dialect::Dialect;
@@ -134,13 +135,6 @@ impl Shard {
     pub fn speaks(&mut self, conn: ConnId) -> Option<(AppIndex, Dialect)> {
         let connection = self.connection(conn)?;
         connection.is_open().then_some((connection.app, connection.dialect))
-    }
-
-    /// Count a client event of `conn`; false when it has sent `per_second` in this second. 0 is no
-    /// limit.
-    pub fn admit_client_event(&mut self, conn: ConnId, per_second: u32) -> bool {
-        let now = self.now;
-        self.connection(conn).is_some_and(|it| it.event_rate.admit(now, per_second))
     }
 
     /// Queue `frame` on one connection; nothing if it is being closed.

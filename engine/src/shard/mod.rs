@@ -19,6 +19,7 @@ mod close;
 mod connection;
 mod counters;
 mod drain;
+mod event_rate;
 mod fanout;
 mod lifecycle;
 mod message;
@@ -55,6 +56,7 @@ use batch::Joiner;
 use cache::Cache;
 use channel::{Channel, Run};
 use connection::Connection;
+use event_rate::EventRate;
 use owner::Owned;
 use subscription_count::Untold;
 use table::Table;
@@ -164,6 +166,8 @@ pub struct Shard {
     /// Publishes to answer at the turn's end.
     published: Vec<Ticket>,
     wheel: Wheel,
+    /// Client events of each app with a limit on all of its clients together, by its index.
+    event_rates: Vec<EventRate>,
     joiner: Joiner,
     retained: Retained,
     counters: Counters,
@@ -202,6 +206,7 @@ impl Shard {
             requests: Slab::new(),
             published: Vec::new(),
             wheel: Wheel::new(now),
+            event_rates: Vec::new(),
             joiner: Joiner::default(),
             retained: Retained::default(),
             counters: Counters::default(),

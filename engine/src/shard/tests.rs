@@ -7,6 +7,7 @@
 mod answers;
 mod batching;
 mod cache;
+mod client_events;
 mod life;
 mod order;
 mod presence;

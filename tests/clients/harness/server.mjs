@@ -23,9 +23,10 @@ export class Server {
   port = 0;
 
   /** Starts a server and waits until it accepts. `port` 0 lets the system choose. */
-  static async start({ flags = [], port = 0 } = {}) {
+  static async start({ flags = [], env = {}, port = 0 } = {}) {
     const server = new Server();
-    server.#spawn(['--host', server.host, '--port', String(port), '--metrics-port', '0', ...flags]);
+    const where = ['--host', server.host, '--port', String(port), '--metrics-port', '0'];
+    server.#spawn([...where, ...flags], env);
     try {
       await within('the server to be ready', server.#ready());
     } catch (error) {
@@ -35,12 +36,12 @@ export class Server {
     return server;
   }
 
-  #spawn(flags) {
+  #spawn(flags, env) {
     const path = process.env.URINGCAST;
     assert(path, 'URINGCAST must be the path of the server binary (tests/clients/run sets it)');
     const inherited = Object.entries(process.env).filter(([name]) => !CONFIGURING.test(name));
     this.#process = spawn(path, ['serve', ...flags], {
-      env: Object.fromEntries(inherited),
+      env: { ...Object.fromEntries(inherited), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process.stderr.on('data', (text) => (this.#stderr += text));

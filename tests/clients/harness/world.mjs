@@ -12,10 +12,12 @@ import { APP, Server } from './server.mjs';
 Pusher.log = () => {};
 
 export class World {
-  /** Starts a server with these flags. */
-  static async start(...flags) {
+  /** Starts a server with these flags; objects among them are variables of its environment. */
+  static async start(...options) {
     const world = new World();
-    world.server = await Server.start({ flags });
+    const flags = options.filter((option) => typeof option === 'string');
+    const env = Object.assign({}, ...options.filter((option) => typeof option === 'object'));
+    world.server = await Server.start({ flags, env });
     world.sdk = world.sdkWith({});
     world.authorizer = await Authorizer.start(world.sdk);
     return world;
