@@ -24,3 +24,5 @@ mod presence;
 mod slow_and_alive;
 mod slow_consumer;
 mod subscribe;
+mod users;
+mod watchlist;
