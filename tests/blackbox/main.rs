@@ -26,3 +26,5 @@ mod slow_and_alive;
 mod slow_consumer;
 mod subscribe;
 mod subscription_count;
+mod users;
+mod watchlist;
