@@ -146,3 +146,19 @@ impl Default for HttpConfig {
         }
     }
 }
+
+/// Calls out over HTTP: what cores ask other servers, and what apps are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// Calls that cores may have in flight; as many more may wait. Default 256: about what one
+    /// application server answers at a time.
+    pub calls_in_flight_max: u32,
+    /// The largest answer to a call, in bytes. Default 64 KiB: answers are small decisions.
+    pub call_answer_bytes_max: u32,
+}
+
+impl Default for WebhookConfig {
+    fn default() -> Self {
+        Self { calls_in_flight_max: 256, call_answer_bytes_max: 64 * KIB }
+    }
+}

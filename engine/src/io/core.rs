@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::call::Calls;
 use super::mailbox::{Address, Envelope, Inbox};
 use super::pace::Pace;
 use super::signal::Signal;
@@ -18,6 +19,7 @@ use crate::config::Config;
 use crate::id::{ConnId, CoreId};
 use crate::rest::RestConfig;
 use crate::shard::{Answer, Counters, Millis, Output, Shard, Ticket};
+use crate::side::Side;
 
 /// How often the shard is told the time.
 const CLOCK_INTERVAL: Duration = Duration::from_millis(100);
@@ -45,6 +47,8 @@ pub(super) struct Setup {
 /// One core.
 pub(super) struct Core {
     pub(super) setup: Arc<Setup>,
+    /// What was asked of other servers.
+    pub(super) calls: Calls,
     shard: RefCell<Shard>,
     scratch: RefCell<Box<[u8]>>,
     /// The socket of each connection, by its slot.
@@ -76,10 +80,12 @@ impl Core {
         shard: Shard,
         addresses: Vec<Address>,
         inbox: Inbox,
+        side: Side,
     ) -> Rc<Self> {
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
         Rc::new(Self {
             setup,
+            calls: Calls::new(shard.config().core, side),
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
             sockets: RefCell::default(),
@@ -243,6 +249,7 @@ impl Core {
                 self.is_draining.set(true);
                 self.draining.raise();
             }
+            Some(Envelope::Called(call, outcome)) => self.calls.answered(call, outcome),
             None => {}
         }
     }

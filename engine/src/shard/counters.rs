@@ -53,11 +53,13 @@ pub enum Refusal {
     RetainedBytes,
     /// `core.mailbox_bytes_max`.
     MailboxBytes,
+    /// `webhook.calls_in_flight_max`.
+    CallsInFlight,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str); 24] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -81,6 +83,7 @@ impl Refusal {
         (Self::OutboxStall, "outbox_stall"),
         (Self::RetainedBytes, "retained_bytes"),
         (Self::MailboxBytes, "mailbox_bytes"),
+        (Self::CallsInFlight, "calls_in_flight"),
     ];
 }
 
