@@ -152,7 +152,7 @@ test('a batch leaves its last event', async (t) => {
 });
 
 test('an event goes with its time', async (t) => {
-  const short = await World.start({ URINGCAST_PUSHER_CACHE_TTL_S: '1' });
+  const short = await World.configured({ 'pusher.cache_ttl_s': '1' });
   t.after(() => short.stop());
   const ask = async (name) => {
     const pusher = await short.connect(t);

@@ -11,7 +11,7 @@ const SUCCEEDED = 'pusher:subscription_succeeded';
 
 let world;
 before(async () => {
-  world = await World.start('--cores', '2', { URINGCAST_PUSHER_SUBSCRIPTION_COUNT: 'true' });
+  world = await World.configured({ 'pusher.subscription_count': 'true' });
 });
 after(() => world.stop());
 
