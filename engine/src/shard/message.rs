@@ -195,6 +195,8 @@ pub enum Query {
     Users(ChannelName),
     /// What the core has counted.
     Counters,
+    /// How many websockets an app has on this node.
+    Connections(AppIndex),
 }
 
 /// An occupied channel as the HTTP API shows it.
@@ -217,6 +219,8 @@ pub enum Partial {
     Users(Vec<Box<str>>),
     /// To [`Query::Counters`].
     Counters(CoreId, Box<Counters>),
+    /// To [`Query::Connections`].
+    Connections(u32),
 }
 
 impl Partial {
@@ -225,6 +229,7 @@ impl Partial {
             Self::Channels(channels) => channels.len() * size_of::<ChannelInfo>(),
             Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
             Self::Counters(..) => size_of::<Counters>(),
+            Self::Connections(_) => 0,
         }
     }
 }
@@ -298,6 +303,25 @@ pub enum CoreMessage {
         /// The part.
         partial: Partial,
     },
+    /// To the owner of an app: a connection enters it.
+    Enter {
+        /// The app.
+        app: AppIndex,
+        /// Who waits to be let in; `None` if it is in already.
+        ticket: Option<Ticket>,
+    },
+    /// From the owner of an app: the answer to an [`Enter`](Self::Enter) with a ticket.
+    Entered {
+        /// The question.
+        ticket: Ticket,
+        /// Whether there was room.
+        is_admitted: bool,
+    },
+    /// To the owner of an app: a connection that had entered is gone.
+    Exit {
+        /// The app.
+        app: AppIndex,
+    },
 }
 
 impl CoreMessage {
@@ -311,7 +335,12 @@ impl CoreMessage {
             Self::Leave { channel, user_id, .. } => {
                 channel.as_str().len() + user_id.as_ref().map_or(0, |id| id.len())
             }
-            Self::Query { .. } | Self::Routed { .. } | Self::Queued { .. } => 0,
+            Self::Query { .. }
+            | Self::Routed { .. }
+            | Self::Queued { .. }
+            | Self::Enter { .. }
+            | Self::Entered { .. }
+            | Self::Exit { .. } => 0,
             Self::Answer { partial, .. } => partial.weight_bytes(),
         };
         held + size_of::<Self>()

@@ -9,6 +9,7 @@ mod batching;
 mod life;
 mod order;
 mod presence;
+mod quota;
 mod render;
 mod slow;
 mod subscribe;

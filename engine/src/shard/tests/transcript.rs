@@ -7,7 +7,7 @@
 //! CHANNEL`, `event CHANNEL NAME`, `ping`, `pong`, `close [CODE]`, are `gone`, `stall`, and `read
 //! [BYTES]`; one that is new is opened first without a word. `http` does `publish CHANNEL NAME
 //! [BYTES] [except CLIENT] [from CORE]`, several joined by `+`, and asks for `channels`, `channel
-//! CHANNEL` and `users CHANNEL`; `server` does `drain MS`, `time` is a number of milliseconds,
+//! CHANNEL`, `users CHANNEL` and `connections`; `server` does `drain MS`, `time` is a number of milliseconds,
 //! and `mail` is on `hold`, `pass CORE CORE` or `release`.
 //!
 //! A channel called `something-on-2` is owned by core 2.
@@ -98,6 +98,7 @@ impl World {
             ("http", ["channel", name]) => self.ask(&Query::Channel(self.channel(name))),
             ("http", ["users", name]) => self.ask(&Query::Users(self.channel(name))),
             ("http", ["counters"]) => self.ask(&Query::Counters),
+            ("http", ["connections"]) => self.ask(&Query::Connections(AppIndex(0))),
             ("time" | "server" | "mail" | "http", _) => panic!("{who} cannot {words:?}"),
             _ => self.client_step(who, words),
         }
