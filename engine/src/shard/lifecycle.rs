@@ -287,8 +287,10 @@ impl Shard {
         let now = self.now;
         let connection = &mut self.connections[conn.slot as usize];
         match &mut connection.phase {
-            Phase::Handshake { until } => {
-                *until = now.plus(1_000); // Asked again until the I/O layer has let go.
+            Phase::Handshake { .. } => {
+                // What still comes is read and thrown away for a while: a reset takes the answer.
+                let until = now.plus(self.config.close_timeout_ms);
+                connection.phase = Phase::Http { until, is_request_open: false };
                 self.refuse(Refusal::HandshakeTimeout);
                 self.outputs.push_back(Output::HandshakeExpired(conn));
             }

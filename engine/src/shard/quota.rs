@@ -28,7 +28,10 @@ impl Shard {
         self.connection(conn)?.app = app;
         let is_limited = self.apps.app(app).policy.connections_max > 0;
         let ticket = is_limited.then(|| self.open_entry(Entering { conn, app }));
-        if ticket.is_none() {
+        if is_limited {
+            // The handshake is complete, and the wait for the owner has a limit of its own.
+            self.serve_http(conn, self.config.handshake_timeout_ms, true);
+        } else {
             self.connection(conn)?.is_counted = true;
         }
         self.tell(self.app_owner(app), CoreMessage::Enter { app, ticket });

@@ -11,6 +11,9 @@ fn a_handshake_has_its_time() {
         time: 9900
         time: 200
         a> expired
+        time: 1800
+        time: 100
+        a> cut
         ",
     );
     check("a: connect\n time: 9900\n a: upgrade\n a> established\n time: 10000");
