@@ -139,8 +139,8 @@ impl Key {
 /// The most networks under one key: each is compared with the address of each new connection.
 pub(super) const NETWORKS_MAX: usize = 64;
 
-/// Places of a core that clients may not fill: those of the operator and of who is turned away.
-const OTHER_SOCKETS_MAX: u32 = 65_536;
+/// The places of a core without those of the operator and of who is turned away.
+const CLIENTS_PER_CORE_MAX: u32 = CONNECTIONS_PER_CORE_MAX as u32 - 65_536;
 
 /// What every variable of ours begins with.
 pub(super) const VARIABLE_PREFIX: &str = "URINGCAST_";
@@ -265,7 +265,7 @@ pub(super) static KEYS: &[Key] = &[
     number!(connection.ip_table_max: u32, 2, 10_000_000, "addresses",
         "Client addresses that one core remembers for ip_rate."),
 
-    number!(core.connections_max: u32, 1, CONNECTIONS_PER_CORE_MAX as u32 - OTHER_SOCKETS_MAX, "connections",
+    number!(core.connections_max: u32, 1, CLIENTS_PER_CORE_MAX, "connections",
         "Connections one core may hold."),
     number!(core.turned_away_max: u32, 0, 65_000, "sockets",
         "Sockets beyond connections_max that are told why, with 4100; others get a bare 503."),

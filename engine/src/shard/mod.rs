@@ -280,7 +280,8 @@ impl Shard {
         self.outgoing.iter().any(|outgoing| outgoing.bytes > self.config.mailbox_bytes_max)
     }
 
-    /// Whether nothing is left: no connection of any core, channel, question, event, or message for a core.
+    /// Whether nothing is left: no connection, here or in an app that this core owns, no channel,
+    /// question, event, or message for a core.
     ///
     /// Every shard comes to this once its clients have gone and its questions are answered.
     pub fn is_vacant(&self) -> bool {
