@@ -5,11 +5,13 @@
 //! first: order per channel and per connection makes that a proof, and no test sleeps for it.
 
 mod activity;
+mod admission;
 mod bad_frames;
 mod bad_input;
 mod cache;
 mod client_events;
 mod cores;
+mod drain;
 mod echo;
 mod floods;
 mod handshake;

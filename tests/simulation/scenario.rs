@@ -300,6 +300,7 @@ fn config(random: &mut Random) -> ShardConfig {
         cores: 1 + random.below(4),
         hash_seed: random.next(),
         connections_max: random.pick(&[3, 1_000]),
+        turned_away_max: 1,
         activity_timeout_ms: random.pick(&[5_000, 120_000]),
         pong_timeout_ms: 3_000,
         handshake_timeout_ms: 10_000,

@@ -36,6 +36,7 @@ impl Scenario {
     fn upgrade(&mut self, client: usize) {
         let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
         let shard = self.world.shard(core);
+        assert_eq!(shard.enter(conn, AppIndex(0)), None, "the app has no limit");
         shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
         pusher::greet(shard, conn);
         self.world.clients[client].stage = Stage::Talking;

@@ -128,7 +128,10 @@ impl World {
                 | CoreMessage::Routed { .. }
                 | CoreMessage::Queued { .. }
                 | CoreMessage::Query { .. }
-                | CoreMessage::Answer { .. } => None,
+                | CoreMessage::Answer { .. }
+                | CoreMessage::Enter { .. }
+                | CoreMessage::Entered { .. }
+                | CoreMessage::Exit { .. } => None,
             };
             if let Some(((core, conn), channel)) = join {
                 self.on_join(core, conn, &channel);

@@ -109,6 +109,9 @@ impl Key {
     }
 }
 
+/// The places of a core without those of the operator and of who is turned away.
+const CLIENTS_PER_CORE_MAX: u32 = CONNECTIONS_PER_CORE_MAX as u32 - 65_536;
+
 /// What every variable of ours begins with.
 pub(super) const VARIABLE_PREFIX: &str = "URINGCAST_";
 
@@ -256,9 +259,9 @@ pub(super) static KEYS: &[Key] = &[
     number!(connection.ip_table_max: u32, 2, 10_000_000, "addresses",
         "Client addresses that one core remembers for ip_rate."),
 
-    number!(core.connections_max: u32, 1, CONNECTIONS_PER_CORE_MAX as u32, "connections",
+    number!(core.connections_max: u32, 1, CLIENTS_PER_CORE_MAX, "connections",
         "Connections one core may hold."),
-    number!(core.turned_away_max: u32, 0, 100_000, "sockets",
+    number!(core.turned_away_max: u32, 0, 65_000, "sockets",
         "Sockets beyond connections_max that are told why, with 4100; others get a bare 503."),
     number!(core.mailbox_envelopes_max: u32, 16, 1 << 20, "envelopes",
         "Envelopes one core's mailbox holds before its senders keep theirs back."),

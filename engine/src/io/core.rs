@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,13 +13,15 @@ use std::time::{Duration, Instant};
 use super::call::Calls;
 use super::mailbox::{Address, Envelope, Inbox};
 use super::pace::Pace;
+use super::parting::Parting;
 use super::signal::Signal;
 use super::socket::Socket;
+use crate::admission::{IpRate, Rules, TooSoon};
 use crate::app::Apps;
 use crate::config::Config;
 use crate::id::{ConnId, CoreId};
 use crate::rest::RestConfig;
-use crate::shard::{Answer, Counters, Millis, Output, Shard, Ticket};
+use crate::shard::{Answer, Counters, Millis, Output, Refusal, Shard, Ticket};
 use crate::side::Side;
 
 /// How often the shard is told the time.
@@ -66,6 +69,8 @@ pub(super) struct Core {
     is_reposting: Cell<bool>,
     /// HTTP requests that have been read and not answered.
     requests_open: Cell<usize>,
+    ip_rate: RefCell<IpRate>,
+    parting: RefCell<Parting>,
 }
 
 #[derive(Default)]
@@ -82,6 +87,10 @@ impl Core {
         inbox: Inbox,
         side: Side,
     ) -> Rc<Self> {
+        let limits = &setup.config.connection;
+        let ip_rate = IpRate::new(limits.ip_rate, limits.ip_burst, limits.ip_table_max);
+        let patience_ms = u64::from(limits.close_timeout_s) * 1_000;
+        let parting = Parting::new(setup.config.core.turned_away_max as usize, patience_ms);
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
         Rc::new(Self {
             setup,
@@ -99,6 +108,8 @@ impl Core {
             is_draining: Cell::new(false),
             is_reposting: Cell::new(false),
             requests_open: Cell::new(0),
+            ip_rate: RefCell::new(ip_rate),
+            parting: RefCell::new(parting),
         })
     }
 
@@ -122,6 +133,27 @@ impl Core {
     /// Change what the shard counts.
     pub(super) fn count(&self, count: impl FnOnce(&mut Counters)) {
         count(self.shard.borrow_mut().counters_mut());
+    }
+
+    /// What the operator decides about every connection.
+    pub(super) fn rules(&self) -> Rules<'_> {
+        Rules {
+            trusted_proxies: &self.setup.config.server.trusted_proxies,
+            is_protocol_required: self.setup.config.connection.protocol_required,
+        }
+    }
+
+    /// Count a new connection of the client at `address`, unless it comes too soon.
+    pub(super) fn admit_address(&self, address: IpAddr) -> Result<(), TooSoon> {
+        let mut shard = self.shard.borrow_mut();
+        let admitted = self.ip_rate.borrow_mut().admit(address, shard.now());
+        admitted.inspect_err(|_| shard.refuse(Refusal::IpRate))
+    }
+
+    /// Answer a socket that is not served, and close it a little later.
+    pub(super) fn part(&self, socket: Rc<Socket>, answer: &[u8]) {
+        let now = self.shard.borrow().now();
+        self.parting.borrow_mut().part(now, socket, answer);
     }
 
     /// Remember the socket of `conn` until [`forget`](Self::forget).
@@ -219,7 +251,9 @@ impl Core {
             let now = Instant::now();
             time += now.duration_since(last).min(CLOCK_STEP_MAX);
             last = now;
-            self.with_shard(|shard| shard.advance(Millis(time.as_millis() as u64)));
+            let now = Millis(time.as_millis() as u64);
+            self.with_shard(|shard| shard.advance(now));
+            self.parting.borrow_mut().advance(now);
         }
     }
 
@@ -306,7 +340,7 @@ impl Core {
             Output::HandshakeExpired(conn) => {
                 if let Some(socket) = self.socket(conn) {
                     let _ = socket.try_write(super::peek::REQUEST_TIMEOUT); // As far as it reads.
-                    socket.cut();
+                    socket.finish();
                 }
             }
             Output::Answer(ticket, answer) => {

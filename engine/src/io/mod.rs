@@ -13,6 +13,7 @@ mod http_stream;
 mod listener;
 mod mailbox;
 mod pace;
+mod parting;
 mod peek;
 mod server;
 mod signal;

@@ -122,6 +122,7 @@ fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> 
         cores,
         hash_seed,
         connections_max: config.core.connections_max as usize,
+        turned_away_max: config.core.turned_away_max as usize,
         activity_timeout_ms: ms(connection.activity_timeout_s),
         pong_timeout_ms: ms(connection.pong_timeout_s),
         handshake_timeout_ms: ms(connection.handshake_timeout_s),

@@ -28,6 +28,17 @@ pub(super) enum Phase {
     Closing(Closing),
 }
 
+/// Whose room a socket takes up: each kind has its own limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// That of clients and publishers.
+    Client,
+    /// That of the listeners for metrics and tests.
+    Operator,
+    /// That of clients beyond their limit, for as long as it takes to tell them.
+    TurnedAway,
+}
+
 /// How far a close has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Closing {
@@ -73,8 +84,10 @@ pub(super) struct Connection {
     pub(super) nonce: u32,
     pub(super) app: AppIndex,
     pub(super) dialect: Dialect,
-    /// Whether the connection came in on a listener for metrics or tests.
-    pub(super) is_operator: bool,
+    /// Whose room it takes up.
+    pub(super) place: Place,
+    /// Whether the owner of its app counts it.
+    pub(super) is_counted: bool,
     /// Whether the connection stands in the shard's list of outboxes to flush.
     pub(super) is_dirty: bool,
     /// Whether the connection was found over its limit: nothing is queued on it any more, and the

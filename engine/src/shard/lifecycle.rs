@@ -8,7 +8,7 @@ use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;
 
 use super::close::close_frame;
-use super::connection::{Closing, Connection, Farewell, Phase};
+use super::connection::{Closing, Connection, Farewell, Phase, Place};
 use super::counters::Refusal;
 use super::event_rate::EventRate;
 use super::outbox::Outbox;
@@ -30,14 +30,28 @@ pub struct ConnectionsFull;
 impl Shard {
     /// A socket was accepted; `nonce` is random and makes its socket id hard to guess.
     pub fn open(&mut self, nonce: u32) -> Result<ConnId, ConnectionsFull> {
-        let clients = self.connections.len() - self.operator_sockets;
-        self.insert(clients < self.config.connections_max, nonce, false)
+        let others = self.operator_sockets + self.turned_away_sockets;
+        let is_room = self.connections.len() - others < self.config.connections_max;
+        self.insert(is_room, nonce, Place::Client)
+            .inspect_err(|ConnectionsFull| self.refuse(Refusal::Connections))
+    }
+
+    /// The same for a socket that [`open`](Self::open) had no room for: it is heard once and told
+    /// why it cannot stay. There is little room for those, too.
+    pub fn open_to_turn_away(&mut self, nonce: u32) -> Result<ConnId, ConnectionsFull> {
+        let is_room = self.turned_away_sockets < self.config.turned_away_max;
+        let conn = self.insert(is_room, nonce, Place::TurnedAway)?;
+        self.turned_away_sockets += 1;
+        Ok(conn)
     }
 
     /// The same for the operator, who has room of their own: a full server is the one that must be
     /// looked at.
     pub fn open_for_operator(&mut self, nonce: u32) -> Result<ConnId, ConnectionsFull> {
-        let conn = self.insert(self.operator_sockets < OPERATOR_SOCKETS_MAX, nonce, true)?;
+        let is_room = self.operator_sockets < OPERATOR_SOCKETS_MAX;
+        let conn = self
+            .insert(is_room, nonce, Place::Operator)
+            .inspect_err(|ConnectionsFull| self.refuse(Refusal::Connections))?;
         self.operator_sockets += 1;
         Ok(conn)
     }
@@ -46,10 +60,9 @@ impl Shard {
         &mut self,
         is_room: bool,
         nonce: u32,
-        is_operator: bool,
+        place: Place,
     ) -> Result<ConnId, ConnectionsFull> {
         if !is_room {
-            self.refuse(Refusal::Connections);
             return Err(ConnectionsFull);
         }
         let generation = self.next_serial();
@@ -62,7 +75,8 @@ impl Shard {
             nonce,
             app: AppIndex(0),
             dialect: Dialect::Pusher,
-            is_operator,
+            place,
+            is_counted: false,
             is_dirty: false,
             is_over: false,
             is_watched: false,
@@ -184,7 +198,14 @@ impl Shard {
             self.leave_all(conn);
         }
         let connection = self.connections.remove(conn.slot as usize);
-        self.operator_sockets -= usize::from(connection.is_operator);
+        match connection.place {
+            Place::Client => {}
+            Place::Operator => self.operator_sockets -= 1,
+            Place::TurnedAway => self.turned_away_sockets -= 1,
+        }
+        if connection.is_counted {
+            self.leave_app(connection.app);
+        }
         if connection.is_websocket() {
             self.counters.connections -= 1;
         }
@@ -275,8 +296,10 @@ impl Shard {
                 self.refuse(Refusal::SigninTimeout);
                 self.close_unauthorized(conn, "the connection was not authorized in time");
             }
-            Phase::Handshake { until } => {
-                *until = now.plus(1_000); // Asked again until the I/O layer has let go.
+            Phase::Handshake { .. } => {
+                // What still comes is read and thrown away for a while: a reset takes the answer.
+                let until = now.plus(self.config.close_timeout_ms);
+                connection.phase = Phase::Http { until, is_request_open: false };
                 self.refuse(Refusal::HandshakeTimeout);
                 self.outputs.push_back(Output::HandshakeExpired(conn));
             }

@@ -222,6 +222,8 @@ pub enum Query {
     },
     /// What the core has counted.
     Counters,
+    /// How many websockets an app has on this node.
+    Connections(AppIndex),
 }
 
 /// A channel as the HTTP API shows it: an occupied one, or one that is asked for by its name and
@@ -264,6 +266,8 @@ pub enum Partial {
     Terminated(u32),
     /// To [`Query::Counters`].
     Counters(CoreId, Box<Counters>),
+    /// To [`Query::Connections`].
+    Connections(u32),
 }
 
 impl Partial {
@@ -273,6 +277,7 @@ impl Partial {
             Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
             Self::Terminated(_) => 0,
             Self::Counters(..) => size_of::<Counters>(),
+            Self::Connections(_) => 0,
         }
     }
 }
@@ -402,6 +407,25 @@ pub enum CoreMessage {
         /// The part.
         partial: Partial,
     },
+    /// To the owner of an app: a connection enters it.
+    Enter {
+        /// The app.
+        app: AppIndex,
+        /// Who waits to be let in; `None` if it is in already.
+        ticket: Option<Ticket>,
+    },
+    /// From the owner of an app: the answer to an [`Enter`](Self::Enter) with a ticket.
+    Entered {
+        /// The question.
+        ticket: Ticket,
+        /// Whether there was room.
+        is_admitted: bool,
+    },
+    /// To the owner of an app: a connection that had entered is gone.
+    Exit {
+        /// The app.
+        app: AppIndex,
+    },
 }
 
 impl CoreMessage {
@@ -416,7 +440,12 @@ impl CoreMessage {
                 channel.as_str().len() + user_id.as_ref().map_or(0, |id| id.len())
             }
             Self::User(message) => message.weight_bytes(),
-            Self::Query { .. } | Self::Routed { .. } | Self::Queued { .. } => 0,
+            Self::Query { .. }
+            | Self::Routed { .. }
+            | Self::Queued { .. }
+            | Self::Enter { .. }
+            | Self::Entered { .. }
+            | Self::Exit { .. } => 0,
             Self::Answer { partial, .. } => partial.weight_bytes(),
         };
         held + size_of::<Self>()

@@ -27,6 +27,7 @@ mod online;
 mod outbox;
 mod owner;
 mod query;
+mod quota;
 mod roster;
 mod slow;
 mod subscribe;
@@ -94,6 +95,8 @@ pub struct ShardConfig {
     pub hash_seed: u64,
     /// Sockets this core may hold. Default 100,000.
     pub connections_max: usize,
+    /// Sockets beyond those that are read and told why they cannot stay. Default 256.
+    pub turned_away_max: usize,
     /// Silence after which a websocket is pinged. Default 120 s.
     pub activity_timeout_ms: u64,
     /// Further silence after which it is closed with 4201. Default 30 s.
@@ -127,7 +130,7 @@ pub enum Output {
     Finish(ConnId),
     /// End the socket in both directions; what the kernel has taken still goes out.
     Abort(ConnId),
-    /// The first request's head did not come in time: answer 408 and cut the socket.
+    /// The first request's head did not come in time: answer 408 and say that no more will come.
     HandshakeExpired(ConnId),
     /// A question's answer, for whoever asked on this core.
     Answer(Ticket, Answer),
@@ -150,6 +153,10 @@ pub struct Shard {
     connections: Slab<Connection>,
     /// How many of them came in on the listeners for metrics and tests.
     operator_sockets: usize,
+    /// How many of them came in beyond the limit, to be told so.
+    turned_away_sockets: usize,
+    /// Connections on all cores of each app that this core owns, by the app's index.
+    app_connections: Vec<u32>,
     /// Channels that connections of this core are subscribed to.
     locals: Table<Channel>,
     /// Channels that this core puts in order.
@@ -196,6 +203,8 @@ impl Shard {
             apps: Rc::new(apps),
             connections: Slab::new(),
             operator_sockets: 0,
+            turned_away_sockets: 0,
+            app_connections: Vec::new(),
             locals: Table::new(),
             owned: Table::new(),
             cache: Cache::new(config.cache_bytes_max),
@@ -297,7 +306,8 @@ impl Shard {
         self.outgoing.iter().any(|outgoing| outgoing.bytes > self.config.mailbox_bytes_max)
     }
 
-    /// Whether nothing is left: no connection, channel, question, event, or message for a core.
+    /// Whether nothing is left: no connection, here or in an app that this core owns, no channel,
+    /// question, event, or message for a core.
     ///
     /// Every shard comes to this once its clients have gone and its questions are answered. The
     /// last events of cache channels stay for clients to come.
@@ -307,6 +317,7 @@ impl Shard {
             && self.owned.iter().next().is_none()
             && self.users.is_vacant()
             && self.requests.is_empty()
+            && self.app_connections.iter().all(|&connections| connections == 0)
             && self.runs.is_empty()
             && self.outgoing.iter().all(|outgoing| outgoing.messages.is_empty())
             && self.retained.bytes() == 0
@@ -351,6 +362,9 @@ impl Shard {
             CoreMessage::Queued { ticket } => self.on_queued(ticket),
             CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
             CoreMessage::Answer { ticket, partial } => self.on_answer(ticket, partial),
+            CoreMessage::Enter { app, ticket } => self.on_enter(app, ticket),
+            CoreMessage::Entered { ticket, is_admitted } => self.on_entered(ticket, is_admitted),
+            CoreMessage::Exit { app } => self.on_exit(app),
         }
     }
 

@@ -11,6 +11,7 @@ mod client_events;
 mod life;
 mod order;
 mod presence;
+mod quota;
 mod render;
 mod slow;
 mod subscribe;

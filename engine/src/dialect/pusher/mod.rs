@@ -10,7 +10,6 @@ mod subscribe;
 use uringcast_proto::pusher::client::ClientMessage;
 use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::pusher::server;
-use uringcast_proto::ws::close::CloseCode;
 
 pub use subscribe::join_refused;
 
@@ -29,14 +28,6 @@ pub fn greet(shard: &mut Shard, conn: ConnId) {
         let frame = server::connection_established(&id.to_string(), activity_timeout_s);
         shard.send(conn, frame);
     }
-}
-
-/// Turn away a client whose key names no app, in the way that makes pusher-js stop trying.
-pub fn refuse_key(shard: &mut Shard, conn: ConnId) {
-    let code = Code::AppUnknown;
-    shard.refuse(Refusal::UnknownKey);
-    shard.send(conn, server::error(Some(code.value()), code.text()));
-    shard.close(conn, CloseCode(code.value()), code.text());
 }
 
 /// Do what a client's text message asks.

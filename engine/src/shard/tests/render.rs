@@ -37,6 +37,8 @@ pub(super) fn answer(answer: Answer) -> String {
         }
         Answer::Users(users) => users.iter().map(ToString::to_string).collect(),
         Answer::Terminated(connections) => return format!("terminated {connections}"),
+        Answer::Connections(connections) => return format!("{connections} connections"),
+        Answer::Entered(_) => unreachable!("an entry is not asked for over HTTP"),
         Answer::Counters(cores) => cores.iter().map(|(core, _)| core.0.to_string()).collect(),
     };
     sorted(words)

@@ -7,9 +7,9 @@
 //! CHANNEL [as USER]`, `unsubscribe CHANNEL`, `event CHANNEL NAME`, `ping`, `pong`, `close [CODE]`,
 //! are `gone`, `stall`, and `read [BYTES]`; one that is new is opened first without a word. `http`
 //! does `publish CHANNEL NAME [BYTES] [except CLIENT] [from CORE]`, several joined by `+`,
-//! `terminate USER`, and asks for `channels`, `channel CHANNEL` and `users CHANNEL`; `server` does
-//! `drain MS`, `time` is a number of milliseconds, and `mail` is on `hold`, `pass CORE CORE` or
-//! `release`.
+//! `terminate USER`, and asks for `channels`, `channel CHANNEL`, `users CHANNEL` and
+//! `connections`; `server` does `drain MS`, `time` is a number of milliseconds, and `mail` is on
+//! `hold`, `pass CORE CORE` or `release`.
 //!
 //! A channel or a user called `something-on-2` is owned by core 2.
 
@@ -105,6 +105,7 @@ impl World {
                 self.ask(&Query::Terminate { app: AppIndex(0), user_id: (*user).into() });
             }
             ("http", ["counters"]) => self.ask(&Query::Counters),
+            ("http", ["connections"]) => self.ask(&Query::Connections(AppIndex(0))),
             ("time" | "server" | "mail" | "http", _) => panic!("{who} cannot {words:?}"),
             _ => self.client_step(who, words),
         }

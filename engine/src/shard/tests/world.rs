@@ -6,11 +6,12 @@ use std::collections::VecDeque;
 use uringcast_proto::ws::client::FrameCursor;
 
 use super::render::render;
+use crate::admission::{Refused, turn_away};
 use crate::app::{App, AppPolicy, Apps};
 use crate::dialect::Dialect;
 use crate::dialect::pusher;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
-use crate::shard::{CoreMessage, Millis, Output, Segment, Shard, ShardConfig};
+use crate::shard::{Answer, CoreMessage, Millis, Output, Segment, Shard, ShardConfig, Ticket};
 
 pub(super) const KEY: &str = "key";
 pub(super) const SECRET: &str = "secret";
@@ -34,6 +35,7 @@ fn shard_config() -> ShardConfig {
         cores: 1,
         hash_seed: 0,
         connections_max: 100,
+        turned_away_max: 1,
         activity_timeout_ms: 120_000,
         pong_timeout_ms: 30_000,
         handshake_timeout_ms: 10_000,
@@ -55,6 +57,8 @@ pub(super) struct World {
     pub(super) is_mail_held: bool,
     /// What waits for one core from another: from, to, and the envelopes in their order.
     mail: Vec<(CoreId, CoreId, VecDeque<Vec<CoreMessage>>)>,
+    /// Clients that wait to be let in.
+    entering: Vec<(Ticket, usize)>,
     seen: Vec<(String, String)>,
 }
 
@@ -85,6 +89,7 @@ impl World {
             clients: Vec::new(),
             is_mail_held: false,
             mail: Vec::new(),
+            entering: Vec::new(),
             seen: Vec::new(),
         }
     }
@@ -110,9 +115,21 @@ impl World {
     /// The client's handshake is complete.
     pub(super) fn upgrade(&mut self, client: usize) {
         let conn = self.clients[client].conn;
+        match self.shard_of(client).enter(conn, AppIndex(0)) {
+            Some(ticket) => self.entering.push((ticket, client)),
+            None => self.establish(client, true),
+        }
+    }
+
+    fn establish(&mut self, client: usize, is_admitted: bool) {
+        let conn = self.clients[client].conn;
         let shard = self.shard_of(client);
         shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
-        pusher::greet(self.shard_of(client), conn);
+        if is_admitted {
+            pusher::greet(shard, conn);
+        } else {
+            turn_away(shard, conn, Refused::Quota);
+        }
     }
 
     /// The client sends one text message.
@@ -230,6 +247,12 @@ impl World {
             Output::Abort(conn) => {
                 self.note_client(core, conn, "cut");
                 self.gone(self.client(core, conn));
+            }
+            Output::Answer(ticket, Answer::Entered(is_admitted)) => {
+                let is_it = |(waiting, _): &(Ticket, usize)| *waiting == ticket;
+                let index = self.entering.iter().position(is_it).expect("somebody waits for it");
+                let (_, client) = self.entering.remove(index);
+                self.establish(client, is_admitted);
             }
             Output::Answer(_, answer) => self.note("http", &super::render::answer(answer)),
         }
