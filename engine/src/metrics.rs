@@ -43,11 +43,14 @@ const LEVELS: [(&str, &str, Value); 6] = [
     ("retained_bytes", "Bytes of shared frames alive", |it| it.retained_bytes),
 ];
 
-const COUNTS: [(&str, &str, Value); 10] = [
+const COUNTS: [(&str, &str, Value); 13] = [
     ("connections_opened", "Websocket connections opened", |it| it.connections_opened),
     ("publishes", "Events taken from clients and the HTTP API", |it| it.publishes),
     ("deliveries", "Events queued to a subscriber, once for each", |it| it.deliveries),
     ("batches", "Shared runs of frames made for subscribers", |it| it.batches),
+    ("deflated_frames", "Frames compressed, once for all who get them", |it| it.deflated_frames),
+    ("deflate_bytes_before", "Payload bytes of those before", |it| it.deflate_bytes_before),
+    ("deflate_bytes_after", "Payload bytes of those after", |it| it.deflate_bytes_after),
     ("sends", "Sends that a socket took bytes of", |it| it.sends),
     ("frames_sent", "Frames in the sends started", |it| it.frames_sent),
     ("sent_bytes", "Bytes taken by sockets", |it| it.sent_bytes),

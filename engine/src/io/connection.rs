@@ -8,12 +8,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use monoio::net::TcpStream;
+use uringcast_proto::ws::handshake::Upgrade;
 
 use super::core::Core;
 use super::http::{self, Purpose};
 use super::peek::{self, Wanted};
 use super::socket::Socket;
-use super::websocket::Reader;
+use super::websocket::{Agreed, Reader};
 use crate::dialect::{Dialect, pusher};
 use crate::id::{AppIndex, ConnId};
 use crate::rest;
@@ -61,8 +62,8 @@ async fn serve_first(
 ) -> Option<Box<Reader>> {
     match peek::first_request(&core, &socket).await {
         Some(Wanted::WebSocket { upgrade, path, rest }) => {
-            if let Some(dialect) = websocket(&core, conn, purpose, &path, upgrade.response()) {
-                let mut reader = Box::new(Reader::new(&core.setup, conn, socket, dialect));
+            if let Some(agreed) = websocket(&core, conn, purpose, &path, upgrade) {
+                let mut reader = Box::new(Reader::new(&core.setup, conn, socket, agreed));
                 reader.hear_early(&core, rest);
                 return Some(reader);
             }
@@ -84,23 +85,31 @@ fn websocket(
     conn: ConnId,
     purpose: Purpose,
     path: &str,
-    response: Vec<u8>,
-) -> Option<Dialect> {
+    mut upgrade: Upgrade,
+) -> Option<Agreed> {
     let (dialect, app) = match purpose {
         Purpose::Public => (Dialect::Pusher, core.setup.apps.by_key(&rest::socket_key(path)?)),
         Purpose::Echo => (Dialect::Echo, None),
         Purpose::Metrics => return None,
     };
+    let may_deflate = match app {
+        Some(app) => core.setup.apps.app(app).policy.deflate,
+        None => dialect == Dialect::Echo,
+    };
+    let is_deflated = may_deflate && upgrade.agree_to_deflate();
     core.with_shard(|shard| {
         shard.upgrade(conn, app.unwrap_or(AppIndex(0)), dialect);
-        shard.send(conn, Bytes::from(response));
+        if is_deflated {
+            shard.agree_to_deflate(conn);
+        }
+        shard.send(conn, Bytes::from(upgrade.response()));
         match (dialect, app) {
             (Dialect::Echo, _) => {}
             (Dialect::Pusher, Some(_)) => pusher::greet(shard, conn),
             (Dialect::Pusher, None) => pusher::refuse_key(shard, conn),
         }
     });
-    Some(dialect)
+    Some(Agreed { dialect, is_deflated })
 }
 
 /// A future whose panic is its output.

@@ -22,6 +22,14 @@ use crate::shard::{Refusal, Shard};
 /// Reads that may follow the first within a turn, which is possible on epoll only.
 const EAGER_READS_MAX: u16 = 1;
 
+/// What the handshake came to.
+#[derive(Clone, Copy)]
+pub(super) struct Agreed {
+    pub(super) dialect: Dialect,
+    /// Whether messages may be compressed, in both directions.
+    pub(super) is_deflated: bool,
+}
+
 /// What a connection that has been failed or has said goodbye may still send: nothing that counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hearing {
@@ -39,12 +47,15 @@ pub(super) struct Reader {
     limits: Limits,
     assembler: Assembler,
     hearing: Hearing,
+    /// Whether the handshake agreed to `permessage-deflate`.
+    is_deflated: bool,
     pace: Pace,
 }
 
 impl Reader {
-    /// The reader of `conn`, which speaks `dialect`.
-    pub(super) fn new(setup: &Setup, conn: ConnId, socket: Rc<Socket>, dialect: Dialect) -> Self {
+    /// The reader of `conn`, which speaks as was `agreed`.
+    pub(super) fn new(setup: &Setup, conn: ConnId, socket: Rc<Socket>, agreed: Agreed) -> Self {
+        let Agreed { dialect, is_deflated } = agreed;
         let limits = match dialect {
             Dialect::Pusher => Limits {
                 message_bytes_max: setup.config.connection.message_bytes_max as usize,
@@ -55,12 +66,12 @@ impl Reader {
         let assembler = Assembler::new();
         let pace = Pace::new(EAGER_READS_MAX);
         let hearing = Hearing::Listening;
-        Self { conn, socket, limits, assembler, hearing, pace }
+        Self { conn, socket, limits, assembler, hearing, is_deflated, pace }
     }
 
     /// Work off bytes that came with the handshake.
     pub(super) fn hear_early(&mut self, core: &Core, mut bytes: Vec<u8>) {
-        core.with_shard(|shard| self.hear(shard, &mut bytes));
+        core.with_shard(|shard| self.hear(core, shard, &mut bytes));
     }
 
     /// Read until the connection is over.
@@ -86,7 +97,7 @@ impl Reader {
             Ok(0) => false,
             Ok(bytes) => {
                 shard.active(self.conn, bytes);
-                self.hear(shard, &mut scratch[..bytes]);
+                self.hear(core, shard, &mut scratch[..bytes]);
                 true
             }
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
@@ -106,11 +117,11 @@ impl Reader {
     }
 
     /// Work off `bytes`; a panic on the way closes this connection and no other.
-    fn hear(&mut self, shard: &mut Shard, bytes: &mut [u8]) {
+    fn hear(&mut self, core: &Core, shard: &mut Shard, bytes: &mut [u8]) {
         if self.hearing == Hearing::Deaf {
             return;
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(shard, bytes)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(core, shard, bytes)));
         match outcome {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -124,8 +135,16 @@ impl Reader {
         }
     }
 
-    fn assemble(&mut self, shard: &mut Shard, mut bytes: &mut [u8]) -> Result<(), AssembleError> {
-        while let Some(message) = self.assembler.next(&self.limits, None, &mut bytes)? {
+    fn assemble(
+        &mut self,
+        core: &Core,
+        shard: &mut Shard,
+        mut bytes: &mut [u8],
+    ) -> Result<(), AssembleError> {
+        let mut inflater = self.is_deflated.then(|| core.inflater());
+        while let Some(message) =
+            self.assembler.next(&self.limits, inflater.as_deref_mut(), &mut bytes)?
+        {
             if let Message::Close(reason) = message {
                 shard.on_peer_close(self.conn, reason.map(|(code, _)| code));
                 self.hearing = Hearing::Deaf; // RFC 6455 section 5.5.1: nothing follows it.
@@ -157,9 +176,9 @@ fn understand(shard: &mut Shard, conn: ConnId, message: Message<'_>) {
 
 /// What a broken frame counts as.
 fn refusal(error: AssembleError) -> Refusal {
-    match error.close_code() {
-        CloseCode::MESSAGE_TOO_BIG => Refusal::MessageBytes,
-        CloseCode::INVALID_UTF8 => Refusal::Utf8,
+    match error {
+        AssembleError::MessageTooBig => Refusal::MessageBytes,
+        AssembleError::InvalidUtf8 | AssembleError::CloseReasonInvalidUtf8 => Refusal::Utf8,
         _ => Refusal::Protocol,
     }
 }

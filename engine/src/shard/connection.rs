@@ -92,6 +92,8 @@ pub(super) struct Connection {
     pub(super) dialect: Dialect,
     /// Whether the connection came in on a listener for metrics or tests.
     pub(super) is_operator: bool,
+    /// Whether the connection agreed to `permessage-deflate`: its events may be compressed.
+    pub(super) is_deflated: bool,
     /// Whether the connection stands in the shard's list of outboxes to flush.
     pub(super) is_dirty: bool,
     /// Whether the connection was found over its limit: nothing is queued on it any more, and the

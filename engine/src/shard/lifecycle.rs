@@ -60,6 +60,7 @@ impl Shard {
             app: AppIndex(0),
             dialect: Dialect::Pusher,
             is_operator,
+            is_deflated: false,
             is_dirty: false,
             is_over: false,
             is_watched: false,
@@ -160,7 +161,8 @@ impl Shard {
         if connection.generation != conn.generation {
             return None;
         }
-        let segment = connection.outbox.take(&mut self.joiner, &self.retained)?;
+        let joiner = &mut self.joiners[usize::from(connection.is_deflated)];
+        let segment = connection.outbox.take(joiner, &self.retained)?;
         if !connection.is_watched {
             connection.is_watched = true;
             self.watched.push(conn);

@@ -17,6 +17,7 @@ mod channel;
 mod close;
 mod connection;
 mod counters;
+mod deflate;
 mod drain;
 mod fanout;
 mod lifecycle;
@@ -34,6 +35,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use slab::Slab;
+use uringcast_proto::ws::deflate::Deflater;
 
 pub use batch::{Retained, Segment};
 pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
@@ -148,7 +150,11 @@ pub struct Shard {
     /// Publishes to answer at the turn's end.
     published: Vec<Ticket>,
     wheel: Wheel,
-    joiner: Joiner,
+    /// One for plain segments and one for their compressed form, so that neither kind of connection
+    /// spoils what the other shares.
+    joiners: [Joiner; 2],
+    /// There from the first frame on that is to be compressed.
+    deflater: Option<Box<Deflater>>,
     retained: Retained,
     counters: Counters,
     outputs: VecDeque<Output>,
@@ -183,7 +189,8 @@ impl Shard {
             requests: Slab::new(),
             published: Vec::new(),
             wheel: Wheel::new(now),
-            joiner: Joiner::default(),
+            joiners: Default::default(),
+            deflater: None,
             retained: Retained::default(),
             counters: Counters::default(),
             outputs: VecDeque::new(),
@@ -221,7 +228,7 @@ impl Shard {
         }
         let answers = self.published.drain(..);
         self.outputs.extend(answers.map(|ticket| Output::Answer(ticket, Answer::Published)));
-        self.joiner.forget();
+        self.joiners.iter_mut().for_each(Joiner::forget);
         self.debug_check_invariants();
     }
 
@@ -368,6 +375,9 @@ impl Shard {
         }
         for entry in self.locals.iter() {
             debug_assert!(!entry.value.is_vacant(), "a vacant channel was kept");
+            let slots = entry.value.subscribers.iter().map(|it| it.slot as usize);
+            let deflated = slots.filter(|&slot| self.connections[slot].is_deflated).count();
+            debug_assert_eq!(entry.value.deflated as usize, deflated);
             for (position, subscriber) in entry.value.subscribers.iter().enumerate() {
                 let connection = &self.connections[subscriber.slot as usize];
                 let subscription = &connection.subscriptions[subscriber.index as usize];

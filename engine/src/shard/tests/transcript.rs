@@ -3,9 +3,10 @@
 //! A line `who: words` does something, and several joined by `;` are done in one turn. The lines
 //! `who> words` below it are what everyone receives before the next one, in each one's order.
 //!
-//! Clients `open [on CORE]`, `connect`, `upgrade`, `subscribe CHANNEL [as USER]`, `unsubscribe
-//! CHANNEL`, `event CHANNEL NAME`, `ping`, `pong`, `close [CODE]`, are `gone`, `stall`, and `read
-//! [BYTES]`; one that is new is opened first without a word. `http` does `publish CHANNEL NAME
+//! Clients `open [on CORE]`, `connect`, `upgrade`, `agree` to compression, `subscribe CHANNEL [as
+//! USER]`, `unsubscribe CHANNEL`, `event CHANNEL NAME [BYTES]`, `ping`, `pong`, `close [CODE]`, are
+//! `gone`, `stall`, and `read [BYTES]`; one that is new is opened first without a word. What comes
+//! compressed is `packed`. `http` does `publish CHANNEL NAME
 //! [BYTES] [except CLIENT] [from CORE]`, several joined by `+`, and asks for `channels`, `channel
 //! CHANNEL` and `users CHANNEL`; `server` does `drain MS`, `time` is a number of milliseconds,
 //! and `mail` is on `hold`, `pass CORE CORE` or `release`.
@@ -125,6 +126,7 @@ impl World {
         let conn = self.clients[client].conn;
         match words {
             ["upgrade"] => self.upgrade(client),
+            ["agree"] => self.agree_to_deflate(client),
             ["subscribe", channel] => self.subscribe(client, channel, None),
             ["subscribe", channel, "as", user] => self.subscribe(client, channel, Some(user)),
             ["unsubscribe", channel] => self.say(
@@ -133,6 +135,11 @@ impl World {
             ),
             ["event", channel, name] => {
                 self.say(client, &format!(r#"{{"event":"{name}","channel":"{channel}"}}"#));
+            }
+            ["event", channel, name, bytes] => {
+                let data = "x".repeat(bytes.parse().unwrap());
+                let start = format!(r#"{{"event":"{name}","channel":"{channel}""#);
+                self.say(client, &format!(r#"{start},"data":"{data}"}}"#));
             }
             ["ping"] => self.say(client, r#"{"event":"pusher:ping"}"#),
             ["pong"] => self.say(client, r#"{"event":"pusher:pong"}"#),
