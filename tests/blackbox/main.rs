@@ -9,6 +9,7 @@ mod bad_frames;
 mod bad_input;
 mod client_events;
 mod cores;
+mod deflate;
 mod echo;
 mod floods;
 mod handshake;
