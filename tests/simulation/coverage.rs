@@ -22,6 +22,8 @@ impl Coverage {
         }
         self.count("mailbox full".into(), world.mailbox_full);
         for shard in &mut world.shards {
+            let deflated_frames = shard.counters_mut().deflated_frames;
+            self.count("compressed frame".into(), deflated_frames);
             let refusals = shard.counters_mut().refusals;
             for (refusal, label) in Refusal::ALL {
                 self.count(format!("refused {label}"), refusals[refusal as usize]);
@@ -42,7 +44,7 @@ impl Coverage {
     }
 }
 
-const EXPECTED: [&str; 22] = [
+const EXPECTED: [&str; 23] = [
     "succeeded",
     "refused",
     "event",
@@ -57,6 +59,7 @@ const EXPECTED: [&str; 22] = [
     "close 4200",
     "close 4201",
     "promise",
+    "compressed frame",
     "mailbox full",
     "refused connections",
     "refused handshake_timeout",

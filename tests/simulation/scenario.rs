@@ -293,6 +293,7 @@ fn policy(random: &mut Random) -> AppPolicy {
         event_data_bytes_max: 1 << 20,
         client_event_rate: random.pick(&[0, 2]),
         presence_members_max: random.pick(&[1, 2, 100]),
+        deflate_bytes_min: 0,
         ..AppPolicy::default()
     }
 }

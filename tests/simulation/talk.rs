@@ -37,6 +37,9 @@ impl Scenario {
         let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
         let shard = self.world.shard(core);
         shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        if client.is_multiple_of(3) {
+            shard.agree_to_deflate(conn);
+        }
         pusher::greet(shard, conn);
         self.world.clients[client].stage = Stage::Talking;
     }
