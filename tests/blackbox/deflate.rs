@@ -347,6 +347,28 @@ fn a_message_that_needs_the_one_before_closes_with_1007() {
     raw.expect_close(1007);
 }
 
+/// Who has not read the answer cannot know that compression was agreed to.
+#[test]
+fn a_compressed_message_right_behind_the_handshake_is_a_protocol_error() {
+    let server = server();
+    let ping = r#"{"event":"pusher:ping","data":{}}"#;
+    for (frame, is_plain) in [(Frame::text(ping), true), (packed_text(ping), false)] {
+        let header = format!("\r\nSec-WebSocket-Extensions: {OFFER}\r\n\r\n");
+        let request = upgrade_request("/app/app-key").replace("\r\n\r\n", &header);
+        let mut raw = Raw::connect(server.address());
+        raw.send(&[request.as_bytes(), &frame.to_bytes()].concat());
+        assert_eq!(raw.response().header("sec-websocket-extensions"), Some(AGREED));
+        raw.expect_event("pusher:connection_established");
+        if is_plain {
+            raw.expect_event("pusher:pong");
+            raw.send_frame(&packed_text(ping));
+            raw.expect_event("pusher:pong");
+        } else {
+            raw.expect_close(1002);
+        }
+    }
+}
+
 #[test]
 fn the_echo_listener_compresses_both_ways() {
     let server = Server::start(Options::new().echo());

@@ -22,6 +22,12 @@ use crate::shard::{Refusal, Shard};
 /// Reads that may follow the first within a turn, which is possible on epoll only.
 const EAGER_READS_MAX: u16 = 1;
 
+/// The most that one read takes of a connection that may compress.
+///
+/// Compressed bytes can become a thousand times as many, and all of a read is worked off before
+/// anyone else gets a turn: these become 32 MiB at most.
+const DEFLATED_READ_BYTES_MAX: usize = 32 * 1024;
+
 /// What the handshake came to.
 #[derive(Clone, Copy)]
 pub(super) struct Agreed {
@@ -69,9 +75,11 @@ impl Reader {
         Self { conn, socket, limits, assembler, hearing, is_deflated, pace }
     }
 
-    /// Work off bytes that came with the handshake.
+    /// Work off bytes that came with the handshake: who sent them did not know what was agreed.
     pub(super) fn hear_early(&mut self, core: &Core, mut bytes: Vec<u8>) {
+        let is_deflated = std::mem::take(&mut self.is_deflated);
         core.with_shard(|shard| self.hear(core, shard, &mut bytes));
+        self.is_deflated = is_deflated;
     }
 
     /// Read until the connection is over.
@@ -93,14 +101,18 @@ impl Reader {
         if let Some(pause) = self.pace.step(core.turn()) {
             pause.await;
         }
-        core.with_scratch(|shard, scratch| match self.socket.try_read(scratch) {
-            Ok(0) => false,
-            Ok(bytes) => {
-                shard.active(self.conn, bytes);
-                self.hear(core, shard, &mut scratch[..bytes]);
-                true
+        core.with_scratch(|shard, scratch| {
+            let room = if self.is_deflated { DEFLATED_READ_BYTES_MAX } else { usize::MAX };
+            let room = room.min(scratch.len());
+            match self.socket.try_read(&mut scratch[..room]) {
+                Ok(0) => false,
+                Ok(bytes) => {
+                    shard.active(self.conn, bytes);
+                    self.hear(core, shard, &mut scratch[..bytes]);
+                    true
+                }
+                Err(error) => error.kind() == io::ErrorKind::WouldBlock,
             }
-            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         })
     }
 
