@@ -11,6 +11,7 @@ mod bad_input;
 mod cache;
 mod client_events;
 mod cores;
+mod deflate;
 mod drain;
 mod echo;
 mod floods;

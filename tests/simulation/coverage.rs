@@ -23,9 +23,11 @@ impl Coverage {
         self.count("mailbox full".into(), world.mailbox_full);
         for shard in &mut world.shards {
             let counters = shard.counters_mut();
-            self.count("cache hits".into(), counters.cache_hits);
-            self.count("cache evictions".into(), counters.cache_evictions);
-            let refusals = counters.refusals.clone();
+            let (hits, evictions) = (counters.cache_hits, counters.cache_evictions);
+            let (deflated, refusals) = (counters.deflated_frames, counters.refusals.clone());
+            self.count("cache hits".into(), hits);
+            self.count("cache evictions".into(), evictions);
+            self.count("compressed frame".into(), deflated);
             for (refusal, label) in Refusal::ALL {
                 self.count(format!("refused {label}"), refusals.of(refusal));
             }
@@ -45,7 +47,7 @@ impl Coverage {
     }
 }
 
-const EXPECTED: [&str; 33] = [
+const EXPECTED: [&str; 34] = [
     "succeeded",
     "refused",
     "event",
@@ -68,6 +70,7 @@ const EXPECTED: [&str; 33] = [
     "close 4200",
     "close 4201",
     "promise",
+    "compressed frame",
     "mailbox full",
     "refused connections",
     "refused handshake_timeout",

@@ -324,6 +324,7 @@ fn policy(random: &mut Random) -> AppPolicy {
         watchlist_max: random.pick(&[2, 100, 100]),
         cache_ttl_s: random.pick(&[1, 1_800]),
         subscription_count: random.one_in(2),
+        deflate_bytes_min: 0,
         ..AppPolicy::default()
     }
 }

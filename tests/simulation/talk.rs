@@ -38,6 +38,9 @@ impl Scenario {
         let shard = self.world.shard(core);
         assert_eq!(shard.enter(conn, AppIndex(0)), None, "the app has no limit");
         shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        if client.is_multiple_of(3) {
+            shard.agree_to_deflate(conn);
+        }
         pusher::greet(shard, conn);
         self.world.clients[client].stage = Stage::Talking;
     }

@@ -88,6 +88,8 @@ pub(super) struct Connection {
     pub(super) place: Place,
     /// Whether the owner of its app counts it.
     pub(super) is_counted: bool,
+    /// Whether the connection agreed to `permessage-deflate`: its events may be compressed.
+    pub(super) is_deflated: bool,
     /// Whether the connection stands in the shard's list of outboxes to flush.
     pub(super) is_dirty: bool,
     /// Whether the connection was found over its limit: nothing is queued on it any more, and the

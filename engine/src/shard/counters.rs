@@ -19,7 +19,7 @@ pub enum Refusal {
     RequestTimeout,
     /// `connection.message_bytes_max`.
     MessageBytes,
-    /// A websocket frame that breaks RFC 6455.
+    /// A websocket frame that breaks RFC 6455, or compressed data that breaks RFC 7692.
     Protocol,
     /// Text that is not UTF-8.
     Utf8,
@@ -139,6 +139,12 @@ pub struct Counters {
     pub deliveries: u64,
     /// Shared runs of frames made for subscribers.
     pub batches: u64,
+    /// Frames compressed, each once however many get it.
+    pub deflated_frames: u64,
+    /// Payload bytes of those before.
+    pub deflate_bytes_before: u64,
+    /// Payload bytes of those after.
+    pub deflate_bytes_after: u64,
     /// Times that a socket took bytes of a send.
     pub sends: u64,
     /// Frames in the sends that were started.
@@ -192,6 +198,13 @@ impl Counters {
     /// Count one refusal.
     pub fn refuse(&mut self, refusal: Refusal) {
         self.refusals.0[refusal as usize] += 1;
+    }
+
+    /// Count one frame compressed from `before` bytes of payload to `after`.
+    pub(super) fn deflated(&mut self, before: usize, after: usize) {
+        self.deflated_frames += 1;
+        self.deflate_bytes_before += before as u64;
+        self.deflate_bytes_after += after as u64;
     }
 
     /// Count the start of a send of `frames` frames.

@@ -77,6 +77,7 @@ impl Shard {
             dialect: Dialect::Pusher,
             place,
             is_counted: false,
+            is_deflated: false,
             is_dirty: false,
             is_over: false,
             is_watched: false,
@@ -171,7 +172,8 @@ impl Shard {
         if connection.generation != conn.generation {
             return None;
         }
-        let segment = connection.outbox.take(&mut self.joiner, &self.retained)?;
+        let joiner = &mut self.joiners[usize::from(connection.is_deflated)];
+        let segment = connection.outbox.take(joiner, &self.retained)?;
         if !connection.is_watched {
             connection.is_watched = true;
             self.watched.push(conn);

@@ -8,6 +8,7 @@ mod answers;
 mod batching;
 mod cache;
 mod client_events;
+mod deflate;
 mod life;
 mod order;
 mod presence;
