@@ -39,7 +39,8 @@ impl Shard {
             return false;
         };
         if per_second > 0 && self.event_rates.len() <= app {
-            self.event_rates.resize(app + 1, EventRate::default()); // Bounded by the apps there are.
+            // Bounded by the number of apps.
+            self.event_rates.resize(app + 1, EventRate::default());
         }
         let now = self.now;
         self.event_rates.get_mut(app).is_none_or(|rate| rate.admit(now, per_second))
