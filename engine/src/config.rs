@@ -4,26 +4,31 @@
 //! nothing of sockets and threads.
 
 mod apps;
+mod document;
 mod draft;
 mod environment;
+#[cfg(test)]
+mod example;
+mod field;
 mod file;
 mod flags;
+mod form;
 mod keys;
 mod print;
 mod problem;
 mod rules;
 mod sections;
-mod values;
 
 use std::ffi::OsString;
 
+use self::apps::AppOrigin;
 use self::draft::Draft;
 use self::environment::Variables;
 use crate::app::{App, AppPolicy};
 
 pub use flags::{Command, Options};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
-pub use sections::{ConnectionConfig, CoreConfig, HttpConfig, ServerConfig};
+pub use sections::{ConnectionConfig, CoreConfig, HttpConfig, ServerConfig, WebhookConfig};
 
 /// The whole effective configuration of one process.
 ///
@@ -40,6 +45,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// What apps have by default.
     pub pusher: AppPolicy,
+    /// Calls out over HTTP.
+    pub webhook: WebhookConfig,
     /// The apps served: at least one, at most [`APPS_MAX`], no two with the same id or key.
     pub apps: Vec<App>,
 }
@@ -54,7 +61,7 @@ pub struct Effective {
     /// One per key of the table.
     sources: Vec<Source>,
     /// One per app; none if the development app is served.
-    app_sources: Vec<Source>,
+    app_origins: Vec<AppOrigin>,
 }
 
 /// The most apps of one process: above it a file is more likely a mistake than a deployment.
@@ -68,6 +75,7 @@ impl Default for Config {
             core: CoreConfig::default(),
             http: HttpConfig::default(),
             pusher: AppPolicy::default(),
+            webhook: WebhookConfig::default(),
             apps: vec![development_app()],
         }
     }

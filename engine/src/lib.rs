@@ -9,3 +9,4 @@ pub mod io;
 pub mod metrics;
 pub mod rest;
 pub mod shard;
+pub mod side;

@@ -96,7 +96,13 @@ impl<'h> Listener<'h> {
 
     fn hear(&mut self, heard: &'h Heard) -> Result<(), Violation> {
         match heard {
-            Heard::Established | Heard::Ping | Heard::Error | Heard::Close { .. } => Ok(()),
+            // What is heard of watched users is checked in `watching`.
+            Heard::Established
+            | Heard::Ping
+            | Heard::Error
+            | Heard::SignedIn
+            | Heard::Watchlist { .. }
+            | Heard::Close { .. } => Ok(()),
             Heard::Succeeded { channel, members } => self.on_succeeded(channel, members.as_ref()),
             Heard::Refused { channel } => self.on_refused(channel),
             Heard::Event { channel, id } => self.on_event(channel, *id),

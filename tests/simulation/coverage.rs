@@ -42,7 +42,7 @@ impl Coverage {
     }
 }
 
-const EXPECTED: [&str; 22] = [
+const EXPECTED: [&str; 29] = [
     "succeeded",
     "refused",
     "event",
@@ -51,8 +51,12 @@ const EXPECTED: [&str; 22] = [
     "pong",
     "ping",
     "error",
+    "signed in",
+    "one of a watchlist",
+    "several of a watchlist",
     "close 1000",
     "close 1002",
+    "close 4009",
     "close 4100",
     "close 4200",
     "close 4201",
@@ -60,6 +64,9 @@ const EXPECTED: [&str; 22] = [
     "mailbox full",
     "refused connections",
     "refused handshake_timeout",
+    "refused signin",
+    "refused signin_timeout",
+    "refused watchlist",
     "refused subscriptions",
     "refused client_event_rate",
     "refused outbox_bytes",
@@ -75,6 +82,9 @@ fn name(heard: &Heard) -> String {
         Heard::Event { .. } => "event".into(),
         Heard::Added { .. } => "added".into(),
         Heard::Removed { .. } => "removed".into(),
+        Heard::SignedIn => "signed in".into(),
+        Heard::Watchlist { changes } if changes.len() > 1 => "several of a watchlist".into(),
+        Heard::Watchlist { .. } => "one of a watchlist".into(),
         Heard::Pong => "pong".into(),
         Heard::Ping => "ping".into(),
         Heard::Error => "error".into(),

@@ -31,6 +31,8 @@ pub(crate) struct Story {
     pub(crate) heard: Vec<Heard>,
     /// Answers that promised it an event.
     pub(crate) promises: Vec<Promise>,
+    /// The users that it watches, if it has signed in.
+    pub(crate) watchlist: BTreeSet<String>,
     /// Whether it was open to the end and has heard all that it was sent.
     pub(crate) is_complete: bool,
 }
@@ -70,6 +72,10 @@ pub(crate) enum Heard {
     Added { channel: String, user: String },
     /// A user left.
     Removed { channel: String, user: String },
+    /// The client has signed in.
+    SignedIn,
+    /// Users it watches are online, or not.
+    Watchlist { changes: Vec<(String, bool)> },
     /// The answer to the client's ping.
     Pong,
     /// The server wants a sign of life.

@@ -13,6 +13,7 @@ mod parse;
 mod random;
 mod scenario;
 mod talk;
+mod watching;
 mod world;
 mod wrong;
 
@@ -24,6 +25,7 @@ use crate::checker::{Rosters, check};
 use crate::client::{Pace, Stage};
 use crate::coverage::Coverage;
 use crate::scenario::Scenario;
+use crate::watching::check_statuses;
 use crate::world::World;
 
 /// Worlds in one run, unless the environment says otherwise.
@@ -92,6 +94,7 @@ fn check_quiet(scenario: &mut Scenario) {
         panic!("{violation:?}");
     });
     check_rosters(scenario, &rosters);
+    check_statuses(scenario);
 }
 
 /// What clients and owners believe of presence channels is what is so.

@@ -77,6 +77,8 @@ fn message(message: &Value) -> Heard {
             };
             Heard::Succeeded { channel, members: ids.map(strings) }
         }
+        "pusher:signin_success" => Heard::SignedIn,
+        "pusher_internal:watchlist_events" => Heard::Watchlist { changes: changes(message) },
         "pusher_internal:member_added" => Heard::Added { channel, user: user(message) },
         "pusher_internal:member_removed" => Heard::Removed { channel, user: user(message) },
         name => {
@@ -89,6 +91,21 @@ fn message(message: &Value) -> Heard {
 /// What the server itself says has its data encoded twice.
 fn inner(message: &Value) -> Value {
     serde_json::from_str(string(&message["data"])).expect("data holds JSON")
+}
+
+/// Each user of a watchlist's events with what has become of it.
+fn changes(message: &Value) -> Vec<(String, bool)> {
+    let array = |value: &Value| value.as_array().expect("an array").clone();
+    let events = array(&message["data"]["events"]);
+    let changes = events.iter().flat_map(|event| {
+        let is_online = match string(&event["name"]) {
+            "online" => true,
+            "offline" => false,
+            other => panic!("{other} is no status"),
+        };
+        array(&event["user_ids"]).into_iter().map(move |id| (string(&id).to_owned(), is_online))
+    });
+    changes.collect()
 }
 
 fn user(message: &Value) -> String {

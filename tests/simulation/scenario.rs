@@ -10,8 +10,18 @@ use crate::history::{Promise, Story};
 use crate::random::Random;
 use crate::world::World;
 
-pub(crate) const CHANNELS: [&str; 6] =
-    ["news", "sport", "private-room", "private-lobby", "presence-hall", "presence-yard"];
+pub(crate) const CHANNELS: [&str; 7] = [
+    "news",
+    "sport",
+    "private-room",
+    "private-lobby",
+    "presence-hall",
+    "presence-yard",
+    "#server-to-user-user-0",
+];
+
+/// Who there is; a client is one of them by its number.
+pub(crate) const USERS: [&str; 3] = ["user-0", "user-1", "user-2"];
 
 /// One world on its way through its seed.
 pub(crate) struct Scenario {
@@ -109,10 +119,14 @@ impl Scenario {
     /// Ask what every core has counted.
     pub(crate) fn ask(&mut self) {
         let name = self.random.pick(&CHANNELS);
-        let query = match self.random.below(4) {
+        let query = match self.random.below(5) {
             0 => Query::Channels { app: AppIndex(0), prefix: "pr".into() },
             1 => Query::Channel(self.name(name)),
             2 => Query::Users(self.name(name)),
+            3 if self.random.one_in(3) => {
+                let user_id = self.random.pick(&USERS).into();
+                Query::Terminate { app: AppIndex(0), user_id }
+            }
             _ => Query::Counters,
         };
         let core = self.any_core();
@@ -286,6 +300,7 @@ fn config(random: &mut Random) -> ShardConfig {
         subscriptions_max: random.pick(&[2, 1_000]),
         retained_bytes_max: random.pick(&[8_000, 1 << 28]),
         mailbox_bytes_max: random.pick(&[2_000, 1 << 26]),
+        cache_bytes_max: 1 << 26,
     }
 }
 
@@ -294,6 +309,8 @@ fn policy(random: &mut Random) -> AppPolicy {
         event_data_bytes_max: 1 << 20,
         client_event_rate: random.pick(&[0, 2]),
         presence_members_max: random.pick(&[1, 2, 100]),
+        signin_timeout_s: random.pick(&[0, 0, 0, 1]),
+        watchlist_max: random.pick(&[2, 100, 100]),
         ..AppPolicy::default()
     }
 }

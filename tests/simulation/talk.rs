@@ -8,7 +8,7 @@ use uringcast_proto::ws::close::CloseCode;
 
 use crate::client::{Reply, Stage};
 use crate::history::Attempt;
-use crate::scenario::{CHANNELS, Scenario};
+use crate::scenario::{CHANNELS, Scenario, USERS};
 use crate::world::{KEY, SECRET, World};
 
 impl Scenario {
@@ -59,7 +59,8 @@ impl Scenario {
                 let channel = self.channel(client, true);
                 self.client_event(client, channel);
             }
-            95..98 => self.ping(client),
+            95..97 => self.ping(client),
+            97 => self.signin(client),
             98 => self.say(client, r#"{"event":"pusher:nonsense"}"#),
             _ if self.random.one_in(2) => self.leave(client),
             _ => {}
@@ -112,6 +113,27 @@ impl Scenario {
         if !is_owner {
             let waiting = self.world.joins.entry((core, conn, channel.to_owned())).or_default();
             waiting.push_back(attempt);
+        }
+    }
+
+    /// Sign in as the client's own user, mostly, and watch some.
+    fn signin(&mut self, client: usize) {
+        let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
+        let shard = self.world.shard(core);
+        let Some(id) = shard.socket_id(conn) else { return };
+        let watchlist_max = shard.apps().app(AppIndex(0)).policy.watchlist_max as usize;
+        let is_new = shard.user_id(conn).is_none();
+        let number = client + usize::from(self.random.one_in(8));
+        let watchlist: Vec<&str> = USERS.into_iter().filter(|_| !self.random.one_in(3)).collect();
+        let data =
+            format!(r#"{{"id":"{}","watchlist":{watchlist:?}}}"#, USERS[number % USERS.len()]);
+        let auth = auth::sign_user(KEY, SECRET, &id.to_string(), &data);
+        let message = format!(r#""data":{{"auth":"{auth}","user_data":{data:?}}}"#);
+        self.say(client, &format!(r#"{{"event":"pusher:signin",{message}}}"#));
+        let is_signed_in = self.world.shard(core).user_id(conn).is_some();
+        if is_new && is_signed_in && watchlist.len() <= watchlist_max {
+            let watchlist = watchlist.into_iter().map(str::to_owned).collect();
+            self.world.history.clients[client].watchlist = watchlist;
         }
     }
 

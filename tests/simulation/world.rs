@@ -118,6 +118,7 @@ impl World {
                 CoreMessage::Leave { .. }
                 | CoreMessage::Joined(_)
                 | CoreMessage::Deliver { .. }
+                | CoreMessage::User(_)
                 | CoreMessage::Routed { .. }
                 | CoreMessage::Queued { .. }
                 | CoreMessage::Query { .. }

@@ -16,6 +16,7 @@ fn story() -> Story {
         attempts: [(ROOM.to_owned(), vec![attempt])].into(),
         heard: vec![Heard::Established, succeeded, event(2), event(4)],
         promises: Vec::new(),
+        watchlist: BTreeSet::new(),
         is_complete: true,
     }
 }

@@ -48,6 +48,12 @@ impl WebhookEvent {
         (Self::SubscriptionCount, "subscription_count"),
         (Self::ConnectionCount, "connection_count"),
     ];
+
+    /// Its name in a webhook's body and in the configuration.
+    pub fn name(self) -> &'static str {
+        let named = Self::NAMES.into_iter().find(|(event, _)| *event == self);
+        named.expect("every event has a name").1
+    }
 }
 
 impl Webhook {

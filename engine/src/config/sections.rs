@@ -128,6 +128,9 @@ pub struct CoreConfig {
     pub mailbox_bytes_max: u32,
     /// Bytes that all slow consumers of one core may hold together. Default 256 MiB.
     pub retained_bytes_max: u32,
+    /// Bytes that the last events of one core's cache channels may take, bookkeeping included;
+    /// above it the oldest go. Default 64 MiB: 50,000 channels with events of 1 KiB.
+    pub cache_bytes_max: u32,
     /// Size in bytes of the buffer that all reads of one core go through. Default 512 KiB:
     /// smaller ones cost a fast publisher more system calls per event.
     pub read_scratch_bytes: u32,
@@ -143,6 +146,7 @@ impl Default for CoreConfig {
             mailbox_envelopes_max: 1024,
             mailbox_bytes_max: 64 * MIB,
             retained_bytes_max: 256 * MIB,
+            cache_bytes_max: 64 * MIB,
             read_scratch_bytes: 512 * KIB,
             uring_entries: 4096,
         }
@@ -172,5 +176,21 @@ impl Default for HttpConfig {
             request_timeout_s: 30,
             idle_timeout_s: 75,
         }
+    }
+}
+
+/// Calls out over HTTP: what cores ask other servers, and what apps are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// Calls that cores may have in flight; as many more may wait. Default 256: about what one
+    /// application server answers at a time.
+    pub calls_in_flight_max: u32,
+    /// The largest answer to a call, in bytes. Default 64 KiB: answers are small decisions.
+    pub call_answer_bytes_max: u32,
+}
+
+impl Default for WebhookConfig {
+    fn default() -> Self {
+        Self { calls_in_flight_max: 256, call_answer_bytes_max: 64 * KIB }
     }
 }

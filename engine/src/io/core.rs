@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::call::Calls;
 use super::mailbox::{Address, Envelope, Inbox};
 use super::pace::Pace;
 use super::parting::Parting;
@@ -21,6 +22,7 @@ use crate::config::Config;
 use crate::id::{ConnId, CoreId};
 use crate::rest::RestConfig;
 use crate::shard::{Answer, Counters, Millis, Output, Refusal, Shard, Ticket};
+use crate::side::Side;
 
 /// How often the shard is told the time.
 const CLOCK_INTERVAL: Duration = Duration::from_millis(100);
@@ -48,6 +50,8 @@ pub(super) struct Setup {
 /// One core.
 pub(super) struct Core {
     pub(super) setup: Arc<Setup>,
+    /// What was asked of other servers.
+    pub(super) calls: Calls,
     shard: RefCell<Shard>,
     scratch: RefCell<Box<[u8]>>,
     /// The socket of each connection, by its slot.
@@ -81,6 +85,7 @@ impl Core {
         shard: Shard,
         addresses: Vec<Address>,
         inbox: Inbox,
+        side: Side,
     ) -> Rc<Self> {
         let limits = &setup.config.connection;
         let ip_rate = IpRate::new(limits.ip_rate, limits.ip_burst, limits.ip_table_max);
@@ -89,6 +94,7 @@ impl Core {
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
         Rc::new(Self {
             setup,
+            calls: Calls::new(shard.config().core, side),
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
             sockets: RefCell::default(),
@@ -277,6 +283,7 @@ impl Core {
                 self.is_draining.set(true);
                 self.draining.raise();
             }
+            Some(Envelope::Called(call, outcome)) => self.calls.answered(call, outcome),
             None => {}
         }
     }

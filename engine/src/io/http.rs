@@ -154,6 +154,12 @@ async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer, RestError>
             };
             Ok(Answer::users(&users.iter().map(ToString::to_string).collect::<Vec<_>>()))
         }
+        Action::Terminate { app, user_id } => {
+            let query = Query::Terminate { app, user_id: user_id.into() };
+            let ticket = core.with_shard(|shard| shard.query(&query));
+            core.answer(ticket).await;
+            Ok(Answer::terminated())
+        }
     }
 }
 
@@ -219,6 +225,7 @@ fn refusal(error: &RestError) -> Refusal {
         | RestError::SocketId(_)
         | RestError::ChannelsCount { .. }
         | RestError::BatchCount { .. }
+        | RestError::UserIdLength { .. }
         | RestError::NotPresence => Refusal::Request,
     }
 }

@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::signal::{Bell, Ringer, bell};
 use crate::shard::CoreMessage;
+use crate::side::{CallId, CallOutcome};
 
 /// What one core is told at a time.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) enum Envelope {
     Messages(Vec<CoreMessage>),
     /// From the main thread: stop accepting and close what is open.
     Drain,
+    /// From the side thread: what came of a call that this core made.
+    Called(CallId, CallOutcome),
 }
 
 #[derive(Debug)]
@@ -147,7 +150,7 @@ impl Envelope {
     fn messages(&self) -> usize {
         match self {
             Self::Messages(messages) => messages.len(),
-            Self::Drain => 1,
+            Self::Drain | Self::Called(..) => 1,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! and waits for signals. Nothing outside this folder names the runtime.
 
 mod bound;
+mod call;
 mod connection;
 mod core;
 mod cores;

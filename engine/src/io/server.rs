@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, at, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, at, select, unbounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::id::{CORES_MAX, CoreId};
 use crate::rest::RestConfig;
 use crate::shard::ShardConfig;
+use crate::side::{self, Side, SideConfig};
 
 /// How soon a core whose mailbox was full is told again to drain.
 const REPOST_INTERVAL: Duration = Duration::from_millis(1);
@@ -71,6 +72,7 @@ fn start(
     let hash_seed = getrandom::u64().map_err(io::Error::other)?;
     let setup = Arc::new(setup(config)?);
     let (events, received) = unbounded();
+    let side = start_side(&setup.config, addresses.clone(), events.clone())?;
     for (index, mailbox) in mailboxes.into_iter().enumerate() {
         let core = CoreId(index as u8);
         let start = Start {
@@ -80,11 +82,30 @@ fn start(
             listeners: bound.take(index),
             addresses: addresses.clone(),
             mailbox,
+            side: side.clone(),
             events: events.clone(),
         };
         thread::Builder::new().name(format!("core-{index}")).spawn(move || run(start))?;
     }
     Ok((addresses, received))
+}
+
+/// Start the thread that talks to other servers.
+fn start_side(config: &Config, addresses: Vec<Address>, events: Sender<Event>) -> io::Result<Side> {
+    let deliver = move |core: CoreId, call, outcome| match addresses[usize::from(core.0)]
+        .post(Envelope::Called(call, outcome))
+    {
+        Err(Envelope::Called(_, outcome)) => Err(outcome),
+        Ok(()) | Err(Envelope::Messages(_) | Envelope::Drain) => Ok(()),
+    };
+    let side_config = SideConfig {
+        calls_in_flight_max: config.webhook.calls_in_flight_max as usize,
+        call_answer_bytes_max: config.webhook.call_answer_bytes_max as usize,
+    };
+    let failed = move |error| {
+        let _ = events.send(Event::Failed(error)); // Nobody listens once the process exits.
+    };
+    side::start(side_config, Box::new(deliver), failed)
 }
 
 fn setup(config: Config) -> io::Result<Setup> {
@@ -112,6 +133,7 @@ fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> 
         subscriptions_max: connection.subscriptions_max as usize,
         retained_bytes_max: config.core.retained_bytes_max as usize,
         mailbox_bytes_max: config.core.mailbox_bytes_max as usize,
+        cache_bytes_max: config.core.cache_bytes_max as usize,
     }
 }
 

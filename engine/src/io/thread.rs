@@ -18,6 +18,7 @@ use super::http::Purpose;
 use super::listener::accept;
 use super::mailbox::{Address, Mailbox};
 use crate::shard::{Millis, Shard, ShardConfig};
+use crate::side::Side;
 
 /// Completions that a ring has room for, for each submission: a channel with more subscribers than
 /// that would make the kernel keep the rest in a list, or old ones refuse.
@@ -35,6 +36,7 @@ pub(super) struct Start {
     pub(super) listeners: Vec<(StdTcpListener, Purpose)>,
     pub(super) addresses: Vec<Address>,
     pub(super) mailbox: Mailbox,
+    pub(super) side: Side,
     pub(super) events: Sender<Event>,
 }
 
@@ -45,7 +47,7 @@ pub(super) enum Event {
         /// Or else on epoll.
         is_uring: bool,
     },
-    /// It could not start, or has panicked.
+    /// A core, or the side thread, could not start or has panicked.
     Failed(io::Error),
     /// Every websocket of it is closed and every request answered.
     Drained,
@@ -73,9 +75,9 @@ fn try_run(start: Start) -> io::Result<()> {
 }
 
 async fn run_core(start: Start) -> io::Result<()> {
-    let Start { setup, shard, listeners, addresses, mailbox, events, .. } = start;
+    let Start { setup, shard, listeners, addresses, mailbox, side, events, .. } = start;
     let shard = Shard::new(shard, setup.apps.clone(), Millis::default());
-    let core = Core::new(setup, shard, addresses, mailbox.install()?);
+    let core = Core::new(setup, shard, addresses, mailbox.install()?, side);
     monoio::spawn(Rc::clone(&core).run_turns());
     monoio::spawn(Rc::clone(&core).run_clock());
     monoio::spawn(Rc::clone(&core).run_inbox());

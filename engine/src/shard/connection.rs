@@ -3,9 +3,12 @@
 //! A connection's subscriptions and a channel's subscribers point at each other by position, so
 //! that ending one costs the same however many the other has.
 
+use std::num::NonZeroU32;
+
 use super::Millis;
 use super::message::Member;
 use super::outbox::Outbox;
+use super::user::User;
 use super::wheel::Tick;
 use crate::dialect::Dialect;
 use crate::id::AppIndex;
@@ -17,8 +20,9 @@ pub(super) enum Phase {
     Handshake { until: Millis },
     /// Speaks plain HTTP. Ends at the time given unless the I/O layer moves it.
     Http { until: Millis, is_request_open: bool },
-    /// A websocket that is open. `pinged` is when the server asked for a sign of life.
-    Open { pinged: Option<Millis> },
+    /// A websocket that is open. `pinged` is when the server asked for a sign of life;
+    /// `authorize_by` the second at which it is closed if the app's server does not know it.
+    Open { pinged: Option<Millis>, authorize_by: Option<NonZeroU32> },
     /// A websocket that is being closed; nothing but the close frame is sent any more.
     Closing(Closing),
 }
@@ -122,6 +126,8 @@ pub(super) struct Connection {
     pub(super) last_progress: Millis,
     pub(super) scheduled: Tick,
     pub(super) event_rate: EventRate,
+    /// Who has signed in; nobody on most connections.
+    pub(super) user: Option<Box<User>>,
 }
 
 impl Connection {

@@ -27,8 +27,14 @@ pub enum Refusal {
     Json,
     /// A key that names no app.
     UnknownKey,
-    /// A subscription's or a request's signature.
+    /// A subscription's, a sign-in's or a request's signature.
     Signature,
+    /// A user that the app's server has signed and nobody can be, or a second one.
+    Signin,
+    /// `pusher.signin_timeout_s`.
+    SigninTimeout,
+    /// `pusher.watchlist_max`.
+    Watchlist,
     /// A channel's name, or an event's.
     ChannelName,
     /// `connection.subscriptions_max`.
@@ -53,6 +59,8 @@ pub enum Refusal {
     RetainedBytes,
     /// `core.mailbox_bytes_max`.
     MailboxBytes,
+    /// `webhook.calls_in_flight_max`.
+    CallsInFlight,
     /// The `protocol` or `version` of a websocket's URL.
     ProtocolVersion,
     /// A websocket of an app that is switched off.
@@ -69,7 +77,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 29] = [
+    pub const ALL: [(Self, &'static str); 33] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -81,6 +89,9 @@ impl Refusal {
         (Self::Json, "json"),
         (Self::UnknownKey, "unknown_key"),
         (Self::Signature, "signature"),
+        (Self::Signin, "signin"),
+        (Self::SigninTimeout, "signin_timeout"),
+        (Self::Watchlist, "watchlist"),
         (Self::ChannelName, "channel_name"),
         (Self::Subscriptions, "subscriptions"),
         (Self::PresenceMembers, "presence_members"),
@@ -93,6 +104,7 @@ impl Refusal {
         (Self::OutboxStall, "outbox_stall"),
         (Self::RetainedBytes, "retained_bytes"),
         (Self::MailboxBytes, "mailbox_bytes"),
+        (Self::CallsInFlight, "calls_in_flight"),
         (Self::ProtocolVersion, "protocol_version"),
         (Self::AppDisabled, "app_disabled"),
         (Self::Tls, "tls"),
@@ -142,14 +154,41 @@ pub struct Counters {
     pub panics: u64,
     /// Bytes of shared frames alive.
     pub retained_bytes: u64,
+    /// Last events of cache channels kept now.
+    pub cached_events: u64,
+    /// Bytes that they take.
+    pub cached_bytes: u64,
+    /// New subscribers of cache channels that were given the last event.
+    pub cache_hits: u64,
+    /// New subscribers of cache channels that had none.
+    pub cache_misses: u64,
+    /// Cached events that went before their time to make room.
+    pub cache_evictions: u64,
     /// What was turned away, by [`Refusal`].
-    pub refusals: [u64; Refusal::ALL.len()],
+    pub refusals: Refusals,
+}
+
+/// How often each [`Refusal`] happened.
+#[derive(Clone, Debug)]
+pub struct Refusals([u64; Refusal::ALL.len()]);
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self([0; Refusal::ALL.len()]) // An array's own default ends at 32.
+    }
+}
+
+impl Refusals {
+    /// How often `refusal` happened.
+    pub const fn of(&self, refusal: Refusal) -> u64 {
+        self.0[refusal as usize]
+    }
 }
 
 impl Counters {
     /// Count one refusal.
     pub fn refuse(&mut self, refusal: Refusal) {
-        self.refusals[refusal as usize] += 1;
+        self.refusals.0[refusal as usize] += 1;
     }
 
     /// Count the start of a send of `frames` frames.

@@ -2,6 +2,8 @@
 //!
 //! All deadlines of a connection are one entry of the wheel, looked at when it comes due.
 
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;
 
@@ -85,6 +87,7 @@ impl Shard {
             last_progress: self.now,
             scheduled,
             event_rate: EventRate::default(),
+            user: None,
         });
         Ok(conn)
     }
@@ -95,7 +98,7 @@ impl Shard {
         let Some(connection) = self.connection(conn) else { return };
         connection.app = app;
         connection.dialect = dialect;
-        connection.phase = Phase::Open { pinged: None };
+        connection.phase = Phase::Open { pinged: None, authorize_by: None };
         connection.last_activity = now;
         self.counters.connections += 1;
         self.counters.connections_opened += 1;
@@ -121,7 +124,7 @@ impl Shard {
         self.counters.received_bytes += bytes as u64;
         let Some(connection) = self.connection(conn) else { return };
         connection.last_activity = now;
-        if let Phase::Open { pinged: pinged @ Some(_) } = &mut connection.phase {
+        if let Phase::Open { pinged: pinged @ Some(_), .. } = &mut connection.phase {
             *pinged = None;
             self.reschedule(conn); // The next ping may be due before this one's answer was.
         }
@@ -228,6 +231,8 @@ impl Shard {
         if watch_due {
             self.look_at_sends();
         }
+        self.cache.expire(self.now);
+        self.look_at_counts();
         self.continue_drain();
     }
 
@@ -253,14 +258,20 @@ impl Shard {
             Phase::Handshake { until }
             | Phase::Http { until, .. }
             | Phase::Closing(Closing { until, .. }) => until,
-            Phase::Open { pinged: Some(at) } => {
-                at.max(self.sign_of_life(connection)).plus(self.config.pong_timeout_ms)
-            }
-            Phase::Open { pinged: None } => {
-                let last = connection.last_activity.max(self.sign_of_life(connection));
-                last.plus(self.config.activity_timeout_ms)
+            Phase::Open { pinged, authorize_by } => {
+                let alive_by = self.alive_by(connection, pinged);
+                authorize_by.map_or(alive_by, |by| alive_by.min(authorization_deadline(by)))
             }
         }
+    }
+
+    /// When an open connection must have given a sign of life.
+    fn alive_by(&self, connection: &Connection, pinged: Option<Millis>) -> Millis {
+        let congested = self.sign_of_life(connection);
+        if let Some(at) = pinged {
+            return at.max(congested).plus(self.config.pong_timeout_ms);
+        }
+        connection.last_activity.max(congested).plus(self.config.activity_timeout_ms)
     }
 
     /// When a connection whose messages wait for its own outbox last took anything from it.
@@ -287,6 +298,10 @@ impl Shard {
         let now = self.now;
         let connection = &mut self.connections[conn.slot as usize];
         match &mut connection.phase {
+            Phase::Open { authorize_by: Some(by), .. } if authorization_deadline(*by) <= now => {
+                self.refuse(Refusal::SigninTimeout);
+                self.close_unauthorized(conn, "the connection was not authorized in time");
+            }
             Phase::Handshake { .. } => {
                 // What still comes is read and thrown away for a while: a reset takes the answer.
                 let until = now.plus(self.config.close_timeout_ms);
@@ -305,16 +320,21 @@ impl Shard {
                 *until = now.plus(1_000);
                 self.outputs.push_back(Output::Abort(conn));
             }
-            Phase::Open { pinged: pinged @ None } => {
+            Phase::Open { pinged: pinged @ None, .. } => {
                 *pinged = Some(now);
                 if let Some(frame) = connection.dialect.ping() {
                     self.send(conn, frame);
                 }
             }
-            Phase::Open { pinged: Some(_) } => {
+            Phase::Open { pinged: Some(_), .. } => {
                 let code = Code::PongMissing;
                 self.begin_close(conn, close_frame(code, code.text()), Farewell::Awaited);
             }
         }
     }
+}
+
+/// A connection is not closed before the second by which it must be authorized.
+fn authorization_deadline(by: NonZeroU32) -> Millis {
+    Millis(u64::from(by.get()) * 1_000)
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
+use uringcast_proto::pusher::user::OnlineStatus;
 
 use super::counters::Counters;
 use crate::dialect::Dialect;
@@ -74,7 +75,8 @@ fn owner(hash: u64, cores: usize) -> CoreId {
     CoreId(((middle * cores as u64) >> 32) as u8)
 }
 
-/// A channel in the table of the core that has subscribers of it.
+/// A channel in the table of the core that has subscribers of it, or a user in that of the core
+/// that has watchers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalId {
     pub(super) index: u32,
@@ -175,8 +177,26 @@ pub struct Joined {
     pub(super) owned: OwnedId,
     /// The user that the join presented, for the leave if nobody waits for this answer.
     pub(super) user_id: Option<Box<str>>,
-    /// The frame that tells the client it is subscribed, or why it is not.
-    pub(super) outcome: Result<Bytes, JoinRefused>,
+    /// What the client is told, or why it may not subscribe.
+    pub(super) outcome: Result<Welcome, JoinRefused>,
+}
+
+/// What a new subscriber is told before anything that comes after its join.
+#[derive(Debug)]
+pub(super) struct Welcome {
+    /// It is subscribed.
+    pub(super) subscribed: Bytes,
+    /// On cache channels: the last event from before the join, or that there is none.
+    pub(super) cached: Option<Bytes>,
+    /// How many subscriptions there are, if the channel itself is told only later.
+    pub(super) count: Option<Bytes>,
+}
+
+impl Welcome {
+    fn weight_bytes(&self) -> usize {
+        let rest = [&self.cached, &self.count].into_iter().flatten();
+        self.subscribed.len() + rest.map(Bytes::len).sum::<usize>()
+    }
 }
 
 /// What is asked of the owner or of every core.
@@ -193,13 +213,21 @@ pub enum Query {
     Channel(ChannelName),
     /// The users of one presence channel.
     Users(ChannelName),
+    /// Close every connection of a user with 4009.
+    Terminate {
+        /// The app.
+        app: AppIndex,
+        /// The user.
+        user_id: Arc<str>,
+    },
     /// What the core has counted.
     Counters,
     /// How many websockets an app has on this node.
     Connections(AppIndex),
 }
 
-/// An occupied channel as the HTTP API shows it.
+/// A channel as the HTTP API shows it: an occupied one, or one that is asked for by its name and
+/// has a cached event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelInfo {
     /// The name.
@@ -208,6 +236,23 @@ pub struct ChannelInfo {
     pub subscription_count: u32,
     /// Distinct users, on presence channels only.
     pub user_count: Option<u32>,
+    /// The last event of a cache channel; only in the answer to [`Query::Channel`].
+    pub cache: Option<CachedInfo>,
+}
+
+impl ChannelInfo {
+    fn weight_bytes(&self) -> usize {
+        size_of::<Self>() + self.cache.as_ref().map_or(0, |cached| cached.data_json.len())
+    }
+}
+
+/// The last event of a cache channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedInfo {
+    /// Its `data` as the JSON token that the publisher sent: a string.
+    pub data_json: Box<str>,
+    /// Seconds until it is forgotten, rounded up: at least 1.
+    pub ttl_s: u32,
 }
 
 /// One core's part of the answer to a [`Query`].
@@ -217,6 +262,8 @@ pub enum Partial {
     Channels(Vec<ChannelInfo>),
     /// To [`Query::Users`].
     Users(Vec<Box<str>>),
+    /// To [`Query::Terminate`]: connections that are being closed.
+    Terminated(u32),
     /// To [`Query::Counters`].
     Counters(CoreId, Box<Counters>),
     /// To [`Query::Connections`].
@@ -226,10 +273,65 @@ pub enum Partial {
 impl Partial {
     fn weight_bytes(&self) -> usize {
         match self {
-            Self::Channels(channels) => channels.len() * size_of::<ChannelInfo>(),
+            Self::Channels(channels) => channels.iter().map(ChannelInfo::weight_bytes).sum(),
             Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
+            Self::Terminated(_) => 0,
             Self::Counters(..) => size_of::<Counters>(),
             Self::Connections(_) => 0,
+        }
+    }
+}
+
+/// What cores say to each other about users. A user is named by their own channel.
+#[derive(Debug)]
+pub enum UserMessage {
+    /// To the owner: the core has its first connection of the user.
+    SignedIn {
+        /// The user.
+        user: ChannelName,
+        /// The core.
+        core: CoreId,
+    },
+    /// To the owner: the core has lost its last connection of the user.
+    SignedOut {
+        /// The user.
+        user: ChannelName,
+        /// The core.
+        core: CoreId,
+    },
+    /// To the owner: the core has its first watcher of the user.
+    Watch {
+        /// The user.
+        user: ChannelName,
+        /// The core.
+        core: CoreId,
+        /// The user in the core's own table.
+        watched: LocalId,
+    },
+    /// To the owner: the core has lost its last watcher of the user.
+    Unwatch {
+        /// The user.
+        user: ChannelName,
+        /// The core.
+        core: CoreId,
+    },
+    /// From the owner: the user is online or not, first as an answer, then at every change.
+    Status {
+        /// The user.
+        watched: LocalId,
+        /// What is so from here on.
+        status: OnlineStatus,
+    },
+}
+
+impl UserMessage {
+    fn weight_bytes(&self) -> usize {
+        match self {
+            Self::SignedIn { user, .. }
+            | Self::SignedOut { user, .. }
+            | Self::Watch { user, .. }
+            | Self::Unwatch { user, .. } => user.as_str().len(),
+            Self::Status { .. } => 0,
         }
     }
 }
@@ -277,6 +379,8 @@ pub enum CoreMessage {
         /// Who waits for it to be queued.
         ticket: Option<Ticket>,
     },
+    /// About a user.
+    User(UserMessage),
     /// From the owner to the asker: an event went to this many other cores.
     Routed {
         /// The question.
@@ -331,10 +435,11 @@ impl CoreMessage {
             Self::Publish { frame, .. } | Self::Deliver { frame, .. } => frame.len(),
             Self::PublishNamed { publication, .. } => publication.weight_bytes(),
             Self::Join(join) => join.weight_bytes(),
-            Self::Joined(joined) => joined.outcome.as_ref().map_or(0, Bytes::len),
+            Self::Joined(joined) => joined.outcome.as_ref().map_or(0, Welcome::weight_bytes),
             Self::Leave { channel, user_id, .. } => {
                 channel.as_str().len() + user_id.as_ref().map_or(0, |id| id.len())
             }
+            Self::User(message) => message.weight_bytes(),
             Self::Query { .. }
             | Self::Routed { .. }
             | Self::Queued { .. }

@@ -13,6 +13,7 @@
 //! the owner's order without a gap; or the connection is being closed.
 
 mod batch;
+mod cache;
 mod channel;
 mod close;
 mod connection;
@@ -21,6 +22,7 @@ mod drain;
 mod fanout;
 mod lifecycle;
 mod message;
+mod online;
 mod outbox;
 mod owner;
 mod query;
@@ -28,7 +30,10 @@ mod quota;
 mod roster;
 mod slow;
 mod subscribe;
+mod subscription_count;
 mod table;
+mod user;
+mod watch;
 mod wheel;
 
 use std::collections::VecDeque;
@@ -37,20 +42,24 @@ use std::rc::Rc;
 use slab::Slab;
 
 pub use batch::{Retained, Segment};
-pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
+pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal, Refusals};
 pub use lifecycle::ConnectionsFull;
 pub use message::{
-    ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, OwnedId,
-    Partial, Publication, Query, Ticket,
+    CachedInfo, ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member,
+    OwnedId, Partial, Publication, Query, Ticket, UserMessage,
 };
 pub use query::Answer;
 pub use subscribe::{SubscribeError, Subscribed};
+pub use user::SigninError;
 
 use batch::Joiner;
+use cache::Cache;
 use channel::{Channel, Run};
 use connection::Connection;
 use owner::Owned;
+use subscription_count::Untold;
 use table::Table;
+use user::Users;
 use wheel::Wheel;
 
 use crate::app::Apps;
@@ -106,6 +115,8 @@ pub struct ShardConfig {
     pub retained_bytes_max: usize,
     /// Bytes that may wait for another core before publishes are refused. Default 64 MiB.
     pub mailbox_bytes_max: usize,
+    /// Bytes that the last events of cache channels may take. Default 64 MiB.
+    pub cache_bytes_max: usize,
 }
 
 /// What the I/O layer must do next, in this order.
@@ -148,6 +159,11 @@ pub struct Shard {
     locals: Table<Channel>,
     /// Channels that this core puts in order.
     owned: Table<Owned>,
+    /// Last events of the cache channels among those, and of such as nobody is subscribed to.
+    cache: Cache,
+    /// Channels among those owned whose subscribers wait to hear how many they are.
+    untold: Untold,
+    users: Users,
     /// Events of this turn, one run for each channel that has any.
     runs: Vec<Run>,
     outgoing: Vec<Outgoing>,
@@ -187,6 +203,9 @@ impl Shard {
             app_connections: Vec::new(),
             locals: Table::new(),
             owned: Table::new(),
+            cache: Cache::new(config.cache_bytes_max),
+            untold: Untold::default(),
+            users: Users::new(),
             runs: Vec::new(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             requests: Slab::new(),
@@ -215,7 +234,9 @@ impl Shard {
 
     /// The turn is over: hand every channel's events to its subscribers' outboxes.
     pub fn end_turn(&mut self) {
+        self.tell_counts();
         loop {
+            self.tell_watchers();
             let mut runs = std::mem::take(&mut self.runs);
             for run in runs.drain(..) {
                 self.seal_at_end(run);
@@ -223,8 +244,8 @@ impl Shard {
             self.runs = runs; // Empty, with its room: sealing a run starts none.
             self.close_overflowed();
             self.shed_retained();
-            // Closing a slow consumer of a presence channel makes an event for the others.
-            if self.runs.is_empty() && self.overflowed.is_empty() {
+            // Closing a slow consumer makes an event for those who see its user.
+            if self.runs.is_empty() && self.overflowed.is_empty() && self.users.notices.is_empty() {
                 break;
             }
         }
@@ -283,11 +304,13 @@ impl Shard {
     /// Whether nothing is left: no connection, here or in an app that this core owns, no channel,
     /// question, event, or message for a core.
     ///
-    /// Every shard comes to this once its clients have gone and its questions are answered.
+    /// Every shard comes to this once its clients have gone and its questions are answered. The
+    /// last events of cache channels stay for clients to come.
     pub fn is_vacant(&self) -> bool {
         self.connections.is_empty()
             && self.locals.iter().next().is_none()
             && self.owned.iter().next().is_none()
+            && self.users.is_vacant()
             && self.requests.is_empty()
             && self.app_connections.iter().all(|&connections| connections == 0)
             && self.runs.is_empty()
@@ -329,6 +352,7 @@ impl Shard {
             CoreMessage::Deliver { local, frame, skip, ticket } => {
                 self.on_deliver(local, frame, skip, ticket);
             }
+            CoreMessage::User(message) => self.on_user_message(message),
             CoreMessage::Routed { ticket, cores } => self.on_routed(ticket, cores),
             CoreMessage::Queued { ticket } => self.on_queued(ticket),
             CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
@@ -380,6 +404,8 @@ impl Shard {
             debug_assert_eq!(connection.channels.len(), connection.subscriptions.len());
             debug_assert!(connection.is_open() || connection.channels.is_empty(), "slot {slot}");
         }
+        self.debug_check_users();
+        self.debug_check_watchers();
         for entry in self.locals.iter() {
             debug_assert!(!entry.value.is_vacant(), "a vacant channel was kept");
             for (position, subscriber) in entry.value.subscribers.iter().enumerate() {

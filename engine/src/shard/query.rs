@@ -5,7 +5,7 @@
 //! every core has queued it to its subscribers, in whatever order the cores report.
 
 use super::counters::Counters;
-use super::message::{ChannelInfo, CoreMessage, Partial, Query, Ticket};
+use super::message::{ChannelInfo, ChannelName, CoreMessage, Partial, Query, Ticket};
 use super::owner::Owned;
 use super::quota::Entering;
 use super::table::Entry;
@@ -21,6 +21,8 @@ pub enum Answer {
     Channels(Vec<ChannelInfo>),
     /// The users of a presence channel, in no order.
     Users(Vec<Box<str>>),
+    /// How many connections of a user are being closed.
+    Terminated(u32),
     /// Each core's numbers, in the order of the cores.
     Counters(Vec<(CoreId, Box<Counters>)>),
     /// How many websockets an app has.
@@ -55,6 +57,7 @@ impl Shard {
             Query::Channels { .. } => (0..cores, Answer::Channels(Vec::new())),
             Query::Channel(name) => (only(name.owner(cores)), Answer::Channels(Vec::new())),
             Query::Users(name) => (only(name.owner(cores)), Answer::Users(Vec::new())),
+            Query::Terminate { .. } => (0..cores, Answer::Terminated(0)),
             Query::Counters => (0..cores, Answer::Counters(Vec::new())),
             Query::Connections(app) => (only(self.app_owner(*app)), Answer::Connections(0)),
         };
@@ -104,17 +107,32 @@ impl Shard {
                 Partial::Channels(self.owned.iter().filter(is_asked).map(info).collect())
             }
             Query::Channel(name) => {
-                let found = self.owned.find_name(name).map(|index| info(self.owned.at(index)));
-                Partial::Channels(found.into_iter().collect())
+                Partial::Channels(self.channel_info(name).into_iter().collect())
             }
             Query::Users(name) => {
                 let found = self.owned.find_name(name).map(|index| users(self.owned.at(index)));
                 Partial::Users(found.unwrap_or_default())
             }
+            Query::Terminate { app, user_id } => Partial::Terminated(self.terminate(*app, user_id)),
             Query::Counters => Partial::Counters(self.config.core, Box::new(self.counters())),
             Query::Connections(app) => Partial::Connections(self.app_connections(*app)),
         };
         self.tell(ticket.core, CoreMessage::Answer { ticket, partial });
+    }
+
+    fn channel_info(&mut self, name: &ChannelName) -> Option<ChannelInfo> {
+        let found = self.owned.find_name(name).map(|index| info(self.owned.at(index)));
+        let cache = self.cached_info(name);
+        if found.is_none() && cache.is_none() {
+            return None;
+        }
+        let vacant = || ChannelInfo {
+            name: name.shared(),
+            subscription_count: 0,
+            user_count: None,
+            cache: None,
+        };
+        Some(ChannelInfo { cache, ..found.unwrap_or_else(vacant) })
     }
 
     pub(super) fn on_answer(&mut self, ticket: Ticket, partial: Partial) {
@@ -126,11 +144,13 @@ impl Shard {
             (Answer::Channels(all), Partial::Channels(part)) => all.extend(part),
             (Answer::Users(all), Partial::Users(part)) => all.extend(part),
             (Answer::Counters(all), Partial::Counters(core, part)) => all.push((core, part)),
+            (Answer::Terminated(all), Partial::Terminated(part)) => *all += part,
             (Answer::Connections(all), Partial::Connections(part)) => *all = part,
             (
                 Answer::Published
                 | Answer::Channels(_)
                 | Answer::Users(_)
+                | Answer::Terminated(_)
                 | Answer::Counters(_)
                 | Answer::Connections(_)
                 | Answer::Entered(_),
@@ -151,6 +171,8 @@ impl Shard {
         let outgoing = self.outgoing.iter().map(|to| to.messages.len() as u64);
         counters.mailbox_depth += outgoing.sum::<u64>();
         counters.retained_bytes = self.retained.bytes() as u64;
+        counters.cached_events = self.cache.len() as u64;
+        counters.cached_bytes = self.cache.bytes() as u64;
         counters.sockets = self.connections.len() as u64;
         counters
     }
@@ -209,6 +231,7 @@ fn info(entry: &Entry<Owned>) -> ChannelInfo {
         name: entry.name.shared(),
         subscription_count: entry.value.subscriptions(),
         user_count: entry.value.roster.as_ref().map(|roster| roster.len()),
+        cache: None,
     }
 }
 

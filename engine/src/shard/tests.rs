@@ -6,6 +6,7 @@
 
 mod answers;
 mod batching;
+mod cache;
 mod life;
 mod order;
 mod presence;
@@ -13,5 +14,8 @@ mod quota;
 mod render;
 mod slow;
 mod subscribe;
+mod subscription_count;
 mod transcript;
+mod user;
+mod watch;
 mod world;

@@ -7,8 +7,12 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::json::{escape_into, escaped};
+use super::user::OnlineStatus;
+use crate::ws::client::FrameCursor;
 use crate::ws::encode::TextFrame;
 
 /// The first frame of every connection.
@@ -70,6 +74,21 @@ pub fn presence_subscription_succeeded<'a>(
     internal("pusher_internal:subscription_succeeded", Some(channel), &data)
 }
 
+/// There is no event for a new subscriber of a cache channel.
+pub fn cache_miss(channel: &str) -> Bytes {
+    JsonFrame::with_capacity(48 + channel.len())
+        .raw(r#"{"event":"pusher:cache_miss","channel":""#)
+        .text(channel)
+        .raw(r#""}"#)
+        .finish()
+}
+
+/// How many subscriptions a channel has.
+pub fn subscription_count(channel: &str, count: u32) -> Bytes {
+    let data = format!(r#"{{"subscription_count":{count}}}"#);
+    internal("pusher_internal:subscription_count", Some(channel), &data)
+}
+
 /// A user joined a presence channel with their first connection.
 pub fn member_added(channel: &str, user_id: &str, user_info_json: &str) -> Bytes {
     let user_id = escaped(user_id);
@@ -82,6 +101,33 @@ pub fn member_added(channel: &str, user_id: &str, user_info_json: &str) -> Bytes
 pub fn member_removed(channel: &str, user_id: &str) -> Bytes {
     let data = format!(r#"{{"user_id":"{}"}}"#, escaped(user_id));
     internal("pusher_internal:member_removed", Some(channel), &data)
+}
+
+/// A client has signed in; `user_data` is the string that it sent. `data` is an object (spec
+/// pusher.md, double encoding), and pusher-js parses the string in it.
+pub fn signin_success(user_data: &str) -> Bytes {
+    JsonFrame::with_capacity(64 + user_data.len() + user_data.len() / 8)
+        .raw(r#"{"event":"pusher:signin_success","data":{"user_data":""#)
+        .text(user_data)
+        .raw(r#""}}"#)
+        .finish()
+}
+
+/// Users on a client's watchlist have come or gone: each change with the users it is about, in the
+/// order in which the client is to hear of them.
+pub fn watchlist_events(changes: &[(OnlineStatus, Vec<&str>)]) -> Bytes {
+    let ids_bytes: usize = changes.iter().flat_map(|(_, ids)| ids).map(|id| id.len() + 3).sum();
+    let mut frame = JsonFrame::with_capacity(80 + 32 * changes.len() + ids_bytes)
+        .raw(r#"{"event":"pusher_internal:watchlist_events","data":{"events":["#);
+    for (index, (status, user_ids)) in changes.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        frame = frame.raw(comma).raw(r#"{"name":""#).raw(status.name()).raw(r#"","user_ids":["#);
+        for (index, user_id) in user_ids.iter().enumerate() {
+            frame = frame.raw(if index == 0 { "\"" } else { ",\"" }).text(user_id).raw("\"");
+        }
+        frame = frame.raw("]}");
+    }
+    frame.raw("]}}").finish()
 }
 
 /// A subscription was refused. `kind` is the `type` that Echo's error callback shows, such as
@@ -117,6 +163,20 @@ pub fn event(event_json: &str, channel: &str, data_json: &str, user_id: Option<&
         frame = frame.raw(r#","user_id":""#).text(user_id).raw("\"");
     }
     frame.raw("}").finish()
+}
+
+/// The JSON token that [`event`] was given as `data`, from the whole `frame`; `None` if it is no
+/// frame of an event.
+pub fn event_data(mut frame: &[u8]) -> Option<Box<str>> {
+    #[derive(Deserialize)]
+    struct Event<'a> {
+        #[serde(borrow)]
+        data: &'a RawValue,
+    }
+    let mut cursor = FrameCursor::new();
+    let frame = cursor.next(&mut frame).ok()??;
+    let event: Event<'_> = serde_json::from_slice(frame.payload).ok()?;
+    Some(event.data.get().into())
 }
 
 /// A message of ours whose `data` is a string that holds `data_json`.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tungstenite::protocol::frame::FrameHeader;
 
 use super::*;
+use crate::pusher::user::OnlineStatus::{Offline, Online};
 
 /// The payload of a frame, after checking that its header is that of one final text frame.
 fn payload(frame: &Bytes) -> &str {
@@ -120,6 +121,26 @@ fn members_come_and_go() {
 }
 
 #[test]
+fn signing_in_is_answered_with_the_data_as_it_came_in_an_object() {
+    check(
+        &signin_success(r#"{"id":"12345"}"#),
+        r#"{"event":"pusher:signin_success","data":{"user_data":"{\"id\":\"12345\"}"}}"#,
+    );
+}
+
+#[test]
+fn watchlist_events_are_in_an_object_and_in_order() {
+    check(
+        &watchlist_events(&[(Online, vec!["1", "\"2"]), (Offline, vec!["3"]), (Online, vec![])]),
+        concat!(
+            r#"{"event":"pusher_internal:watchlist_events","data":{"events":["#,
+            r#"{"name":"online","user_ids":["1","\"2"]},{"name":"offline","user_ids":["3"]},"#,
+            r#"{"name":"online","user_ids":[]}]}}"#
+        ),
+    );
+}
+
+#[test]
 fn a_refused_subscription_says_why() {
     check(
         &subscription_error("private-a", "AuthError", "bad", 401),
@@ -139,6 +160,34 @@ fn an_event_copies_its_tokens_unchanged() {
     check(
         &event(r#""client-a""#, "presence-a", "{ }", Some("1\"")),
         r#"{"event":"client-a","channel":"presence-a","data":{ },"user_id":"1\""}"#,
+    );
+}
+
+#[test]
+fn an_event_gives_its_data_back() {
+    for data in [r#""{\"a\":1\/2}""#, r#"{"data":"no"}"#, "[1.0, null]", "\"\u{e9}\""] {
+        let frame = event(r#""\"data\":1""#, "news", data, Some("data"));
+        assert_eq!(event_data(&frame).as_deref(), Some(data));
+    }
+    let long = format!("\"{}\"", "x".repeat(70_000));
+    assert_eq!(event_data(&event("\"e\"", "news", &long, None)).as_deref(), Some(&*long));
+    assert_eq!(event_data(&ping()), None);
+    assert_eq!(event_data(b"\x81"), None);
+}
+
+#[test]
+fn a_cache_miss_names_its_channel_and_nothing_else() {
+    check(&cache_miss("cache-a"), r#"{"event":"pusher:cache_miss","channel":"cache-a"}"#);
+}
+
+#[test]
+fn a_subscription_count_is_encoded_twice() {
+    check(
+        &subscription_count("news", 3),
+        concat!(
+            r#"{"event":"pusher_internal:subscription_count","channel":"news","#,
+            r#""data":"{\"subscription_count\":3}"}"#
+        ),
     );
 }
 

@@ -1,0 +1,141 @@
+//! The side thread: what cores must not wait for happens here, on a runtime of its own.
+//!
+//! It is one thread for the whole process. Cores hand it work through bounded channels and never
+//! wait for one; what it has to say to a core goes through that core's mailbox. It knows neither
+//! shards nor sockets of clients.
+//!
+//! Invariant: every call that was taken is answered exactly once, whatever the other server does.
+
+mod call;
+mod client;
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::task::{JoinError, JoinSet, LocalSet};
+
+pub use call::{Call, CallAnswer, CallError, CallId, CallOutcome};
+
+use crate::id::CoreId;
+use client::Client;
+
+/// How soon a core whose mailbox was full is told again.
+const REDELIVER_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Limits of the side thread.
+#[derive(Clone, Debug)]
+pub struct SideConfig {
+    /// Calls in flight; as many more may wait for one of these to end.
+    pub calls_in_flight_max: usize,
+    /// The largest body of an answer, in bytes.
+    pub call_answer_bytes_max: usize,
+}
+
+/// The side thread, as cores see it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Side {
+    calls: mpsc::Sender<Asked>,
+}
+
+/// A call on its way to the side thread.
+#[derive(Debug)]
+struct Asked {
+    core: CoreId,
+    id: CallId,
+    call: Call,
+    /// When the time for an answer is over, the wait for a free place included.
+    deadline: Instant,
+}
+
+/// Passes an outcome to the core that called, or gives it back while that core's mailbox is full.
+pub type Deliver = Box<dyn Fn(CoreId, CallId, CallOutcome) -> Result<(), CallOutcome> + Send>;
+
+/// Start the side thread. `failed` is told if the thread ends, which it does by a panic only.
+///
+/// # Errors
+/// If the thread or its runtime cannot be started.
+pub fn start(
+    config: SideConfig,
+    deliver: Deliver,
+    failed: impl FnOnce(io::Error) + Send + 'static,
+) -> io::Result<Side> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (calls, asked) = mpsc::channel(config.calls_in_flight_max);
+    let thread = Thread { config, asked, deliver };
+    thread::Builder::new().name("side".to_owned()).spawn(move || {
+        let run = || LocalSet::new().block_on(&runtime, thread.run());
+        if catch_unwind(AssertUnwindSafe(run)).is_err() {
+            failed(io::Error::other("the side thread has panicked"));
+        }
+    })?;
+    Ok(Side { calls })
+}
+
+impl Side {
+    /// Make `call` for `core`; the outcome is delivered under `id`.
+    ///
+    /// # Errors
+    /// [`CallError::Busy`] if there is no room for it; then nothing is delivered.
+    pub fn call(&self, core: CoreId, id: CallId, call: Call) -> Result<(), CallError> {
+        let deadline = Instant::now() + call.timeout;
+        self.calls.try_send(Asked { core, id, call, deadline }).map_err(|error| match error {
+            TrySendError::Full(_) | TrySendError::Closed(_) => CallError::Busy,
+        })
+    }
+}
+
+/// What runs on the side thread.
+struct Thread {
+    config: SideConfig,
+    asked: mpsc::Receiver<Asked>,
+    deliver: Deliver,
+}
+
+impl Thread {
+    /// Run until every [`Side`] is gone.
+    async fn run(self) {
+        let Self { config, mut asked, deliver } = self;
+        let (client, deliver) = (Client::default(), Rc::new(deliver));
+        let mut calls = JoinSet::new();
+        loop {
+            let has_room = calls.len() < config.calls_in_flight_max;
+            tokio::select! {
+                Some(ended) = calls.join_next() => propagate(ended),
+                asked = asked.recv(), if has_room => {
+                    let Some(asked) = asked else { return };
+                    let bytes_max = config.call_answer_bytes_max;
+                    let (client, deliver) = (client.clone(), Rc::clone(&deliver));
+                    calls.spawn_local(async move {
+                        let outcome = client.call(asked.call, asked.deadline, bytes_max).await;
+                        hand_over(&deliver, asked.core, asked.id, outcome).await;
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Deliver an outcome, however long its core's mailbox is full.
+async fn hand_over(deliver: &Deliver, core: CoreId, id: CallId, mut outcome: CallOutcome) {
+    while let Err(returned) = deliver(core, id, outcome) {
+        outcome = returned;
+        tokio::time::sleep(REDELIVER_INTERVAL).await;
+    }
+}
+
+/// A task's panic is the thread's: its caller would wait for ever.
+fn propagate(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+#[cfg(test)]
+mod tests;
