@@ -209,6 +209,46 @@ fn a_server_may_tell_nobody_why() {
     client.expect_quiet();
 }
 
+#[test]
+fn an_app_with_origins_takes_their_pages_and_programs_and_each_app_has_its_own() {
+    let config = r#"
+        [[apps]]
+        id = "app-id"
+        key = "app-key"
+        secret = "app-secret"
+        origins = ["example.com", "*.example.org", "https://secure.test", "localhost:3000"]
+
+        [[apps]]
+        id = "open"
+        key = "open"
+        secret = "open"
+    "#;
+    let server = server(config);
+    let origin = |origin: &str| format!("Origin: {origin}\r\n");
+    for page in [
+        "https://example.com",
+        "http://example.com:8080",
+        "https://a.b.example.org",
+        "https://secure.test",
+        "http://localhost:3000",
+    ] {
+        check_admitted(&server, PATH, &origin(page));
+    }
+    check_admitted(&server, PATH, "");
+    for page in [
+        "https://www.example.com",
+        "https://example.com.evil.test",
+        "https://example.org",
+        "http://secure.test",
+        "http://localhost:3001",
+        "null",
+    ] {
+        check_turned_away(&server, PATH, &origin(page), 4009);
+    }
+    server.until_refused("origin");
+    check_admitted(&server, "/app/open?protocol=7", &origin("https://evil.test"));
+}
+
 /// One address may connect three times at once and then once a second.
 const RATE: &str = "ip_rate = 1\nip_burst = 3\n";
 

@@ -54,6 +54,24 @@ fn clients_that_never_finish_their_handshake_leave_nothing_behind() {
     Client::connect(&server).expect_quiet();
 }
 
+/// Sockets that are refused at the door are kept until their peers have read why, but few of them,
+/// and not for long.
+#[test]
+fn refused_sockets_are_closed_though_their_peers_stay() {
+    let config = "server.trusted_proxies = []\ncore.turned_away_max = 8\n\
+                  [connection]\nip_rate = 1\nip_burst = 1\nclose_timeout_s = 1\n";
+    let server = Server::start(Options::new().config(config));
+    let mut client = Client::connect(&server);
+    server.metrics();
+    let fds = fd_count(server.pid());
+    let refused: Vec<Raw> = (0..100).map(|_| Raw::connect(server.address())).collect();
+    server.until_refused("ip_rate");
+    until("all but a few are closed", || fd_count(server.pid()) <= fds + 8);
+    until("all are closed", || fd_count(server.pid()) <= fds);
+    drop(refused);
+    client.expect_quiet();
+}
+
 #[test]
 fn refused_subscriptions_leave_no_channels_behind() {
     let server = Server::start(Options::new());

@@ -275,9 +275,8 @@ impl Partial {
         match self {
             Self::Channels(channels) => channels.iter().map(ChannelInfo::weight_bytes).sum(),
             Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
-            Self::Terminated(_) => 0,
             Self::Counters(..) => size_of::<Counters>(),
-            Self::Connections(_) => 0,
+            Self::Terminated(_) | Self::Connections(_) => 0,
         }
     }
 }
