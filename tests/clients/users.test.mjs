@@ -105,12 +105,11 @@ describe('signing in', () => {
     const pusher = await world.connect(t, {
       userAuthentication: {
         customHandler: ({ socketId }, callback) => {
-          const grant = world.sdk.authenticateUser(socketId, { id: '10' });
-          // The SDK refuses to sign what this application signs: an id that is a number.
-          const numeric = world.sdk.config.token.sign(`${socketId}::user::{"id":10}`);
-          grant.auth = `app-key:${numeric}`;
-          grant.user_data = '{"id":10}';
-          callback(null, grant);
+          // The SDK itself refuses to sign a number.
+          const { token } = world.sdk.config;
+          const userData = '{"id":10}';
+          const auth = `${token.key}:${token.sign(`${socketId}::user::${userData}`)}`;
+          callback(null, { auth, user_data: userData });
         },
       },
     });

@@ -1,4 +1,4 @@
-// The application's own endpoints: who may join a private or presence channel, and who has signed in.
+// The application's own endpoints: who may join a private or presence channel, and who a user is.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -14,12 +14,14 @@ export const USERS = {
 /** The id that one of the `USERS` has when signed in: always text. */
 export const userId = (user) => String(USERS[user].user_id);
 
+const USER_PATH = '/broadcasting/user-auth';
+
 export class Authorizer {
   #http;
   /** The form of each request, oldest first. */
   requests = [];
 
-  /** Starts an endpoint that signs channels with `sdk`, and users on the one path for them. */
+  /** Starts an endpoint that signs with `sdk`: users on a path of their own. */
   static async start(sdk) {
     const authorizer = new Authorizer();
     authorizer.#http = createServer((request, response) => {
@@ -35,39 +37,31 @@ export class Authorizer {
   }
 
   get userEndpoint() {
-    return `http://127.0.0.1:${this.#http.address().port}/broadcasting/user-auth`;
+    return new URL(USER_PATH, this.endpoint).href;
   }
 
   async #answer(sdk, request, response) {
     const form = Object.fromEntries(new URLSearchParams(await text(request)));
     this.requests.push({ type: request.headers['content-type'], ...form });
-    const isForUser = request.url === '/broadcasting/user-auth';
-    const grant = isForUser ? this.#authenticate(sdk, form) : this.#authorize(sdk, form);
-    response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(grant));
-  }
-
-  #authenticate(sdk, form) {
-    const { user_info } = USERS[form.user];
-    const watchlist = JSON.parse(form.watchlist ?? '[]');
-    const grant = sdk.authenticateUser(form.socket_id, {
-      id: userId(form.user),
-      user_info,
-      watchlist,
-    });
-    if (form.forged) grant.auth = `app-key:${'0'.repeat(64)}`;
-    return grant;
-  }
-
-  #authorize(sdk, form) {
+    if (request.url === USER_PATH) return response.end(JSON.stringify(signIn(sdk, form)));
     const member = form.channel_name.startsWith('presence-') ? USERS[form.user] : undefined;
     const grant = sdk.authorizeChannel(form.socket_id, form.channel_name, member);
     if (form.channel_name.endsWith('-forged')) grant.auth = `app-key:${'0'.repeat(64)}`;
-    return grant;
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(grant));
   }
 
   stop() {
     this.#http.closeAllConnections();
     this.#http.close();
   }
+}
+
+/** Signs one of the `USERS` in, perhaps with a watchlist, or with a forgery. */
+function signIn(sdk, { user, socket_id: socketId, watchlist = '[]', forged }) {
+  const { user_info: info } = USERS[user];
+  const data = { id: userId(user), user_info: info, watchlist: JSON.parse(watchlist) };
+  const grant = sdk.authenticateUser(socketId, data);
+  if (forged) grant.auth = grant.auth.replace(/:.*/, `:${'0'.repeat(64)}`);
+  return grant;
 }
