@@ -72,7 +72,13 @@ export class World {
         endpoint: this.authorizer.endpoint,
         params: { user },
       },
+      userAuthentication: this.userAuthentication({ user }),
     };
+  }
+
+  /** How pusher-js signs in: as which of the `USERS`, perhaps watching some or with a forgery. */
+  userAuthentication(params) {
+    return { transport: 'ajax', endpoint: this.authorizer.userEndpoint, params };
   }
 
   /** A pusher-js client that disconnects at the end of test `t`; it may not be connected yet. */
