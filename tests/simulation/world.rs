@@ -99,6 +99,7 @@ impl World {
                     self.gone(self.client(core, conn));
                 }
                 Output::Answer(ticket, answer) => self.on_answer(core, ticket, answer),
+                Output::Notice(notice) => unreachable!("no app has a webhook: {notice:?}"),
             }
         }
     }
@@ -121,7 +122,8 @@ impl World {
                 | CoreMessage::Routed { .. }
                 | CoreMessage::Queued { .. }
                 | CoreMessage::Query { .. }
-                | CoreMessage::Answer { .. } => None,
+                | CoreMessage::Answer { .. }
+                | CoreMessage::Census { .. } => None,
             };
             if let Some(((core, conn), channel)) = join {
                 self.on_join(core, conn, &channel);

@@ -316,6 +316,7 @@ impl Core {
                     waiter.arrived.raise();
                 }
             }
+            Output::Notice(_) => {} // Nothing configures a webhook yet.
         }
     }
 

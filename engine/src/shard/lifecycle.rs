@@ -85,6 +85,7 @@ impl Shard {
         connection.last_activity = now;
         self.counters.connections += 1;
         self.counters.connections_opened += 1;
+        self.census.enter(app);
         self.reschedule(conn);
         if let Some(drain) = &mut self.drain {
             drain.add(conn); // Its handshake had begun before.
@@ -190,6 +191,7 @@ impl Shard {
         self.operator_sockets -= usize::from(connection.is_operator);
         if connection.is_websocket() {
             self.counters.connections -= 1;
+            self.census.leave(connection.app);
         }
     }
 

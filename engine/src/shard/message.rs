@@ -298,6 +298,15 @@ pub enum CoreMessage {
         /// The part.
         partial: Partial,
     },
+    /// To the core that counts an app's connections: how many are on another.
+    Census {
+        /// The app.
+        app: AppIndex,
+        /// Where they are.
+        core: CoreId,
+        /// How many.
+        connections: u32,
+    },
 }
 
 impl CoreMessage {
@@ -311,7 +320,10 @@ impl CoreMessage {
             Self::Leave { channel, user_id, .. } => {
                 channel.as_str().len() + user_id.as_ref().map_or(0, |id| id.len())
             }
-            Self::Query { .. } | Self::Routed { .. } | Self::Queued { .. } => 0,
+            Self::Query { .. }
+            | Self::Routed { .. }
+            | Self::Queued { .. }
+            | Self::Census { .. } => 0,
             Self::Answer { partial, .. } => partial.weight_bytes(),
         };
         held + size_of::<Self>()

@@ -13,6 +13,7 @@
 //! the owner's order without a gap; or the connection is being closed.
 
 mod batch;
+mod census;
 mod channel;
 mod close;
 mod connection;
@@ -21,6 +22,7 @@ mod drain;
 mod fanout;
 mod lifecycle;
 mod message;
+mod notice;
 mod outbox;
 mod owner;
 mod query;
@@ -42,10 +44,12 @@ pub use message::{
     ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, OwnedId,
     Partial, Publication, Query, Ticket,
 };
+pub use notice::{Fact, Notice};
 pub use query::Answer;
 pub use subscribe::{SubscribeError, Subscribed};
 
 use batch::Joiner;
+use census::Census;
 use channel::{Channel, Run};
 use connection::Connection;
 use owner::Owned;
@@ -118,6 +122,8 @@ pub enum Output {
     HandshakeExpired(ConnId),
     /// A question's answer, for whoever asked on this core.
     Answer(Ticket, Answer),
+    /// An app's server wants to be told of this. What is told of one channel is in its order.
+    Notice(Notice),
 }
 
 /// Messages that wait to be passed to one other core.
@@ -145,6 +151,7 @@ pub struct Shard {
     runs: Vec<Run>,
     outgoing: Vec<Outgoing>,
     requests: Slab<query::Request>,
+    census: Census,
     /// Publishes to answer at the turn's end.
     published: Vec<Ticket>,
     wheel: Wheel,
@@ -181,6 +188,7 @@ impl Shard {
             runs: Vec::new(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             requests: Slab::new(),
+            census: Census::default(),
             published: Vec::new(),
             wheel: Wheel::new(now),
             joiner: Joiner::default(),
@@ -222,6 +230,7 @@ impl Shard {
         let answers = self.published.drain(..);
         self.outputs.extend(answers.map(|ticket| Output::Answer(ticket, Answer::Published)));
         self.joiner.forget();
+        self.report_census();
         self.debug_check_invariants();
     }
 
@@ -322,6 +331,9 @@ impl Shard {
             CoreMessage::Queued { ticket } => self.on_queued(ticket),
             CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
             CoreMessage::Answer { ticket, partial } => self.on_answer(ticket, partial),
+            CoreMessage::Census { app, core, connections } => {
+                self.on_census(app, core, connections);
+            }
         }
     }
 
@@ -348,7 +360,7 @@ impl Shard {
             | Output::Finish(conn)
             | Output::Abort(conn)
             | Output::HandshakeExpired(conn) => self.connection(*conn).is_some(),
-            Output::Answer(..) => true,
+            Output::Answer(..) | Output::Notice(_) => true,
         }
     }
 

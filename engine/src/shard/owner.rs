@@ -11,7 +11,9 @@ use uringcast_proto::pusher::server;
 
 use super::Shard;
 use super::message::{ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, OwnedId};
+use super::notice::Fact;
 use super::roster::Roster;
+use crate::app::WebhookEvent;
 use crate::id::CoreId;
 
 /// A core that has subscriptions to a channel.
@@ -84,7 +86,9 @@ impl Shard {
         if is_gone && let Some(user_id) = user_id {
             let frame = server::member_removed(channel.as_str(), user_id);
             self.fan_out(index, frame, None, None);
+            self.notice_member(index, user_id, false);
         }
+        self.notice_subscriptions(index);
         self.vacate_if_empty(index);
     }
 
@@ -95,6 +99,7 @@ impl Shard {
         let owned = &mut self.owned.at(index).value;
         let Some(member) = &join.member else {
             owned.add(join.core, join.local);
+            self.notice_subscriptions(index);
             return Ok(join.dialect.subscribed(name));
         };
         let roster = owned.roster.as_mut().expect("only presence channels have members");
@@ -102,6 +107,7 @@ impl Shard {
             // Before the joiner has a foothold: the others are told, the joiner is not.
             let frame = server::member_added(name, &member.user_id, &member.user_info);
             self.fan_out(index, frame, None, None);
+            self.notice_member(index, &member.user_id, true);
         }
         let owned = &mut self.owned.at(index).value;
         owned.add(join.core, join.local);
@@ -113,12 +119,15 @@ impl Shard {
         let is_presence = ChannelKind::of(name.as_str()) == ChannelKind::Presence;
         let roster = is_presence.then(Box::default);
         self.counters.channels += 1;
-        self.owned.insert(name.clone(), Owned { roster, ..Owned::default() })
+        let index = self.owned.insert(name.clone(), Owned { roster, ..Owned::default() });
+        self.notice(index, WebhookEvent::ChannelOccupied, || Fact::ChannelOccupied);
+        index
     }
 
     fn vacate_if_empty(&mut self, index: u32) {
         if self.owned.at(index).value.footholds.is_empty() {
             self.counters.channels -= 1;
+            self.notice(index, WebhookEvent::ChannelVacated, || Fact::ChannelVacated);
             self.owned.remove(index);
         }
     }

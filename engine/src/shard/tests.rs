@@ -7,6 +7,7 @@
 mod answers;
 mod batching;
 mod life;
+mod notices;
 mod order;
 mod presence;
 mod render;

@@ -13,3 +13,4 @@ pub mod presence;
 pub mod rest;
 pub mod server;
 pub mod signature;
+pub mod webhook;

@@ -8,7 +8,8 @@
 //! [BYTES]`; one that is new is opened first without a word. `http` does `publish CHANNEL NAME
 //! [BYTES] [except CLIENT] [from CORE]`, several joined by `+`, and asks for `channels`, `channel
 //! CHANNEL` and `users CHANNEL`; `server` does `drain MS`, `time` is a number of milliseconds,
-//! and `mail` is on `hold`, `pass CORE CORE` or `release`.
+//! and `mail` is on `hold`, `pass CORE CORE` or `release`. `app>` is what the app's server is to be
+//! told.
 //!
 //! A channel called `something-on-2` is owned by core 2.
 
