@@ -180,6 +180,7 @@ fn shard(core: u8, cores: usize) -> Shard {
         subscriptions_max: 1_000,
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,
+        cache_bytes_max: 1 << 26,
     };
     let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
     let app = App { policy, ..App::new("id", "key", "secret") };

@@ -86,7 +86,7 @@ fn assemble(stream: &mut [u8], read_bytes: usize) -> usize {
     let mut messages = 0;
     for mut input in stream.chunks_mut(read_bytes) {
         while let Some(message) =
-            assembler.next(&Limits::default(), &mut input).expect("the stream is valid")
+            assembler.next(&Limits::default(), None, &mut input).expect("the stream is valid")
         {
             black_box(message);
             messages += 1;

@@ -4,19 +4,24 @@
 //! nothing of sockets and threads.
 
 mod apps;
+mod document;
 mod draft;
 mod environment;
+#[cfg(test)]
+mod example;
+mod field;
 mod file;
 mod flags;
+mod form;
 mod keys;
 mod print;
 mod problem;
 mod rules;
 mod sections;
-mod values;
 
 use std::ffi::OsString;
 
+use self::apps::AppOrigin;
 use self::draft::Draft;
 use self::environment::Variables;
 use crate::app::{App, AppPolicy};
@@ -56,7 +61,7 @@ pub struct Effective {
     /// One per key of the table.
     sources: Vec<Source>,
     /// One per app; none if the development app is served.
-    app_sources: Vec<Source>,
+    app_origins: Vec<AppOrigin>,
 }
 
 /// The most apps of one process: above it a file is more likely a mistake than a deployment.

@@ -34,16 +34,18 @@ struct Cores(Vec<(CoreId, Box<Counters>)>);
 /// A number of one core.
 type Value = fn(&Counters) -> u64;
 
-const LEVELS: [(&str, &str, Value); 6] = [
+const LEVELS: [(&str, &str, Value); 8] = [
     ("sockets", "Sockets open, whatever they speak", |it| it.sockets),
     ("connections", "Websocket connections open", |it| it.connections),
     ("subscriptions", "Subscriptions of open connections", |it| it.subscriptions),
     ("channels", "Occupied channels, by the core that owns them", |it| it.channels),
     ("mailbox_depth", "Messages between cores that wait", |it| it.mailbox_depth),
     ("retained_bytes", "Bytes of shared frames alive", |it| it.retained_bytes),
+    ("cached_events", "Last events of cache channels", |it| it.cached_events),
+    ("cached_bytes", "Bytes that they take", |it| it.cached_bytes),
 ];
 
-const COUNTS: [(&str, &str, Value); 10] = [
+const COUNTS: [(&str, &str, Value); 13] = [
     ("connections_opened", "Websocket connections opened", |it| it.connections_opened),
     ("publishes", "Events taken from clients and the HTTP API", |it| it.publishes),
     ("deliveries", "Events queued to a subscriber, once for each", |it| it.deliveries),
@@ -53,6 +55,9 @@ const COUNTS: [(&str, &str, Value); 10] = [
     ("sent_bytes", "Bytes taken by sockets", |it| it.sent_bytes),
     ("received_bytes", "Bytes read from sockets", |it| it.received_bytes),
     ("slow_consumer_closes", "Connections closed that did not read", |it| it.slow_consumer_closes),
+    ("cache_hits", "Subscriptions that were given a cached event", |it| it.cache_hits),
+    ("cache_misses", "Subscriptions to cache channels without one", |it| it.cache_misses),
+    ("cache_evictions", "Cached events that had to make room", |it| it.cache_evictions),
     ("panics", "Panics caught, each closed one connection", |it| it.panics),
 ];
 

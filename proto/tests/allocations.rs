@@ -50,7 +50,11 @@ fn count<T>(run: impl FnOnce() -> T) -> (T, usize, usize) {
 /// Give all of `input` to `assembler`; gives the number of messages.
 fn drain(assembler: &mut Assembler, mut input: &mut [u8]) -> usize {
     let mut messages = 0;
-    while assembler.next(&Limits::default(), &mut input).expect("the stream is valid").is_some() {
+    while assembler
+        .next(&Limits::default(), None, &mut input)
+        .expect("the stream is valid")
+        .is_some()
+    {
         messages += 1;
     }
     messages

@@ -7,6 +7,7 @@
 mod activity;
 mod bad_frames;
 mod bad_input;
+mod cache;
 mod client_events;
 mod cores;
 mod echo;
@@ -24,3 +25,4 @@ mod presence;
 mod slow_and_alive;
 mod slow_consumer;
 mod subscribe;
+mod subscription_count;

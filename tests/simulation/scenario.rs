@@ -285,6 +285,7 @@ fn config(random: &mut Random) -> ShardConfig {
         subscriptions_max: random.pick(&[2, 1_000]),
         retained_bytes_max: random.pick(&[8_000, 1 << 28]),
         mailbox_bytes_max: random.pick(&[2_000, 1 << 26]),
+        cache_bytes_max: 1 << 26,
     }
 }
 

@@ -31,6 +31,9 @@ pub struct App {
     pub id: String,
     /// All that are good now, at least one. The first signs what this server itself signs.
     pub keys: Vec<AppKey>,
+    /// Lets a publisher in that sends it as it is, instead of a signature; `None` is the secret of
+    /// the first key.
+    pub publish_secret: Option<String>,
     /// What its clients and publishers may do.
     pub policy: AppPolicy,
     /// Hosts that browsers may connect from, `*` for any part of one; empty for all.
@@ -53,6 +56,7 @@ impl App {
         Self {
             id: id.into(),
             keys,
+            publish_secret: None,
             policy: AppPolicy::default(),
             origins: Vec::new(),
             webhooks: Vec::new(),

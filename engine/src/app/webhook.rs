@@ -49,9 +49,10 @@ impl WebhookEvent {
         (Self::ConnectionCount, "connection_count"),
     ];
 
-    /// The name in a webhook's body and in the configuration.
+    /// Its name in a webhook's body and in the configuration.
     pub fn name(self) -> &'static str {
-        Self::NAMES[self as usize].1
+        let named = Self::NAMES.into_iter().find(|(event, _)| *event == self);
+        named.expect("every event has a name").1
     }
 
     /// The event that takes this one back, if both follow each other closely.

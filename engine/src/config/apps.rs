@@ -3,21 +3,61 @@
 //! A layer that names any app replaces the apps of the layers below it: an app in the file cannot
 //! slip into a process that was started with `--app`.
 
+mod authorization;
+mod print;
+mod table;
+mod webhook;
+
+use std::collections::HashMap;
+
+use toml::de::DeArray;
+
 use super::APPS_MAX;
+use super::document::Document;
+use super::form::{NAME, SECRET};
+use super::keys::KEYS;
 use super::problem::{Fault, Problem, Source};
-use crate::app::App;
+use crate::app::{App, AppPolicy};
+
+pub(super) use print::write;
 
 /// An app and where it was written.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct SourcedApp {
-    /// The app.
+    /// The app. Until [`settle`](Self::settle) only the keys of its own are right in its policy.
     pub(super) app: App,
     /// Its place.
-    pub(super) source: Source,
+    pub(super) origin: AppOrigin,
 }
 
-/// What stands for a secret where a configuration is printed.
-pub(super) const SECRET_MASK: &str = "********";
+/// Where an app's table and the keys of its own stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AppOrigin {
+    /// Where the table begins.
+    pub(super) source: Source,
+    /// The keys that its table has, by their index in [`KEYS`].
+    pub(super) own: Vec<(usize, Source)>,
+    /// The file that the public key of its tokens was read from.
+    pub(super) public_key_file: Option<String>,
+}
+
+impl AppOrigin {
+    /// Of an app with no key of its own.
+    pub(super) const fn new(source: Source) -> Self {
+        Self { source, own: Vec::new(), public_key_file: None }
+    }
+}
+
+impl SourcedApp {
+    /// Give it the policy that apps have by default, except for the keys of its own.
+    pub(super) fn settle(&mut self, default: &AppPolicy) {
+        let own = std::mem::replace(&mut self.app.policy, default.clone());
+        for (index, _) in &self.origin.own {
+            let field = KEYS[*index].policy_field().expect("only such keys are taken from a table");
+            field.copy(&own, &mut self.app.policy);
+        }
+    }
+}
 
 /// `id:key:secret`; the secret may have colons of its own.
 pub(super) fn from_flag(text: &str) -> Option<App> {
@@ -25,60 +65,62 @@ pub(super) fn from_flag(text: &str) -> Option<App> {
     Some(App::new(parts.next()?, parts.next()?, parts.next()?))
 }
 
-/// All that is wrong with the apps of one layer.
+/// What is wrong with the parts of an app that was not written as a table.
+pub(super) fn part_faults(app: &App) -> impl Iterator<Item = Fault> {
+    let primary = app.primary();
+    let secret = ("the secret of an app", &primary.secret, &SECRET);
+    let publish_secret = ("the publish secret of an app", &app.publish_secret, &SECRET);
+    let publish_secret = publish_secret.1.iter().map(move |it| (publish_secret.0, it, &SECRET));
+    let names = [("the id of an app", &app.id, &NAME), ("the key of an app", &primary.key, &NAME)];
+    let parts = names.into_iter().chain([secret]).chain(publish_secret);
+    parts.filter_map(|(name, text, form)| form.fault(name, text))
+}
+
+/// The apps of the file's array of tables; what is wrong with them is reported there.
+pub(super) fn read(document: &Document, tables: &DeArray<'_>) -> Vec<SourcedApp> {
+    let entries = tables.iter().map(|table| document.entry("apps", table));
+    entries.filter_map(|entry| table::read(entry.table()?)).collect()
+}
+
+/// What may not be twice, or too often, in one layer.
 pub(super) fn problems(apps: &[SourcedApp]) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for (index, SourcedApp { app, source }) in apps.iter().enumerate() {
-        let before = &apps[..index.min(APPS_MAX)];
-        let faults = part_faults(app).into_iter().chain(same_faults(app, before));
-        problems.extend(faults.map(|fault| Problem { origin: source.clone(), fault }));
-    }
+    let mut seen = Seen::default();
+    let considered = apps.iter().take(APPS_MAX + 1);
+    let mut problems: Vec<Problem> = considered.flat_map(|app| seen.add(app)).collect();
     if apps.len() > APPS_MAX {
         let fault = Fault::TooManyApps { count: apps.len(), max: APPS_MAX };
-        problems.push(Problem { origin: apps[APPS_MAX].source.clone(), fault });
+        problems.push(Problem { origin: apps[APPS_MAX].origin.source.clone(), fault });
     }
     problems
 }
 
-fn part_faults(app: &App) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for (part, value) in [("id", &app.id), ("key", &app.primary().key)] {
-        if !is_name(value) {
-            faults.push(Fault::AppPart { part, allowed: NAME_ALLOWED });
+/// The ids and keys of the apps so far.
+#[derive(Default)]
+struct Seen<'a> {
+    ids: HashMap<&'a str, &'a Source>,
+    keys: HashMap<&'a str, &'a SourcedApp>,
+}
+
+impl<'a> Seen<'a> {
+    fn add(&mut self, it: &'a SourcedApp) -> Vec<Problem> {
+        let source = &it.origin.source;
+        let mut faults = Vec::new();
+        if let Some(first) = self.ids.insert(&it.app.id, source) {
+            let (value, first) = (it.app.id.clone(), first.clone());
+            faults.push(Fault::SameApp { part: "id", value, first });
         }
+        for key in &it.app.keys {
+            let value = key.key.clone();
+            match self.keys.insert(&key.key, it) {
+                Some(first) if std::ptr::eq(first, it) => faults.push(Fault::SameKey { value }),
+                Some(first) => {
+                    let first = first.origin.source.clone();
+                    faults.push(Fault::SameApp { part: "key", value, first });
+                }
+                None => {}
+            }
+        }
+        let problem = |fault| Problem { origin: source.clone(), fault };
+        faults.into_iter().map(problem).collect()
     }
-    let secret = &app.primary().secret;
-    if !secret.is_empty() && secret.bytes().all(|byte| byte == b'*') {
-        faults.push(Fault::MaskedSecret);
-    } else if !is_secret(secret) {
-        faults.push(Fault::AppPart { part: "secret", allowed: SECRET_ALLOWED });
-    }
-    faults
 }
-
-fn same_faults(app: &App, before: &[SourcedApp]) -> Vec<Fault> {
-    let same = |part, value: &String, of: fn(&App) -> &String| {
-        let first = before.iter().find(|other| of(&other.app) == value)?;
-        Some(Fault::SameApp { part, value: value.clone(), first: first.source.clone() })
-    };
-    let id = same("id", &app.id, |app| &app.id);
-    let key = same("key", &app.primary().key, |app| &app.primary().key);
-    id.into_iter().chain(key).collect()
-}
-
-/// Ids and keys stand in paths, and keys before a colon in signatures: only characters that need
-/// no escape in a URL (RFC 3986 section 2.3).
-fn is_name(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    (1..=NAME_MAX).contains(&text.len()) && text.bytes().all(is_allowed)
-}
-
-/// A secret with a line end is one that was read with too much around it.
-fn is_secret(text: &str) -> bool {
-    (1..=SECRET_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
-}
-
-const NAME_MAX: usize = 128;
-const NAME_ALLOWED: &str = "1 to 128 letters, digits or any of - . _ ~";
-const SECRET_MAX: usize = 256;
-const SECRET_ALLOWED: &str = "1 to 256 bytes without control characters";

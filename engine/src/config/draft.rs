@@ -5,13 +5,14 @@
 //!
 //! Invariant: `sources` and `doubtful` have one entry per entry of [`KEYS`].
 
-use super::apps::{self, SourcedApp};
+use super::apps::{self, AppOrigin, SourcedApp};
+use super::field::Written;
 use super::flags::Options;
 use super::keys::KEYS;
 use super::problem::{Fault, Problem, Problems, Source};
-use super::rules::RULES;
-use super::values::Written;
+use super::rules::{RULES, Rule};
 use super::{Config, Effective};
+use crate::app::App;
 
 /// What the layers so far add up to.
 pub(super) struct Draft {
@@ -41,6 +42,11 @@ impl Draft {
         self.problems.push(Problem { origin: source, fault });
     }
 
+    /// Note all that is wrong with a part.
+    pub(super) fn report_all(&mut self, problems: Vec<Problem>) {
+        self.problems.extend(problems);
+    }
+
     /// Set the key at `index` of [`KEYS`].
     pub(super) fn set(&mut self, index: usize, written: Written<'_>, source: Source) {
         match KEYS[index].write(&mut self.config, written) {
@@ -56,6 +62,14 @@ impl Draft {
     pub(super) fn set_apps(&mut self, apps: Vec<SourcedApp>) {
         self.problems.extend(apps::problems(&apps));
         self.apps = Some(apps);
+    }
+
+    /// An app of `source`, which is no table; its parts are judged.
+    pub(super) fn app(&mut self, app: App, source: Source) -> SourcedApp {
+        for fault in apps::part_faults(&app) {
+            self.problems.push(Problem { origin: source.clone(), fault });
+        }
+        SourcedApp { app, origin: AppOrigin::new(source) }
     }
 
     /// Lay the flags on top.
@@ -75,30 +89,33 @@ impl Draft {
     /// The finished configuration, or all that is wrong with it.
     pub(super) fn finish(mut self) -> Result<Effective, Problems> {
         self.shorten_drain_window();
+        for app in self.apps.iter_mut().flatten() {
+            app.settle(&self.config.pusher);
+        }
         self.check_rules();
         self.check_development_app();
         if !self.problems.is_empty() {
             self.problems.sort_by_key(Problem::rank);
             return Err(Problems(self.problems));
         }
-        let mut app_sources = Vec::new();
-        if let Some(apps) = self.apps {
-            (self.config.apps, app_sources) =
-                apps.into_iter().map(|SourcedApp { app, source }| (app, source)).unzip();
+        let mut app_origins = Vec::new();
+        match self.apps {
+            Some(apps) => {
+                (self.config.apps, app_origins) =
+                    apps.into_iter().map(|SourcedApp { app, origin }| (app, origin)).unzip();
+            }
+            None => self.config.apps[0].policy = self.config.pusher.clone(),
         }
-        for app in &mut self.config.apps {
-            app.policy = self.config.pusher.clone();
-        }
-        Ok(Effective { config: self.config, sources: self.sources, app_sources })
+        Ok(Effective { config: self.config, sources: self.sources, app_origins })
     }
 
     fn app_flag(&mut self, text: &str) -> Option<SourcedApp> {
         let source = Source::Flag("app");
-        let app = apps::from_flag(text);
-        if app.is_none() {
-            self.report(source.clone(), Fault::AppForm);
-        }
-        app.map(|app| SourcedApp { app, source })
+        let Some(app) = apps::from_flag(text) else {
+            self.report(source, Fault::AppForm);
+            return None;
+        };
+        Some(self.app(app, source))
     }
 
     /// A drain timeout of one second is usable without another key.
@@ -110,22 +127,48 @@ impl Draft {
         }
     }
 
+    /// Judge every rule for the process, and again for each app that has a key of it of its own.
     fn check_rules(&mut self) {
+        let mut problems = Vec::new();
         for rule in RULES {
-            let [left, right] = [index_of(rule.key), index_of(rule.other_key)];
-            if self.doubtful[left] || self.doubtful[right] || (rule.holds)(&self.config) {
+            let sides = [index_of(rule.key), index_of(rule.other_key)];
+            if sides.iter().any(|side| self.doubtful[*side]) {
                 continue;
             }
-            let fault = Fault::Rule {
-                key: rule.key,
-                value: KEYS[left].value(&self.config).to_string(),
-                relation: rule.relation,
-                other_key: rule.other_key,
-                other_value: KEYS[right].value(&self.config).to_string(),
-                other: self.sources[right].clone(),
-            };
-            self.report(self.sources[left].clone(), fault);
+            problems.extend(self.breach(rule, sides, &self.config, &[]));
+            for SourcedApp { app, origin } in self.apps.iter().flatten() {
+                if origin.own.iter().any(|(index, _)| sides.contains(index)) {
+                    let config = Config { pusher: app.policy.clone(), ..self.config.clone() };
+                    problems.extend(self.breach(rule, sides, &config, &origin.own));
+                }
+            }
         }
+        self.problems.extend(problems);
+    }
+
+    /// The problem with `config` if it breaks `rule`; `own` are keys that an app has of its own.
+    fn breach(
+        &self,
+        rule: &Rule,
+        sides: [usize; 2],
+        config: &Config,
+        own: &[(usize, Source)],
+    ) -> Option<Problem> {
+        if (rule.holds)(config) {
+            return None;
+        }
+        let [left, right] = sides.map(|side| {
+            let key = &KEYS[side];
+            let value = key.value(config).to_string();
+            match own.iter().find(|(index, _)| *index == side) {
+                Some((_, source)) => (format!("apps.{}", key.name), value, source.clone()),
+                None => (key.path(), value, self.sources[side].clone()),
+            }
+        });
+        let ((key, value, origin), (other_key, other_value, other)) = (left, right);
+        let relation = rule.relation;
+        let fault = Fault::Rule { key, value, relation, other_key, other_value, other };
+        Some(Problem { origin, fault })
     }
 
     fn check_development_app(&mut self) {

@@ -6,11 +6,10 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use super::apps::SourcedApp;
 use super::draft::Draft;
+use super::field::Written;
 use super::keys::{KEYS, Key, SECTIONS, VARIABLE_PREFIX, nearest};
 use super::problem::{Fault, Source};
-use super::values::Written;
 use crate::app::App;
 
 /// The variables by name; one whose name is not UTF-8 cannot be ours.
@@ -63,7 +62,8 @@ impl Variables {
         }
         let [id, key, secret] = APP_VARIABLES.map(|name| self.text(name, draft).map(str::to_owned));
         if let (Some(id), Some(key), Some(secret)) = (id, key, secret) {
-            draft.set_apps(vec![SourcedApp { app: App::new(id, key, secret), source }]);
+            let app = draft.app(App::new(id, key, secret), source);
+            draft.set_apps(vec![app]);
         }
     }
 

@@ -6,11 +6,11 @@
 //!
 //! Invariant: `set` of any value inside the range followed by `value` gives the same value back.
 
-use std::fmt;
-use std::net::IpAddr;
-
 use super::Config;
+use super::field::{Field, Named, Value, Written};
 use super::flags::Options;
+use super::problem::ValueFault;
+use crate::app::AppPolicy;
 use crate::id::{CONNECTIONS_PER_CORE_MAX, CORES_MAX};
 
 const KIB: u32 = 1024;
@@ -30,8 +30,8 @@ pub(super) struct Key {
     pub(super) flag: Option<Flag>,
     /// A second, shorter name in the environment; the long one wins.
     pub(super) alias: Option<&'static str>,
-    /// Its type, range and place in the [`Config`].
-    pub(super) field: Field,
+    /// Where it lives, its type and its range.
+    pub(super) place: Place,
 }
 
 /// A key's place on the command line.
@@ -42,40 +42,12 @@ pub(super) struct Flag {
     pub(super) text: fn(&Options) -> &Option<String>,
 }
 
-/// Where a key lives in the [`Config`], and what it may hold.
-pub(super) enum Field {
-    /// An IP address.
-    Address { get: fn(&Config) -> IpAddr, set: fn(&mut Config, IpAddr) },
-    /// A whole number from `min` to `max`, both included.
-    Number { min: u32, max: u32, get: fn(&Config) -> u32, set: fn(&mut Config, u32) },
-    /// `true` or `false`.
-    Switch { get: fn(&Config) -> bool, set: fn(&mut Config, bool) },
-    /// A TCP port, or `off`.
-    OptionalPort { get: fn(&Config) -> Option<u16>, set: fn(&mut Config, Option<u16>) },
-}
-
-/// The value of one key, as it is written in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    /// Of a [`Field::Address`].
-    Address(IpAddr),
-    /// Of a [`Field::Number`], or of a [`Field::OptionalPort`] that is on.
-    Number(u32),
-    /// Of a [`Field::OptionalPort`] that is off.
-    Off,
-    /// Of a [`Field::Switch`].
-    Switch(bool),
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(address) => write!(f, "\"{address}\""),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Off => f.write_str("\"off\""),
-            Self::Switch(is_on) => write!(f, "{is_on}"),
-        }
-    }
+/// Where a key lives.
+pub(super) enum Place {
+    /// In the [`Config`], under the section of its name.
+    Config(Field<Config>),
+    /// On the policy: what all apps have in the section `pusher`, one app's own in its table.
+    Policy(Field<AppPolicy>),
 }
 
 impl Key {
@@ -91,23 +63,38 @@ impl Key {
 
     /// What `config` holds under this key.
     pub(super) fn value(&self, config: &Config) -> Value {
-        match self.field {
-            Field::Address { get, .. } => Value::Address(get(config)),
-            Field::Number { get, .. } => Value::Number(get(config)),
-            Field::Switch { get, .. } => Value::Switch(get(config)),
-            Field::OptionalPort { get, .. } => {
-                get(config).map_or(Value::Off, |port| Value::Number(u32::from(port)))
-            }
+        match &self.place {
+            Place::Config(field) => field.value(config),
+            Place::Policy(field) => field.value(&config.pusher),
         }
     }
 
     /// What may stand under this key, in words.
     pub(super) fn allowed(&self) -> String {
-        match self.field {
-            Field::Address { .. } => "an IPv4 or IPv6 address, or localhost".into(),
-            Field::Number { min, max, .. } => format!("{min} to {max}"),
-            Field::Switch { .. } => "true or false".into(),
-            Field::OptionalPort { .. } => format!("0 to {}, or \"off\"", u16::MAX),
+        match &self.place {
+            Place::Config(field) => field.allowed(),
+            Place::Policy(field) => field.allowed(),
+        }
+    }
+
+    /// Put `written` into `config`, or say why it cannot stand there.
+    pub(super) fn write(
+        &self,
+        config: &mut Config,
+        written: Written<'_>,
+    ) -> Result<(), ValueFault> {
+        let named = Named { path: &self.path(), unit: self.unit };
+        match &self.place {
+            Place::Config(field) => field.write(config, written, &named),
+            Place::Policy(field) => field.write(&mut config.pusher, written, &named),
+        }
+    }
+
+    /// Its place on an app's policy, if it may stand in an app's own table.
+    pub(super) const fn policy_field(&self) -> Option<&Field<AppPolicy>> {
+        match &self.place {
+            Place::Config(_) => None,
+            Place::Policy(field) => Some(field),
         }
     }
 
@@ -126,7 +113,7 @@ impl Key {
 pub(super) const VARIABLE_PREFIX: &str = "URINGCAST_";
 
 macro_rules! key {
-    ($section:ident.$name:ident, $unit:literal, $field:expr, $doc:literal) => {
+    ($section:ident.$name:ident, $unit:literal, $place:expr, $doc:literal) => {
         Key {
             section: stringify!($section),
             name: stringify!($name),
@@ -134,36 +121,60 @@ macro_rules! key {
             doc: $doc,
             flag: None,
             alias: None,
-            field: $field,
+            place: $place,
         }
     };
 }
 
 macro_rules! number {
+    (pusher.$name:ident: $type:ty, $min:expr, $max:expr, $unit:literal, $doc:literal) => {
+        key!(
+            pusher.$name,
+            $unit,
+            Place::Policy(Field::Number {
+                min: $min,
+                max: $max,
+                get: |policy| <u32 as From<$type>>::from(policy.$name),
+                set: |policy, number| policy.$name = number as $type,
+            }),
+            $doc
+        )
+    };
     ($section:ident.$name:ident: $type:ty, $min:expr, $max:expr, $unit:literal, $doc:literal) => {
         key!(
             $section.$name,
             $unit,
-            Field::Number {
+            Place::Config(Field::Number {
                 min: $min,
                 max: $max,
                 get: |config| <u32 as From<$type>>::from(config.$section.$name),
                 set: |config, number| config.$section.$name = number as $type,
-            },
+            }),
             $doc
         )
     };
 }
 
 macro_rules! switch {
+    (pusher.$name:ident, $doc:literal) => {
+        key!(
+            pusher.$name,
+            "none",
+            Place::Policy(Field::Switch {
+                get: |policy| policy.$name,
+                set: |policy, is_on| policy.$name = is_on,
+            }),
+            $doc
+        )
+    };
     ($section:ident.$name:ident, $doc:literal) => {
         key!(
             $section.$name,
             "none",
-            Field::Switch {
+            Place::Config(Field::Switch {
                 get: |config| config.$section.$name,
                 set: |config, is_on| config.$section.$name = is_on,
-            },
+            }),
             $doc
         )
     };
@@ -174,10 +185,10 @@ macro_rules! optional_port {
         key!(
             $section.$name,
             "TCP port",
-            Field::OptionalPort {
+            Place::Config(Field::OptionalPort {
                 get: |config| config.$section.$name,
                 set: |config, port| config.$section.$name = port,
-            },
+            }),
             $doc
         )
     };
@@ -187,10 +198,10 @@ macro_rules! optional_port {
 #[rustfmt::skip] // One key per entry reads as a table.
 pub(super) static KEYS: &[Key] = &[
     key!(server.host, "IP address",
-        Field::Address {
+        Place::Config(Field::Address {
             get: |config| config.server.host,
             set: |config, host| config.server.host = host,
-        },
+        }),
         "Address to listen on, also for metrics.")
         .flag("host", |flags| &flags.host).alias("HOST"),
     number!(server.port: u16, 0, 65_535, "TCP port",
@@ -210,6 +221,12 @@ pub(super) static KEYS: &[Key] = &[
         .flag("drain-timeout", |flags| &flags.drain_timeout),
     number!(server.drain_window_ms: u32, 0, 3_600_000, "milliseconds",
         "Time over which the drain spreads the closes; by default at most half the drain timeout."),
+    key!(server.trusted_proxies, "IP networks",
+        Place::Config(Field::Networks {
+            get: |config| &config.server.trusted_proxies,
+            set: |config, networks| config.server.trusted_proxies = networks,
+        }),
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."),
 
     number!(connection.activity_timeout_s: u16, 1, 3600, "seconds",
         "Silence after which either side pings; clients are told.")
@@ -230,15 +247,27 @@ pub(super) static KEYS: &[Key] = &[
         "Time a client with waiting bytes may take none of them before it is closed."),
     number!(connection.subscriptions_max: u32, 1, 1_000_000, "channels",
         "Channels one connection may subscribe to."),
+    switch!(connection.protocol_required,
+        "Whether a websocket's URL must name its protocol version; 4008 if it does not."),
+    number!(connection.ip_rate: u32, 0, 1_000_000, "connections per second",
+        "New connections of one client address to one core, by IPv6 /64; 0 is unlimited."),
+    number!(connection.ip_burst: u32, 1, 1_000_000, "connections",
+        "New connections that one client address may make at once."),
+    number!(connection.ip_table_max: u32, 2, 10_000_000, "addresses",
+        "Client addresses that one core remembers for ip_rate."),
 
     number!(core.connections_max: u32, 1, CONNECTIONS_PER_CORE_MAX as u32, "connections",
         "Connections one core may hold."),
+    number!(core.turned_away_max: u32, 0, 100_000, "sockets",
+        "Sockets beyond connections_max that are told why, with 4100; others get a bare 503."),
     number!(core.mailbox_envelopes_max: u32, 16, 1 << 20, "envelopes",
         "Envelopes one core's mailbox holds before its senders keep theirs back."),
     number!(core.mailbox_bytes_max: u32, MIB, u32::MAX, "bytes",
         "Bytes waiting for another core before publishes are refused."),
     number!(core.retained_bytes_max: u32, MIB, u32::MAX, "bytes",
         "Bytes all slow consumers of one core may hold together."),
+    number!(core.cache_bytes_max: u32, 0, u32::MAX, "bytes",
+        "Bytes the last events of one core's cache channels may take; the oldest make room."),
     number!(core.read_scratch_bytes: u32, 16 * KIB, 16 * MIB, "bytes",
         "Buffer that all reads of one core go through."),
     number!(core.uring_entries: u32, 256, 32_768, "entries",

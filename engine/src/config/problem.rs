@@ -25,6 +25,16 @@ pub enum Source {
     Flag(&'static str),
 }
 
+impl Source {
+    /// This place, narrowed to one line.
+    pub(super) fn at_line(&self, line: usize) -> Self {
+        match self {
+            Self::File { path, .. } => Self::File { path: path.clone(), line: Some(line) },
+            Self::Default | Self::Environment(_) | Self::Flag(_) => self.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -70,13 +80,13 @@ pub enum Fault {
     #[error("{key} is {value}, but must {relation} {other_key}, which is {other_value} ({other})")]
     Rule {
         /// The first key's full name.
-        key: &'static str,
+        key: String,
         /// Its value.
         value: String,
         /// What must hold between them.
         relation: &'static str,
         /// The second key's full name.
-        other_key: &'static str,
+        other_key: String,
         /// Its value.
         other_value: String,
         /// Where the second value came from.
@@ -88,26 +98,71 @@ pub enum Fault {
         /// The variables that are not set.
         missing: String,
     },
-    /// An app in the file without one of its keys.
-    #[error("an app of [[apps]] lacks its {part}")]
+    /// A table in the file without one of its keys.
+    #[error("[[{of}]] lacks its {part}")]
     MissingPart {
-        /// `id`, `key` or `secret`.
+        /// The table.
+        of: String,
+        /// The key.
         part: &'static str,
+    },
+    /// Two keys of which only one may be there.
+    #[error("{key} and {other} cannot both be there")]
+    Together {
+        /// The key that is reported.
+        key: String,
+        /// The other one.
+        other: String,
+    },
+    /// A value that needs another key.
+    #[error("{key} is {value:?}, which needs {needed}")]
+    Needs {
+        /// The key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What is not there.
+        needed: &'static str,
+    },
+    /// A key that means nothing beside the others.
+    #[error("{key} means nothing unless {unless}")]
+    Unused {
+        /// The key.
+        key: String,
+        /// When it would.
+        unless: String,
+    },
+    /// A file that a key names cannot be read.
+    #[error("the file that {key} names cannot be read: {reason}")]
+    UnreadableFile {
+        /// The key.
+        key: String,
+        /// What the system said.
+        reason: String,
     },
     /// A flag that is not three parts joined by colons.
     #[error("must be id:key:secret")]
     AppForm,
     /// A part of an app that cannot be used.
-    #[error("the {part} of an app must be {allowed}")]
+    #[error("{part} must be {allowed}")]
     AppPart {
-        /// `id`, `key` or `secret`.
-        part: &'static str,
+        /// Which part.
+        part: String,
         /// What it may be.
         allowed: &'static str,
     },
     /// The mask that stands for a secret in printed configurations.
-    #[error("the secret of an app is masked here: put the real one")]
-    MaskedSecret,
+    #[error("{part} is masked here: put the real one")]
+    MaskedSecret {
+        /// Which part.
+        part: String,
+    },
+    /// An app that has one key twice.
+    #[error("an app has the key \"{value}\" twice")]
+    SameKey {
+        /// The key.
+        value: String,
+    },
     /// Two apps that a request could not tell apart.
     #[error("two apps have the {part} \"{value}\", the first from {first}")]
     SameApp {
@@ -150,6 +205,28 @@ pub enum ValueFault {
         wanted: String,
         /// What stands there.
         found: String,
+    },
+    /// A word that is not one of those that may stand there.
+    #[error("{key} is {value:?}, but must be {allowed}{}", suggestion(nearest.as_deref()))]
+    Choice {
+        /// The key's full name.
+        key: String,
+        /// The word as it was written.
+        value: String,
+        /// The words that may stand there.
+        allowed: String,
+        /// The one that was probably meant.
+        nearest: Option<String>,
+    },
+    /// An array or a table with too few or too many entries.
+    #[error("{key} has {count} entries, but must have {allowed}")]
+    Count {
+        /// The key's full name.
+        key: String,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        allowed: String,
     },
     /// A number outside its range.
     #[error("{key} is {value}, but must be {allowed} ({unit})")]

@@ -4,6 +4,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use ipnet::IpNet;
+
+use crate::admission::private_networks;
+
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
 
@@ -29,6 +33,9 @@ pub struct ServerConfig {
     /// in one instant. Default 1000, or half the drain timeout if that is shorter; always below
     /// the drain timeout.
     pub drain_window_ms: u32,
+    /// The networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: loopback
+    /// and the private ranges, where proxies and load balancers are; a public address is a client.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for ServerConfig {
@@ -41,6 +48,7 @@ impl Default for ServerConfig {
             test_echo_port: None,
             drain_timeout_s: 10,
             drain_window_ms: 1000,
+            trusted_proxies: private_networks(),
         }
     }
 }
@@ -71,6 +79,18 @@ pub struct ConnectionConfig {
     pub outbox_stall_s: u16,
     /// Channels one connection may subscribe to. Default 1000: far above what pages use.
     pub subscriptions_max: u32,
+    /// Whether a client whose URL has no `protocol` is closed with 4008. Default true, as hosted
+    /// Pusher announces; clients written by hand for other servers may have none.
+    pub protocol_required: bool,
+    /// New connections a second that one client address (IPv6: one /64) may make to one core; 0 is
+    /// unlimited. Default 0: many users may share an address.
+    pub ip_rate: u32,
+    /// New connections that one client address may make at once when it has made none for a while.
+    /// Default 20: a page with several tabs.
+    pub ip_burst: u32,
+    /// Client addresses that one core remembers for `ip_rate`; those that came first are forgotten.
+    /// Default 10000: under 1 MB.
+    pub ip_table_max: u32,
 }
 
 impl Default for ConnectionConfig {
@@ -85,6 +105,10 @@ impl Default for ConnectionConfig {
             outbox_bytes_max: MIB,
             outbox_stall_s: 10,
             subscriptions_max: 1000,
+            protocol_required: true,
+            ip_rate: 0,
+            ip_burst: 20,
+            ip_table_max: 10_000,
         }
     }
 }
@@ -94,6 +118,9 @@ impl Default for ConnectionConfig {
 pub struct CoreConfig {
     /// Connections one core may hold. Default 100,000: about 200 MB when all are idle.
     pub connections_max: u32,
+    /// Sockets beyond `connections_max` that are read and told why they cannot stay; above it they
+    /// get a bare 503. Default 256: one that knows why does not come back at once.
+    pub turned_away_max: u32,
     /// Envelopes one core's mailbox holds before its senders keep theirs back. Default 1024: a tick
     /// sends one per core, so this is a thousand ticks of lag.
     pub mailbox_envelopes_max: u32,
@@ -101,6 +128,9 @@ pub struct CoreConfig {
     pub mailbox_bytes_max: u32,
     /// Bytes that all slow consumers of one core may hold together. Default 256 MiB.
     pub retained_bytes_max: u32,
+    /// Bytes that the last events of one core's cache channels may take, bookkeeping included;
+    /// above it the oldest go. Default 64 MiB: 50,000 channels with events of 1 KiB.
+    pub cache_bytes_max: u32,
     /// Size in bytes of the buffer that all reads of one core go through. Default 512 KiB:
     /// smaller ones cost a fast publisher more system calls per event.
     pub read_scratch_bytes: u32,
@@ -112,9 +142,11 @@ impl Default for CoreConfig {
     fn default() -> Self {
         Self {
             connections_max: 100_000,
+            turned_away_max: 256,
             mailbox_envelopes_max: 1024,
             mailbox_bytes_max: 64 * MIB,
             retained_bytes_max: 256 * MIB,
+            cache_bytes_max: 64 * MIB,
             read_scratch_bytes: 512 * KIB,
             uring_entries: 4096,
         }

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs, process};
 
-use super::keys::{Field, KEYS, SECTIONS, Value};
+use super::field::{Field, NETWORKS_MAX, Value, Written};
+use super::keys::{KEYS, Key, Place, SECTIONS};
 use super::*;
+
+mod apps;
 
 /// A configuration file that is removed with its owner.
 struct TempFile(PathBuf);
@@ -97,17 +100,6 @@ fn an_empty_variable_is_not_set() {
 }
 
 #[test]
-fn a_layer_that_names_apps_replaces_those_below() {
-    let file = "[[apps]]\nid = \"f\"\nkey = \"fk\"\nsecret = \"fs\"\n";
-    let variables = [("PUSHER_APP_ID", "e"), ("PUSHER_APP_KEY", "ek"), ("PUSHER_APP_SECRET", "es")];
-    let apps = |variables: &[_], flags: &[_]| load(file, variables, flags).unwrap().config.apps;
-    assert_eq!(apps(&[], &[]), [app("f", "fk", "fs")]);
-    assert_eq!(apps(&variables, &[]), [app("e", "ek", "es")]);
-    let flags = ["--app", "a:ak:as", "--app", "b:bk:b:s"];
-    assert_eq!(apps(&variables, &flags), [app("a", "ak", "as"), app("b", "bk", "b:s")]);
-}
-
-#[test]
 fn an_optional_port_can_be_off_in_every_layer() {
     let port = |file, variables: &[_], flags: &[_]| {
         load(file, variables, flags).unwrap().config.server.metrics_port
@@ -126,21 +118,63 @@ fn localhost_is_an_address() {
     assert_eq!(host, Config::default().server.host);
 }
 
+/// The least and the greatest number that may stand under `key`, if it takes numbers.
+fn range(key: &Key) -> Option<(u32, u32)> {
+    const fn of<T>(field: &Field<T>) -> Option<(u32, u32)> {
+        match field {
+            Field::Number { min, max, .. } => Some((*min, *max)),
+            Field::OptionalPort { .. } => Some((0, u16::MAX as u32)),
+            Field::Address { .. } | Field::Switch { .. } | Field::Networks { .. } => None,
+        }
+    }
+    match &key.place {
+        Place::Config(field) => of(field),
+        Place::Policy(field) => of(field),
+    }
+}
+
+#[test]
+fn networks_are_an_array_or_one_string_with_commas() {
+    let proxies = |text: &str| load(text, &[], &[]).map(|it| it.config.server.trusted_proxies);
+    let expected: Vec<ipnet::IpNet> =
+        ["192.0.2.7/32", "10.0.0.0/8", "2001:db8::/32"].map(|it| it.parse().unwrap()).into();
+    for value in [
+        r#"["192.0.2.7", "10.1.2.3/8", "2001:db8::/32"]"#,
+        r#""192.0.2.7,10.0.0.0/8 , 2001:db8::/32""#,
+    ] {
+        let found = proxies(&format!("server.trusted_proxies = {value}")).unwrap();
+        assert_eq!(found, expected, "{value}");
+    }
+    assert_eq!(proxies("server.trusted_proxies = []").unwrap(), []);
+    let many = |count| format!("server.trusted_proxies = \"{}\"", vec!["::1"; count].join(","));
+    assert_eq!(proxies(&many(NETWORKS_MAX)).unwrap().len(), NETWORKS_MAX);
+    for wrong in [&many(NETWORKS_MAX + 1), "server.trusted_proxies = [1]"] {
+        assert!(proxies(wrong).is_err(), "{wrong}");
+    }
+    check(
+        "[server]\ntrusted_proxies = [\"10.0.0.0/33\"]\nhost = [\"127.0.0.1\"]",
+        &[],
+        &[],
+        &[
+            "FILE:2: server.trusted_proxies must be up to 64 addresses or networks, as one string \
+             or an array, not the array [10.0.0.0/33]",
+            "FILE:3: server.host must be an IPv4 or IPv6 address, or localhost, not the array \
+             [127.0.0.1]",
+        ],
+    );
+}
+
 #[test]
 fn every_number_holds_at_its_limits_and_not_one_past_them() {
     for key in KEYS {
-        let (min, max) = match key.field {
-            Field::Number { min, max, .. } => (min, max),
-            Field::OptionalPort { .. } => (0, u32::from(u16::MAX)),
-            Field::Address { .. } | Field::Switch { .. } => continue,
-        };
+        let Some((min, max)) = range(key) else { continue };
         let mut config = Config::default();
         for number in [min, max] {
-            key.write(&mut config, values::Written::Integer(number.into())).unwrap();
+            key.write(&mut config, Written::Integer(number.into())).unwrap();
             assert_eq!(key.value(&config), Value::Number(number), "{}", key.path());
         }
         for number in [i128::from(min) - 1, i128::from(max) + 1] {
-            let fault = key.write(&mut config, values::Written::Integer(number)).unwrap_err();
+            let fault = key.write(&mut config, Written::Integer(number)).unwrap_err();
             assert!(matches!(fault, ValueFault::OutOfRange { .. }), "{}: {fault}", key.path());
         }
     }
@@ -154,13 +188,16 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Number(number) => (number + 1).to_string(),
             Value::Off => "12345".to_owned(),
             Value::Switch(is_on) => (!is_on).to_string(),
+            Value::Networks(_) => "192.0.2.0/24".to_owned(),
         };
         let mut expected = Config::default();
-        key.write(&mut expected, values::Written::Text(&text)).unwrap();
+        key.write(&mut expected, Written::Text(&text)).unwrap();
         expected.apps[0].policy = expected.pusher.clone();
         assert_ne!(expected, Config::default(), "{} must change something", key.path());
 
-        let quote = if matches!(key.field, Field::Address { .. }) { "\"" } else { "" };
+        let is_quoted =
+            matches!(key.place, Place::Config(Field::Address { .. } | Field::Networks { .. }));
+        let quote = if is_quoted { "\"" } else { "" };
         let file = format!("{} = {quote}{text}{quote}", key.path());
         assert_eq!(load(&file, &[], &[]).unwrap().config, expected, "{file}");
         let variable = key.variable();
@@ -290,64 +327,6 @@ fn a_rule_is_not_judged_on_a_value_that_is_wrong_already() {
 }
 
 #[test]
-fn apps_that_cannot_be_used_are_reported_without_their_secret() {
-    check(
-        "[[apps]]\nid = \"a\"\nkey = \"k\"\n[[apps]]\nid = 5\nkey = \"k\"\nsecret = \"s\"\n\
-         secrt = \"hidden\"\n[[apps]]\nid = \"b\"\nkey = \"c\"\nsecret = \"********\"\n[[apps]]\n\
-         id = \"b\"\nkey = \"c\"\nsecret = \"real\"",
-        &[("PUSHER_APP_KEY", "x")],
-        &["--app", "hidden", "--app", "a/b::", "--app", "g:h:i", "--app", "g:h:i"],
-        &[
-            "FILE:1: an app of [[apps]] lacks its secret",
-            "FILE:5: apps.id must be a string, not a whole number",
-            "FILE:8: apps.secrt is not known; did you mean apps.secret?",
-            "FILE:9: the secret of an app is masked here: put the real one",
-            "FILE:13: two apps have the id \"b\", the first from FILE:9",
-            "FILE:13: two apps have the key \"c\", the first from FILE:9",
-            "environment PUSHER_APP_KEY: an app needs all three variables; not set: PUSHER_APP_ID, \
-             PUSHER_APP_SECRET",
-            "flag --app: must be id:key:secret",
-            "flag --app: the id of an app must be 1 to 128 letters, digits or any of - . _ ~",
-            "flag --app: the key of an app must be 1 to 128 letters, digits or any of - . _ ~",
-            "flag --app: the secret of an app must be 1 to 256 bytes without control characters",
-            "flag --app: two apps have the id \"g\", the first from flag --app",
-            "flag --app: two apps have the key \"h\", the first from flag --app",
-        ],
-    );
-}
-
-#[test]
-fn app_parts_hold_at_their_limits_and_not_one_past_them() {
-    let accepts = |id: usize, secret: usize| {
-        let flag = format!("{}:k:{}", "i".repeat(id), "s".repeat(secret));
-        load("", &[], &["--app", &flag]).is_ok()
-    };
-    assert!(accepts(128, 256));
-    assert!(!accepts(129, 256));
-    assert!(!accepts(128, 257));
-}
-
-#[test]
-fn one_app_too_many_is_refused() {
-    let file = |count: usize| {
-        let app = |n: usize| format!("[[apps]]\nid = \"{n}\"\nkey = \"{n}\"\nsecret = \"s\"\n");
-        (0..count).map(app).collect::<String>()
-    };
-    assert_eq!(load(&file(APPS_MAX), &[], &[]).unwrap().config.apps.len(), APPS_MAX);
-    let expected = ["FILE:4001: 1001 apps are too many: at most 1000 are allowed"];
-    check(&file(APPS_MAX + 1), &[], &[], &expected);
-}
-
-#[test]
-fn the_development_app_is_refused_where_others_can_reach_it() {
-    let lines = problems("", &[], &["--host", "0.0.0.0"]);
-    assert_eq!(lines.len(), 1);
-    assert!(lines[0].starts_with("flag --host: server.host is 0.0.0.0, which others can reach"));
-    assert!(load("", &[], &["--host", "0.0.0.0", "--app", "a:b:c"]).is_ok());
-    assert!(load("", &[], &["--host", "::1"]).is_ok());
-}
-
-#[test]
 fn syntax_errors_are_reported_with_the_problems_around_them() {
     check(
         "[server]\nhost = 127.0.0.1\nport = 1\nport = 2\nprot = 3",
@@ -412,7 +391,7 @@ fn the_printed_form_names_sources_and_hides_secrets() {
         1,
         "a masked secret cannot be taken for a real one"
     );
-    let real = printed.replace(apps::SECRET_MASK, "hidden");
+    let real = printed.replace(form::SECRET_MASK, "hidden");
     assert_eq!(load(&real, &[], &[]).unwrap().config, effective.config);
 }
 
@@ -420,14 +399,18 @@ fn the_printed_form_names_sources_and_hides_secrets() {
 #[test]
 fn the_example_file_documents_every_key_with_its_unit_and_default() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../uringcast.example.toml");
-    let expected = print::example();
+    let expected = example::example();
     if env::var_os("UPDATE_EXAMPLE").is_some() {
         fs::write(path, &expected).unwrap();
     }
     let example = fs::read_to_string(path).unwrap();
     assert_eq!(example, expected, "UPDATE_EXAMPLE=1 writes the file anew");
     assert_eq!(load(&example, &[], &[]).unwrap().config, Config::default());
-    let with_apps = example.replace("#[[apps]]", "[[apps]]").replace("\n#id", "\nid");
-    let with_apps = with_apps.replace("\n#key", "\nkey").replace("\n#secret", "\nsecret");
-    assert_eq!(load(&with_apps, &[], &[]).unwrap().config.apps.len(), 1);
+    let apps = example.lines().map(|line| match line.strip_prefix('#') {
+        Some(key) if !key.starts_with(' ') => format!("{key}\n"),
+        Some(_) | None => format!("{line}\n"),
+    });
+    let with_apps = apps.collect::<String>();
+    let app = &load(&with_apps, &[], &[]).unwrap().config.apps[0];
+    assert_eq!((app.keys.len(), app.origins.len(), app.webhooks.len()), (2, 2, 1));
 }

@@ -45,7 +45,15 @@ impl Dialect {
         }
     }
 
-    /// The same on a presence channel, with everyone who is in it.
+    /// The frame that says that a cache channel has no event for a new subscriber.
+    pub fn cache_miss(self, channel: &str) -> Bytes {
+        match self {
+            Self::Pusher => server::cache_miss(channel),
+            Self::Echo => unreachable!("an echo connection never subscribes"),
+        }
+    }
+
+    /// As [`subscribed`](Self::subscribed) on a presence channel, with everyone who is in it.
     pub fn presence_subscribed<'a>(
         self,
         channel: &str,

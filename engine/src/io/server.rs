@@ -132,6 +132,7 @@ fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> 
         subscriptions_max: connection.subscriptions_max as usize,
         retained_bytes_max: config.core.retained_bytes_max as usize,
         mailbox_bytes_max: config.core.mailbox_bytes_max as usize,
+        cache_bytes_max: config.core.cache_bytes_max as usize,
     }
 }
 

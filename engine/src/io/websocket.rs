@@ -125,7 +125,7 @@ impl Reader {
     }
 
     fn assemble(&mut self, shard: &mut Shard, mut bytes: &mut [u8]) -> Result<(), AssembleError> {
-        while let Some(message) = self.assembler.next(&self.limits, &mut bytes)? {
+        while let Some(message) = self.assembler.next(&self.limits, None, &mut bytes)? {
             if let Message::Close(reason) = message {
                 shard.on_peer_close(self.conn, reason.map(|(code, _)| code));
                 self.hearing = Hearing::Deaf; // RFC 6455 section 5.5.1: nothing follows it.

@@ -55,11 +55,23 @@ pub enum Refusal {
     MailboxBytes,
     /// `webhook.calls_in_flight_max`.
     CallsInFlight,
+    /// The `protocol` or `version` of a websocket's URL.
+    ProtocolVersion,
+    /// A websocket of an app that is switched off.
+    AppDisabled,
+    /// A websocket without TLS of an app that forces it.
+    Tls,
+    /// A page's host that the app does not allow.
+    Origin,
+    /// `pusher.connections_max`.
+    AppConnections,
+    /// `connection.ip_rate`.
+    IpRate,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 24] = [
+    pub const ALL: [(Self, &'static str); 30] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -84,6 +96,12 @@ impl Refusal {
         (Self::RetainedBytes, "retained_bytes"),
         (Self::MailboxBytes, "mailbox_bytes"),
         (Self::CallsInFlight, "calls_in_flight"),
+        (Self::ProtocolVersion, "protocol_version"),
+        (Self::AppDisabled, "app_disabled"),
+        (Self::Tls, "tls"),
+        (Self::Origin, "origin"),
+        (Self::AppConnections, "app_connections"),
+        (Self::IpRate, "ip_rate"),
     ];
 }
 
@@ -127,6 +145,16 @@ pub struct Counters {
     pub panics: u64,
     /// Bytes of shared frames alive.
     pub retained_bytes: u64,
+    /// Last events of cache channels kept now.
+    pub cached_events: u64,
+    /// Bytes that they take.
+    pub cached_bytes: u64,
+    /// New subscribers of cache channels that were given the last event.
+    pub cache_hits: u64,
+    /// New subscribers of cache channels that had none.
+    pub cache_misses: u64,
+    /// Cached events that went before their time to make room.
+    pub cache_evictions: u64,
     /// What was turned away, by [`Refusal`].
     pub refusals: [u64; Refusal::ALL.len()],
 }

@@ -55,6 +55,7 @@ impl Shard {
     /// The owner's part of an event from the HTTP API.
     pub(super) fn on_publish_named(&mut self, publication: Publication, ticket: Ticket) {
         let Publication { channel, frame, skip } = publication;
+        self.cache_event(&channel, &frame);
         let cores = match self.owned.find_name(&channel) {
             Some(owned) => self.fan_out(owned, frame, skip, Some(ticket)),
             None => 0,

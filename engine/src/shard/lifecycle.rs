@@ -209,6 +209,8 @@ impl Shard {
         if watch_due {
             self.look_at_sends();
         }
+        self.cache.expire(self.now);
+        self.look_at_counts();
         self.continue_drain();
     }
 

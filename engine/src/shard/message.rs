@@ -175,8 +175,26 @@ pub struct Joined {
     pub(super) owned: OwnedId,
     /// The user that the join presented, for the leave if nobody waits for this answer.
     pub(super) user_id: Option<Box<str>>,
-    /// The frame that tells the client it is subscribed, or why it is not.
-    pub(super) outcome: Result<Bytes, JoinRefused>,
+    /// What the client is told, or why it may not subscribe.
+    pub(super) outcome: Result<Welcome, JoinRefused>,
+}
+
+/// What a new subscriber is told before anything that comes after its join.
+#[derive(Debug)]
+pub(super) struct Welcome {
+    /// It is subscribed.
+    pub(super) subscribed: Bytes,
+    /// On cache channels: the last event from before the join, or that there is none.
+    pub(super) cached: Option<Bytes>,
+    /// How many subscriptions there are, if the channel itself is told only later.
+    pub(super) count: Option<Bytes>,
+}
+
+impl Welcome {
+    fn weight_bytes(&self) -> usize {
+        let rest = [&self.cached, &self.count].into_iter().flatten();
+        self.subscribed.len() + rest.map(Bytes::len).sum::<usize>()
+    }
 }
 
 /// What is asked of the owner or of every core.
@@ -197,7 +215,8 @@ pub enum Query {
     Counters,
 }
 
-/// An occupied channel as the HTTP API shows it.
+/// A channel as the HTTP API shows it: an occupied one, or one that is asked for by its name and
+/// has a cached event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelInfo {
     /// The name.
@@ -206,6 +225,23 @@ pub struct ChannelInfo {
     pub subscription_count: u32,
     /// Distinct users, on presence channels only.
     pub user_count: Option<u32>,
+    /// The last event of a cache channel; only in the answer to [`Query::Channel`].
+    pub cache: Option<CachedInfo>,
+}
+
+impl ChannelInfo {
+    fn weight_bytes(&self) -> usize {
+        size_of::<Self>() + self.cache.as_ref().map_or(0, |cached| cached.data_json.len())
+    }
+}
+
+/// The last event of a cache channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedInfo {
+    /// Its `data` as the JSON token that the publisher sent: a string.
+    pub data_json: Box<str>,
+    /// Seconds until it is forgotten, rounded up: at least 1.
+    pub ttl_s: u32,
 }
 
 /// One core's part of the answer to a [`Query`].
@@ -222,7 +258,7 @@ pub enum Partial {
 impl Partial {
     fn weight_bytes(&self) -> usize {
         match self {
-            Self::Channels(channels) => channels.len() * size_of::<ChannelInfo>(),
+            Self::Channels(channels) => channels.iter().map(ChannelInfo::weight_bytes).sum(),
             Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
             Self::Counters(..) => size_of::<Counters>(),
         }
@@ -316,7 +352,7 @@ impl CoreMessage {
             Self::Publish { frame, .. } | Self::Deliver { frame, .. } => frame.len(),
             Self::PublishNamed { publication, .. } => publication.weight_bytes(),
             Self::Join(join) => join.weight_bytes(),
-            Self::Joined(joined) => joined.outcome.as_ref().map_or(0, Bytes::len),
+            Self::Joined(joined) => joined.outcome.as_ref().map_or(0, Welcome::weight_bytes),
             Self::Leave { channel, user_id, .. } => {
                 channel.as_str().len() + user_id.as_ref().map_or(0, |id| id.len())
             }

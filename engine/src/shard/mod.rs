@@ -13,6 +13,7 @@
 //! the owner's order without a gap; or the connection is being closed.
 
 mod batch;
+mod cache;
 mod census;
 mod channel;
 mod close;
@@ -29,6 +30,7 @@ mod query;
 mod roster;
 mod slow;
 mod subscribe;
+mod subscription_count;
 mod table;
 mod wheel;
 
@@ -41,18 +43,20 @@ pub use batch::{Retained, Segment};
 pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
 pub use lifecycle::ConnectionsFull;
 pub use message::{
-    ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, OwnedId,
-    Partial, Publication, Query, Ticket,
+    CachedInfo, ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member,
+    OwnedId, Partial, Publication, Query, Ticket,
 };
 pub use notice::{Fact, Notice};
 pub use query::Answer;
 pub use subscribe::{SubscribeError, Subscribed};
 
 use batch::Joiner;
+use cache::Cache;
 use census::Census;
 use channel::{Channel, Run};
 use connection::Connection;
 use owner::Owned;
+use subscription_count::Untold;
 use table::Table;
 use wheel::Wheel;
 
@@ -107,6 +111,8 @@ pub struct ShardConfig {
     pub retained_bytes_max: usize,
     /// Bytes that may wait for another core before publishes are refused. Default 64 MiB.
     pub mailbox_bytes_max: usize,
+    /// Bytes that the last events of cache channels may take. Default 64 MiB.
+    pub cache_bytes_max: usize,
 }
 
 /// What the I/O layer must do next, in this order.
@@ -147,6 +153,10 @@ pub struct Shard {
     locals: Table<Channel>,
     /// Channels that this core puts in order.
     owned: Table<Owned>,
+    /// Last events of the cache channels among those, and of such as nobody is subscribed to.
+    cache: Cache,
+    /// Channels among those owned whose subscribers wait to hear how many they are.
+    untold: Untold,
     /// Events of this turn, one run for each channel that has any.
     runs: Vec<Run>,
     outgoing: Vec<Outgoing>,
@@ -185,6 +195,8 @@ impl Shard {
             operator_sockets: 0,
             locals: Table::new(),
             owned: Table::new(),
+            cache: Cache::new(config.cache_bytes_max),
+            untold: Untold::default(),
             runs: Vec::new(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             requests: Slab::new(),
@@ -214,6 +226,7 @@ impl Shard {
 
     /// The turn is over: hand every channel's events to its subscribers' outboxes.
     pub fn end_turn(&mut self) {
+        self.tell_counts();
         loop {
             let mut runs = std::mem::take(&mut self.runs);
             for run in runs.drain(..) {
@@ -282,7 +295,8 @@ impl Shard {
 
     /// Whether nothing is left: no connection, channel, question, event, or message for a core.
     ///
-    /// Every shard comes to this once its clients have gone and its questions are answered.
+    /// Every shard comes to this once its clients have gone and its questions are answered. The
+    /// last events of cache channels stay for clients to come.
     pub fn is_vacant(&self) -> bool {
         self.connections.is_empty()
             && self.locals.iter().next().is_none()

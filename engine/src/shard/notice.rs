@@ -1,8 +1,8 @@
 //! What an app's own server is told.
 //!
 //! The owner of a channel tells what happens in it, in the channel's order, and nobody else does.
-//! Nothing is told that no webhook of the app depends on, and an app without webhooks costs one
-//! look at an empty list.
+//! Nothing is told that no webhook of the app depends on, nor of the channels that are users' own.
+//! An app without webhooks costs one look at an empty list.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::message::ChannelName;
 use super::{Output, Shard};
-use crate::app::WebhookEvent;
+use crate::app::{Apps, WebhookEvent};
 use crate::id::{AppIndex, SocketId};
 
 /// Something that happened in an app.
@@ -96,18 +96,16 @@ impl Fact {
 
 impl Shard {
     /// Tell the app's server that a subscriber of cache channel `channel` found nothing in it.
-    pub fn notice_cache_miss(&mut self, channel: &ChannelName) {
-        if self.is_of_interest(channel, WebhookEvent::CacheMiss) {
+    pub(super) fn notice_cache_miss(&mut self, channel: &ChannelName) {
+        if is_of_interest(&self.apps, channel, WebhookEvent::CacheMiss) {
             self.push_notice(channel.app(), channel.shared(), Fact::CacheMiss);
         }
     }
 
     /// Tell what happened in the channel at `owned`, if anybody wants to know.
     pub(super) fn notice(&mut self, owned: u32, event: WebhookEvent, fact: impl FnOnce() -> Fact) {
-        let apps = &self.apps;
         let name = &self.owned.at(owned).name;
-        let webhooks = &apps.app(name.app()).webhooks;
-        if webhooks.iter().any(|it| it.depends_on(event, name.as_str())) {
+        if is_of_interest(&self.apps, name, event) {
             let (app, channel) = (name.app(), name.shared());
             self.push_notice(app, channel, fact());
         }
@@ -143,9 +141,11 @@ impl Shard {
     pub(super) fn push_notice(&mut self, app: AppIndex, channel: Arc<str>, fact: Fact) {
         self.outputs.push_back(Output::Notice(Notice { app, channel, fact }));
     }
+}
 
-    fn is_of_interest(&self, channel: &ChannelName, event: WebhookEvent) -> bool {
-        let webhooks = &self.apps.app(channel.app()).webhooks;
-        webhooks.iter().any(|it| it.depends_on(event, channel.as_str()))
-    }
+fn is_of_interest(apps: &Apps, channel: &ChannelName, event: WebhookEvent) -> bool {
+    let webhooks = &apps.app(channel.app()).webhooks;
+    !webhooks.is_empty()
+        && !channel.as_str().starts_with('#')
+        && webhooks.iter().any(|it| it.depends_on(event, channel.as_str()))
 }

@@ -10,9 +10,12 @@ use uringcast_proto::pusher::channel::ChannelKind;
 use uringcast_proto::pusher::server;
 
 use super::Shard;
-use super::message::{ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, OwnedId};
+use super::message::{
+    ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, OwnedId, Welcome,
+};
 use super::notice::Fact;
 use super::roster::Roster;
+use super::subscription_count::Told;
 use crate::app::WebhookEvent;
 use crate::id::CoreId;
 
@@ -29,6 +32,8 @@ pub(super) struct Foothold {
 pub(super) struct Owned {
     pub(super) footholds: SmallVec<[Foothold; 1]>,
     pub(super) roster: Option<Box<Roster>>,
+    /// What its subscribers know of their number, where the app wants them to know.
+    pub(super) told: Option<Box<Told>>,
 }
 
 impl Owned {
@@ -61,7 +66,11 @@ impl Shard {
             Some(index) => index,
             None => self.occupy(&join.channel),
         };
-        let outcome = self.admit(index, &join);
+        let outcome = self.admit(index, &join).map(|subscribed| Welcome {
+            subscribed,
+            cached: self.cached_frame(&join.channel, join.dialect),
+            count: self.count_in(index),
+        });
         let owned = OwnedId { index, generation: self.owned.at(index).generation };
         self.vacate_if_empty(index);
         let Join { core, conn, local, attempt, member, .. } = join;
@@ -89,6 +98,7 @@ impl Shard {
             self.notice_member(index, user_id, false);
         }
         self.notice_subscriptions(index);
+        self.count_out(index);
         self.vacate_if_empty(index);
     }
 
@@ -118,8 +128,9 @@ impl Shard {
     fn occupy(&mut self, name: &ChannelName) -> u32 {
         let is_presence = ChannelKind::of(name.as_str()) == ChannelKind::Presence;
         let roster = is_presence.then(Box::default);
+        let told = self.told_of(name);
         self.counters.channels += 1;
-        let index = self.owned.insert(name.clone(), Owned { roster, ..Owned::default() });
+        let index = self.owned.insert(name.clone(), Owned { roster, told, ..Owned::default() });
         self.notice(index, WebhookEvent::ChannelOccupied, || Fact::ChannelOccupied);
         index
     }

@@ -5,7 +5,7 @@
 //! every core has queued it to its subscribers, in whatever order the cores report.
 
 use super::counters::Counters;
-use super::message::{ChannelInfo, CoreMessage, Partial, Query, Ticket};
+use super::message::{ChannelInfo, ChannelName, CoreMessage, Partial, Query, Ticket};
 use super::owner::Owned;
 use super::table::Entry;
 use super::{Output, Shard};
@@ -82,8 +82,7 @@ impl Shard {
                 Partial::Channels(self.owned.iter().filter(is_asked).map(info).collect())
             }
             Query::Channel(name) => {
-                let found = self.owned.find_name(name).map(|index| info(self.owned.at(index)));
-                Partial::Channels(found.into_iter().collect())
+                Partial::Channels(self.channel_info(name).into_iter().collect())
             }
             Query::Users(name) => {
                 let found = self.owned.find_name(name).map(|index| users(self.owned.at(index)));
@@ -92,6 +91,21 @@ impl Shard {
             Query::Counters => Partial::Counters(self.config.core, Box::new(self.counters())),
         };
         self.tell(ticket.core, CoreMessage::Answer { ticket, partial });
+    }
+
+    fn channel_info(&mut self, name: &ChannelName) -> Option<ChannelInfo> {
+        let found = self.owned.find_name(name).map(|index| info(self.owned.at(index)));
+        let cache = self.cached_info(name);
+        if found.is_none() && cache.is_none() {
+            return None;
+        }
+        let vacant = || ChannelInfo {
+            name: name.shared(),
+            subscription_count: 0,
+            user_count: None,
+            cache: None,
+        };
+        Some(ChannelInfo { cache, ..found.unwrap_or_else(vacant) })
     }
 
     pub(super) fn on_answer(&mut self, ticket: Ticket, partial: Partial) {
@@ -122,6 +136,8 @@ impl Shard {
         let outgoing = self.outgoing.iter().map(|to| to.messages.len() as u64);
         counters.mailbox_depth += outgoing.sum::<u64>();
         counters.retained_bytes = self.retained.bytes() as u64;
+        counters.cached_events = self.cache.len() as u64;
+        counters.cached_bytes = self.cache.bytes() as u64;
         counters.sockets = self.connections.len() as u64;
         counters
     }
@@ -179,6 +195,7 @@ fn info(entry: &Entry<Owned>) -> ChannelInfo {
         name: entry.name.shared(),
         subscription_count: entry.value.subscriptions(),
         user_count: entry.value.roster.as_ref().map(|roster| roster.len()),
+        cache: None,
     }
 }
 

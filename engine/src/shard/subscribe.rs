@@ -5,12 +5,12 @@
 //! client that unsubscribes before the answer is let go at once, and the owner is told when the
 //! answer arrives; the attempt's number keeps a late answer from being taken for a newer one's.
 
-use bytes::Bytes;
-
 use super::Shard;
 use super::channel::{Channel, Subscriber};
 use super::connection::{JOINING, Subscription};
-use super::message::{ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, hash};
+use super::message::{
+    ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, Welcome, hash,
+};
 use crate::dialect::{Dialect, pusher};
 use crate::id::{AppIndex, ConnId};
 
@@ -102,7 +102,7 @@ impl Shard {
         channel.joining -= 1;
         channel.owned = Some(joined.owned);
         match (index, joined.outcome) {
-            (Some(index), Ok(frame)) => self.attach(joined.conn, local, index, frame),
+            (Some(index), Ok(welcome)) => self.attach(joined.conn, local, index, welcome),
             (Some(index), Err(refused)) => self.on_join_refused(joined.conn, local, index, refused),
             (None, Ok(_)) => self.leave(local, joined.user_id),
             (None, Err(_)) => self.release_if_vacant(local),
@@ -120,12 +120,15 @@ impl Shard {
     }
 
     /// The subscription has begun: from here on the channel's events are for `conn`, too.
-    fn attach(&mut self, conn: ConnId, local: u32, index: usize, frame: Bytes) {
+    fn attach(&mut self, conn: ConnId, local: u32, index: usize, welcome: Welcome) {
         let channel = &mut self.locals.at(local).value;
         let position = channel.subscribers.len() as u32;
         channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
         self.connections[conn.slot as usize].subscriptions[index].position = position;
-        self.send(conn, frame);
+        self.send(conn, welcome.subscribed);
+        for frame in [welcome.cached, welcome.count].into_iter().flatten() {
+            self.send(conn, frame);
+        }
     }
 
     /// Tell the owner that a subscription it has counted is over.

@@ -6,6 +6,7 @@
 
 mod answers;
 mod batching;
+mod cache;
 mod life;
 mod notices;
 mod order;
@@ -13,5 +14,6 @@ mod presence;
 mod render;
 mod slow;
 mod subscribe;
+mod subscription_count;
 mod transcript;
 mod world;

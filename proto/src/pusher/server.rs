@@ -7,8 +7,11 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::json::{escape_into, escaped};
+use crate::ws::client::FrameCursor;
 use crate::ws::encode::TextFrame;
 
 /// The first frame of every connection.
@@ -70,6 +73,21 @@ pub fn presence_subscription_succeeded<'a>(
     internal("pusher_internal:subscription_succeeded", Some(channel), &data)
 }
 
+/// There is no event for a new subscriber of a cache channel.
+pub fn cache_miss(channel: &str) -> Bytes {
+    JsonFrame::with_capacity(48 + channel.len())
+        .raw(r#"{"event":"pusher:cache_miss","channel":""#)
+        .text(channel)
+        .raw(r#""}"#)
+        .finish()
+}
+
+/// How many subscriptions a channel has.
+pub fn subscription_count(channel: &str, count: u32) -> Bytes {
+    let data = format!(r#"{{"subscription_count":{count}}}"#);
+    internal("pusher_internal:subscription_count", Some(channel), &data)
+}
+
 /// A user joined a presence channel with their first connection.
 pub fn member_added(channel: &str, user_id: &str, user_info_json: &str) -> Bytes {
     let user_id = escaped(user_id);
@@ -117,6 +135,20 @@ pub fn event(event_json: &str, channel: &str, data_json: &str, user_id: Option<&
         frame = frame.raw(r#","user_id":""#).text(user_id).raw("\"");
     }
     frame.raw("}").finish()
+}
+
+/// The JSON token that [`event`] was given as `data`, from the whole `frame`; `None` if it is no
+/// frame of an event.
+pub fn event_data(mut frame: &[u8]) -> Option<Box<str>> {
+    #[derive(Deserialize)]
+    struct Event<'a> {
+        #[serde(borrow)]
+        data: &'a RawValue,
+    }
+    let mut cursor = FrameCursor::new();
+    let frame = cursor.next(&mut frame).ok()??;
+    let event: Event<'_> = serde_json::from_slice(frame.payload).ok()?;
+    Some(event.data.get().into())
 }
 
 /// A message of ours whose `data` is a string that holds `data_json`.

@@ -6,6 +6,9 @@
 //! copied, into a buffer that grows as bytes arrive, never ahead of them on the word of a header,
 //! and that is freed as soon as the message has been used.
 //!
+//! A compressed message is gathered as it comes and decompressed when it is whole, in the caller's
+//! [`Inflater`].
+//!
 //! It answers nothing and closes nothing: an error says which code to close with, and after an
 //! error or a close message the caller stops reading.
 //!
@@ -23,7 +26,7 @@ mod text;
 pub use self::{error::AssembleError, message::Message};
 
 use self::partial::Partial;
-use super::{header::Header, mask};
+use super::{Opcode, deflate::Inflater, header::Header, mask};
 use crate::limits::{WS_FRAGMENTS_MAX, WS_MESSAGE_BYTES_MAX};
 
 /// One connection's inbound state.
@@ -36,7 +39,8 @@ pub struct Assembler {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
     /// Payload bytes of a message, summed over its fragments. A longer one is refused when a header
-    /// announces it. Default [`WS_MESSAGE_BYTES_MAX`].
+    /// announces it. A compressed one may have as many as it comes and as many when it is
+    /// decompressed. Default [`WS_MESSAGE_BYTES_MAX`].
     pub message_bytes_max: usize,
     /// Frames a message may be cut into. Default [`WS_FRAGMENTS_MAX`].
     pub fragments_max: u32,
@@ -52,24 +56,30 @@ impl Assembler {
     ///
     /// `Ok(None)` means that all of `input` is consumed and more is needed. Call it until then:
     /// the buffer of a message that came in pieces is freed by the call after it. The bytes of
-    /// `input` are overwritten.
+    /// `input` are overwritten. `inflater` is there if `permessage-deflate` was agreed to; without
+    /// it a compressed message is an error.
     pub fn next<'m, 'i: 'm>(
         &'m mut self,
         limits: &Limits,
+        inflater: Option<&'m mut Inflater>,
         input: &mut &'i mut [u8],
     ) -> Result<Option<Message<'m>>, AssembleError> {
         if self.partial.as_ref().is_some_and(|partial| partial.is_spent()) {
             self.partial = None;
         }
         if self.partial.is_none() {
-            if let Some(message) = whole_message(limits, input)? {
-                return Ok(Some(message));
+            if let Some((header, payload)) = whole_frame(limits, inflater.is_some(), input)? {
+                return if header.is_compressed {
+                    inflate(limits, inflater, header.opcode, payload).map(Some)
+                } else {
+                    Message::from_frame(header.opcode, payload).map(Some)
+                };
             }
             if input.is_empty() {
                 return Ok(None);
             }
         }
-        self.partial.get_or_insert_default().next(limits, input)
+        self.partial.get_or_insert_default().next(limits, inflater, input)
     }
 
     /// Bytes of memory held for an incomplete message; 0 between messages.
@@ -84,12 +94,13 @@ impl Default for Limits {
     }
 }
 
-/// The message at the front of `input` if it is one whole frame; else consumes nothing.
-fn whole_message<'i>(
+/// The frame at the front of `input` if it is all there and a whole message; else consumes nothing.
+fn whole_frame<'i>(
     limits: &Limits,
+    may_be_compressed: bool,
     input: &mut &'i mut [u8],
-) -> Result<Option<Message<'i>>, AssembleError> {
-    let Some((header, header_bytes)) = Header::parse(input)? else {
+) -> Result<Option<(Header, &'i mut [u8])>, AssembleError> {
+    let Some((header, header_bytes)) = Header::parse(input, may_be_compressed)? else {
         return Ok(None);
     };
     let is_data = !header.opcode.is_control();
@@ -102,7 +113,18 @@ fn whole_message<'i>(
     }
     let payload = &mut take_front(input, frame_bytes)[header_bytes..];
     mask::apply(payload, header.mask);
-    Message::from_frame(header.opcode, payload).map(Some)
+    Ok(Some((header, payload)))
+}
+
+/// The message that `payload`, all of it, is when decompressed.
+fn inflate<'m>(
+    limits: &Limits,
+    inflater: Option<&'m mut Inflater>,
+    opcode: Opcode,
+    payload: &[u8],
+) -> Result<Message<'m>, AssembleError> {
+    let inflater = inflater.expect("a header is only compressed where that was agreed to");
+    Message::from_frame(opcode, inflater.message(payload, limits.message_bytes_max)?)
 }
 
 /// Cut the first `bytes` off `input`.

@@ -10,6 +10,9 @@ use tungstenite::protocol::frame::FrameHeader;
 use super::{Opcode, close::CloseCode, mask};
 use crate::limits::{WS_CLOSE_REASON_BYTES_MAX, WS_CONTROL_PAYLOAD_BYTES_MAX};
 
+/// The bit of a frame's first byte that `permessage-deflate` has given a meaning.
+const RSV1: u8 = 0x40;
+
 /// One text frame.
 ///
 /// `payload` must be UTF-8: the caller has it from a `str` or from JSON it wrote.
@@ -60,6 +63,13 @@ pub fn close_without_code() -> Bytes {
 /// Append the header of an unmasked, unfragmented frame.
 pub fn header_into(opcode: Opcode, payload_len: usize, output: &mut Vec<u8>) {
     write_header(opcode, None, payload_len, output);
+}
+
+/// The same for a message whose payload is compressed: RSV1 is set (RFC 7692 section 6).
+pub(super) fn compressed_header_into(opcode: Opcode, payload_len: usize, output: &mut Vec<u8>) {
+    let start = output.len();
+    header_into(opcode, payload_len, output);
+    output[start] |= RSV1;
 }
 
 /// How many bytes [`header_into`] appends: 2, 4 or 10.

@@ -1,14 +1,20 @@
 //! The opening handshake (RFC 6455 section 4.2), from a parsed request head to an answer.
 //!
 //! It looks only at what makes a request a websocket upgrade. Paths, keys and origins belong to the
-//! dialects, and no subprotocol or extension is ever agreed to.
+//! dialects, no subprotocol is ever agreed to, and of the extensions only `permessage-deflate`.
+
+mod offer;
 
 use tungstenite::handshake::derive_accept_key;
+
+use self::offer::DeflateOffer;
 
 /// A valid upgrade request, ready to be answered.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Upgrade {
     accept: String,
+    offer: Option<DeflateOffer>,
+    is_deflate_agreed: bool,
 }
 
 /// Why a request that asks for a websocket does not get one.
@@ -31,6 +37,9 @@ pub enum HandshakeError {
     /// `Sec-WebSocket-Key` is absent, repeated, or not the base64 of 16 bytes.
     #[error("Sec-WebSocket-Key must be one base64 value of 16 bytes")]
     Key,
+    /// `Sec-WebSocket-Extensions` is no list of extensions (RFC 6455 section 9.1).
+    #[error("the Sec-WebSocket-Extensions header is malformed")]
+    Extensions,
 }
 
 impl Upgrade {
@@ -59,9 +68,13 @@ impl Upgrade {
         if found.version != Some(b"13") {
             return Err(HandshakeError::WebSocketVersion);
         }
+        if found.extensions_malformed {
+            return Err(HandshakeError::Extensions);
+        }
         match found.key {
             Some(key) if !found.key_repeated && is_key(key) => {
-                Ok(Some(Self { accept: derive_accept_key(key) }))
+                let (accept, offer) = (derive_accept_key(key), found.offer);
+                Ok(Some(Self { accept, offer, is_deflate_agreed: false }))
             }
             Some(_) | None => Err(HandshakeError::Key),
         }
@@ -75,11 +88,26 @@ impl Upgrade {
         Self::from_headers(request.method.unwrap_or(""), request.version.unwrap_or(0), headers)
     }
 
+    /// Agree to `permessage-deflate` if the client offers it in a way that can be served; gives
+    /// whether it does.
+    ///
+    /// Neither side then takes over context from one message to the next.
+    pub const fn agree_to_deflate(&mut self) -> bool {
+        self.is_deflate_agreed = self.offer.is_some();
+        self.is_deflate_agreed
+    }
+
     /// The whole 101 answer; websocket frames follow it.
     pub fn response(&self) -> Vec<u8> {
-        let head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-            Connection: Upgrade\r\nSec-WebSocket-Accept: ";
-        [head, self.accept.as_bytes(), b"\r\n\r\n"].concat()
+        let agreed = self.offer.filter(|_| self.is_deflate_agreed).map(DeflateOffer::answer);
+        let extensions = agreed.map(|answer| format!("\r\nSec-WebSocket-Extensions: {answer}"));
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {}{}\r\n\r\n",
+            self.accept,
+            extensions.unwrap_or_default()
+        )
+        .into_bytes()
     }
 }
 
@@ -87,7 +115,7 @@ impl HandshakeError {
     /// The HTTP status to answer with.
     pub const fn status(self) -> u16 {
         match self {
-            Self::HttpVersion | Self::Connection | Self::Key => 400,
+            Self::HttpVersion | Self::Connection | Self::Key | Self::Extensions => 400,
             Self::Method => 405,
             Self::WebSocketVersion => 426,
         }
@@ -96,7 +124,9 @@ impl HandshakeError {
     /// The whole answer, its text being the error's own; the connection closes after it.
     pub fn response(self) -> Vec<u8> {
         let (reason, extra) = match self {
-            Self::HttpVersion | Self::Connection | Self::Key => ("Bad Request", ""),
+            Self::HttpVersion | Self::Connection | Self::Key | Self::Extensions => {
+                ("Bad Request", "")
+            }
             Self::Method => ("Method Not Allowed", "Allow: GET\r\n"),
             Self::WebSocketVersion => ("Upgrade Required", "Sec-WebSocket-Version: 13\r\n"),
         };
@@ -111,6 +141,7 @@ impl HandshakeError {
 }
 
 /// What the headers of one request say about a websocket.
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
 #[derive(Default)]
 struct Found<'h> {
     upgrade: bool,
@@ -118,6 +149,8 @@ struct Found<'h> {
     version: Option<&'h [u8]>,
     key: Option<&'h [u8]>,
     key_repeated: bool,
+    offer: Option<DeflateOffer>,
+    extensions_malformed: bool,
 }
 
 impl<'h> Found<'h> {
@@ -133,6 +166,11 @@ impl<'h> Found<'h> {
             } else if name.eq_ignore_ascii_case("Sec-WebSocket-Key") {
                 found.key_repeated |= found.key.is_some();
                 found.key = Some(value.trim_ascii());
+            } else if name.eq_ignore_ascii_case("Sec-WebSocket-Extensions") {
+                match DeflateOffer::find(value) {
+                    Ok(offer) => found.offer = found.offer.or(offer),
+                    Err(_) => found.extensions_malformed = true,
+                }
             }
         }
         found
@@ -222,6 +260,28 @@ mod tests {
             let key = format!("Sec-WebSocket-Key: {key}");
             check("GET / HTTP/1.1", &[GOOD[0], GOOD[1], GOOD[2], &key], E::Key, 400);
         }
+        let malformed = "Sec-WebSocket-Extensions: permessage-deflate;";
+        check("GET / HTTP/1.1", &[&GOOD[..], &[malformed]].concat(), E::Extensions, 400);
+    }
+
+    #[test]
+    fn compression_is_answered_if_it_is_offered_and_agreed_to() {
+        let extensions = |offers: &[&str], agree: bool| {
+            let mut upgrade =
+                read("GET / HTTP/1.1", &[&GOOD[..], offers].concat()).unwrap().unwrap();
+            assert_eq!(agree && upgrade.agree_to_deflate(), agree && offers.len() > 1);
+            let answer = String::from_utf8(upgrade.response()).unwrap();
+            let line = answer.lines().find(|line| line.starts_with("Sec-WebSocket-Extensions: "));
+            line.map(str::to_owned)
+        };
+        let offers =
+            ["Sec-WebSocket-Extensions: foo", "sec-websocket-extensions: permessage-deflate"];
+        assert_eq!(extensions(&[], true), None);
+        assert_eq!(extensions(&offers[..1], true), None);
+        assert_eq!(extensions(&offers, false), None);
+        let agreed = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+            client_no_context_takeover";
+        assert_eq!(extensions(&offers, true).as_deref(), Some(agreed));
     }
 
     #[test]

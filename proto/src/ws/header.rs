@@ -13,6 +13,8 @@ use crate::limits::WS_CONTROL_PAYLOAD_BYTES_MAX;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Header {
     pub(super) is_final: bool,
+    /// Whether this frame begins a compressed message (RFC 7692 section 6).
+    pub(super) is_compressed: bool,
     pub(super) opcode: Opcode,
     pub(super) mask: [u8; 4],
     pub(super) payload_bytes: u64,
@@ -20,7 +22,12 @@ pub(super) struct Header {
 
 impl Header {
     /// The header at the front of `bytes` and its length, or `None` if more bytes are needed.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, AssembleError> {
+    ///
+    /// `may_be_compressed` is whether `permessage-deflate` was agreed to.
+    pub(super) fn parse(
+        bytes: &[u8],
+        may_be_compressed: bool,
+    ) -> Result<Option<(Self, usize)>, AssembleError> {
         let mut cursor = Cursor::new(bytes);
         let (header, payload_bytes) = match FrameHeader::parse(&mut cursor) {
             Ok(Some(parsed)) => parsed,
@@ -30,6 +37,9 @@ impl Header {
         };
         let header_bytes = cursor.position() as usize;
         let checked = Self::check(&header, payload_bytes, header_bytes)?;
+        if checked.is_compressed && !may_be_compressed {
+            return Err(AssembleError::ReservedBits);
+        }
         Ok(Some((checked, header_bytes)))
     }
 
@@ -38,10 +48,11 @@ impl Header {
         payload_bytes: u64,
         header_bytes: usize,
     ) -> Result<Self, AssembleError> {
-        if header.rsv1 || header.rsv2 || header.rsv3 {
+        let opcode = opcode(header.opcode)?;
+        let may_begin_message = matches!(opcode, Opcode::Text | Opcode::Binary);
+        if header.rsv2 || header.rsv3 || (header.rsv1 && !may_begin_message) {
             return Err(AssembleError::ReservedBits);
         }
-        let opcode = opcode(header.opcode)?;
         let Some(mask) = header.mask else {
             return Err(AssembleError::Unmasked);
         };
@@ -59,7 +70,8 @@ impl Header {
         if header.len(payload_bytes) != header_bytes {
             return Err(AssembleError::LengthNotMinimal);
         }
-        Ok(Self { is_final: header.is_final, opcode, mask, payload_bytes })
+        let (is_final, is_compressed) = (header.is_final, header.rsv1);
+        Ok(Self { is_final, is_compressed, opcode, mask, payload_bytes })
     }
 }
 

@@ -168,11 +168,20 @@ fn connections_are_told_when_they_cross_the_threshold_and_not_between() {
 }
 
 #[test]
-fn a_cache_miss_is_told_to_who_wants_it() {
-    let mut world = super::transcript::check_on(1, told(&[WebhookEvent::CacheMiss]), "time: 0");
-    let channel = world.channel("cache-room");
-    world.shards[0].notice_cache_miss(&channel);
-    world.settle();
-    let told = ("app".to_owned(), "cache_miss cache-room".to_owned());
-    assert_eq!(world.take_seen(), [told]);
+fn a_cache_channel_with_nothing_to_tell_is_a_miss() {
+    check_with(
+        told(&[WebhookEvent::CacheMiss]),
+        "
+        a: subscribe cache-room
+        a> subscription_succeeded cache-room
+        a> cache_miss cache-room
+        app> cache_miss cache-room
+        http: publish cache-room hi
+        a> event cache-room hi
+        http> published
+        b: subscribe cache-room
+        b> subscription_succeeded cache-room
+        b> event cache-room hi
+        ",
+    );
 }

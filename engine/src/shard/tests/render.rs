@@ -29,7 +29,10 @@ pub(super) fn answer(answer: Answer) -> String {
         Answer::Channels(channels) => {
             let word = |info: &crate::shard::ChannelInfo| {
                 let users = info.user_count.map_or(String::new(), |users| format!("/{users}"));
-                format!("{}:{}{users}", info.name, info.subscription_count)
+                let cached =
+                    |it: &crate::shard::CachedInfo| format!("={}@{}", it.data_json, it.ttl_s);
+                let cached = info.cache.as_ref().map_or(String::new(), cached);
+                format!("{}:{}{users}{cached}", info.name, info.subscription_count)
             };
             channels.iter().map(word).collect()
         }
@@ -71,6 +74,10 @@ fn message(message: &Value) -> String {
         "pusher:connection_established" => "established".to_owned(),
         "pusher:ping" => "ping".to_owned(),
         "pusher:pong" => "pong".to_owned(),
+        "pusher:cache_miss" => format!("cache_miss {channel}"),
+        "pusher_internal:subscription_count" => {
+            format!("subscription_count {channel} {}", data["subscription_count"])
+        }
         "pusher:error" => format!("error {}", message["data"]["code"]),
         "pusher:subscription_error" => {
             let (kind, status) = (&message["data"]["type"], &message["data"]["status"]);

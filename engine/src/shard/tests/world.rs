@@ -46,6 +46,7 @@ fn shard_config() -> ShardConfig {
         subscriptions_max: 1_000,
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,
+        cache_bytes_max: 1 << 26,
     }
 }
 

@@ -142,6 +142,34 @@ fn an_event_copies_its_tokens_unchanged() {
     );
 }
 
+#[test]
+fn an_event_gives_its_data_back() {
+    for data in [r#""{\"a\":1\/2}""#, r#"{"data":"no"}"#, "[1.0, null]", "\"\u{e9}\""] {
+        let frame = event(r#""\"data\":1""#, "news", data, Some("data"));
+        assert_eq!(event_data(&frame).as_deref(), Some(data));
+    }
+    let long = format!("\"{}\"", "x".repeat(70_000));
+    assert_eq!(event_data(&event("\"e\"", "news", &long, None)).as_deref(), Some(&*long));
+    assert_eq!(event_data(&ping()), None);
+    assert_eq!(event_data(b"\x81"), None);
+}
+
+#[test]
+fn a_cache_miss_names_its_channel_and_nothing_else() {
+    check(&cache_miss("cache-a"), r#"{"event":"pusher:cache_miss","channel":"cache-a"}"#);
+}
+
+#[test]
+fn a_subscription_count_is_encoded_twice() {
+    check(
+        &subscription_count("news", 3),
+        concat!(
+            r#"{"event":"pusher_internal:subscription_count","channel":"news","#,
+            r#""data":"{\"subscription_count\":3}"}"#
+        ),
+    );
+}
+
 /// The header changes its form at 125 and at 65,535 bytes of payload.
 #[test]
 fn the_header_fits_the_length() {

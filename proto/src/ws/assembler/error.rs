@@ -1,13 +1,14 @@
 //! What a client can get wrong.
 
-use crate::ws::close::CloseCode;
+use crate::ws::{close::CloseCode, deflate::InflateError};
 
 /// How the client broke the websocket protocol or a limit.
 ///
 /// The connection does not survive any of them: close it with [`close_code`](Self::close_code).
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum AssembleError {
-    /// RSV1 to RSV3 are set and no extension was agreed (RFC 6455 section 5.2).
+    /// RSV1 to RSV3 are set and no extension was agreed that gives them a meaning here (RFC 6455
+    /// section 5.2, RFC 7692 section 6).
     #[error("reserved bits are set")]
     ReservedBits,
     /// Opcodes 3 to 7 and 11 to 15 mean nothing yet (RFC 6455 section 5.2).
@@ -40,6 +41,9 @@ pub enum AssembleError {
     /// The message is cut into more fragments than the limit. Expected from attackers.
     #[error("the message has too many fragments")]
     TooManyFragments,
+    /// The payload is not what RFC 7692 section 7.2.2 can decompress.
+    #[error("the compressed data is corrupt")]
+    Corrupt,
     /// Text must be UTF-8 (RFC 6455 section 8.1).
     #[error("the text is not UTF-8")]
     InvalidUtf8,
@@ -69,9 +73,19 @@ impl AssembleError {
             | Self::LengthOverflow
             | Self::CloseCodeTruncated
             | Self::CloseCodeInvalid(_) => CloseCode::PROTOCOL,
+            Self::Corrupt => CloseCode::INVALID_PAYLOAD,
             Self::InvalidUtf8 | Self::CloseReasonInvalidUtf8 => CloseCode::INVALID_UTF8,
             Self::TooManyFragments => CloseCode::POLICY,
             Self::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
+        }
+    }
+}
+
+impl From<InflateError> for AssembleError {
+    fn from(error: InflateError) -> Self {
+        match error {
+            InflateError::Corrupt => Self::Corrupt,
+            InflateError::TooBig => Self::MessageTooBig,
         }
     }
 }

@@ -6,12 +6,12 @@
 //! arrives, and header bytes are kept only while no frame is open.
 
 use super::{
-    AssembleError, Limits, Message, take_front,
+    AssembleError, Limits, Message, inflate, take_front,
     text::{InvalidUtf8, TextBuffer},
 };
 use crate::{
     limits::WS_HEADER_BYTES_MAX,
-    ws::{Opcode, header::Header, mask},
+    ws::{Opcode, deflate::Inflater, header::Header, mask},
 };
 
 /// Everything received of what is not complete.
@@ -39,19 +39,22 @@ struct OpenMessage {
 enum Payload {
     Text(TextBuffer),
     Binary(Vec<u8>),
+    /// As it came; what it becomes is a message of this kind.
+    Compressed(Opcode, Vec<u8>),
 }
 
 impl Partial {
     /// As [`Assembler::next`](super::Assembler::next).
-    pub(super) fn next(
-        &mut self,
+    pub(super) fn next<'m>(
+        &'m mut self,
         limits: &Limits,
+        inflater: Option<&'m mut Inflater>,
         input: &mut &mut [u8],
-    ) -> Result<Option<Message<'_>>, AssembleError> {
+    ) -> Result<Option<Message<'m>>, AssembleError> {
         assert!(!self.is_spent, "a spent partial is dropped, not reused");
         loop {
             if self.frame.is_none() {
-                let Some(header) = self.read_header(input)? else {
+                let Some(header) = self.read_header(inflater.is_some(), input)? else {
                     return Ok(None);
                 };
                 self.open(limits, header)?;
@@ -64,7 +67,7 @@ impl Partial {
                 return Message::from_frame(frame.opcode, &self.control).map(Some);
             }
             if frame.is_final {
-                return self.finish().map(Some);
+                return self.finish(limits, inflater).map(Some);
             }
         }
     }
@@ -80,12 +83,17 @@ impl Partial {
     }
 
     /// Gather header bytes; gives the header when they are complete, else all input is consumed.
-    fn read_header(&mut self, input: &mut &mut [u8]) -> Result<Option<Header>, AssembleError> {
+    fn read_header(
+        &mut self,
+        may_be_compressed: bool,
+        input: &mut &mut [u8],
+    ) -> Result<Option<Header>, AssembleError> {
         let kept = self.header_len;
         let fresh = input.len().min(self.header.len() - kept);
         let end = kept + fresh;
         self.header[kept..end].copy_from_slice(&input[..fresh]);
-        if let Some((header, header_bytes)) = Header::parse(&self.header[..end])? {
+        if let Some((header, header_bytes)) = Header::parse(&self.header[..end], may_be_compressed)?
+        {
             take_front(input, header_bytes - kept);
             self.header_len = 0;
             return Ok(Some(header));
@@ -100,6 +108,9 @@ impl Partial {
     fn open(&mut self, limits: &Limits, header: Header) -> Result<(), AssembleError> {
         match header.opcode {
             Opcode::Close | Opcode::Ping | Opcode::Pong => self.control.clear(),
+            opcode if header.is_compressed => {
+                self.open_message(Payload::Compressed(opcode, Vec::new()))?;
+            }
             Opcode::Text => self.open_message(Payload::Text(TextBuffer::default()))?,
             Opcode::Binary => self.open_message(Payload::Binary(Vec::new()))?,
             Opcode::Continuation => {}
@@ -137,12 +148,17 @@ impl Partial {
         Ok(if frame.payload_bytes == 0 { self.frame.take() } else { None })
     }
 
-    fn finish(&mut self) -> Result<Message<'_>, AssembleError> {
+    fn finish<'m>(
+        &'m mut self,
+        limits: &Limits,
+        inflater: Option<&'m mut Inflater>,
+    ) -> Result<Message<'m>, AssembleError> {
         self.is_spent = true;
         let message = self.message.as_ref().expect("a data frame belongs to an open message");
         match &message.payload {
             Payload::Text(text) => Ok(Message::Text(text.as_complete_str()?)),
             Payload::Binary(bytes) => Ok(Message::Binary(bytes)),
+            Payload::Compressed(opcode, bytes) => inflate(limits, inflater, *opcode, bytes),
         }
     }
 }
@@ -166,7 +182,7 @@ impl Payload {
     fn append(&mut self, piece: &[u8]) -> Result<(), AssembleError> {
         match self {
             Self::Text(text) => text.append(piece)?,
-            Self::Binary(bytes) => bytes.extend_from_slice(piece),
+            Self::Binary(bytes) | Self::Compressed(_, bytes) => bytes.extend_from_slice(piece),
         }
         Ok(())
     }
@@ -174,14 +190,14 @@ impl Payload {
     const fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
+            Self::Binary(bytes) | Self::Compressed(_, bytes) => bytes.len(),
         }
     }
 
     const fn capacity(&self) -> usize {
         match self {
             Self::Text(text) => text.capacity(),
-            Self::Binary(bytes) => bytes.capacity(),
+            Self::Binary(bytes) | Self::Compressed(_, bytes) => bytes.capacity(),
         }
     }
 }

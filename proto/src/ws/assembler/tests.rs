@@ -1,5 +1,6 @@
 //! One test per rule of RFC 6455 sections 5 to 8.
 
+mod compressed;
 mod oracle;
 
 use super::*;
@@ -47,7 +48,7 @@ fn assemble(stream: &[u8], read_bytes: usize) -> (Vec<Owned>, Result<(), Assembl
         let mut scratch = read.to_vec();
         let mut input = &mut scratch[..];
         loop {
-            match assembler.next(&SMALL, &mut input) {
+            match assembler.next(&SMALL, None, &mut input) {
                 Ok(Some(message)) => messages.push(message.into()),
                 Ok(None) => break,
                 Err(error) => return (messages, Err(error)),
@@ -253,7 +254,7 @@ fn a_whole_frame_is_borrowed_from_the_input() {
     let range = scratch.as_ptr_range();
     let mut input = &mut scratch[..];
     let mut assembler = Assembler::new();
-    let message = assembler.next(&SMALL, &mut input).unwrap();
+    let message = assembler.next(&SMALL, None, &mut input).unwrap();
     let Some(Message::Text(text)) = message else { panic!("{message:?}") };
     assert!(range.contains(&text.as_ptr()));
     assert_eq!(assembler.retained_bytes(), 0);
@@ -265,12 +266,12 @@ fn the_buffer_lives_only_while_a_message_is_incomplete() {
     let mut bytes = frame(0x82, &[7; 900]);
     let (start, end) = bytes.split_at_mut(400);
     let mut input = start;
-    assert_eq!(assembler.next(&SMALL, &mut input), Ok(None));
+    assert_eq!(assembler.next(&SMALL, None, &mut input), Ok(None));
     assert!((400..1000).contains(&assembler.retained_bytes()), "not yet the announced length");
     let mut input = end;
-    let message = assembler.next(&SMALL, &mut input).unwrap();
+    let message = assembler.next(&SMALL, None, &mut input).unwrap();
     assert_eq!(message, Some(Message::Binary(&[7; 900])));
-    assert_eq!(assembler.next(&SMALL, &mut input), Ok(None));
+    assert_eq!(assembler.next(&SMALL, None, &mut input), Ok(None));
     assert_eq!(assembler.retained_bytes(), 0);
 }
 
@@ -284,7 +285,7 @@ fn a_long_message_in_short_reads_costs_linear_time() {
     let mut sizes = Vec::new();
     let mut delivered = 0;
     for mut input in bytes.chunks_mut(64) {
-        while let Some(message) = assembler.next(&limits, &mut input).unwrap() {
+        while let Some(message) = assembler.next(&limits, None, &mut input).unwrap() {
             assert_eq!(message, Message::Binary(&vec![5; BYTES]));
             delivered += 1;
         }

@@ -112,7 +112,7 @@ fn read_ours(
         let mut scratch = read.to_vec();
         let mut input = &mut scratch[..];
         loop {
-            match assembler.next(&LIMITS, &mut input) {
+            match assembler.next(&LIMITS, None, &mut input) {
                 Ok(Some(message)) => messages.push(Owned::from(message)),
                 Ok(None) => break,
                 Err(error) => return (messages, Err(error)),

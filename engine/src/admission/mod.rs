@@ -1,0 +1,68 @@
+//! Who may connect: every check between a websocket's handshake and its first message.
+//!
+//! A refusal is a websocket, too: the handshake is completed, `pusher:error` says why and the close
+//! frame carries the same code, because clients act on codes and would take an HTTP status for an
+//! outage to try again after. Only the rate of one address is checked before that, at its cheapest.
+//!
+//! Nothing here does I/O or reads a clock: addresses and times come in as arguments.
+
+mod ip_rate;
+mod origin;
+mod proxy;
+mod refused;
+mod request;
+mod version;
+
+pub use ip_rate::{IpRate, TooSoon};
+pub use proxy::{client_address, is_trusted, private_networks};
+pub use refused::{Refused, turn_away};
+pub use request::Request;
+
+use core::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::app::{App, Apps};
+use crate::id::AppIndex;
+use crate::rest;
+
+/// What the operator decides about every connection; what an app decides is its policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// `server.trusted_proxies`.
+    pub trusted_proxies: &'a [IpNet],
+    /// `connection.protocol_required`.
+    pub is_protocol_required: bool,
+}
+
+/// Find the app that `request` from `peer` wants to connect to, and check all that one look tells.
+///
+/// What depends on who else is connected is the shard's to check.
+pub fn admit(
+    apps: &Apps,
+    rules: &Rules<'_>,
+    peer: IpAddr,
+    request: &Request,
+) -> Result<AppIndex, Refused> {
+    let key = rest::socket_key(&request.target).ok_or(Refused::PathUnknown)?;
+    let index = apps.by_key(&key).ok_or(Refused::KeyUnknown)?;
+    version::check(request.query(), rules.is_protocol_required)?;
+    check_app(apps.app(index), rules, peer, request)?;
+    Ok(index)
+}
+
+fn check_app(app: &App, rules: &Rules<'_>, peer: IpAddr, request: &Request) -> Result<(), Refused> {
+    if !app.policy.enabled {
+        return Err(Refused::AppDisabled);
+    }
+    if app.policy.force_tls && !proxy::came_over_tls(rules.trusted_proxies, peer, request) {
+        return Err(Refused::TlsRequired);
+    }
+    if !origin::are_allowed(&app.origins, &request.origins) {
+        return Err(Refused::Origin);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! An app as a table of the file, with its secrets masked.
+
+use std::fmt::{self, Write};
+
+use super::super::form::SECRET_MASK;
+use super::super::keys::KEYS;
+use super::super::print::{one_line, quoted};
+use super::AppOrigin;
+use crate::app::{App, AuthPolicy, JwtKey, Webhook, WebhookEvent};
+
+/// Write `app`, which is from `origin`.
+pub(in super::super) fn write(out: &mut impl Write, app: &App, origin: &AppOrigin) -> fmt::Result {
+    writeln!(out, "\n[[apps]] # {}", one_line(&origin.source))?;
+    writeln!(out, "id = {}", quoted(&app.id))?;
+    write_keys(out, app)?;
+    for (index, source) in &origin.own {
+        let key = &KEYS[*index];
+        let field = key.policy_field().expect("only such keys are taken from a table");
+        writeln!(out, "{} = {} # {}", key.name, field.value(&app.policy), one_line(source))?;
+    }
+    writeln!(out, "origins = [{}]", list(app.origins.iter().map(String::as_str)))?;
+    writeln!(out, "connection_count_threshold = {}", app.connection_count_threshold)?;
+    write_auth(out, &app.auth, origin.public_key_file.as_deref())?;
+    if let Some(url) = &app.publish_policy_url {
+        writeln!(out, "publish_policy_url = {}", quoted(url))?;
+    }
+    app.webhooks.iter().try_for_each(|webhook| write_webhook(out, webhook))
+}
+
+fn write_keys(out: &mut impl Write, app: &App) -> fmt::Result {
+    if let [only] = &*app.keys {
+        writeln!(out, "key = {}\nsecret = \"{SECRET_MASK}\"", quoted(&only.key))?;
+    } else {
+        out.write_str("keys = [\n")?;
+        for key in &app.keys {
+            writeln!(out, "  {{ key = {}, secret = \"{SECRET_MASK}\" }},", quoted(&key.key))?;
+        }
+        out.write_str("]\n")?;
+    }
+    match &app.publish_secret {
+        Some(_) => writeln!(out, "publish_secret = \"{SECRET_MASK}\""),
+        None => Ok(()),
+    }
+}
+
+fn write_auth(out: &mut impl Write, auth: &AuthPolicy, file: Option<&str>) -> fmt::Result {
+    match auth {
+        AuthPolicy::Deny => writeln!(out, "auth = \"deny\""),
+        AuthPolicy::AllowAll => writeln!(out, "auth = \"allow-all\""),
+        AuthPolicy::Jwt(JwtKey::Hs256(_)) => {
+            writeln!(out, "auth = \"jwt\"\njwt_secret = \"{SECRET_MASK}\"")
+        }
+        AuthPolicy::Jwt(JwtKey::Rs256(_)) => {
+            let file = quoted(file.unwrap_or_default());
+            writeln!(out, "auth = \"jwt\"\njwt_public_key_file = {file}")
+        }
+        AuthPolicy::Webhook(url) => {
+            writeln!(out, "auth = \"webhook\"\nauth_url = {}", quoted(url))
+        }
+    }
+}
+
+fn write_webhook(out: &mut impl Write, webhook: &Webhook) -> fmt::Result {
+    let name = |event: &WebhookEvent| event.name();
+    writeln!(out, "\n[[apps.webhooks]]\nurl = {}", quoted(&webhook.url))?;
+    writeln!(out, "events = [{}]", list(webhook.events.iter().map(name)))?;
+    writeln!(out, "channel_prefix = {}", quoted(&webhook.channel_prefix))?;
+    writeln!(out, "channel_suffix = {}", quoted(&webhook.channel_suffix))?;
+    // A header may be a token.
+    let header = |(name, _): &(String, String)| format!("{} = \"{SECRET_MASK}\"", quoted(name));
+    let headers: Vec<String> = webhook.headers.iter().map(header).collect();
+    writeln!(out, "headers = {{ {} }}", headers.join(", "))
+}
+
+fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    texts.map(quoted).collect::<Vec<_>>().join(", ")
+}

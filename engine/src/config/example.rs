@@ -1,0 +1,79 @@
+//! The example file: every key at its default, and what an app's table may hold.
+
+use super::Config;
+use super::print::write_sections;
+
+/// The text of `uringcast.example.toml`.
+pub(super) fn example() -> String {
+    let mut text = String::from(HEAD);
+    write_sections(&mut text, &Config::default(), |_| None).expect("a string takes any text");
+    text.push_str(APPS);
+    text
+}
+
+const HEAD: &str = "\
+# The configuration of uringcast: every key with its default.
+#
+# Start with `uringcast serve --config FILE`. A flag wins over the environment, the environment over
+# this file, this file over the defaults; keep only the keys you change. Unknown keys and values
+# that cannot be used are all reported at once, and the server does not start (exit code 64).
+# `uringcast config --print` takes the same options and shows each value with its source.
+";
+
+const APPS: &str = r#"
+# The apps served, one table each. Unit: none. Default: the development app, whose id is app-id, key
+# app-key and secret app-secret, and which is served on loopback only. Allowed: 1 to 1000 apps.
+# Flag: --app id:key:secret. Environment: PUSHER_APP_ID, PUSHER_APP_KEY and PUSHER_APP_SECRET.
+# A flag or the environment replaces all apps of this file.
+#[[apps]]
+
+# In the path of the HTTP API. 1 to 128 letters, digits or any of - . _ ~; no two apps share one.
+#id = "my-app"
+
+# Key: in the path of websockets; public; as for id. Secret: signs requests and subscriptions; never
+# leaves the server; 1 to 256 bytes. Either `key` and `secret`, or `keys` with 1 to 8 of them, all
+# good at the same time: to rotate, add the new pair in front, move clients and publishers over,
+# then take the old one out. The first is the one this server signs with.
+#keys = [{ key = "my-key", secret = "change-me" }, { key = "old-key", secret = "old-secret" }]
+
+# Lets publishers in that send it as a bearer token. Default: the secret of the first key.
+#publish_secret = "change-me-too"
+
+# Any key of the section pusher may stand here, too, for this app alone: it wins over the section,
+# its flag and its variable.
+#client_event_rate = 50
+
+# Where browsers may come from: hosts, * for any part of one, with a port or http:// or https:// or
+# without. Default: [], from anywhere. At most 100.
+#origins = ["https://example.com", "*.example.org"]
+
+# Connections of the app at which webhooks are told connection_count, on the way up and down; 0 is
+# never. Unit: connections. Default: 0. Allowed: 0 to 100000000.
+#connection_count_threshold = 1000
+
+# Who decides at POST /broadcasting/auth. Default: "deny". "allow-all": everybody, for development.
+# "jwt": a bearer token, signed with jwt_secret (HS256) or for the public key in PEM of the file
+# jwt_public_key_file (RS256). "webhook": your own server, asked at auth_url.
+#auth = "jwt"
+#jwt_secret = "change-me-as-well"
+
+# The URL that is asked before an event of the HTTP API is published. Default: none.
+#publish_policy_url = "https://example.com/publish-policy"
+
+# Endpoints that are told of what happens, in the form of Pusher's webhooks. At most 20.
+#[[apps.webhooks]]
+
+# http:// or https://, without a user or a password.
+#url = "https://example.com/webhooks"
+
+# Any of channel_occupied, channel_vacated, member_added, member_removed, client_event, cache_miss,
+# subscription_count, connection_count. Default: [], all of them.
+#events = ["channel_occupied", "channel_vacated"]
+
+# What the channel's name begins and ends with. Default: "", anything.
+#channel_prefix = "private-"
+#channel_suffix = "-orders"
+
+# Sent with every request, besides X-Pusher-Key and X-Pusher-Signature. Default: none. At most 32.
+#headers = { Authorization = "Bearer change-me" }
+"#;

@@ -1,0 +1,221 @@
+//! What the texts of an app may look like.
+//!
+//! Each form is judged by itself: whether two texts go together is judged elsewhere.
+
+use http::Uri;
+
+use super::problem::Fault;
+
+/// What a text may be.
+pub(super) struct Form {
+    /// In words, as in "must be ...".
+    allowed: &'static str,
+    /// Whether a text is that.
+    is_met: fn(&str) -> bool,
+    /// Whether it is masked where a configuration is printed.
+    is_secret: bool,
+}
+
+impl Form {
+    /// What is wrong with `text` as the value called `name`. The message does not repeat it.
+    pub(super) fn fault(&self, name: &str, text: &str) -> Option<Fault> {
+        let part = name.to_owned();
+        if self.is_secret && !text.is_empty() && text.bytes().all(|byte| byte == b'*') {
+            return Some(Fault::MaskedSecret { part });
+        }
+        (!(self.is_met)(text)).then_some(Fault::AppPart { part, allowed: self.allowed })
+    }
+}
+
+/// What stands for a secret where a configuration is printed.
+pub(super) const SECRET_MASK: &str = "********";
+
+/// Ids and keys stand in paths, and keys before a colon in signatures: only characters that need
+/// no escape in a URL (RFC 3986 section 2.3).
+pub(super) static NAME: Form = Form {
+    allowed: "1 to 128 letters, digits or any of - . _ ~",
+    is_met: |text| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        (1..=NAME_MAX).contains(&text.len()) && text.bytes().all(is_allowed)
+    },
+    is_secret: false,
+};
+
+/// A secret with a line end is one that was read with too much around it.
+pub(super) static SECRET: Form = Form {
+    allowed: "1 to 256 bytes without control characters",
+    is_met: |text| (1..=SECRET_MAX).contains(&text.len()) && is_printable(text),
+    is_secret: true,
+};
+
+/// Where this server sends requests. A password would be shown wherever the URL is.
+pub(super) static URL: Form = Form {
+    allowed: "an http:// or https:// URL of at most 2048 bytes, without a user or a password",
+    is_met: is_url,
+    is_secret: false,
+};
+
+/// A host of the `Origin` header, or part of one.
+pub(super) static ORIGIN: Form = Form {
+    allowed: "a host such as example.com or *.example.com, with a port or http:// or https:// or \
+              without, and without a path",
+    is_met: is_origin,
+    is_secret: false,
+};
+
+/// A part of a channel's name; empty is any.
+pub(super) static CHANNEL_PART: Form = Form {
+    allowed: "at most 200 letters, digits or any of # _ - = @ , . ;",
+    is_met: |text| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"#_-=@,.;".contains(&byte);
+        text.len() <= CHANNEL_PART_MAX && text.bytes().all(is_allowed)
+    },
+    is_secret: false,
+};
+
+/// A path of a file.
+pub(super) static PATH: Form = Form {
+    allowed: "the path of a file",
+    is_met: |text| !text.is_empty() && is_printable(text),
+    is_secret: false,
+};
+
+/// The value of a header that a webhook is sent with; it may be a token.
+pub(super) static HEADER_VALUE: Form = Form {
+    allowed: "1 to 1024 bytes of printable ASCII",
+    is_met: |text| {
+        let is_allowed = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+        (1..=HEADER_VALUE_MAX).contains(&text.len()) && text.bytes().all(is_allowed)
+    },
+    is_secret: true,
+};
+
+const NAME_MAX: usize = 128;
+const SECRET_MAX: usize = 256;
+const URL_MAX: usize = 2048;
+const HOST_MAX: usize = 253;
+const CHANNEL_PART_MAX: usize = 200;
+const HEADER_VALUE_MAX: usize = 1024;
+
+fn is_printable(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+fn is_url(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else { return false };
+    let Some(authority) = uri.authority() else { return false };
+    let host = authority.host();
+    let is_host = !host.is_empty() && authority.as_str().starts_with(host); // And not a user.
+    let port = authority.as_str().strip_prefix(host).and_then(|rest| rest.strip_prefix(':'));
+    text.len() <= URL_MAX
+        && !text.contains('#')
+        && matches!(uri.scheme_str(), Some("http" | "https"))
+        && is_host
+        && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
+fn is_origin(text: &str) -> bool {
+    let scheme = ["https://", "http://"].into_iter().find_map(|it| text.strip_prefix(it));
+    let authority = scheme.unwrap_or(text);
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        Some(_) | None => (authority, None),
+    };
+    let is_address = host.starts_with('[') && host.ends_with(']');
+    let inner = if is_address { &host[1..host.len() - 1] } else { host };
+    let is_allowed = |byte: u8| match byte {
+        b'-' | b'.' | b'_' | b'*' => true,
+        b':' => is_address,
+        _ => byte.is_ascii_alphanumeric(),
+    };
+    (1..=HOST_MAX).contains(&inner.len())
+        && inner.bytes().all(is_allowed)
+        && port.is_none_or(|port| port == "*" || port.parse::<u16>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(form: &Form, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert_eq!(form.fault("it", text), None, "{text}");
+        }
+        for text in bad {
+            assert!(form.fault("it", text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_http_with_a_host_and_no_password() {
+        let longest = format!("http://a/{}", "b".repeat(URL_MAX - 9));
+        check(
+            &URL,
+            &["http://a", "https://a.example:8443/b?c=d", "http://[::1]:80/", &longest],
+            &[
+                "",
+                "a",
+                "/a",
+                "ftp://a",
+                "http://",
+                "http:///a",
+                "http://u:p@a",
+                "http://a b",
+                "http://a:99999/",
+                "http://a/#b",
+                "http://\u{e4}",
+                &(longest.clone() + "b"),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_origin_is_a_host_perhaps_with_scheme_and_port() {
+        let longest = "a".repeat(HOST_MAX);
+        check(
+            &ORIGIN,
+            &[
+                "a.example",
+                "*.a.example",
+                "*",
+                "https://a:8443",
+                "localhost:*",
+                "[::1]:80",
+                &longest,
+            ],
+            &[
+                "",
+                "https://",
+                "a/",
+                "a/b",
+                "a b",
+                "ftp://a",
+                "a:port",
+                "[::1",
+                &(longest.clone() + "a"),
+            ],
+        );
+    }
+
+    #[test]
+    fn other_texts_hold_at_their_limits_and_not_one_past_them() {
+        for (form, max) in [
+            (&NAME, NAME_MAX),
+            (&SECRET, SECRET_MAX),
+            (&CHANNEL_PART, CHANNEL_PART_MAX),
+            (&HEADER_VALUE, HEADER_VALUE_MAX),
+        ] {
+            check(form, &[&"a".repeat(max)], &[&"a".repeat(max + 1), "a\n"]);
+        }
+        check(&CHANNEL_PART, &["", "private-a@b"], &["a b", "a/b", "a:b"]);
+        check(&PATH, &["a b/c.pem"], &["", "a\n"]);
+    }
+
+    #[test]
+    fn the_mask_of_a_secret_is_no_secret() {
+        for form in [&SECRET, &HEADER_VALUE] {
+            assert!(matches!(form.fault("it", SECRET_MASK), Some(Fault::MaskedSecret { .. })));
+            assert_eq!(form.fault("it", "*a*"), None);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Client events: what a subscriber says to the others of its channel.
+
+use uringcast_proto::pusher::channel::ChannelKind;
+use uringcast_proto::pusher::codes::Code;
+use uringcast_proto::pusher::server;
+
+use super::complain;
+use crate::app::AppPolicy;
+use crate::id::ConnId;
+use crate::shard::{Refusal, Shard};
+
+/// Why a client event was not relayed. The connection lives on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum EventRefused {
+    #[error("the event name has {bytes} bytes, at most {bytes_max} are allowed")]
+    NameLength { bytes: usize, bytes_max: usize },
+    #[error("the event data has {bytes} bytes, at most {bytes_max} are allowed")]
+    DataLength { bytes: usize, bytes_max: usize },
+    #[error("client events are for private and presence channels only")]
+    Kind,
+    #[error("a client event needs a subscription to its channel")]
+    NotSubscribed,
+    #[error("at most {per_second} client events a second are allowed")]
+    Rate { per_second: u32 },
+}
+
+impl EventRefused {
+    /// The code of `pusher:error`, and what the refusal counts as.
+    const fn wire(&self) -> (Option<Code>, Refusal) {
+        match self {
+            Self::NameLength { .. } => (Some(Code::ClientEventRejected), Refusal::ChannelName),
+            Self::DataLength { .. } => (Some(Code::ClientEventRejected), Refusal::EventDataBytes),
+            Self::Kind | Self::NotSubscribed => (None, Refusal::ClientEvent),
+            Self::Rate { .. } => (Some(Code::ClientEventRejected), Refusal::ClientEventRate),
+        }
+    }
+}
+
+/// A client event as it came.
+pub(super) struct ClientEvent<'a> {
+    /// The name as a JSON token.
+    pub(super) event: &'a str,
+    pub(super) name_bytes: usize,
+    pub(super) channel: &'a str,
+    pub(super) data: Option<&'a str>,
+}
+
+/// Relay `event` of `conn` to the others of its channel, or say why not.
+pub(super) fn on_event(
+    shard: &mut Shard,
+    policy: &AppPolicy,
+    conn: ConnId,
+    event: &ClientEvent<'_>,
+) {
+    if let Err(refused) = relay(shard, policy, conn, event) {
+        let (code, refusal) = refused.wire();
+        complain(shard, conn, code, &refused.to_string(), refusal);
+    }
+}
+
+fn relay(
+    shard: &mut Shard,
+    policy: &AppPolicy,
+    conn: ConnId,
+    event: &ClientEvent<'_>,
+) -> Result<(), EventRefused> {
+    let (bytes, bytes_max) = (event.name_bytes, policy.event_name_max as usize);
+    if bytes > bytes_max {
+        return Err(EventRefused::NameLength { bytes, bytes_max });
+    }
+    let data = event.data.unwrap_or("null");
+    let (bytes, bytes_max) = (data.len(), policy.event_data_bytes_max as usize);
+    if bytes > bytes_max {
+        return Err(EventRefused::DataLength { bytes, bytes_max });
+    }
+    if !ChannelKind::of(event.channel).allows_client_events() {
+        return Err(EventRefused::Kind);
+    }
+    let subscribed = shard.subscribed(conn, event.channel).ok_or(EventRefused::NotSubscribed)?;
+    let per_second = policy.client_event_rate;
+    if !shard.admit_client_event(conn, per_second) {
+        return Err(EventRefused::Rate { per_second });
+    }
+    let user_id = shard.member(conn, subscribed).map(|member| &*member.user_id);
+    let frame = server::event(event.event, event.channel, data, user_id);
+    shard.publish_from(conn, subscribed, frame);
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Pusher Channels, protocol 7: from a client's message to the shard, and the answers.
+//!
+//! A message that cannot be done gets a `pusher:error` that says why, and nothing else changes: the
+//! connection and its other channels live on (spec pusher.md).
+
+mod client_event;
+mod subscribe;
+
+use uringcast_proto::pusher::client::ClientMessage;
+use uringcast_proto::pusher::codes::Code;
+use uringcast_proto::pusher::server;
+use uringcast_proto::ws::close::CloseCode;
+
+pub use subscribe::join_refused;
+
+use crate::id::ConnId;
+use crate::shard::{Refusal, Shard};
+use client_event::ClientEvent;
+use subscribe::Credentials;
+
+/// Greet a client whose key is right: the first frame that it must see.
+pub fn greet(shard: &mut Shard, conn: ConnId) {
+    let activity_timeout_s = (shard.config().activity_timeout_ms / 1_000) as u16;
+    if let Some(id) = shard.socket_id(conn) {
+        let frame = server::connection_established(&id.to_string(), activity_timeout_s);
+        shard.send(conn, frame);
+    }
+}
+
+/// Turn away a client whose key names no app, in the way that makes pusher-js stop trying.
+pub fn refuse_key(shard: &mut Shard, conn: ConnId) {
+    let code = Code::AppUnknown;
+    shard.refuse(Refusal::UnknownKey);
+    shard.send(conn, server::error(Some(code.value()), code.text()));
+    shard.close(conn, CloseCode(code.value()), code.text());
+}
+
+/// Do what a client's text message asks.
+pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
+    let Some((app, _)) = shard.speaks(conn) else { return };
+    let apps = shard.apps();
+    let app = apps.app(app);
+    let message = match ClientMessage::parse(text) {
+        Ok(message) => message,
+        Err(error) => return complain(shard, conn, None, &error.to_string(), Refusal::Json),
+    };
+    match message {
+        ClientMessage::Ping => shard.send(conn, server::pong()),
+        ClientMessage::Pong => {} // Its arrival was noted already.
+        ClientMessage::Subscribe { channel, auth, channel_data } => {
+            let auth = Credentials { auth: auth.as_deref(), channel_data: channel_data.as_deref() };
+            subscribe::on_subscribe(shard, app, conn, &channel, auth);
+        }
+        ClientMessage::Unsubscribe { channel } => shard.unsubscribe(conn, &channel),
+        ClientMessage::Event { event, event_name, channel, data } => {
+            let event =
+                ClientEvent { event, name_bytes: event_name.len(), channel: &channel, data };
+            client_event::on_event(shard, &app.policy, conn, &event);
+        }
+        ClientMessage::Unknown { event } => {
+            let text = format!("unknown event {:?}", shorten(&event));
+            complain(shard, conn, None, &text, Refusal::Json);
+        }
+    }
+}
+
+/// Answer a binary message: the protocol has none.
+pub fn on_binary(shard: &mut Shard, conn: ConnId) {
+    complain(shard, conn, None, "binary messages are not supported", Refusal::Json);
+}
+
+fn complain(shard: &mut Shard, conn: ConnId, code: Option<Code>, text: &str, refusal: Refusal) {
+    shard.refuse(refusal);
+    shard.send(conn, server::error(code.map(Code::value), text));
+}
+
+/// The start of a client's text, for an answer that is not longer than it need be.
+fn shorten(text: &str) -> &str {
+    const SHOWN_BYTES_MAX: usize = 200;
+    &text[..text.floor_char_boundary(SHOWN_BYTES_MAX)]
+}

@@ -1,0 +1,251 @@
+//! Subscription counts: what subscribers are told of their number, and how often.
+
+use super::transcript::{check, check_on, check_with};
+use super::world::{Limits, World};
+use crate::id::CoreId;
+
+fn counted(limits: &mut Limits) {
+    limits.app.subscription_count = true;
+    limits.shard.connections_max = 1_000;
+}
+
+#[test]
+fn everyone_is_told_when_the_number_changes_the_new_one_after_its_answer() {
+    check_with(
+        counted,
+        "
+        a: subscribe room
+        a> subscription_succeeded room
+        a> subscription_count room 1
+        b: subscribe room
+        a> subscription_count room 2
+        b> subscription_succeeded room
+        b> subscription_count room 2
+        a: unsubscribe room
+        b> subscription_count room 1
+        a: subscribe room
+        a> subscription_succeeded room
+        a> subscription_count room 2
+        b> subscription_count room 2
+        a: gone
+        b> subscription_count room 1
+        ",
+    );
+}
+
+#[test]
+fn an_app_that_does_not_ask_for_it_tells_nobody() {
+    check("a: subscribe room\n a> subscription_succeeded room");
+}
+
+#[test]
+fn presence_channels_have_members_instead() {
+    check_with(
+        counted,
+        "
+        a: subscribe presence-room as ann
+        a> subscription_succeeded presence-room [ann]
+        b: subscribe presence-room as bob
+        a> member_added presence-room bob
+        b> subscription_succeeded presence-room [ann bob]
+        ",
+    );
+}
+
+#[test]
+fn a_cached_event_comes_before_the_number() {
+    check_with(
+        counted,
+        "
+        http: publish cache-room one
+        http> published
+        a: subscribe cache-room
+        a> subscription_succeeded cache-room
+        a> event cache-room one
+        a> subscription_count cache-room 1
+        ",
+    );
+}
+
+#[test]
+fn a_turn_tells_once_however_many_come_and_go() {
+    check_on(
+        1,
+        counted,
+        "
+        a: subscribe room
+        a> subscription_succeeded room
+        a> subscription_count room 1
+        b: open; c: open; d: open
+        b> established
+        c> established
+        d> established
+        b: subscribe room; c: subscribe room; d: subscribe room; b: unsubscribe room
+        a> subscription_count room 3
+        b> subscription_succeeded room
+        c> subscription_succeeded room
+        c> subscription_count room 3
+        d> subscription_succeeded room
+        d> subscription_count room 3
+        ",
+    );
+}
+
+#[test]
+fn one_who_comes_as_another_goes_is_told_the_number() {
+    check_on(
+        1,
+        counted,
+        "
+        a: subscribe room
+        a> subscription_succeeded room
+        a> subscription_count room 1
+        b: ping
+        b> pong
+        a: unsubscribe room; b: subscribe room
+        b> subscription_succeeded room
+        b> subscription_count room 1
+        ",
+    );
+}
+
+#[test]
+fn a_number_may_be_told_again_but_never_twice_in_a_turn() {
+    check_on(
+        1,
+        counted,
+        "
+        a: subscribe room
+        a> subscription_succeeded room
+        a> subscription_count room 1
+        b: subscribe lobby
+        b> subscription_succeeded lobby
+        b> subscription_count lobby 1
+        b: subscribe room; b: unsubscribe room
+        a> subscription_count room 1
+        b> subscription_succeeded room
+        ",
+    );
+}
+
+/// A world in which `crowd` silent clients are subscribed to `room`.
+fn crowd(cores: usize, crowd: usize) -> World {
+    let mut limits = Limits::default();
+    counted(&mut limits);
+    let mut world = World::new(cores, limits);
+    for client in 0..crowd {
+        world.connect(&format!("c{client}"), CoreId((client % cores) as u8));
+        world.upgrade(client);
+        world.say(client, r#"{"event":"pusher:subscribe","data":{"channel":"room"}}"#);
+    }
+    world.settle();
+    let _ = world.take_seen();
+    world
+}
+
+fn unsubscribe(world: &mut World, client: usize) {
+    world.say(client, r#"{"event":"pusher:unsubscribe","data":{"channel":"room"}}"#);
+    world.settle();
+}
+
+fn subscribe(world: &mut World, client: usize) {
+    world.say(client, r#"{"event":"pusher:subscribe","data":{"channel":"room"}}"#);
+    world.settle();
+}
+
+/// The numbers that `who` has been told since this was last asked.
+fn told(world: &mut World, who: &str) -> Vec<u32> {
+    let seen = world.take_seen();
+    let mine = seen.iter().filter(|(name, _)| name == who);
+    let number = |what: &str| what.strip_prefix("subscription_count room ")?.parse().ok();
+    mine.filter_map(|(_, what)| number(what)).collect()
+}
+
+#[test]
+fn a_hundred_are_told_of_every_change() {
+    for cores in 1..=3 {
+        let mut world = crowd(cores, 100);
+        for _ in 0..3 {
+            unsubscribe(&mut world, 99);
+            assert_eq!(told(&mut world, "c0"), [99]);
+            subscribe(&mut world, 99);
+            assert_eq!(told(&mut world, "c0"), [100]);
+        }
+    }
+}
+
+#[test]
+fn more_than_a_hundred_are_told_every_five_seconds_and_the_last_number_always() {
+    for cores in 1..=3 {
+        let mut world = crowd(cores, 102);
+        world.wait(5_000);
+        let _ = world.take_seen();
+        unsubscribe(&mut world, 101);
+        assert_eq!(told(&mut world, "c0"), [101], "the time was over");
+        subscribe(&mut world, 101);
+        unsubscribe(&mut world, 101);
+        subscribe(&mut world, 101);
+        world.wait(4_900);
+        assert_eq!(told(&mut world, "c0"), [0; 0], "the time is not over");
+        world.wait(100);
+        assert_eq!(told(&mut world, "c0"), [102]);
+        world.wait(20_000);
+        assert_eq!(told(&mut world, "c0"), [0; 0], "nothing has changed");
+    }
+}
+
+#[test]
+fn a_newcomer_of_a_large_channel_does_not_wait() {
+    for cores in 1..=3 {
+        let mut world = crowd(cores, 102);
+        subscribe_new(&mut world);
+        let seen = world.take_seen();
+        let new: Vec<_> = seen.iter().filter(|(name, _)| name == "new").collect();
+        let what: Vec<&str> = new.iter().map(|(_, what)| what.as_str()).collect();
+        let expected =
+            ["established", "subscription_succeeded room", "subscription_count room 103"];
+        assert_eq!(what, expected);
+        assert!(seen.iter().all(|(name, _)| name == "new"), "the others wait: {seen:?}");
+        world.wait(5_000);
+        assert_eq!(told(&mut world, "c0"), [103]);
+    }
+}
+
+#[test]
+fn a_channel_that_becomes_small_is_told_at_once_again() {
+    let mut world = crowd(1, 101);
+    world.wait(10_000);
+    let _ = world.take_seen();
+    unsubscribe(&mut world, 100);
+    assert_eq!(told(&mut world, "c0"), [100]);
+    unsubscribe(&mut world, 99);
+    assert_eq!(told(&mut world, "c0"), [99]);
+    subscribe(&mut world, 99);
+    subscribe(&mut world, 100);
+    assert_eq!(told(&mut world, "c0"), [100, 101], "growing over the limit is told");
+    unsubscribe(&mut world, 100);
+    assert_eq!(told(&mut world, "c0"), [100]);
+    world.wait(10_000);
+    assert_eq!(told(&mut world, "c0"), [0; 0]);
+}
+
+#[test]
+fn a_large_channel_that_vanishes_while_it_waits_leaves_nothing() {
+    let mut world = crowd(1, 101);
+    unsubscribe(&mut world, 100);
+    subscribe(&mut world, 100);
+    for client in 0..101 {
+        world.gone(client);
+    }
+    world.settle();
+    world.wait(10_000);
+    assert!(world.shards[0].is_vacant());
+    assert!(world.shards[0].untold.is_empty());
+}
+
+fn subscribe_new(world: &mut World) {
+    world.connect("new", CoreId(0));
+    let client = world.clients.len() - 1;
+    world.upgrade(client);
+    subscribe(world, client);
+}
