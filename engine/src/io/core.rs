@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::call::Calls;
 use super::mailbox::{Address, Envelope, Inbox};
+use super::notices::Notices;
 use super::pace::Pace;
 use super::signal::Signal;
 use super::socket::Socket;
@@ -49,6 +50,8 @@ pub(super) struct Core {
     pub(super) setup: Arc<Setup>,
     /// What was asked of other servers.
     pub(super) calls: Calls,
+    /// What apps' servers are to be told.
+    pub(super) notices: Notices,
     shard: RefCell<Shard>,
     scratch: RefCell<Box<[u8]>>,
     /// The socket of each connection, by its slot.
@@ -82,9 +85,12 @@ impl Core {
         inbox: Inbox,
         side: Side,
     ) -> Rc<Self> {
+        let backlog_bytes_max = setup.config.webhook.backlog_bytes_max as usize;
+        let notices = Notices::new(side.clone(), backlog_bytes_max);
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
         Rc::new(Self {
             setup,
+            notices,
             calls: Calls::new(shard.config().core, side),
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
@@ -261,6 +267,7 @@ impl Core {
         while let Some(output) = shard.poll_output() {
             self.carry_out(&mut shard, output);
         }
+        self.notices.post();
         self.inbox.set_backlogged(shard.is_backlogged());
         drop(shard);
         if !self.held_back.borrow().is_empty() && !self.is_backlogged() {
@@ -316,7 +323,7 @@ impl Core {
                     waiter.arrived.raise();
                 }
             }
-            Output::Notice(_) => {} // Nothing configures a webhook yet.
+            Output::Notice(notice) => self.notices.push(&shard.apps(), notice),
         }
     }
 
