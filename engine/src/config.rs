@@ -62,6 +62,8 @@ pub struct Effective {
     sources: Vec<Source>,
     /// One per app; none if the development app is served.
     app_origins: Vec<AppOrigin>,
+    /// What the operator should know, a line each.
+    pub notices: Vec<String>,
 }
 
 /// The most apps of one process: above it a file is more likely a mistake than a deployment.

@@ -28,6 +28,9 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    for notice in &effective.notices {
+        eprintln!("uringcast: {notice}");
+    }
     let outcome = match command {
         Command::Serve(_) => uringcast::io::serve(effective.config),
         Command::Config { print: true, .. } => write!(io::stdout(), "{effective}"),

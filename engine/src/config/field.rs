@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
+use super::print::quoted;
 use super::problem::ValueFault;
 
 /// What a key of a `T` may hold, and where in it.
@@ -20,10 +21,22 @@ pub(super) enum Field<T> {
     Switch { get: fn(&T) -> bool, set: fn(&mut T, bool) },
     /// A TCP port, or `off`.
     OptionalPort { get: fn(&T) -> Option<u16>, set: fn(&mut T, Option<u16>) },
+    /// A text of some form.
+    Text { form: &'static TextForm, get: fn(&T) -> &str, set: fn(&mut T, String) },
+}
+
+/// What a [`Field::Text`] may be.
+pub(super) struct TextForm {
+    /// In words.
+    pub(super) allowed: &'static str,
+    /// The text as it is kept, or `None` if it cannot be used.
+    pub(super) parse: fn(&str) -> Option<String>,
+    /// The text as it is shown, without secrets.
+    pub(super) mask: fn(&str) -> String,
 }
 
 /// The value of one key, as it is written in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// Of a [`Field::Address`].
     Address(IpAddr),
@@ -33,6 +46,8 @@ pub(super) enum Value {
     Off,
     /// Of a [`Field::Switch`].
     Switch(bool),
+    /// Of a [`Field::Text`], as it is shown.
+    Text(String),
 }
 
 impl fmt::Display for Value {
@@ -42,6 +57,7 @@ impl fmt::Display for Value {
             Self::Number(number) => write!(f, "{number}"),
             Self::Off => f.write_str("\"off\""),
             Self::Switch(is_on) => write!(f, "{is_on}"),
+            Self::Text(text) => f.write_str(&quoted(text)),
         }
     }
 }
@@ -64,6 +80,7 @@ impl<T> Field<T> {
             Self::OptionalPort { get, .. } => {
                 get(holder).map_or(Value::Off, |port| Value::Number(u32::from(port)))
             }
+            Self::Text { form, get, .. } => Value::Text((form.mask)(get(holder))),
         }
     }
 
@@ -74,6 +91,7 @@ impl<T> Field<T> {
             Self::Number { get, set, .. } => set(target, get(source)),
             Self::Switch { get, set } => set(target, get(source)),
             Self::OptionalPort { get, set } => set(target, get(source)),
+            Self::Text { get, set, .. } => set(target, get(source).to_owned()),
         }
     }
 
@@ -84,6 +102,7 @@ impl<T> Field<T> {
             Self::Number { min, max, .. } => format!("{min} to {max}"),
             Self::Switch { .. } => "true or false".into(),
             Self::OptionalPort { .. } => format!("0 to {}, or \"off\"", u16::MAX),
+            Self::Text { form, .. } => form.allowed.into(),
         }
     }
 
@@ -108,6 +127,12 @@ impl<T> Field<T> {
                 let wanted = "a whole number or \"off\"";
                 let port = self.number(written, named, wanted, 0..=u32::from(u16::MAX))?;
                 set(holder, Some(port as u16));
+            }
+            Self::Text { form, set, .. } => {
+                let text = written.text().and_then(form.parse);
+                // Part of it may be a secret: it is not repeated.
+                let (key, allowed) = (named.path.to_owned(), form.allowed);
+                set(holder, text.ok_or(ValueFault::Form { key, allowed })?);
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use super::keys::{KEYS, Key, Place, SECTIONS};
 use super::*;
 
 mod apps;
+mod environment;
 
 /// A configuration file that is removed with its owner.
 struct TempFile(PathBuf);
@@ -124,7 +125,7 @@ fn range(key: &Key) -> Option<(u32, u32)> {
         match field {
             Field::Number { min, max, .. } => Some((*min, *max)),
             Field::OptionalPort { .. } => Some((0, u16::MAX as u32)),
-            Field::Address { .. } | Field::Switch { .. } => None,
+            Field::Address { .. } | Field::Switch { .. } | Field::Text { .. } => None,
         }
     }
     match &key.place {
@@ -157,14 +158,16 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Number(number) => (number + 1).to_string(),
             Value::Off => "12345".to_owned(),
             Value::Switch(is_on) => (!is_on).to_string(),
+            Value::Text(_) => "/x".to_owned(),
         };
         let mut expected = Config::default();
         key.write(&mut expected, Written::Text(&text)).unwrap();
         expected.apps[0].policy = expected.pusher.clone();
         assert_ne!(expected, Config::default(), "{} must change something", key.path());
 
-        let is_address = matches!(key.place, Place::Config(Field::Address { .. }));
-        let quote = if is_address { "\"" } else { "" };
+        let field = &key.place;
+        let is_quoted = matches!(field, Place::Config(Field::Address { .. } | Field::Text { .. }));
+        let quote = if is_quoted { "\"" } else { "" };
         let file = format!("{} = {quote}{text}{quote}", key.path());
         assert_eq!(load(&file, &[], &[]).unwrap().config, expected, "{file}");
         let variable = key.variable();

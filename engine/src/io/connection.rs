@@ -87,7 +87,10 @@ fn websocket(
     response: Vec<u8>,
 ) -> Option<Dialect> {
     let (dialect, app) = match purpose {
-        Purpose::Public => (Dialect::Pusher, core.setup.apps.by_key(&rest::socket_key(path)?)),
+        Purpose::Public => {
+            let key = rest::socket_key(&core.setup.rest.socket_path, path)?;
+            (Dialect::Pusher, core.setup.apps.by_key(&key))
+        }
         Purpose::Echo => (Dialect::Echo, None),
         Purpose::Metrics => return None,
     };

@@ -109,7 +109,10 @@ fn start_side(config: &Config, addresses: Vec<Address>, events: Sender<Event>) -
 }
 
 fn setup(config: Config) -> io::Result<Setup> {
-    let rest = RestConfig { body_bytes_max: config.http.body_bytes_max as usize };
+    let rest = RestConfig {
+        body_bytes_max: config.http.body_bytes_max as usize,
+        socket_path: config.server.socket_path.clone(),
+    };
     let apps = Apps::new(config.apps.clone()).map_err(io::Error::other)?;
     Ok(Setup { config, apps, rest })
 }
