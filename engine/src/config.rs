@@ -18,6 +18,7 @@ mod print;
 mod problem;
 mod rules;
 mod sections;
+mod sources;
 
 use std::ffi::OsString;
 
@@ -29,6 +30,7 @@ use crate::app::{App, AppPolicy};
 pub use flags::{Command, Options};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
 pub use sections::{ConnectionConfig, CoreConfig, HttpConfig, ServerConfig, WebhookConfig};
+pub use sources::{Sources, Stamp};
 
 /// The whole effective configuration of one process.
 ///

@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use uringcast::config::{Command, Config};
+use uringcast::config::{Command, Sources};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -21,7 +21,9 @@ fn main() -> ExitCode {
             return ExitCode::from(if shown.use_stderr() { EXIT_USAGE } else { 0 });
         }
     };
-    let effective = match Config::load(command.options(), env::vars_os()) {
+    let sources = Sources::new(command.options().clone(), env::vars_os());
+    let read = sources.stamp();
+    let effective = match sources.load() {
         Ok(effective) => effective,
         Err(problems) => {
             eprint!("uringcast: {problems}");
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
         eprintln!("uringcast: {notice}");
     }
     let outcome = match command {
-        Command::Serve(_) => uringcast::io::serve(effective.config),
+        Command::Serve(_) => uringcast::io::serve(effective.config, sources, read),
         Command::Config { print: true, .. } => write!(io::stdout(), "{effective}"),
         Command::Config { print: false, .. } => {
             writeln!(io::stdout(), "The configuration is valid.")

@@ -89,7 +89,7 @@ fn websocket(
     let (dialect, app) = match purpose {
         Purpose::Public => {
             let key = rest::socket_key(&core.setup.rest.socket_path, path)?;
-            (Dialect::Pusher, core.setup.apps.by_key(&key))
+            (Dialect::Pusher, core.apps().by_key(&key))
         }
         Purpose::Echo => (Dialect::Echo, None),
         Purpose::Metrics => return None,

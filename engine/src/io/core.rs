@@ -40,7 +40,6 @@ const EAGER_ROUNDS_MAX: u16 = 4;
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) config: Config,
-    pub(super) apps: Apps,
     pub(super) rest: RestConfig,
 }
 
@@ -117,6 +116,11 @@ impl Core {
     pub(super) fn with_scratch<R>(&self, tell: impl FnOnce(&mut Shard, &mut [u8]) -> R) -> R {
         self.turn.raise();
         tell(&mut self.shard.borrow_mut(), &mut self.scratch.borrow_mut())
+    }
+
+    /// The apps that are served now.
+    pub(super) fn apps(&self) -> Rc<Apps> {
+        self.shard.borrow().apps()
     }
 
     /// Change what the shard counts.
@@ -245,6 +249,14 @@ impl Core {
     fn take_in(&self) {
         match self.inbox.take() {
             Some(Envelope::Messages(messages)) => self.with_shard(|shard| shard.receive(messages)),
+            Some(Envelope::LearnApps(apps, learned)) => {
+                self.with_shard(|shard| shard.learn_apps(&apps));
+                drop(learned);
+            }
+            Some(Envelope::SetApps(apps)) => {
+                self.with_shard(|shard| shard.set_apps(Apps::clone(&apps)));
+            }
+            Some(Envelope::Refused(refusal)) => self.count(|counters| counters.refuse(refusal)),
             Some(Envelope::Drain) => {
                 self.is_draining.set(true);
                 self.draining.raise();

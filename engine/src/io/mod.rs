@@ -14,6 +14,7 @@ mod listener;
 mod mailbox;
 mod pace;
 mod peek;
+mod reload;
 mod server;
 mod signal;
 mod socket;

@@ -55,11 +55,13 @@ pub enum Refusal {
     MailboxBytes,
     /// `webhook.calls_in_flight_max`.
     CallsInFlight,
+    /// Apps that were read again and cannot be used.
+    Reload,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 24] = [
+    pub const ALL: [(Self, &'static str); 25] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -84,6 +86,7 @@ impl Refusal {
         (Self::RetainedBytes, "retained_bytes"),
         (Self::MailboxBytes, "mailbox_bytes"),
         (Self::CallsInFlight, "calls_in_flight"),
+        (Self::Reload, "reload"),
     ];
 }
 

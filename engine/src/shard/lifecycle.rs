@@ -208,6 +208,7 @@ impl Shard {
             self.look_at_sends();
         }
         self.continue_drain();
+        self.continue_evictions();
     }
 
     /// The moment this shard lives in.

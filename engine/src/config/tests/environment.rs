@@ -92,10 +92,8 @@ fn a_publish_secret_that_cannot_be_used_is_reported() {
             ("BROADCAST_BRIDGE_SECRET", "a\n"),
         ],
         &[],
-        &[
-            "environment PUSHER_APP_ID, PUSHER_APP_KEY, PUSHER_APP_SECRET: the publish secret of an \
-           app must be 1 to 256 bytes without control characters",
-        ],
+        &["environment PUSHER_APP_ID, PUSHER_APP_KEY, PUSHER_APP_SECRET: the publish secret of \
+             an app must be 1 to 256 bytes without control characters"],
     );
 }
 
