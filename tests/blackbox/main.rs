@@ -25,6 +25,7 @@ mod limits;
 mod metrics;
 mod order;
 mod presence;
+mod registry;
 mod slow_and_alive;
 mod slow_consumer;
 mod subscribe;

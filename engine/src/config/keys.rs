@@ -9,6 +9,7 @@
 use super::Config;
 use super::field::{Field, Named, Value, Written};
 use super::flags::Options;
+use super::form;
 use super::problem::ValueFault;
 use crate::app::AppPolicy;
 use crate::id::{CONNECTIONS_PER_CORE_MAX, CORES_MAX};
@@ -197,6 +198,21 @@ macro_rules! optional_port {
     };
 }
 
+macro_rules! text {
+    ($section:ident.$name:ident, $form:expr, $doc:literal) => {
+        key!(
+            $section.$name,
+            "none",
+            Place::Config(Field::Text {
+                form: &$form,
+                get: |config| &config.$section.$name,
+                set: |config, text| config.$section.$name = text,
+            }),
+            $doc
+        )
+    };
+}
+
 /// Every key, in the order in which it is printed.
 #[rustfmt::skip] // One key per entry reads as a table.
 pub(super) static KEYS: &[Key] = &[
@@ -219,6 +235,9 @@ pub(super) static KEYS: &[Key] = &[
     optional_port!(server.test_echo_port,
         "Port on loopback that echoes messages, for conformance suites; 0 takes any free one.")
         .flag("test-echo-port", |flags| &flags.test_echo_port),
+    text!(server.socket_path, form::SOCKET_PATH,
+        "Path of websockets: SOCKET_PATH/{key} and SOCKET_PATH/app/{key}; /app/{key} always works.")
+        .alias("SOCKET_PATH"),
     number!(server.drain_timeout_s: u16, 1, 3600, "seconds",
         "Time from the stop signal to the exit, whatever clients do.")
         .flag("drain-timeout", |flags| &flags.drain_timeout),
@@ -233,7 +252,8 @@ pub(super) static KEYS: &[Key] = &[
 
     number!(connection.activity_timeout_s: u16, 1, 3600, "seconds",
         "Silence after which either side pings; clients are told.")
-        .flag("activity-timeout", |flags| &flags.activity_timeout),
+        .flag("activity-timeout", |flags| &flags.activity_timeout)
+        .alias("BROADCAST_ACTIVITY_TIMEOUT"),
     number!(connection.pong_timeout_s: u16, 1, 3600, "seconds",
         "Time to answer a ping before the connection is closed with 4201."),
     number!(connection.handshake_timeout_s: u16, 1, 600, "seconds",

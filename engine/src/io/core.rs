@@ -46,7 +46,6 @@ const EAGER_ROUNDS_MAX: u16 = 4;
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) config: Config,
-    pub(super) apps: Apps,
     pub(super) rest: RestConfig,
 }
 
@@ -145,6 +144,11 @@ impl Core {
         self.inflater.borrow_mut()
     }
 
+    /// The apps that are served now.
+    pub(super) fn apps(&self) -> Rc<Apps> {
+        self.shard.borrow().apps()
+    }
+
     /// Change what the shard counts.
     pub(super) fn count(&self, count: impl FnOnce(&mut Counters)) {
         count(self.shard.borrow_mut().counters_mut());
@@ -153,6 +157,7 @@ impl Core {
     /// What the operator decides about every connection.
     pub(super) fn rules(&self) -> Rules<'_> {
         Rules {
+            socket_path: &self.setup.config.server.socket_path,
             trusted_proxies: &self.setup.config.server.trusted_proxies,
             is_protocol_required: self.setup.config.connection.protocol_required,
         }
@@ -294,6 +299,14 @@ impl Core {
     fn take_in(&self) {
         match self.inbox.take() {
             Some(Envelope::Messages(messages)) => self.with_shard(|shard| shard.receive(messages)),
+            Some(Envelope::LearnApps(apps, learned)) => {
+                self.with_shard(|shard| shard.learn_apps(&apps));
+                drop(learned);
+            }
+            Some(Envelope::SetApps(apps)) => {
+                self.with_shard(|shard| shard.set_apps(Apps::clone(&apps)));
+            }
+            Some(Envelope::Refused(refusal)) => self.count(|counters| counters.refuse(refusal)),
             Some(Envelope::Drain) => {
                 self.is_draining.set(true);
                 self.draining.raise();

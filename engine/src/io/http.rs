@@ -121,7 +121,7 @@ async fn answer(core: &Rc<Core>, request: Request<Incoming>) -> Result<Answer, R
         query: parts.uri.query().unwrap_or(""),
         content_length: body.size_hint().exact(),
     };
-    let route = rest::route(&setup.apps, &setup.rest, &head, now_unix_s())?;
+    let route = rest::route(&core.apps(), &setup.rest, &head, now_unix_s())?;
     let body = read_body(body, setup.rest.body_bytes_max).await?;
     carry_out(core, route.finish(&setup.rest, &body)?).await
 }

@@ -16,6 +16,7 @@ mod notices;
 mod pace;
 mod parting;
 mod peek;
+mod reload;
 mod server;
 mod signal;
 mod socket;

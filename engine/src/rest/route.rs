@@ -59,7 +59,7 @@ pub fn route(
         check_length(config, head.content_length)?;
         return Ok(Route(Stage::Up));
     }
-    if let Some(key) = socket_key(head.path) {
+    if let Some(key) = socket_key(&config.socket_path, head.path) {
         apps.by_key(&key).ok_or(RestError::AppUnknown)?;
         return Err(RestError::UpgradeRequired);
     }

@@ -75,11 +75,13 @@ pub enum Refusal {
     AppConnections,
     /// `connection.ip_rate`.
     IpRate,
+    /// Apps that were read again and cannot be used.
+    Reload,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 34] = [
+    pub const ALL: [(Self, &'static str); 35] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -114,6 +116,7 @@ impl Refusal {
         (Self::Origin, "origin"),
         (Self::AppConnections, "app_connections"),
         (Self::IpRate, "ip_rate"),
+        (Self::Reload, "reload"),
     ];
 }
 

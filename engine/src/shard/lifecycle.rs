@@ -232,6 +232,7 @@ impl Shard {
         self.cache.expire(self.now);
         self.look_at_counts();
         self.continue_drain();
+        self.continue_evictions();
     }
 
     /// The moment this shard lives in.

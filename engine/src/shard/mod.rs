@@ -12,6 +12,7 @@
 //! Invariant: a connection's events of a channel are, from `subscription_succeeded` to the end,
 //! the owner's order without a gap; or the connection is being closed.
 
+mod apps;
 mod batch;
 mod cache;
 mod census;
@@ -44,6 +45,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use slab::Slab;
+use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::ws::deflate::Deflater;
 
 pub use batch::{Retained, Segment};
@@ -199,6 +201,8 @@ pub struct Shard {
     /// Connections found over their limit while their channel's list was walked.
     overflowed: Vec<ConnId>,
     drain: Option<drain::Drain>,
+    /// Clients of apps that are served no more, who have yet to be closed.
+    evicted: Vec<(ConnId, Code)>,
     now: Millis,
     /// Distinguishes connections in the same slot, requests in the same place, and attempts.
     serial: u32,
@@ -239,6 +243,7 @@ impl Shard {
             watched: Vec::new(),
             overflowed: Vec::new(),
             drain: None,
+            evicted: Vec::new(),
             now,
             serial: 0,
             config,

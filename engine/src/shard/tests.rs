@@ -5,6 +5,7 @@
 //! for the words and [`world`] for what stands in for the sockets and the mailboxes.
 
 mod answers;
+mod apps;
 mod batching;
 mod cache;
 mod client_events;
