@@ -8,3 +8,4 @@ pub mod io;
 pub mod metrics;
 pub mod rest;
 pub mod shard;
+pub mod usage;

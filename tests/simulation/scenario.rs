@@ -2,6 +2,7 @@
 
 use uringcast::app::AppPolicy;
 use uringcast::id::{AppIndex, CoreId};
+use uringcast::rest::IdempotencyLimits;
 use uringcast::shard::{ChannelName, Publication, Query, ShardConfig};
 use uringcast_proto::pusher::server;
 
@@ -196,7 +197,9 @@ impl Scenario {
                 self.world.shard(core).socket_id(conn)
             });
             let frame = server::event(&event, channel, &data, None);
-            publications.push(Publication { channel: self.name(channel), frame, skip });
+            let counted_as = self.random.one_in(4).then_some(publications.len() as u32);
+            let publication = Publication { channel: self.name(channel), frame, skip, counted_as };
+            publications.push(publication);
             events.push((channel.to_owned(), id));
         }
         let owned = events.iter().filter(|(channel, _)| {
@@ -285,6 +288,7 @@ fn config(random: &mut Random) -> ShardConfig {
         subscriptions_max: random.pick(&[2, 1_000]),
         retained_bytes_max: random.pick(&[8_000, 1 << 28]),
         mailbox_bytes_max: random.pick(&[2_000, 1 << 26]),
+        idempotency: IdempotencyLimits::default(),
     }
 }
 

@@ -121,7 +121,10 @@ impl World {
                 | CoreMessage::Routed { .. }
                 | CoreMessage::Queued { .. }
                 | CoreMessage::Query { .. }
-                | CoreMessage::Answer { .. } => None,
+                | CoreMessage::Answer { .. }
+                | CoreMessage::Apply { .. }
+                | CoreMessage::Decided { .. }
+                | CoreMessage::Settle(_) => None,
             };
             if let Some(((core, conn), channel)) = join {
                 self.on_join(core, conn, &channel);
@@ -236,7 +239,7 @@ impl World {
     }
 
     fn on_answer(&mut self, core: CoreId, ticket: Ticket, answer: Answer) {
-        if let Answer::Published = answer {
+        if let Answer::Published(_) = answer {
             let events = self.publishes.remove(&ticket).expect("one answer for each publish");
             self.published.push((core, events));
         } else {

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use super::Config;
 use super::flags::Options;
 use crate::id::{CONNECTIONS_PER_CORE_MAX, CORES_MAX};
+use crate::rest::Origins;
 
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
@@ -52,10 +53,12 @@ pub(super) enum Field {
     Switch { get: fn(&Config) -> bool, set: fn(&mut Config, bool) },
     /// A TCP port, or `off`.
     OptionalPort { get: fn(&Config) -> Option<u16>, set: fn(&mut Config, Option<u16>) },
+    /// Origins of web pages.
+    Origins { get: fn(&Config) -> &Origins, set: fn(&mut Config, Origins) },
 }
 
 /// The value of one key, as it is written in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// Of a [`Field::Address`].
     Address(IpAddr),
@@ -65,6 +68,8 @@ pub(super) enum Value {
     Off,
     /// Of a [`Field::Switch`].
     Switch(bool),
+    /// Of a [`Field::Origins`].
+    Origins(Origins),
 }
 
 impl fmt::Display for Value {
@@ -74,6 +79,7 @@ impl fmt::Display for Value {
             Self::Number(number) => write!(f, "{number}"),
             Self::Off => f.write_str("\"off\""),
             Self::Switch(is_on) => write!(f, "{is_on}"),
+            Self::Origins(origins) => write!(f, "\"{origins}\""),
         }
     }
 }
@@ -95,6 +101,7 @@ impl Key {
             Field::Address { get, .. } => Value::Address(get(config)),
             Field::Number { get, .. } => Value::Number(get(config)),
             Field::Switch { get, .. } => Value::Switch(get(config)),
+            Field::Origins { get, .. } => Value::Origins(get(config).clone()),
             Field::OptionalPort { get, .. } => {
                 get(config).map_or(Value::Off, |port| Value::Number(u32::from(port)))
             }
@@ -108,6 +115,9 @@ impl Key {
             Field::Number { min, max, .. } => format!("{min} to {max}"),
             Field::Switch { .. } => "true or false".into(),
             Field::OptionalPort { .. } => format!("0 to {}, or \"off\"", u16::MAX),
+            Field::Origins { .. } => {
+                "* alone, origins such as https://example.com, or \"off\"".into()
+            }
         }
     }
 
@@ -210,6 +220,8 @@ pub(super) static KEYS: &[Key] = &[
         .flag("drain-timeout", |flags| &flags.drain_timeout),
     number!(server.drain_window_ms: u32, 0, 3_600_000, "milliseconds",
         "Time over which the drain spreads the closes; by default at most half the drain timeout."),
+    number!(server.memory_mib_max: u32, 0, 1 << 24, "MiB",
+        "Resident memory above which /ready answers 503; 0 is unlimited."),
 
     number!(connection.activity_timeout_s: u16, 1, 3600, "seconds",
         "Silence after which either side pings; clients are told.")
@@ -243,6 +255,10 @@ pub(super) static KEYS: &[Key] = &[
         "Buffer that all reads of one core go through."),
     number!(core.uring_entries: u32, 256, 32_768, "entries",
         "Submission ring of one core; the kernel rounds it up to a power of two."),
+    number!(core.idempotency_keys_max: u32, 1, 100_000_000, "keys",
+        "Idempotency keys one core remembers before it forgets the oldest."),
+    number!(core.idempotency_bytes_max: u32, 64 * KIB, u32::MAX, "bytes",
+        "Bytes of these keys and of the answers kept for them."),
 
     number!(http.head_bytes_max: u32, 8 * KIB, MIB, "bytes",
         "Largest request head, upgrades included."),
@@ -252,6 +268,12 @@ pub(super) static KEYS: &[Key] = &[
         "Time from the end of a request's head to the end of its body."),
     number!(http.idle_timeout_s: u16, 1, 3600, "seconds",
         "Time a kept-alive connection may wait for its next request."),
+    key!(http.cors_origins, "origins",
+        Field::Origins {
+            get: |config| &config.http.cors_origins,
+            set: |config, origins| config.http.cors_origins = origins,
+        },
+        "Origins whose pages may read answers, between commas; * for all."),
 
     number!(pusher.channel_name_max: u32, 1, 1024, "bytes",
         "Longest channel name."),

@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::rest::Origins;
+
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
 
@@ -29,6 +31,9 @@ pub struct ServerConfig {
     /// in one instant. Default 1000, or half the drain timeout if that is shorter; always below
     /// the drain timeout.
     pub drain_window_ms: u32,
+    /// Resident memory, in MiB, above which `/ready` answers 503; 0 is unlimited. Default 0. In MiB
+    /// and not in bytes, because numbers end at 4 GiB.
+    pub memory_mib_max: u32,
 }
 
 impl Default for ServerConfig {
@@ -41,6 +46,7 @@ impl Default for ServerConfig {
             test_echo_port: None,
             drain_timeout_s: 10,
             drain_window_ms: 1000,
+            memory_mib_max: 0,
         }
     }
 }
@@ -106,6 +112,12 @@ pub struct CoreConfig {
     pub read_scratch_bytes: u32,
     /// Entries of the submission ring of one core, a power of two. Default 4096.
     pub uring_entries: u32,
+    /// Idempotency keys one core remembers; above it the oldest are forgotten. Default 100,000: at
+    /// 800 publishes a second, all keys of the default window of 120 s.
+    pub idempotency_keys_max: u32,
+    /// Bytes that these keys and the answers kept for them may take. Default 32 MiB: what as many
+    /// ordinary ones need.
+    pub idempotency_bytes_max: u32,
 }
 
 impl Default for CoreConfig {
@@ -117,6 +129,8 @@ impl Default for CoreConfig {
             retained_bytes_max: 256 * MIB,
             read_scratch_bytes: 512 * KIB,
             uring_entries: 4096,
+            idempotency_keys_max: 100_000,
+            idempotency_bytes_max: 32 * MIB,
         }
     }
 }
@@ -134,6 +148,10 @@ pub struct HttpConfig {
     /// Seconds a kept-alive connection may wait for its next request. Default 75: longer than the
     /// 60 s of common proxies, so that the proxy closes first.
     pub idle_timeout_s: u16,
+    /// Origins whose pages may read answers of the HTTP API. Default `*`, all, as Soketi has it:
+    /// requests are signed and need no cookies, so a page can do no more than its visitor. Cookies
+    /// are allowed for origins that are listed, and never for all.
+    pub cors_origins: Origins,
 }
 
 impl Default for HttpConfig {
@@ -143,6 +161,7 @@ impl Default for HttpConfig {
             body_bytes_max: 512 * KIB,
             request_timeout_s: 30,
             idle_timeout_s: 75,
+            cors_origins: Origins::Any,
         }
     }
 }

@@ -127,12 +127,29 @@ fn localhost_is_an_address() {
 }
 
 #[test]
+fn origins_are_a_list_or_all_or_none() {
+    let origins = |text: &str| {
+        let file = format!("[http]\ncors_origins = \"{text}\"");
+        load(&file, &[], &[]).unwrap().config.http.cors_origins.to_string()
+    };
+    assert_eq!(origins("*"), "*");
+    assert_eq!(origins("off"), "off");
+    assert_eq!(origins("https://a.example,http://b"), "https://a.example, http://b");
+    for written in ["\"a.example\"", "\"*, https://a\"", "7"] {
+        let [problem] = &*problems(&format!("http.cors_origins = {written}"), &[], &[]) else {
+            panic!("one mistake is one problem");
+        };
+        assert!(problem.contains("http.cors_origins must be * alone"), "{problem}");
+    }
+}
+
+#[test]
 fn every_number_holds_at_its_limits_and_not_one_past_them() {
     for key in KEYS {
         let (min, max) = match key.field {
             Field::Number { min, max, .. } => (min, max),
             Field::OptionalPort { .. } => (0, u32::from(u16::MAX)),
-            Field::Address { .. } | Field::Switch { .. } => continue,
+            Field::Address { .. } | Field::Switch { .. } | Field::Origins { .. } => continue,
         };
         let mut config = Config::default();
         for number in [min, max] {
@@ -154,13 +171,15 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Number(number) => (number + 1).to_string(),
             Value::Off => "12345".to_owned(),
             Value::Switch(is_on) => (!is_on).to_string(),
+            Value::Origins(_) => "https://a.example, http://b.example:8080".to_owned(),
         };
         let mut expected = Config::default();
         key.write(&mut expected, values::Written::Text(&text)).unwrap();
         expected.apps[0].policy = expected.pusher.clone();
         assert_ne!(expected, Config::default(), "{} must change something", key.path());
 
-        let quote = if matches!(key.field, Field::Address { .. }) { "\"" } else { "" };
+        let is_text = matches!(key.field, Field::Address { .. } | Field::Origins { .. });
+        let quote = if is_text { "\"" } else { "" };
         let file = format!("{} = {quote}{text}{quote}", key.path());
         assert_eq!(load(&file, &[], &[]).unwrap().config, expected, "{file}");
         let variable = key.variable();

@@ -81,6 +81,11 @@ impl Key {
                 let port = self.number(written, wanted, 0, u32::from(u16::MAX))?;
                 set(config, Some(port as u16));
             }
+            Field::Origins { set, .. } => {
+                let origins = written.text().map(str::parse);
+                let wrong = || self.wrong_type(&self.allowed(), written);
+                set(config, origins.ok_or_else(wrong)?.map_err(|_| wrong())?);
+            }
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod http;
 mod http_stream;
 mod listener;
 mod mailbox;
+mod memory;
 mod pace;
 mod peek;
 mod server;

@@ -18,7 +18,7 @@ use super::thread::{Event, Start, run};
 use crate::app::Apps;
 use crate::config::Config;
 use crate::id::{CORES_MAX, CoreId};
-use crate::rest::RestConfig;
+use crate::rest::{IdempotencyLimits, RestConfig};
 use crate::shard::ShardConfig;
 
 /// How soon a core whose mailbox was full is told again to drain.
@@ -88,7 +88,10 @@ fn start(
 }
 
 fn setup(config: Config) -> io::Result<Setup> {
-    let rest = RestConfig { body_bytes_max: config.http.body_bytes_max as usize };
+    let rest = RestConfig {
+        body_bytes_max: config.http.body_bytes_max as usize,
+        cors_origins: config.http.cors_origins.clone(),
+    };
     let apps = Apps::new(config.apps.clone()).map_err(io::Error::other)?;
     Ok(Setup { config, apps, rest })
 }
@@ -111,6 +114,10 @@ fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> 
         subscriptions_max: connection.subscriptions_max as usize,
         retained_bytes_max: config.core.retained_bytes_max as usize,
         mailbox_bytes_max: config.core.mailbox_bytes_max as usize,
+        idempotency: IdempotencyLimits {
+            keys_max: config.core.idempotency_keys_max as usize,
+            bytes_max: config.core.idempotency_bytes_max as usize,
+        },
     }
 }
 

@@ -1,15 +1,20 @@
 //! Limits of the HTTP API that hold before an app is known.
 
-/// How large a request to the HTTP API may be; what it may ask for is the app's policy.
+use super::cors::Origins;
+
+/// How large a request to the HTTP API may be, and which pages may read the answers; what a request
+/// may ask for is the app's policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestConfig {
     /// Bytes of a request's body. Default 512 KiB: a full batch of full events fits, unless nearly
     /// every character of them is written as an escape. Only a signed request gets this much.
     pub body_bytes_max: usize,
+    /// The origins whose pages may read answers. Default all, without cookies.
+    pub cors_origins: Origins,
 }
 
 impl Default for RestConfig {
     fn default() -> Self {
-        Self { body_bytes_max: 512 * 1024 }
+        Self { body_bytes_max: 512 * 1024, cors_origins: Origins::Any }
     }
 }

@@ -53,11 +53,21 @@ pub enum Refusal {
     RetainedBytes,
     /// `core.mailbox_bytes_max`.
     MailboxBytes,
+    /// `pusher.publish_rate`.
+    PublishRate,
+    /// `pusher.read_rate`.
+    ReadRate,
+    /// A publish under a key whose publish is under way, or was another.
+    Idempotency,
+    /// `core.idempotency_keys_max` or `core.idempotency_bytes_max`: a key forgotten early.
+    IdempotencyKeys,
+    /// A request to an app that is switched off.
+    AppDisabled,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str); 28] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -81,6 +91,11 @@ impl Refusal {
         (Self::OutboxStall, "outbox_stall"),
         (Self::RetainedBytes, "retained_bytes"),
         (Self::MailboxBytes, "mailbox_bytes"),
+        (Self::PublishRate, "publish_rate"),
+        (Self::ReadRate, "read_rate"),
+        (Self::Idempotency, "idempotency"),
+        (Self::IdempotencyKeys, "idempotency_keys"),
+        (Self::AppDisabled, "app_disabled"),
     ];
 }
 

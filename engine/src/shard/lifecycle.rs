@@ -85,6 +85,7 @@ impl Shard {
         connection.last_activity = now;
         self.counters.connections += 1;
         self.counters.connections_opened += 1;
+        self.app_connections.enter(app);
         self.reschedule(conn);
         if let Some(drain) = &mut self.drain {
             drain.add(conn); // Its handshake had begun before.
@@ -190,6 +191,7 @@ impl Shard {
         self.operator_sockets -= usize::from(connection.is_operator);
         if connection.is_websocket() {
             self.counters.connections -= 1;
+            self.app_connections.leave(connection.app);
         }
     }
 
@@ -197,6 +199,7 @@ impl Shard {
     pub fn advance(&mut self, now: Millis) {
         let watch_due = now.0 / WATCH_INTERVAL_MS != self.now.0 / WATCH_INTERVAL_MS;
         self.now = self.now.max(now);
+        self.ledger.expire(self.now);
         while let Some((tick, conns)) = self.wheel.advance(self.now) {
             for conn in conns {
                 if self.connection(conn).is_some_and(|it| it.scheduled == tick) {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use foldhash::fast::FixedState;
 
 use super::counters::Counters;
+use super::ledger::{Application, Decision, Settlement};
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 
@@ -67,7 +68,7 @@ pub(super) fn hash(app: AppIndex, name: &str, seed: u64) -> u64 {
 }
 
 /// The core, of `cores`, that owns the channel with this hash.
-fn owner(hash: u64, cores: usize) -> CoreId {
+pub(super) fn owner(hash: u64, cores: usize) -> CoreId {
     assert!(cores > 0, "an engine has at least one core");
     // The tables use the top and the bottom bits; the middle ones choose the core.
     let middle = (hash >> 24) & 0xffff_ffff;
@@ -114,6 +115,19 @@ pub struct Publication {
     pub frame: Bytes,
     /// The one connection that does not get it.
     pub skip: Option<SocketId>,
+    /// Its place in its publish, if the answer tells who was in the channel.
+    pub counted_as: Option<u32>,
+}
+
+/// How many were in a channel when its owner took an event for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The event's place in its publish.
+    pub place: u32,
+    /// Subscriptions on all cores.
+    pub subscription_count: u32,
+    /// Distinct users, on presence channels only.
+    pub user_count: Option<u32>,
 }
 
 impl Publication {
@@ -193,11 +207,21 @@ pub enum Query {
     Channel(ChannelName),
     /// The users of one presence channel.
     Users(ChannelName),
+    /// Close every connection of a user with 4009.
+    Terminate {
+        /// The app.
+        app: AppIndex,
+        /// The user.
+        user_id: Arc<str>,
+    },
+    /// The websockets of an app.
+    Connections(AppIndex),
     /// What the core has counted.
     Counters,
 }
 
-/// An occupied channel as the HTTP API shows it.
+/// A channel as the HTTP API shows it: an occupied one, or one that is asked for by its name and
+/// has a cached event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelInfo {
     /// The name.
@@ -206,6 +230,23 @@ pub struct ChannelInfo {
     pub subscription_count: u32,
     /// Distinct users, on presence channels only.
     pub user_count: Option<u32>,
+    /// The last event of a cache channel; only in the answer to [`Query::Channel`].
+    pub cache: Option<CachedInfo>,
+}
+
+impl ChannelInfo {
+    fn weight_bytes(&self) -> usize {
+        size_of::<Self>() + self.cache.as_ref().map_or(0, |cached| cached.data_json.len())
+    }
+}
+
+/// The last event of a cache channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedInfo {
+    /// Its `data` as the JSON token that the publisher sent: a string.
+    pub data_json: Box<str>,
+    /// Seconds until it is forgotten, rounded up: at least 1.
+    pub ttl_s: u32,
 }
 
 /// One core's part of the answer to a [`Query`].
@@ -215,6 +256,10 @@ pub enum Partial {
     Channels(Vec<ChannelInfo>),
     /// To [`Query::Users`].
     Users(Vec<Box<str>>),
+    /// To [`Query::Terminate`]: connections that are being closed.
+    Terminated(u32),
+    /// To [`Query::Connections`]: how many there are.
+    Connections(u32),
     /// To [`Query::Counters`].
     Counters(CoreId, Box<Counters>),
 }
@@ -222,8 +267,9 @@ pub enum Partial {
 impl Partial {
     fn weight_bytes(&self) -> usize {
         match self {
-            Self::Channels(channels) => channels.len() * size_of::<ChannelInfo>(),
+            Self::Channels(channels) => channels.iter().map(ChannelInfo::weight_bytes).sum(),
             Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
+            Self::Terminated(_) | Self::Connections(_) => 0,
             Self::Counters(..) => size_of::<Counters>(),
         }
     }
@@ -278,6 +324,8 @@ pub enum CoreMessage {
         ticket: Ticket,
         /// How many [`Queued`](Self::Queued) will come.
         cores: u32,
+        /// Who was there, if that was asked.
+        counted: Option<Counted>,
     },
     /// To the asker: an event has been queued to every subscriber of one core.
     Queued {
@@ -298,6 +346,22 @@ pub enum CoreMessage {
         /// The part.
         partial: Partial,
     },
+    /// To the core that keeps the account: may this be done?
+    Apply {
+        /// The question's name.
+        ticket: Ticket,
+        /// What is asked.
+        application: Box<Application>,
+    },
+    /// To the asker: whether it may.
+    Decided {
+        /// The question's name.
+        ticket: Ticket,
+        /// The answer.
+        decision: Box<Decision>,
+    },
+    /// To the core that keeps the key: a publish under it has ended.
+    Settle(Box<Settlement>),
 }
 
 impl CoreMessage {
@@ -313,6 +377,9 @@ impl CoreMessage {
             }
             Self::Query { .. } | Self::Routed { .. } | Self::Queued { .. } => 0,
             Self::Answer { partial, .. } => partial.weight_bytes(),
+            Self::Apply { .. } => size_of::<Application>(),
+            Self::Decided { .. } => size_of::<Decision>(),
+            Self::Settle(settlement) => settlement.weight_bytes(),
         };
         held + size_of::<Self>()
     }

@@ -12,6 +12,7 @@
 //! Invariant: a connection's events of a channel are, from `subscription_succeeded` to the end,
 //! the owner's order without a gap; or the connection is being closed.
 
+mod app_connections;
 mod batch;
 mod channel;
 mod close;
@@ -19,6 +20,7 @@ mod connection;
 mod counters;
 mod drain;
 mod fanout;
+mod ledger;
 mod lifecycle;
 mod message;
 mod outbox;
@@ -37,23 +39,27 @@ use slab::Slab;
 
 pub use batch::{Retained, Segment};
 pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
+pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::ConnectionsFull;
 pub use message::{
-    ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, OwnedId,
-    Partial, Publication, Query, Ticket,
+    CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,
+    Member, OwnedId, Partial, Publication, Query, Ticket,
 };
 pub use query::Answer;
 pub use subscribe::{SubscribeError, Subscribed};
 
+use app_connections::AppConnections;
 use batch::Joiner;
 use channel::{Channel, Run};
 use connection::Connection;
+use ledger::Ledger;
 use owner::Owned;
 use table::Table;
 use wheel::Wheel;
 
 use crate::app::Apps;
 use crate::id::{ConnId, CoreId};
+use crate::rest::IdempotencyLimits;
 
 /// Milliseconds since an arbitrary moment before the engine started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +109,8 @@ pub struct ShardConfig {
     pub retained_bytes_max: usize,
     /// Bytes that may wait for another core before publishes are refused. Default 64 MiB.
     pub mailbox_bytes_max: usize,
+    /// What is kept of publishes that may be sent again. Default 100,000 keys and 32 MiB.
+    pub idempotency: IdempotencyLimits,
 }
 
 /// What the I/O layer must do next, in this order.
@@ -146,7 +154,10 @@ pub struct Shard {
     outgoing: Vec<Outgoing>,
     requests: Slab<query::Request>,
     /// Publishes to answer at the turn's end.
-    published: Vec<Ticket>,
+    published: Vec<(Ticket, Vec<Counted>)>,
+    /// Budgets and keys that this core keeps for all cores.
+    ledger: Ledger,
+    app_connections: AppConnections,
     wheel: Wheel,
     joiner: Joiner,
     retained: Retained,
@@ -182,6 +193,8 @@ impl Shard {
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             requests: Slab::new(),
             published: Vec::new(),
+            ledger: Ledger::new(config.idempotency),
+            app_connections: AppConnections::default(),
             wheel: Wheel::new(now),
             joiner: Joiner::default(),
             retained: Retained::default(),
@@ -220,7 +233,8 @@ impl Shard {
             }
         }
         let answers = self.published.drain(..);
-        self.outputs.extend(answers.map(|ticket| Output::Answer(ticket, Answer::Published)));
+        let answer = |(ticket, counted)| Output::Answer(ticket, Answer::Published(counted));
+        self.outputs.extend(answers.map(answer));
         self.joiner.forget();
         self.debug_check_invariants();
     }
@@ -318,10 +332,15 @@ impl Shard {
             CoreMessage::Deliver { local, frame, skip, ticket } => {
                 self.on_deliver(local, frame, skip, ticket);
             }
-            CoreMessage::Routed { ticket, cores } => self.on_routed(ticket, cores),
+            CoreMessage::Routed { ticket, cores, counted } => {
+                self.on_routed(ticket, cores, counted);
+            }
             CoreMessage::Queued { ticket } => self.on_queued(ticket),
             CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
             CoreMessage::Answer { ticket, partial } => self.on_answer(ticket, partial),
+            CoreMessage::Apply { ticket, application } => self.on_apply(ticket, *application),
+            CoreMessage::Decided { ticket, decision } => self.on_decided(ticket, decision),
+            CoreMessage::Settle(settlement) => self.on_settle(*settlement),
         }
     }
 

@@ -32,6 +32,16 @@ impl ChannelKind {
         }
     }
 
+    /// What the names of this kind begin with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Public => "",
+            Self::Private => "private-",
+            Self::PrivateEncrypted => "private-encrypted-",
+            Self::Presence => "presence-",
+        }
+    }
+
     /// Whether a subscription must carry a signature.
     pub const fn needs_auth(self) -> bool {
         match self {
@@ -49,6 +59,14 @@ impl ChannelKind {
             Self::Public | Self::PrivateEncrypted => false,
         }
     }
+}
+
+/// Whether the channel called `name` keeps its last event for those who subscribe later.
+///
+/// `cache-` must come right after the prefix of the channel's kind: a name that has it anywhere
+/// else is an ordinary one.
+pub fn is_cache_channel(name: &str) -> bool {
+    name[ChannelKind::of(name).prefix().len()..].starts_with("cache-")
 }
 
 /// Why a channel name is refused.
@@ -124,6 +142,34 @@ mod tests {
             ("presence-a", ChannelKind::Presence),
         ] {
             assert_eq!(check_channel_name(name), Ok(kind), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_prefix_makes_a_cache_channel() {
+        for name in [
+            "cache-a",
+            "private-cache-a",
+            "private-encrypted-cache-a",
+            "presence-cache-a",
+            "cache-",
+        ] {
+            assert!(is_cache_channel(name), "{name}");
+        }
+        for name in [
+            "",
+            "cache",
+            "Cache-a",
+            "my-cache-a",
+            "#cache-a",
+            "private-encrypted-my-cache-a",
+            "private-my-cache-a",
+            "presence-foo-cache-a",
+            "presence-private-cache-a",
+            "private-presence-cache-a",
+            "private-cache",
+        ] {
+            assert!(!is_cache_channel(name), "{name}");
         }
     }
 

@@ -71,7 +71,7 @@ fn the_answer_waits_for_the_turns_end_on_the_same_core_too() {
     let channel = world.channel("room");
     let frame = uringcast_proto::ws::encode::text(b"event");
     let shard = &mut world.shards[0];
-    shard.publish(vec![Publication { channel, frame, skip: None }]);
+    shard.publish(vec![Publication { channel, frame, skip: None, counted_as: None }]);
     assert!(shard.poll_output().is_none(), "no outbox has the event yet");
     shard.end_turn();
     let outputs: Vec<_> = std::iter::from_fn(|| shard.poll_output()).collect();
@@ -128,7 +128,7 @@ fn a_full_mailbox_gives_its_envelope_back_and_nothing_is_out_of_order() {
         let (channel, frame) = (channel.clone(), uringcast_proto::ws::encode::text(&text));
         let shard = &mut world.shards[0];
         assert!(!shard.is_backlogged());
-        shard.publish(vec![Publication { channel, frame, skip: None }]);
+        shard.publish(vec![Publication { channel, frame, skip: None, counted_as: None }]);
         shard.end_turn();
         let core = crate::id::CoreId(1);
         let messages = shard.take_outgoing(core).unwrap();

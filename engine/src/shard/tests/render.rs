@@ -24,7 +24,17 @@ pub(super) fn render(frame: &Frame<'_>) -> String {
 /// The answer to a question.
 pub(super) fn answer(answer: Answer) -> String {
     let words = match answer {
-        Answer::Published => return "published".to_owned(),
+        Answer::Published(counted) if counted.is_empty() => return "published".to_owned(),
+        Answer::Published(counted) => {
+            let word = |it: &crate::shard::Counted| {
+                let users = it.user_count.map_or(String::new(), |users| format!("/{users}"));
+                format!("{}:{}{users}", it.place, it.subscription_count)
+            };
+            counted.iter().map(word).collect()
+        }
+        Answer::Decided(decision) => return format!("{decision:?}"),
+        Answer::Terminated(connections) => return format!("terminated {connections}"),
+        Answer::Connections(connections) => return format!("connections {connections}"),
         Answer::Channels(channels) => {
             let word = |info: &crate::shard::ChannelInfo| {
                 let users = info.user_count.map_or(String::new(), |users| format!("/{users}"));

@@ -97,6 +97,7 @@ impl World {
             }
             ("http", ["channel", name]) => self.ask(&Query::Channel(self.channel(name))),
             ("http", ["users", name]) => self.ask(&Query::Users(self.channel(name))),
+            ("http", ["connections"]) => self.ask(&Query::Connections(AppIndex(0))),
             ("http", ["counters"]) => self.ask(&Query::Counters),
             ("time" | "server" | "mail" | "http", _) => panic!("{who} cannot {words:?}"),
             _ => self.client_step(who, words),
@@ -161,7 +162,7 @@ impl World {
         self.say(client, &format!(r#"{{"event":"pusher:subscribe","data":{data}}}"#));
     }
 
-    /// `CHANNEL NAME [BYTES] [except CLIENT] + ... [from CORE]`.
+    /// `CHANNEL NAME [BYTES] [counted PLACE] [except CLIENT] + ... [from CORE]`.
     fn publish(&mut self, words: &[&str]) {
         let (words, source) = match words {
             [words @ .., "from", source] => (words, core(source)),
@@ -180,11 +181,15 @@ impl World {
             }
             words => (words, None),
         };
+        let (words, counted_as) = match words {
+            [words @ .., "counted", place] => (words, Some(place.parse().unwrap())),
+            words => (words, None),
+        };
         let [name, event, bytes @ ..] = words else { panic!("{words:?} is no publication") };
         let bytes = bytes.first().map_or(0, |bytes| bytes.parse().unwrap());
         let (event, data) = (format!("{event:?}"), format!("{:?}", "x".repeat(bytes)));
         let frame = server::event(&event, name, &data, None);
-        Publication { channel: self.channel(name), frame, skip }
+        Publication { channel: self.channel(name), frame, skip, counted_as }
     }
 
     fn ask(&mut self, query: &Query) {

@@ -10,6 +10,7 @@ use crate::app::{App, AppPolicy, Apps};
 use crate::dialect::Dialect;
 use crate::dialect::pusher;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
+use crate::rest::IdempotencyLimits;
 use crate::shard::{CoreMessage, Millis, Output, Segment, Shard, ShardConfig};
 
 pub(super) const KEY: &str = "key";
@@ -44,6 +45,7 @@ fn shard_config() -> ShardConfig {
         subscriptions_max: 1_000,
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,
+        idempotency: IdempotencyLimits::default(),
     }
 }
 
