@@ -110,10 +110,12 @@ impl Scenario {
     /// Ask what every core has counted.
     pub(crate) fn ask(&mut self) {
         let name = self.random.pick(&CHANNELS);
-        let query = match self.random.below(4) {
-            0 => Query::Channels { app: AppIndex(0), prefix: "pr".into() },
+        let app = AppIndex(0);
+        let query = match self.random.below(5) {
+            0 => Query::Channels { app, prefix: "pr".into() },
             1 => Query::Channel(self.name(name)),
             2 => Query::Users(self.name(name)),
+            3 => Query::Connections(app),
             _ => Query::Counters,
         };
         let core = self.any_core();

@@ -123,8 +123,7 @@ impl World {
                 | CoreMessage::Query { .. }
                 | CoreMessage::Answer { .. }
                 | CoreMessage::Apply { .. }
-                | CoreMessage::Decided { .. }
-                | CoreMessage::Settle(_) => None,
+                | CoreMessage::Decided { .. } => None,
             };
             if let Some(((core, conn), channel)) = join {
                 self.on_join(core, conn, &channel);

@@ -31,6 +31,8 @@ pub enum Application {
     Spend(Cost, u32),
     /// To be the one who publishes under a key.
     Reserve(Once),
+    /// To keep how such a publish has ended.
+    Settle(Settlement),
 }
 
 /// The answer to an [`Application`].
@@ -40,6 +42,8 @@ pub enum Decision {
     Spent(Spent),
     /// To [`Application::Reserve`].
     Reserved(Reserved),
+    /// To [`Application::Settle`].
+    Settled,
 }
 
 /// How a publish under a key has ended.
@@ -53,9 +57,14 @@ pub struct Settlement {
     pub kept: Option<Kept>,
 }
 
-impl Settlement {
+impl Application {
+    /// About how much memory it holds while it waits.
     pub(super) fn weight_bytes(&self) -> usize {
-        size_of::<Self>() + self.kept.as_ref().map_or(0, |kept| kept.body.len())
+        let body = match self {
+            Self::Spend(..) | Self::Reserve(_) => 0,
+            Self::Settle(settlement) => settlement.kept.as_ref().map_or(0, |it| it.body.len()),
+        };
+        size_of::<Self>() + body
     }
 }
 
@@ -89,10 +98,11 @@ impl Shard {
         self.apply(keeper, Application::Reserve(once))
     }
 
-    /// Tell how a publish has ended that was the first under its key.
-    pub fn settle(&mut self, settlement: Settlement) {
+    /// Tell how a publish has ended that was the first under its key; the answer is
+    /// [`Decision::Settled`], from when on nobody is told that the publish is under way.
+    pub fn settle(&mut self, settlement: Settlement) -> Ticket {
         let keeper = self.keeper(settlement.key.app, &settlement.key.text);
-        self.tell(keeper, CoreMessage::Settle(Box::new(settlement)));
+        self.apply(keeper, Application::Settle(settlement))
     }
 
     pub(super) fn on_apply(&mut self, ticket: Ticket, application: Application) {
@@ -111,15 +121,14 @@ impl Shard {
                 self.count_forgotten(forgotten);
                 Decision::Reserved(reserved)
             }
+            Application::Settle(Settlement { key, serial, kept }) => {
+                let forgotten = self.ledger.publishes.settle(&key, serial, kept);
+                self.count_forgotten(forgotten);
+                Decision::Settled
+            }
         };
         let decision = Box::new(decision);
         self.tell(ticket.core, CoreMessage::Decided { ticket, decision });
-    }
-
-    pub(super) fn on_settle(&mut self, settlement: Settlement) {
-        let Settlement { key, serial, kept } = settlement;
-        let forgotten = self.ledger.publishes.settle(&key, serial, kept);
-        self.count_forgotten(forgotten);
     }
 
     fn apply(&mut self, keeper: CoreId, application: Application) -> Ticket {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use foldhash::fast::FixedState;
 
 use super::counters::Counters;
-use super::ledger::{Application, Decision, Settlement};
+use super::ledger::{Application, Decision};
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 
@@ -360,8 +360,6 @@ pub enum CoreMessage {
         /// The answer.
         decision: Box<Decision>,
     },
-    /// To the core that keeps the key: a publish under it has ended.
-    Settle(Box<Settlement>),
 }
 
 impl CoreMessage {
@@ -377,9 +375,8 @@ impl CoreMessage {
             }
             Self::Query { .. } | Self::Routed { .. } | Self::Queued { .. } => 0,
             Self::Answer { partial, .. } => partial.weight_bytes(),
-            Self::Apply { .. } => size_of::<Application>(),
+            Self::Apply { application, .. } => application.weight_bytes(),
             Self::Decided { .. } => size_of::<Decision>(),
-            Self::Settle(settlement) => settlement.weight_bytes(),
         };
         held + size_of::<Self>()
     }

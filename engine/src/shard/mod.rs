@@ -340,7 +340,6 @@ impl Shard {
             CoreMessage::Answer { ticket, partial } => self.on_answer(ticket, partial),
             CoreMessage::Apply { ticket, application } => self.on_apply(ticket, *application),
             CoreMessage::Decided { ticket, decision } => self.on_decided(ticket, decision),
-            CoreMessage::Settle(settlement) => self.on_settle(*settlement),
         }
     }
 

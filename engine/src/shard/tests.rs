@@ -6,6 +6,7 @@
 
 mod answers;
 mod batching;
+mod ledger;
 mod life;
 mod order;
 mod presence;

@@ -7,7 +7,7 @@ use super::super::memory;
 use super::publish;
 use crate::id::AppIndex;
 use crate::rest::{self, Action, Answer, Cost, Info, Readiness, RestError, Spent};
-use crate::shard::{self, ChannelName, Decision, Query};
+use crate::shard::{self, ChannelName, Decision, Query, Ticket};
 
 /// Do what `action` says, within its app's budget.
 pub(super) async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer, RestError> {
@@ -50,14 +50,19 @@ pub(super) async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer,
 /// Take `cost` out of its app's budget; `None` if that has no limit.
 pub(super) async fn spend(core: &Rc<Core>, cost: Cost) -> Result<Option<Spent>, RestError> {
     let Some(ticket) = core.with_shard(|shard| shard.spend(cost)) else { return Ok(None) };
+    match decision(core, ticket).await {
+        Decision::Spent(spent) if spent.is_admitted => Ok(Some(spent)),
+        Decision::Spent(spent) => Err(RestError::RateLimited(cost.budget, spent)),
+        Decision::Reserved(_) | Decision::Settled => unreachable!("something was to be spent"),
+    }
+}
+
+/// Wait for what the core decides that was applied to.
+pub(super) async fn decision(core: &Core, ticket: Ticket) -> Decision {
     let shard::Answer::Decided(decision) = core.answer(ticket).await else {
         unreachable!("a decision was asked for");
     };
-    match *decision {
-        Decision::Spent(spent) if spent.is_admitted => Ok(Some(spent)),
-        Decision::Spent(spent) => Err(RestError::RateLimited(cost.budget, spent)),
-        Decision::Reserved(_) => unreachable!("nothing was to be reserved"),
-    }
+    *decision
 }
 
 /// Whether new clients should come here.

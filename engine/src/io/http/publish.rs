@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::core::Core;
-use super::action::{name, spend};
+use super::action::{decision, name, spend};
 use crate::rest::{Answer, Occupancy, Once, Publish, Reply, Reserved, RestError};
 use crate::shard::{self, Decision, Publication, Settlement};
 
@@ -20,19 +20,17 @@ async fn publish_once(core: Rc<Core>, publish: Publish, once: Once) -> Result<An
     let _open = core.open_request();
     let key = once.key.clone();
     let ticket = core.with_shard(|shard| shard.reserve(once));
-    let shard::Answer::Decided(decision) = core.answer(ticket).await else {
-        unreachable!("a decision was asked for");
-    };
-    let serial = match *decision {
+    let serial = match decision(&core, ticket).await {
         Decision::Reserved(Reserved::First(serial)) => serial,
         Decision::Reserved(Reserved::Running) => return Err(RestError::IdempotencyRunning),
         Decision::Reserved(Reserved::Done(kept)) => return Ok(Answer::replayed(kept)),
         Decision::Reserved(Reserved::OtherBody) => return Err(RestError::IdempotencyBody),
-        Decision::Spent(_) => unreachable!("nothing was to be spent"),
+        Decision::Spent(_) | Decision::Settled => unreachable!("a key was to be reserved"),
     };
     let result = publish_now(&core, publish).await;
     let kept = result.as_ref().ok().map(Answer::kept);
-    core.with_shard(|shard| shard.settle(Settlement { key, serial, kept }));
+    let ticket = core.with_shard(|shard| shard.settle(Settlement { key, serial, kept }));
+    decision(&core, ticket).await; // Whoever reads the answer and asks again is not told to wait.
     result
 }
 

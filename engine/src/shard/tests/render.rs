@@ -4,7 +4,8 @@ use serde_json::Value;
 use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::Frame;
 
-use crate::shard::Answer;
+use crate::rest::Reserved;
+use crate::shard::{Answer, Decision};
 
 /// A frame that a client received.
 pub(super) fn render(frame: &Frame<'_>) -> String {
@@ -32,7 +33,7 @@ pub(super) fn answer(answer: Answer) -> String {
             };
             counted.iter().map(word).collect()
         }
-        Answer::Decided(decision) => return format!("{decision:?}"),
+        Answer::Decided(decision) => return decided(&decision),
         Answer::Terminated(connections) => return format!("terminated {connections}"),
         Answer::Connections(connections) => return format!("connections {connections}"),
         Answer::Channels(channels) => {
@@ -46,6 +47,18 @@ pub(super) fn answer(answer: Answer) -> String {
         Answer::Counters(cores) => cores.iter().map(|(core, _)| core.0.to_string()).collect(),
     };
     sorted(words)
+}
+
+fn decided(decision: &Decision) -> String {
+    match decision {
+        Decision::Spent(spent) if spent.is_admitted => format!("spent, {} left", spent.remaining),
+        Decision::Spent(spent) => format!("not spent, {} left", spent.remaining),
+        Decision::Reserved(Reserved::First(_)) => "first".to_owned(),
+        Decision::Reserved(Reserved::Running) => "running".to_owned(),
+        Decision::Reserved(Reserved::Done(kept)) => format!("done {}", kept.status),
+        Decision::Settled => "settled".to_owned(),
+        Decision::Reserved(Reserved::OtherBody) => "other body".to_owned(),
+    }
 }
 
 fn message(message: &Value) -> String {

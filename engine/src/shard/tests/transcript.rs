@@ -6,9 +6,9 @@
 //! Clients `open [on CORE]`, `connect`, `upgrade`, `subscribe CHANNEL [as USER]`, `unsubscribe
 //! CHANNEL`, `event CHANNEL NAME`, `ping`, `pong`, `close [CODE]`, are `gone`, `stall`, and `read
 //! [BYTES]`; one that is new is opened first without a word. `http` does `publish CHANNEL NAME
-//! [BYTES] [except CLIENT] [from CORE]`, several joined by `+`, and asks for `channels`, `channel
-//! CHANNEL` and `users CHANNEL`; `server` does `drain MS`, `time` is a number of milliseconds,
-//! and `mail` is on `hold`, `pass CORE CORE` or `release`.
+//! [BYTES] [counted PLACE] [except CLIENT] [from CORE]`, several joined by `+`, and asks for
+//! `channels`, `channel CHANNEL`, `users CHANNEL` and `connections`; `server` does `drain MS`,
+//! `time` is a number of milliseconds, and `mail` is on `hold`, `pass CORE CORE` or `release`.
 //!
 //! A channel called `something-on-2` is owned by core 2.
 
