@@ -14,7 +14,7 @@ use simd_json::prelude::ValueAsScalar;
 use uringcast_proto::pusher::auth;
 use uringcast_proto::pusher::client::ClientMessage;
 use uringcast_proto::pusher::presence::{Member, MemberLimits};
-use uringcast_proto::pusher::rest::{PublishBody, parse_batch};
+use uringcast_proto::pusher::rest::{BatchBody, PublishBody};
 use uringcast_proto::pusher::server;
 use uringcast_proto::pusher::signature::{Credentials, Query, check_body, sign_request, verify};
 
@@ -35,8 +35,8 @@ fn batch_bodies(c: &mut Criterion) {
         b.iter_batched_ref(
             || body.clone(),
             |body| {
-                let batch = parse_batch(body).unwrap();
-                batch.iter().map(|item| item.event.data_json.len()).sum::<usize>()
+                let batch = BatchBody::parse(body).unwrap();
+                batch.events.iter().map(|item| item.event.data_json.len()).sum::<usize>()
             },
             BatchSize::SmallInput,
         );

@@ -8,6 +8,7 @@ use uringcast::app::{App, AppPolicy, Apps};
 use uringcast::dialect::Dialect;
 use uringcast::dialect::pusher;
 use uringcast::id::{AppIndex, ConnId, CoreId};
+use uringcast::rest::IdempotencyLimits;
 use uringcast::shard::{ChannelName, Millis, Output, Publication, Shard, ShardConfig};
 use uringcast_proto::pusher::server;
 
@@ -157,7 +158,7 @@ fn publication(room: &str) -> Publication {
     let envelope_bytes = server::event("\"e\"", room, "\"\"", None).len() + 2;
     let data = format!("{:?}", "x".repeat(FRAME_BYTES - envelope_bytes));
     let frame = server::event("\"e\"", room, &data, None);
-    Publication { channel: name(room), frame, skip: None }
+    Publication { channel: name(room), frame, skip: None, counted_as: None }
 }
 
 fn name(room: &str) -> ChannelName {
@@ -182,6 +183,7 @@ fn shard(core: u8, cores: usize) -> Shard {
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,
         cache_bytes_max: 1 << 26,
+        idempotency: IdempotencyLimits::default(),
     };
     let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
     let app = App { policy, ..App::new("id", "key", "secret") };

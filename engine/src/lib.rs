@@ -10,4 +10,5 @@ pub mod metrics;
 pub mod rest;
 pub mod shard;
 pub mod side;
+pub mod usage;
 pub mod webhook;

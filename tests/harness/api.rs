@@ -22,6 +22,7 @@ pub struct Signed {
     parameters: BTreeMap<String, String>,
     forged: BTreeMap<String, String>,
     missing: Vec<String>,
+    headers: Vec<(String, String)>,
 }
 
 impl Signed {
@@ -44,6 +45,7 @@ impl Signed {
             parameters,
             forged: BTreeMap::new(),
             missing: Vec::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -83,6 +85,13 @@ impl Signed {
         self
     }
 
+    /// The same request with a header, which is never signed.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The path with its query.
     pub fn target(&self) -> String {
         let pairs: Vec<String> =
@@ -99,7 +108,9 @@ impl Signed {
 
     /// The request on the wire.
     pub fn to_bytes(&self) -> Vec<u8> {
-        http::request_bytes(&self.method, &self.target(), &self.body)
+        let headers: Vec<(&str, &str)> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        http::request_bytes_with(&self.method, &self.target(), &headers, &self.body)
     }
 }
 

@@ -72,6 +72,23 @@ impl Http {
         self.response()
     }
 
+    /// Sends a request without a body and with these headers, and reads the answer.
+    pub fn request_with(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Response {
+        self.send(&request_bytes_with(method, target, headers, b""));
+        self.response()
+    }
+
+    /// Sends a HEAD request, in whole, and reads the answer, which has no body.
+    pub fn head(&mut self, request: &[u8]) -> Response {
+        self.send(request);
+        read_head(&mut self.reader).expect("the server answers")
+    }
+
     /// Sends `bytes`, whatever they are.
     pub fn send(&mut self, bytes: &[u8]) {
         self.try_send(bytes).expect("the server takes the request");
@@ -124,7 +141,20 @@ impl Http {
 
 /// A request as a client library writes it.
 pub(crate) fn request_bytes(method: &str, target: &str, body: &[u8]) -> Vec<u8> {
+    request_bytes_with(method, target, &[], body)
+}
+
+/// The same with more headers.
+pub(crate) fn request_bytes_with(
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Vec<u8> {
     let mut bytes = format!("{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n").into_bytes();
+    for (name, value) in headers {
+        bytes.extend(format!("{name}: {value}\r\n").as_bytes());
+    }
     if !body.is_empty() {
         let length = body.len();
         let head = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");

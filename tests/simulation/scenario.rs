@@ -2,6 +2,7 @@
 
 use uringcast::app::AppPolicy;
 use uringcast::id::{AppIndex, CoreId};
+use uringcast::rest::IdempotencyLimits;
 use uringcast::shard::{ChannelName, Publication, Query, ShardConfig};
 use uringcast_proto::pusher::server;
 
@@ -129,14 +130,15 @@ impl Scenario {
     /// Ask what every core has counted.
     pub(crate) fn ask(&mut self) {
         let name = self.random.pick(&CHANNELS);
-        let query = match self.random.below(5) {
-            0 => Query::Channels { app: AppIndex(0), prefix: "pr".into() },
+        let app = AppIndex(0);
+        let query = match self.random.below(6) {
+            0 => Query::Channels { app, prefix: "pr".into() },
             1 => Query::Channel(self.name(name)),
             2 => Query::Users(self.name(name)),
             3 if self.random.one_in(3) => {
-                let user_id = self.random.pick(&USERS).into();
-                Query::Terminate { app: AppIndex(0), user_id }
+                Query::Terminate { app, user_id: self.random.pick(&USERS).into() }
             }
+            4 => Query::Connections(app),
             _ => Query::Counters,
         };
         let core = self.any_core();
@@ -220,7 +222,9 @@ impl Scenario {
                 self.world.shard(core).socket_id(conn)
             });
             let frame = server::event(&event, channel, &data, None);
-            publications.push(Publication { channel: self.name(channel), frame, skip });
+            let counted_as = self.random.one_in(4).then_some(publications.len() as u32);
+            let publication = Publication { channel: self.name(channel), frame, skip, counted_as };
+            publications.push(publication);
             events.push((channel.to_owned(), id));
         }
         let owned = events.iter().filter(|(channel, _)| {
@@ -312,6 +316,7 @@ fn config(random: &mut Random) -> ShardConfig {
         retained_bytes_max: random.pick(&[8_000, 1 << 28]),
         mailbox_bytes_max: random.pick(&[2_000, 1 << 26]),
         cache_bytes_max: random.pick(&[CACHE_BYTES_SMALL, 1 << 26, 1 << 26]),
+        idempotency: IdempotencyLimits::default(),
     }
 }
 

@@ -133,7 +133,9 @@ impl World {
                 | CoreMessage::Enter { .. }
                 | CoreMessage::Entered { .. }
                 | CoreMessage::Exit { .. }
-                | CoreMessage::Census { .. } => None,
+                | CoreMessage::Census { .. }
+                | CoreMessage::Apply { .. }
+                | CoreMessage::Decided { .. } => None,
             };
             if let Some(((core, conn), channel)) = join {
                 self.on_join(core, conn, &channel);
@@ -249,7 +251,7 @@ impl World {
     }
 
     fn on_answer(&mut self, core: CoreId, ticket: Ticket, answer: Answer) {
-        if let Answer::Published = answer {
+        if let Answer::Published(_) = answer {
             let events = self.publishes.remove(&ticket).expect("one answer for each publish");
             self.published.push((core, events));
         } else {

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 
 use super::print::quoted;
 use super::problem::ValueFault;
+use crate::rest::Origins;
 
 /// What a key of a `T` may hold, and where in it.
 pub(super) enum Field<T> {
@@ -25,6 +26,8 @@ pub(super) enum Field<T> {
     OptionalPort { get: fn(&T) -> Option<u16>, set: fn(&mut T, Option<u16>) },
     /// IP networks.
     Networks { get: fn(&T) -> &[IpNet], set: fn(&mut T, Vec<IpNet>) },
+    /// Origins of web pages.
+    Origins { get: fn(&T) -> &Origins, set: fn(&mut T, Origins) },
     /// The path of a file, or `off`.
     OptionalPath { get: fn(&T) -> Option<&str>, set: fn(&mut T, Option<String>) },
     /// A text of some form.
@@ -54,6 +57,8 @@ pub(super) enum Value {
     Switch(bool),
     /// Of a [`Field::Networks`].
     Networks(Vec<IpNet>),
+    /// Of a [`Field::Origins`].
+    Origins(Origins),
     /// Of a [`Field::OptionalPath`] that is on.
     Path(String),
     /// Of a [`Field::Text`], as it is shown.
@@ -67,6 +72,7 @@ impl fmt::Display for Value {
             Self::Number(number) => write!(f, "{number}"),
             Self::Off => f.write_str("\"off\""),
             Self::Switch(is_on) => write!(f, "{is_on}"),
+            Self::Origins(origins) => write!(f, "\"{origins}\""),
             Self::Path(path) => write!(f, "{path:?}"),
             Self::Networks(networks) => {
                 let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
@@ -93,6 +99,7 @@ impl<T> Field<T> {
             Self::Number { get, .. } => Value::Number(get(holder)),
             Self::Switch { get, .. } => Value::Switch(get(holder)),
             Self::Networks { get, .. } => Value::Networks(get(holder).to_vec()),
+            Self::Origins { get, .. } => Value::Origins(get(holder).clone()),
             Self::OptionalPort { get, .. } => {
                 get(holder).map_or(Value::Off, |port| Value::Number(u32::from(port)))
             }
@@ -111,6 +118,7 @@ impl<T> Field<T> {
             Self::Switch { get, set } => set(target, get(source)),
             Self::OptionalPort { get, set } => set(target, get(source)),
             Self::Networks { get, set } => set(target, get(source).to_vec()),
+            Self::Origins { get, set } => set(target, get(source).clone()),
             Self::OptionalPath { get, set } => set(target, get(source).map(str::to_owned)),
             Self::Text { get, set, .. } => set(target, get(source).to_owned()),
         }
@@ -125,6 +133,9 @@ impl<T> Field<T> {
             Self::OptionalPort { .. } => format!("0 to {}, or \"off\"", u16::MAX),
             Self::OptionalPath { .. } => {
                 format!("1 to {PATH_BYTES_MAX} bytes without control characters, or \"off\"")
+            }
+            Self::Origins { .. } => {
+                "* alone, origins such as https://example.com, or \"off\"".into()
             }
             Self::Networks { .. } => {
                 format!("up to {NETWORKS_MAX} addresses or networks, as one string or an array")
@@ -156,6 +167,11 @@ impl<T> Field<T> {
                 set(holder, Some(port as u16));
             }
             Self::Networks { set, .. } => set(holder, self.networks(written, named)?),
+            Self::Origins { set, .. } => {
+                let wrong = || named.wrong_type(&self.allowed(), written);
+                let origins = written.text().map(str::parse).ok_or_else(wrong)?;
+                set(holder, origins.map_err(|_| wrong())?);
+            }
             Self::OptionalPath { set, .. } => {
                 let is_path = |text: &&str| {
                     (1..=PATH_BYTES_MAX).contains(&text.len()) && !text.contains(char::is_control)

@@ -249,6 +249,8 @@ pub(super) static KEYS: &[Key] = &[
             set: |config, networks| config.server.trusted_proxies = networks,
         }),
         "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."),
+    number!(server.memory_mib_max: u32, 0, 1 << 24, "MiB",
+        "Resident memory above which /ready answers 503; 0 is unlimited."),
 
     number!(connection.activity_timeout_s: u16, 1, 3600, "seconds",
         "Silence after which either side pings; clients are told.")
@@ -291,11 +293,21 @@ pub(super) static KEYS: &[Key] = &[
         "Bytes all slow consumers of one core may hold together."),
     number!(core.cache_bytes_max: u32, 0, u32::MAX, "bytes",
         "Bytes the last events of one core's cache channels may take; the oldest make room."),
+    number!(core.idempotency_keys_max: u32, 1, 100_000_000, "keys",
+        "Idempotency keys one core remembers before it forgets the oldest."),
+    number!(core.idempotency_bytes_max: u32, 64 * KIB, u32::MAX, "bytes",
+        "Bytes of these keys and of the answers kept for them."),
     number!(core.read_scratch_bytes: u32, 16 * KIB, 16 * MIB, "bytes",
         "Buffer that all reads of one core go through."),
     number!(core.uring_entries: u32, 256, 32_768, "entries",
         "Submission ring of one core; the kernel rounds it up to a power of two."),
 
+    key!(http.cors_origins, "origins",
+        Place::Config(Field::Origins {
+            get: |config| &config.http.cors_origins,
+            set: |config, origins| config.http.cors_origins = origins,
+        }),
+        "Origins whose pages may read answers, between commas; * for all."),
     number!(http.head_bytes_max: u32, 8 * KIB, MIB, "bytes",
         "Largest request head, upgrades included."),
     number!(http.body_bytes_max: u32, KIB, 64 * MIB, "bytes",

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 
 use crate::admission::private_networks;
+use crate::rest::Origins;
 
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
@@ -39,6 +40,9 @@ pub struct ServerConfig {
     /// The networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: loopback
     /// and the private ranges, where proxies and load balancers are; a public address is a client.
     pub trusted_proxies: Vec<IpNet>,
+    /// Resident memory, in MiB, above which `/ready` answers 503; 0 is unlimited. Default 0. In MiB
+    /// and not in bytes, because numbers end at 4 GiB.
+    pub memory_mib_max: u32,
 }
 
 impl Default for ServerConfig {
@@ -53,6 +57,7 @@ impl Default for ServerConfig {
             drain_timeout_s: 10,
             drain_window_ms: 1000,
             trusted_proxies: private_networks(),
+            memory_mib_max: 0,
         }
     }
 }
@@ -140,6 +145,12 @@ pub struct CoreConfig {
     pub read_scratch_bytes: u32,
     /// Entries of the submission ring of one core, a power of two. Default 4096.
     pub uring_entries: u32,
+    /// Idempotency keys one core remembers; above it the oldest are forgotten. Default 100,000: at
+    /// 800 publishes a second, all keys of the default window of 120 s.
+    pub idempotency_keys_max: u32,
+    /// Bytes that these keys and the answers kept for them may take. Default 32 MiB: what as many
+    /// ordinary ones need.
+    pub idempotency_bytes_max: u32,
 }
 
 impl Default for CoreConfig {
@@ -153,6 +164,8 @@ impl Default for CoreConfig {
             cache_bytes_max: 64 * MIB,
             read_scratch_bytes: 512 * KIB,
             uring_entries: 4096,
+            idempotency_keys_max: 100_000,
+            idempotency_bytes_max: 32 * MIB,
         }
     }
 }
@@ -170,6 +183,10 @@ pub struct HttpConfig {
     /// Seconds a kept-alive connection may wait for its next request. Default 75: longer than the
     /// 60 s of common proxies, so that the proxy closes first.
     pub idle_timeout_s: u16,
+    /// Origins whose pages may read answers of the HTTP API. Default `*`, all, as Soketi has it:
+    /// requests are signed and need no cookies, so a page can do no more than its visitor. Cookies
+    /// are allowed for origins that are listed, and never for all.
+    pub cors_origins: Origins,
 }
 
 impl Default for HttpConfig {
@@ -179,6 +196,7 @@ impl Default for HttpConfig {
             body_bytes_max: 512 * KIB,
             request_timeout_s: 30,
             idle_timeout_s: 75,
+            cors_origins: Origins::Any,
         }
     }
 }

@@ -128,6 +128,7 @@ fn range(key: &Key) -> Option<(u32, u32)> {
             Field::Address { .. }
             | Field::Switch { .. }
             | Field::Networks { .. }
+            | Field::Origins { .. }
             | Field::OptionalPath { .. }
             | Field::Text { .. } => None,
         }
@@ -170,6 +171,23 @@ fn networks_are_an_array_or_one_string_with_commas() {
 }
 
 #[test]
+fn origins_are_a_list_or_all_or_none() {
+    let origins = |text: &str| {
+        let file = format!("[http]\ncors_origins = \"{text}\"");
+        load(&file, &[], &[]).unwrap().config.http.cors_origins.to_string()
+    };
+    assert_eq!(origins("*"), "*");
+    assert_eq!(origins("off"), "off");
+    assert_eq!(origins("https://a.example,http://b"), "https://a.example, http://b");
+    for written in ["\"a.example\"", "\"*, https://a\"", "7"] {
+        let [problem] = &*problems(&format!("http.cors_origins = {written}"), &[], &[]) else {
+            panic!("one mistake is one problem");
+        };
+        assert!(problem.contains("http.cors_origins must be * alone"), "{problem}");
+    }
+}
+
+#[test]
 fn every_number_holds_at_its_limits_and_not_one_past_them() {
     for key in KEYS {
         let Some((min, max)) = range(key) else { continue };
@@ -194,6 +212,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Off => "12345".to_owned(),
             Value::Switch(is_on) => (!is_on).to_string(),
             Value::Networks(_) => "192.0.2.0/24".to_owned(),
+            Value::Origins(_) => "https://a.example, http://b.example:8080".to_owned(),
             Value::Path(_) => unreachable!("no path is a default"),
             Value::Text(_) => "/x".to_owned(),
         };
@@ -207,6 +226,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Place::Config(
                 Field::Address { .. }
                     | Field::Networks { .. }
+                    | Field::Origins { .. }
                     | Field::OptionalPath { .. }
                     | Field::Text { .. }
             )

@@ -1,7 +1,13 @@
 //! Plain HTTP: the API on the public port, the metrics on theirs.
 //!
 //! hyper reads requests and writes responses; what they mean is decided in [`crate::rest`] without
-//! any I/O. A request that is refused by its head is refused before its body is read.
+//! any I/O. A request that is refused by its head is refused before its body is read. What is then
+//! done is in [`action`], what the operator may ask in [`operator`].
+
+mod action;
+mod operator;
+mod publish;
+mod refusal;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -9,7 +15,9 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::HeaderMap;
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::request::Parts;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
@@ -20,9 +28,8 @@ use super::http_stream::HttpStream;
 use super::pace::Pace;
 use super::socket::Socket;
 use crate::id::ConnId;
-use crate::metrics;
-use crate::rest::{self, Action, Answer, Head, Info, RestError};
-use crate::shard::{self, ChannelName, Publication, Query, Refusal};
+use crate::rest::{self, Answer, Head, RestError};
+use crate::shard::Refusal;
 
 /// Requests that one connection may have answered within a turn: it may send many at once.
 const EAGER_REQUESTS_MAX: u16 = 64;
@@ -84,46 +91,40 @@ async fn respond(
 ) -> Response<Full<Bytes>> {
     match purpose {
         Purpose::Public => public(core, request).await,
-        Purpose::Metrics if request.uri().path() == "/metrics" => {
-            let ticket = core.with_shard(|shard| shard.query(&Query::Counters));
-            let shard::Answer::Counters(cores) = core.answer(ticket).await else {
-                unreachable!("counters were asked for");
-            };
-            text(
-                StatusCode::OK,
-                metrics::CONTENT_TYPE,
-                metrics::render(cores, core.notices.counters()).into(),
-            )
-        }
-        Purpose::Metrics | Purpose::Echo => {
-            text(StatusCode::NOT_FOUND, "text/plain", Bytes::from_static(b"Not Found\n"))
-        }
+        Purpose::Metrics => operator::respond(core, request.uri().path()).await,
+        Purpose::Echo => not_found(),
     }
 }
 
 /// One request to the HTTP API.
 async fn public(core: &Rc<Core>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    match answer(core, request).await {
-        Ok(answer) => respond_with(answer),
-        Err(error) => {
-            core.count(|counters| counters.refuse(refusal(&error)));
-            respond_with(Answer::refused(&error))
-        }
-    }
+    let (parts, body) = request.into_parts();
+    let cors = core.setup.rest.cors_origins.check(&head(&parts, &body));
+    let answer = match cors.preflight() {
+        Some(answer) => answer,
+        None => answer(core, &parts, body).await.unwrap_or_else(|error| {
+            core.count(|counters| counters.refuse(refusal::counted_as(&error)));
+            Answer::refused(&error)
+        }),
+    };
+    respond_with(answer, cors.headers())
 }
 
-async fn answer(core: &Rc<Core>, request: Request<Incoming>) -> Result<Answer, RestError> {
+async fn answer(core: &Rc<Core>, parts: &Parts, body: Incoming) -> Result<Answer, RestError> {
     let setup = &core.setup;
-    let (parts, body) = request.into_parts();
-    let head = Head {
+    let route = rest::route(&core.apps(), &setup.rest, &head(parts, &body), now_unix_s())?;
+    let body = read_body(body, setup.rest.body_bytes_max).await?;
+    action::carry_out(core, route.finish(&setup.rest, &body)?).await
+}
+
+fn head<'a>(parts: &'a Parts, body: &Incoming) -> Head<'a> {
+    Head {
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: parts.uri.query().unwrap_or(""),
         content_length: body.size_hint().exact(),
-    };
-    let route = rest::route(&core.apps(), &setup.rest, &head, now_unix_s())?;
-    let body = read_body(body, setup.rest.body_bytes_max).await?;
-    carry_out(core, route.finish(&setup.rest, &body)?).await
+        headers: &parts.headers,
+    }
 }
 
 async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, RestError> {
@@ -134,112 +135,16 @@ async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, RestError>
     }
 }
 
-async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer, RestError> {
-    let name = |app, channel: &str| {
-        core.ask(|shard| ChannelName::new(app, channel, shard.config().hash_seed))
-    };
-    match action {
-        Action::Up => Ok(Answer::up()),
-        Action::Publish(publications) => publish(core, publications).await,
-        Action::Channels { app, prefix, info } => {
-            let prefix = prefix.unwrap_or_default().into();
-            let channels = channels(core, Query::Channels { app, prefix }).await;
-            Ok(Answer::channels(channels, info))
-        }
-        Action::Channel { app, channel, info } => {
-            let channels = channels(core, Query::Channel(name(app, &channel))).await;
-            Ok(one_channel(channel, &channels, info))
-        }
-        Action::Users { app, channel } => {
-            let query = Query::Users(name(app, &channel));
-            let ticket = core.with_shard(|shard| shard.query(&query));
-            let shard::Answer::Users(users) = core.answer(ticket).await else {
-                unreachable!("users were asked for");
-            };
-            Ok(Answer::users(&users.iter().map(ToString::to_string).collect::<Vec<_>>()))
-        }
-        Action::Terminate { app, user_id } => {
-            let query = Query::Terminate { app, user_id: user_id.into() };
-            let ticket = core.with_shard(|shard| shard.query(&query));
-            core.answer(ticket).await;
-            Ok(Answer::terminated())
-        }
-    }
-}
-
-async fn publish(
-    core: &Rc<Core>,
-    publications: Vec<rest::Publication>,
-) -> Result<Answer, RestError> {
-    if publications.is_empty() {
-        return Ok(Answer::published());
-    }
-    if core.is_backlogged() {
-        return Err(RestError::Overloaded);
-    }
-    let ticket = core.with_shard(|shard| {
-        let seed = shard.config().hash_seed;
-        let publications = publications.into_iter().map(|it| Publication {
-            channel: ChannelName::new(it.app, &it.channel, seed),
-            frame: it.frame,
-            skip: it.skip,
-        });
-        shard.publish(publications.collect())
-    });
-    core.answer(ticket).await;
-    Ok(Answer::published())
-}
-
-async fn channels(core: &Rc<Core>, query: Query) -> Vec<rest::ChannelInfo> {
-    let ticket = core.with_shard(|shard| shard.query(&query));
-    let shard::Answer::Channels(channels) = core.answer(ticket).await else {
-        unreachable!("channels were asked for");
-    };
-    let channels = channels.into_iter().map(|it| rest::ChannelInfo {
-        name: it.name.to_string(),
-        subscription_count: it.subscription_count,
-        user_count: it.user_count,
-    });
-    channels.collect()
-}
-
-fn one_channel(name: String, found: &[rest::ChannelInfo], info: Info) -> Answer {
-    let vacant = rest::ChannelInfo { name, subscription_count: 0, user_count: None };
-    Answer::channel(found.first().unwrap_or(&vacant), info)
-}
-
-/// What a refused request counts as.
-fn refusal(error: &RestError) -> Refusal {
-    match error {
-        RestError::PathUnknown
-        | RestError::AppUnknown
-        | RestError::Method { .. }
-        | RestError::UpgradeRequired => Refusal::Route,
-        RestError::Signature(_) | RestError::OtherApp => Refusal::Signature,
-        RestError::BodyLength { .. } => Refusal::BodyBytes,
-        RestError::DataLength { .. } => Refusal::EventDataBytes,
-        RestError::ChannelName(_)
-        | RestError::ChannelNameLength { .. }
-        | RestError::EventNameEmpty
-        | RestError::EventNameLength { .. } => Refusal::ChannelName,
-        RestError::Overloaded => Refusal::MailboxBytes,
-        RestError::Body(_)
-        | RestError::BodyIncomplete
-        | RestError::PathEncoding
-        | RestError::SocketId(_)
-        | RestError::ChannelsCount { .. }
-        | RestError::BatchCount { .. }
-        | RestError::UserIdLength { .. }
-        | RestError::NotPresence => Refusal::Request,
-    }
-}
-
-fn respond_with(answer: Answer) -> Response<Full<Bytes>> {
+fn respond_with(answer: Answer, more: Vec<(HeaderName, HeaderValue)>) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(answer.status).expect("our own statuses are valid");
-    let mut response = text(status, "application/json", answer.body);
-    if let Some(allow) = answer.allow {
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    let mut headers = HeaderMap::with_capacity(1 + answer.headers.len() + more.len());
+    if status != StatusCode::NO_CONTENT {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    headers.extend(answer.headers.into_iter().chain(more));
+    let mut response = Response::new(Full::new(answer.body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
     response
 }
 
@@ -248,6 +153,10 @@ fn text(status: StatusCode, content_type: &'static str, body: Bytes) -> Response
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+fn not_found() -> Response<Full<Bytes>> {
+    text(StatusCode::NOT_FOUND, "text/plain", Bytes::from_static(b"Not Found\n"))
 }
 
 fn now_unix_s() -> u64 {

@@ -19,7 +19,7 @@ use super::thread::{Event, Start, run};
 use crate::app::Apps;
 use crate::config::{Config, Sources, Stamp};
 use crate::id::{CORES_MAX, CoreId};
-use crate::rest::RestConfig;
+use crate::rest::{IdempotencyLimits, RestConfig};
 use crate::shard::ShardConfig;
 use crate::side::{self, Side};
 
@@ -134,6 +134,7 @@ fn start_side(config: &Config, addresses: Vec<Address>, events: Sender<Event>) -
 fn setup(config: Config) -> Setup {
     let rest = RestConfig {
         body_bytes_max: config.http.body_bytes_max as usize,
+        cors_origins: config.http.cors_origins.clone(),
         socket_path: config.server.socket_path.clone(),
     };
     Setup { config, rest }
@@ -159,6 +160,10 @@ fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> 
         retained_bytes_max: config.core.retained_bytes_max as usize,
         mailbox_bytes_max: config.core.mailbox_bytes_max as usize,
         cache_bytes_max: config.core.cache_bytes_max as usize,
+        idempotency: IdempotencyLimits {
+            keys_max: config.core.idempotency_keys_max as usize,
+            bytes_max: config.core.idempotency_bytes_max as usize,
+        },
     }
 }
 

@@ -1,23 +1,38 @@
-//! What the peer gets back: a status and a JSON body.
+//! What the peer gets back: a status, headers and a JSON body.
 
 use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, UPGRADE};
 use uringcast_proto::pusher::rest::{
-    ChannelAttributes, PUBLISHED_BODY, UP_BODY, channel_body, channels_body, error_body, users_body,
+    PUBLISHED_BODY, batch_body, channel_body, channels_body, connections_body, error_body,
+    users_body,
 };
 
-use super::action::{ChannelInfo, Info};
 use super::error::RestError;
+use super::idempotency::Kept;
+use super::info::{ChannelInfo, Info, Occupancy};
+use super::publish::Reply;
+use super::rate::Spent;
+use super::ready::Readiness;
+use super::socket_path::{KEY_UNKNOWN_BODY, upgrade_required_body};
 
-/// One response. Its content type is `application/json`.
+/// One response. Its content type is `application/json` unless the body is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// JSON.
+    /// JSON, or nothing.
     pub body: Bytes,
-    /// The value of the `allow` header, if there must be one.
-    pub allow: Option<&'static str>,
+    /// Headers besides those that every response has.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
+
+/// The body of `GET /up`, as Reverb has it.
+const UP_BODY: &str = r#"{"health":"OK"}"#;
+
+const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 impl Answer {
     /// To [`Action::Up`](super::Action::Up).
@@ -25,9 +40,46 @@ impl Answer {
         Self::ok(Bytes::from_static(UP_BODY.as_bytes()))
     }
 
+    /// To [`Action::Ready`](super::Action::Ready).
+    pub const fn ready(readiness: Readiness) -> Self {
+        let (status, body) = readiness.answer();
+        Self::new(status, Bytes::from_static(body.as_bytes()))
+    }
+
     /// To [`Action::Publish`](super::Action::Publish), once every publication is queued.
-    pub const fn published() -> Self {
-        Self::ok(Bytes::from_static(PUBLISHED_BODY.as_bytes()))
+    ///
+    /// `counted` has the channels of those publications that were to be counted, by their place in
+    /// the publish.
+    pub fn published(reply: &Reply, counted: &[(u32, Occupancy)]) -> Self {
+        let of = |place: usize| {
+            let found = counted.iter().find(|(counted, _)| *counted as usize == place);
+            found.map(|(_, occupancy)| *occupancy).unwrap_or_default()
+        };
+        match reply {
+            Reply::Empty => Self::ok(Bytes::from_static(PUBLISHED_BODY.as_bytes())),
+            Reply::Accepted => Self::new(202, Bytes::from_static(PUBLISHED_BODY.as_bytes())),
+            Reply::Channels(names, info) => {
+                // An object has each name once, also if the publish named it twice.
+                let is_first = |(place, name): &(usize, &String)| !names[..*place].contains(name);
+                let names = names.iter().enumerate().filter(is_first);
+                let channels =
+                    names.map(|(place, name)| (name.as_str(), of(place).attributes(*info)));
+                Self::ok(channels_body(channels).into())
+            }
+            Reply::Batch(infos) => {
+                let infos = infos.iter().enumerate();
+                let events: Vec<_> =
+                    infos.map(|(place, info)| of(place).attributes(*info)).collect();
+                Self::ok(batch_body(&events).into())
+            }
+        }
+    }
+
+    /// To a publish that was carried out before, what it was answered then.
+    pub fn replayed(kept: Kept) -> Self {
+        let mut answer = Self::new(kept.status, kept.body);
+        answer.headers.push((IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true")));
+        answer
     }
 
     /// To [`Action::Channels`](super::Action::Channels): the occupied channels, in any order, that
@@ -50,6 +102,11 @@ impl Answer {
         Self::ok(users_body(user_ids.iter().map(String::as_str)).into())
     }
 
+    /// To [`Action::Connections`](super::Action::Connections).
+    pub fn connections(connections: u64) -> Self {
+        Self::ok(connections_body(connections).into())
+    }
+
     /// To [`Action::Terminate`](super::Action::Terminate), once every core has been told.
     pub const fn terminated() -> Self {
         Self::ok(Bytes::from_static(PUBLISHED_BODY.as_bytes()))
@@ -58,98 +115,66 @@ impl Answer {
     /// To a request that is refused.
     pub fn refused(error: &RestError) -> Self {
         let status = error.status();
-        let body = error_body(&error.to_string(), status).into();
-        Self { status, body, allow: error.allow() }
+        let body = match error {
+            RestError::UpgradeRequired { path } => upgrade_required_body(path),
+            RestError::SocketKeyUnknown => KEY_UNKNOWN_BODY.to_owned(),
+            _ => error_body(&error.to_string(), status),
+        };
+        Self { status, body: body.into(), headers: refusal_headers(error) }
+    }
+
+    /// The same answer, which tells what is left of the app's budget.
+    #[must_use]
+    pub fn with_budget(mut self, spent: Option<&Spent>) -> Self {
+        self.headers.extend(spent.into_iter().flat_map(budget_headers));
+        self
+    }
+
+    /// What is kept of it for a publish that is sent again.
+    pub fn kept(&self) -> Kept {
+        Kept { status: self.status, body: self.body.clone() }
+    }
+
+    pub(super) const fn no_content() -> Self {
+        Self::new(204, Bytes::new())
     }
 
     const fn ok(body: Bytes) -> Self {
-        Self { status: 200, body, allow: None }
+        Self::new(200, body)
+    }
+
+    const fn new(status: u16, body: Bytes) -> Self {
+        Self { status, body, headers: Vec::new() }
     }
 }
 
-impl ChannelInfo {
-    fn attributes(&self, info: Info) -> ChannelAttributes {
-        ChannelAttributes {
-            subscription_count: info.subscription_count.then_some(self.subscription_count),
-            user_count: self.user_count.filter(|_| info.user_count),
+fn refusal_headers(error: &RestError) -> Vec<(HeaderName, HeaderValue)> {
+    match error {
+        // RFC 9110 section 15.5.6.
+        RestError::Method { allow } => vec![(ALLOW, HeaderValue::from_static(allow))],
+        // RFC 9110 section 15.5.22.
+        RestError::UpgradeRequired { .. } => vec![
+            (UPGRADE, HeaderValue::from_static("websocket")),
+            (CONNECTION, HeaderValue::from_static("upgrade")),
+        ],
+        RestError::RateLimited(_, spent) => {
+            let retry_after = (RETRY_AFTER, HeaderValue::from(spent.retry_after_s));
+            std::iter::once(retry_after).chain(budget_headers(spent)).collect()
         }
+        RestError::IdempotencyRunning | RestError::Overloaded => {
+            vec![(RETRY_AFTER, HeaderValue::from_static("1"))]
+        }
+        _ => Vec::new(),
     }
+}
+
+fn budget_headers(spent: &Spent) -> [(HeaderName, HeaderValue); 3] {
+    [
+        (X_RATELIMIT_LIMIT, spent.limit.into()),
+        (X_RATELIMIT_REMAINING, spent.remaining.into()),
+        (X_RATELIMIT_RESET, spent.reset_s.into()),
+    ]
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: Info = Info { subscription_count: true, user_count: true };
-
-    fn info(name: &str, subscription_count: u32, user_count: Option<u32>) -> ChannelInfo {
-        ChannelInfo { name: name.to_owned(), subscription_count, user_count }
-    }
-
-    fn check(answer: &Answer, status: u16, body: &str) {
-        assert_eq!((answer.status, std::str::from_utf8(&answer.body).unwrap()), (status, body));
-    }
-
-    #[test]
-    fn up_and_published_are_fixed() {
-        check(&Answer::up(), 200, r#"{"health":"OK"}"#);
-        check(&Answer::published(), 200, "{}");
-    }
-
-    #[test]
-    fn channels_are_sorted_and_tell_only_what_was_asked() {
-        let channels = || vec![info("presence-b", 3, Some(2)), info("a", 1, None)];
-        let users = Info { user_count: true, ..Info::default() };
-        check(
-            &Answer::channels(channels(), Info::default()),
-            200,
-            r#"{"channels":{"a":{},"presence-b":{}}}"#,
-        );
-        check(
-            &Answer::channels(channels(), users),
-            200,
-            r#"{"channels":{"a":{},"presence-b":{"user_count":2}}}"#,
-        );
-        check(
-            &Answer::channels(channels(), ALL),
-            200,
-            concat!(
-                r#"{"channels":{"a":{"subscription_count":1},"#,
-                r#""presence-b":{"subscription_count":3,"user_count":2}}}"#
-            ),
-        );
-        check(&Answer::channels(Vec::new(), ALL), 200, r#"{"channels":{}}"#);
-    }
-
-    #[test]
-    fn a_channel_is_occupied_by_its_subscriptions() {
-        check(&Answer::channel(&info("a", 1, None), Info::default()), 200, r#"{"occupied":true}"#);
-        check(
-            &Answer::channel(&info("presence-a", 0, Some(0)), ALL),
-            200,
-            r#"{"occupied":false,"subscription_count":0,"user_count":0}"#,
-        );
-        check(
-            &Answer::channel(&info("a", 2, None), ALL),
-            200,
-            r#"{"occupied":true,"subscription_count":2}"#,
-        );
-    }
-
-    #[test]
-    fn users_are_listed_as_objects() {
-        let ids = ["1".to_owned(), "2".to_owned()];
-        check(&Answer::users(&ids), 200, r#"{"users":[{"id":"1"},{"id":"2"}]}"#);
-        check(&Answer::users(&[]), 200, r#"{"users":[]}"#);
-    }
-
-    #[test]
-    fn a_refusal_carries_its_status_twice_and_the_method_it_wants() {
-        let not_presence = Answer::refused(&RestError::NotPresence);
-        check(&not_presence, 400, r#"{"error":"only presence channels have users","code":400}"#);
-        assert_eq!(not_presence.allow, None);
-        let method = Answer::refused(&RestError::Method { allow: "POST" });
-        check(&method, 405, r#"{"error":"this path takes POST only","code":405}"#);
-        assert_eq!(method.allow, Some("POST"));
-    }
-}
+mod tests;

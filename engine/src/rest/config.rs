@@ -1,7 +1,9 @@
 //! Limits of the HTTP API that hold before an app is known.
 
-/// How large a request to the HTTP API may be, and which paths are not its own; what it may ask for
-/// is the app's policy.
+use super::cors::Origins;
+
+/// How large a request to the HTTP API may be, which paths are not its own, and which pages may
+/// read the answers; what a request may ask for is the app's policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestConfig {
     /// Bytes of a request's body. Default 512 KiB: a full batch of full events fits, unless nearly
@@ -9,10 +11,13 @@ pub struct RestConfig {
     pub body_bytes_max: usize,
     /// Where websockets are, with a slash in front and none behind. Default `/app`.
     pub socket_path: String,
+    /// The origins whose pages may read answers. Default all, without cookies.
+    pub cors_origins: Origins,
 }
 
 impl Default for RestConfig {
     fn default() -> Self {
-        Self { body_bytes_max: 512 * 1024, socket_path: "/app".to_owned() }
+        let socket_path = "/app".to_owned();
+        Self { body_bytes_max: 512 * 1024, socket_path, cors_origins: Origins::Any }
     }
 }

@@ -4,6 +4,7 @@ use uringcast_proto::pusher::channel::ChannelNameError;
 use uringcast_proto::pusher::rest::BodyError;
 use uringcast_proto::pusher::signature::SignatureError;
 
+use super::rate::{Budget, Spent};
 use crate::id::SocketIdError;
 
 /// Why a request is refused: the peer sees the status and the words, as JSON.
@@ -30,14 +31,6 @@ pub enum RestError {
     /// 403: the key is good, but for another app of this server than the path names.
     #[error("auth_key belongs to another app")]
     OtherApp,
-    /// 400: the user in the path has no name, or too long a one.
-    #[error("the user id has {bytes} bytes, 1 to {bytes_max} are allowed")]
-    UserIdLength {
-        /// Bytes of the id.
-        bytes: usize,
-        /// The limit.
-        bytes_max: usize,
-    },
     /// 413: the body is too large, announced or counted.
     #[error("the body has more than {bytes_max} bytes")]
     BodyLength {
@@ -68,8 +61,63 @@ pub enum RestError {
         bytes_max: usize,
     },
     /// 426: the websocket's path was asked for without a websocket.
-    #[error("open this path with a websocket upgrade request")]
-    UpgradeRequired,
+    #[error("open {path} with a websocket upgrade request")]
+    UpgradeRequired {
+        /// As it stands in the request line.
+        path: String,
+    },
+    /// 404: so it was, and the key in it is no app's.
+    #[error("no app has this key")]
+    SocketKeyUnknown,
+    /// 403: the app's own server asks, and the operator has switched the app off.
+    #[error("this app is disabled")]
+    AppDisabled,
+    /// 400: a body that is taken as a whole is not UTF-8.
+    #[error("the body is not UTF-8")]
+    BodyEncoding,
+    /// 400: `info` names an attribute that no channel has.
+    #[error("no such attribute: info may name user_count, subscription_count and cache")]
+    InfoUnknown,
+    /// 400: users are counted on presence channels alone.
+    #[error(
+        "user_count is an attribute of presence channels; \
+         a list needs a filter_by_prefix that begins with presence-"
+    )]
+    UserCountUnfit,
+    /// 400: what a channel holds is told of one cache channel at a time.
+    #[error("cache is an attribute of one cache channel, asked for by its name")]
+    CacheUnfit,
+    /// 400: the user in the path has no name, or too long a one.
+    #[error("the user id has {bytes} bytes, 1 to {bytes_max} are allowed")]
+    UserIdLength {
+        /// Bytes of the id.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// 400: the key that names a publish is empty or too long.
+    #[error("the idempotency key has {bytes} bytes, 1 to {bytes_max} are allowed")]
+    IdempotencyKey {
+        /// Bytes of the key.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// 400: the header that names a publish has other characters than visible ASCII.
+    #[error("the header Idempotency-Key may have visible ASCII characters only")]
+    IdempotencyKeyEncoding,
+    /// 400: header and body name a publish differently.
+    #[error("the header Idempotency-Key and the body's id differ")]
+    IdempotencyKeys,
+    /// 409: the same publish is under way.
+    #[error("a publish with this idempotency key is under way, try again")]
+    IdempotencyRunning,
+    /// 422: the key has named another publish before. Nothing was published.
+    #[error("this idempotency key was used for another body")]
+    IdempotencyBody,
+    /// 429: the app has used up what it may use. Nothing was published.
+    #[error("more than {} a second, try again in {} s", .1.limit, .1.retry_after_s)]
+    RateLimited(Budget, Spent),
     /// 400: `socket_id` cannot be a connection's.
     #[error("{0}")]
     SocketId(#[from] SocketIdError),
@@ -127,20 +175,25 @@ impl RestError {
             | Self::EventNameLength { .. }
             | Self::ChannelsCount { .. }
             | Self::BatchCount { .. }
+            | Self::NotPresence
+            | Self::BodyEncoding
+            | Self::InfoUnknown
+            | Self::UserCountUnfit
+            | Self::CacheUnfit
             | Self::UserIdLength { .. }
-            | Self::NotPresence => 400,
+            | Self::IdempotencyKey { .. }
+            | Self::IdempotencyKeyEncoding
+            | Self::IdempotencyKeys => 400,
             Self::Signature(_) => 401,
-            Self::OtherApp => 403,
-            Self::PathUnknown | Self::AppUnknown => 404,
+            Self::OtherApp | Self::AppDisabled => 403,
+            Self::PathUnknown | Self::AppUnknown | Self::SocketKeyUnknown => 404,
             Self::Method { .. } => 405,
+            Self::IdempotencyRunning => 409,
             Self::BodyLength { .. } | Self::DataLength { .. } => 413,
-            Self::UpgradeRequired => 426,
+            Self::IdempotencyBody => 422,
+            Self::UpgradeRequired { .. } => 426,
+            Self::RateLimited(..) => 429,
             Self::Overloaded => 503,
         }
-    }
-
-    /// The `allow` header that goes with a 405 (RFC 9110 section 15.5.6).
-    pub const fn allow(&self) -> Option<&'static str> {
-        if let Self::Method { allow } = self { Some(allow) } else { None }
     }
 }

@@ -1,18 +1,24 @@
 //! From a request's head to what it asks for, and on with its body.
+//!
+//! The order in which a request is refused: path 404, method 405, app 404, sender 401 or 403,
+//! announced length 413, what the head asks for 400, then the body 413, 401 and 400.
 
-use std::sync::Arc;
+use std::hash::BuildHasher;
 
-use percent_encoding::percent_decode_str;
-use uringcast_proto::pusher::channel::{ChannelKind, check_publish_channel_name};
-use uringcast_proto::pusher::rest::{PublishBody, parse_batch};
-use uringcast_proto::pusher::signature::{self, Credentials, Query, Verified};
+use foldhash::fast::FixedState;
+use http::HeaderMap;
+use uringcast_proto::pusher::rest::{BatchBody, PublishBody};
+use uringcast_proto::pusher::signature::Query;
 
-use super::action::{Action, Info, publish, publish_batch};
+use super::action::{Action, Once, Publish};
+use super::authenticate::Authenticated;
 use super::config::RestConfig;
 use super::error::RestError;
-use super::socket_path::socket_key;
-use crate::app::{App, AppKey, Apps};
-use crate::id::AppIndex;
+use super::idempotency::{self, IdempotencyKey};
+use super::publish::{publish, publish_batch, publish_to_channel};
+use super::resource::{READ, Resource, Target, decode};
+use super::socket_path;
+use crate::app::Apps;
 
 /// What is known of a request before its body is read.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +31,8 @@ pub struct Head<'a> {
     pub query: &'a str,
     /// The announced length of the body; `None` when there is none or it comes in chunks.
     pub content_length: Option<u64>,
+    /// All headers.
+    pub headers: &'a HeaderMap,
 }
 
 /// A request whose head is accepted. Its body decides the rest.
@@ -34,169 +42,109 @@ pub struct Route(Stage);
 
 #[derive(Clone, Debug)]
 enum Stage {
-    Up,
-    Signed { app: Arc<App>, target: Target, verified: Verified },
+    /// Anybody may ask, whatever the body is.
+    Open(Action),
+    /// The app's own server asks.
+    Own { sender: Authenticated, target: Target, once: Option<Named> },
 }
 
-/// What a signed request asks for.
+/// What the head says about sending a publish again.
 #[derive(Clone, Debug)]
-enum Target {
-    Events { app: AppIndex },
-    BatchEvents { app: AppIndex },
-    Read(Action),
-    Terminate { app: AppIndex, user_id: String },
+struct Named {
+    /// The key in the headers.
+    header: Option<String>,
+    /// Tells this path and query, where they say what to publish, from others.
+    salt: u64,
 }
 
-/// Accept or refuse a request by its head: path, method, app, signature, announced length.
+/// Accept or refuse a request by its head: path, method, app, sender, announced length.
 pub fn route(
     apps: &Apps,
     config: &RestConfig,
     head: &Head<'_>,
     now_unix_s: u64,
 ) -> Result<Route, RestError> {
-    if head.path == "/up" {
-        check_method(head, "GET")?;
+    if let Some(action) = open_action(head.path) {
+        check_method(head, READ)?;
         check_length(config, head.content_length)?;
-        return Ok(Route(Stage::Up));
+        return Ok(Route(Stage::Open(action)));
     }
-    if let Some(key) = socket_key(&config.socket_path, head.path) {
-        apps.by_key(&key).ok_or(RestError::AppUnknown)?;
-        return Err(RestError::UpgradeRequired);
+    if let Some(error) = socket_path::refusal(apps, &config.socket_path, head.path) {
+        return Err(error);
     }
     let rest = head.path.strip_prefix("/apps/").ok_or(RestError::PathUnknown)?;
     let (id, resource) = rest.split_once('/').ok_or(RestError::PathUnknown)?;
     let resource = Resource::parse(resource)?;
-    check_method(head, resource.method())?;
+    check_method(head, resource.allow())?;
     let index = apps.by_id(&decode(id)?).ok_or(RestError::AppUnknown)?;
-    let app = Arc::clone(apps.app(index));
     let query = Query::parse(head.query)?;
-    let named = query.value("auth_key").unwrap_or_default();
-    if apps.by_key(named).is_some_and(|it| it != index) {
-        return Err(RestError::OtherApp);
-    }
-    let AppKey { key, secret } = app.key_or_primary(named);
-    let credentials = Credentials { key, secret };
-    let window_s = app.policy.signature_window_s.into();
-    let verified =
-        signature::verify(head.method, head.path, &query, credentials, now_unix_s, window_s)?;
+    let sender = Authenticated::by_signature(apps, index, head, &query, now_unix_s)?;
     check_length(config, head.content_length)?;
-    let target = resource.target(index, &app, &query)?;
-    Ok(Route(Stage::Signed { app, target, verified }))
+    let target = resource.target(index, &sender.app, &query)?;
+    let is_once = target.is_publish() && sender.app.policy.idempotency_window_s > 0;
+    let once = if is_once { Some(named(head, &query)?) } else { None };
+    Ok(Route(Stage::Own { sender, target, once }))
 }
 
 impl Route {
     /// Accept or refuse the request by its body, which is empty for a request without one.
     pub fn finish(self, config: &RestConfig, body: &[u8]) -> Result<Action, RestError> {
         check_length(config, Some(body.len() as u64))?;
-        let (policy, target, verified) = match &self.0 {
-            Stage::Up => return Ok(Action::Up),
-            Stage::Signed { app, target, verified } => (&app.policy, target, verified),
+        let (sender, target, named) = match self.0 {
+            Stage::Open(action) => return Ok(action),
+            Stage::Own { sender, target, once } => (sender, target, once),
         };
-        signature::check_body(verified, body)?;
-        match target {
-            Target::Events { app } => {
-                Ok(Action::Publish(publish(*app, policy, &PublishBody::parse(body)?)?))
+        sender.check_body(body)?;
+        let policy = &sender.app.policy;
+        let ((publications, reply), id) = match target {
+            Target::Action(action) => return Ok(action),
+            Target::Events => {
+                let body = PublishBody::parse(body)?;
+                (publish(policy, &body)?, body.id)
             }
-            Target::BatchEvents { app } => {
-                Ok(Action::Publish(publish_batch(*app, policy, &parse_batch(body)?)?))
+            Target::BatchEvents => {
+                let body = BatchBody::parse(body)?;
+                (publish_batch(policy, &body)?, body.id)
             }
-            Target::Read(action) => Ok(action.clone()),
-            Target::Terminate { app, user_id } => {
-                Ok(Action::Terminate { app: *app, user_id: user_id.clone() })
+            Target::ChannelEvents(event) => (publish_to_channel(policy, &event, body)?, None),
+        };
+        let app = sender.index;
+        let once = match named {
+            Some(Named { header, salt }) => {
+                let key = idempotency::key(header.as_deref(), id.as_deref())?;
+                let fingerprint = FixedState::with_seed(salt).hash_one(body);
+                key.map(|text| Once { key: IdempotencyKey { app, text }, fingerprint })
             }
-        }
+            None => None,
+        };
+        Ok(Action::Publish(Publish { app, publications, reply, once }))
     }
 }
 
-/// What a path names inside an app.
-enum Resource<'a> {
-    Events,
-    BatchEvents,
-    Channels,
-    Channel(&'a str),
-    Users(&'a str),
-    TerminateConnections(&'a str),
-}
-
-impl<'a> Resource<'a> {
-    fn parse(path: &'a str) -> Result<Self, RestError> {
-        match path {
-            "events" => return Ok(Self::Events),
-            "batch_events" => return Ok(Self::BatchEvents),
-            "channels" => return Ok(Self::Channels),
-            _ => {}
-        }
-        if let Some(user) = path.strip_prefix("users/") {
-            let user = user.strip_suffix("/terminate_connections").ok_or(RestError::PathUnknown)?;
-            return Ok(Self::TerminateConnections(user));
-        }
-        let channel = path.strip_prefix("channels/").ok_or(RestError::PathUnknown)?;
-        match channel.split_once('/') {
-            None => Ok(Self::Channel(channel)),
-            Some((channel, "users")) => Ok(Self::Users(channel)),
-            Some(_) => Err(RestError::PathUnknown),
-        }
-    }
-
-    const fn method(&self) -> &'static str {
-        match self {
-            Self::Events | Self::BatchEvents | Self::TerminateConnections(_) => "POST",
-            Self::Channels | Self::Channel(_) | Self::Users(_) => "GET",
-        }
-    }
-
-    fn target(&self, app: AppIndex, it: &App, query: &Query<'_>) -> Result<Target, RestError> {
-        let info = Info::parse(query.value("info"));
-        match self {
-            Self::Events => Ok(Target::Events { app }),
-            Self::BatchEvents => Ok(Target::BatchEvents { app }),
-            Self::Channels => {
-                let prefix = query.value("filter_by_prefix").map(str::to_owned);
-                Ok(Target::Read(Action::Channels { app, prefix, info }))
-            }
-            Self::Channel(name) => {
-                let (channel, _) = channel(name)?;
-                Ok(Target::Read(Action::Channel { app, channel, info }))
-            }
-            Self::Users(name) => {
-                let (channel, kind) = channel(name)?;
-                if kind != ChannelKind::Presence {
-                    return Err(RestError::NotPresence);
-                }
-                Ok(Target::Read(Action::Users { app, channel }))
-            }
-            Self::TerminateConnections(user) => {
-                Ok(Target::Terminate { app, user_id: user_id(it, user)? })
-            }
-        }
+/// What anybody may ask at `path`.
+fn open_action(path: &str) -> Option<Action> {
+    match path {
+        "/up" => Some(Action::Up),
+        "/ready" => Some(Action::Ready),
+        _ => None,
     }
 }
 
-/// The channel that a path segment names.
-fn channel(segment: &str) -> Result<(String, ChannelKind), RestError> {
-    let name = decode(segment)?;
-    let kind = check_publish_channel_name(&name)?;
-    Ok((name, kind))
-}
+/// The headers that name a publish: the field that is about to be a standard, and the one that
+/// Sockudo reads.
+const KEY_HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
-/// The user that a path segment names.
-fn user_id(app: &App, segment: &str) -> Result<String, RestError> {
-    let user_id = decode(segment)?;
-    let (bytes, bytes_max) = (user_id.len(), app.policy.presence_user_id_max as usize);
-    if (1..=bytes_max).contains(&bytes) {
-        return Ok(user_id);
-    }
-    Err(RestError::UserIdLength { bytes, bytes_max })
-}
-
-/// A path segment without its percent escapes. A plus stays a plus: it is a space in queries only.
-fn decode(segment: &str) -> Result<String, RestError> {
-    let decoded = percent_decode_str(segment).decode_utf8();
-    decoded.map(String::from).map_err(|_| RestError::PathEncoding)
+fn named(head: &Head<'_>, query: &Query<'_>) -> Result<Named, RestError> {
+    let header = KEY_HEADERS.into_iter().find_map(|name| head.headers.get(name));
+    let header = header.map(|value| value.to_str().map(str::to_owned)).transpose();
+    let header = header.map_err(|_| RestError::IdempotencyKeyEncoding)?;
+    let salt = FixedState::default().hash_one((head.path, query.value("name")));
+    Ok(Named { header, salt })
 }
 
 fn check_method(head: &Head<'_>, allow: &'static str) -> Result<(), RestError> {
-    if head.method == allow { Ok(()) } else { Err(RestError::Method { allow }) }
+    let is_allowed = allow.split(", ").any(|method| method == head.method);
+    if is_allowed { Ok(()) } else { Err(RestError::Method { allow }) }
 }
 
 fn check_length(config: &RestConfig, bytes: Option<u64>) -> Result<(), RestError> {

@@ -4,6 +4,10 @@
 //! `/app/app/{key}`. Both are the same here, whatever the path is (spec seeds.md, finding 1).
 
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
+
+use super::error::RestError;
+use crate::app::Apps;
 
 /// The app key in a websocket's request target, or `None` if the path has none.
 ///
@@ -19,6 +23,34 @@ pub fn socket_key(prefix: &str, target: &str) -> Option<String> {
     let inside = path.strip_prefix(prefix).unwrap_or_default();
     behind(inside, "/app").or_else(|| behind(path, prefix)).or_else(|| behind(path, "/app"))
 }
+
+/// What plain HTTP gets at `path`; `None` if it is not a websocket's.
+pub(super) fn refusal(apps: &Apps, prefix: &str, path: &str) -> Option<RestError> {
+    let key = socket_key(prefix, path)?;
+    Some(match apps.by_key(&key) {
+        Some(_) => RestError::UpgradeRequired { path: path.to_owned() },
+        None => RestError::SocketKeyUnknown,
+    })
+}
+
+/// The body of a 426 at `path`, word for word what S1's server says (spec seeds.md, B-S1).
+pub(super) fn upgrade_required_body(path: &str) -> String {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        error: &'a str,
+        message: &'a str,
+        path: &'a str,
+    }
+    let body = Body {
+        error: "Upgrade Required",
+        message: "Open this endpoint with a WebSocket upgrade request.",
+        path,
+    };
+    serde_json::to_string(&body).expect("strings always have a JSON form")
+}
+
+/// The body of a 404 for a key that names no app, from the same source.
+pub(super) const KEY_UNKNOWN_BODY: &str = r#"{"error":"Socket app key not found."}"#;
 
 #[cfg(test)]
 mod tests {

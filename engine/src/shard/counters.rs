@@ -65,7 +65,7 @@ pub enum Refusal {
     CallsInFlight,
     /// The `protocol` or `version` of a websocket's URL.
     ProtocolVersion,
-    /// A websocket of an app that is switched off.
+    /// A websocket of an app that is switched off, or a request to one.
     AppDisabled,
     /// A websocket without TLS of an app that forces it.
     Tls,
@@ -77,11 +77,19 @@ pub enum Refusal {
     IpRate,
     /// Apps that were read again and cannot be used.
     Reload,
+    /// `pusher.publish_rate`.
+    PublishRate,
+    /// `pusher.read_rate`.
+    ReadRate,
+    /// A publish under a key whose publish is under way, or was another.
+    Idempotency,
+    /// `core.idempotency_keys_max` or `core.idempotency_bytes_max`: a key forgotten early.
+    IdempotencyKeys,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 35] = [
+    pub const ALL: [(Self, &'static str); 39] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -117,6 +125,10 @@ impl Refusal {
         (Self::AppConnections, "app_connections"),
         (Self::IpRate, "ip_rate"),
         (Self::Reload, "reload"),
+        (Self::PublishRate, "publish_rate"),
+        (Self::ReadRate, "read_rate"),
+        (Self::Idempotency, "idempotency"),
+        (Self::IdempotencyKeys, "idempotency_keys"),
     ];
 }
 

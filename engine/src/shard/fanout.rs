@@ -55,13 +55,14 @@ impl Shard {
 
     /// The owner's part of an event from the HTTP API.
     pub(super) fn on_publish_named(&mut self, publication: Publication, ticket: Ticket) {
-        let Publication { channel, frame, skip } = publication;
+        let Publication { channel, frame, skip, counted_as } = publication;
+        let counted = counted_as.map(|place| self.occupancy(&channel, place));
         self.cache_event(&channel, &frame);
         let cores = match self.owned.find_name(&channel) {
             Some(owned) => self.fan_out(owned, frame, skip, Some(ticket)),
             None => 0,
         };
-        self.tell(ticket.core, CoreMessage::Routed { ticket, cores });
+        self.tell(ticket.core, CoreMessage::Routed { ticket, cores, counted });
     }
 
     /// Give the event its place: after all that went to these cores before, before all that will.

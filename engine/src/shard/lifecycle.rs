@@ -219,6 +219,7 @@ impl Shard {
     pub fn advance(&mut self, now: Millis) {
         let watch_due = now.0 / WATCH_INTERVAL_MS != self.now.0 / WATCH_INTERVAL_MS;
         self.now = self.now.max(now);
+        self.ledger.expire(self.now);
         while let Some((tick, conns)) = self.wheel.advance(self.now) {
             for conn in conns {
                 if self.connection(conn).is_some_and(|it| it.scheduled == tick) {

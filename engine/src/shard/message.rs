@@ -13,6 +13,7 @@ use foldhash::fast::FixedState;
 use uringcast_proto::pusher::user::OnlineStatus;
 
 use super::counters::Counters;
+use super::ledger::{Application, Decision};
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 
@@ -68,7 +69,7 @@ pub(super) fn hash(app: AppIndex, name: &str, seed: u64) -> u64 {
 }
 
 /// The core, of `cores`, that owns the channel with this hash.
-fn owner(hash: u64, cores: usize) -> CoreId {
+pub(super) fn owner(hash: u64, cores: usize) -> CoreId {
     assert!(cores > 0, "an engine has at least one core");
     // The tables use the top and the bottom bits; the middle ones choose the core.
     let middle = (hash >> 24) & 0xffff_ffff;
@@ -116,6 +117,19 @@ pub struct Publication {
     pub frame: Bytes,
     /// The one connection that does not get it.
     pub skip: Option<SocketId>,
+    /// Its place in its publish, if the answer tells who was in the channel.
+    pub counted_as: Option<u32>,
+}
+
+/// How many were in a channel when its owner took an event for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The event's place in its publish.
+    pub place: u32,
+    /// Subscriptions on all cores.
+    pub subscription_count: u32,
+    /// Distinct users, on presence channels only.
+    pub user_count: Option<u32>,
 }
 
 impl Publication {
@@ -386,6 +400,8 @@ pub enum CoreMessage {
         ticket: Ticket,
         /// How many [`Queued`](Self::Queued) will come.
         cores: u32,
+        /// Who was there, if that was asked.
+        counted: Option<Counted>,
     },
     /// To the asker: an event has been queued to every subscriber of one core.
     Queued {
@@ -434,6 +450,20 @@ pub enum CoreMessage {
         /// How many.
         connections: u32,
     },
+    /// To the core that keeps the account: may this be done?
+    Apply {
+        /// The question's name.
+        ticket: Ticket,
+        /// What is asked.
+        application: Box<Application>,
+    },
+    /// To the asker: whether it may.
+    Decided {
+        /// The question's name.
+        ticket: Ticket,
+        /// The answer.
+        decision: Box<Decision>,
+    },
 }
 
 impl CoreMessage {
@@ -456,6 +486,8 @@ impl CoreMessage {
             | Self::Exit { .. }
             | Self::Census { .. } => 0,
             Self::Answer { partial, .. } => partial.weight_bytes(),
+            Self::Apply { application, .. } => application.weight_bytes(),
+            Self::Decided { .. } => size_of::<Decision>(),
         };
         held + size_of::<Self>()
     }

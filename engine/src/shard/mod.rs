@@ -24,6 +24,7 @@ mod deflate;
 mod drain;
 mod event_rate;
 mod fanout;
+mod ledger;
 mod lifecycle;
 mod message;
 mod notice;
@@ -50,10 +51,11 @@ use uringcast_proto::ws::deflate::Deflater;
 
 pub use batch::{Retained, Segment};
 pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal, Refusals};
+pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::ConnectionsFull;
 pub use message::{
-    CachedInfo, ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member,
-    OwnedId, Partial, Publication, Query, Ticket, UserMessage,
+    CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,
+    Member, OwnedId, Partial, Publication, Query, Ticket, UserMessage,
 };
 pub use notice::{Fact, Notice};
 pub use query::Answer;
@@ -66,6 +68,7 @@ use census::Census;
 use channel::{Channel, Run};
 use connection::Connection;
 use event_rate::EventRate;
+use ledger::Ledger;
 use owner::Owned;
 use subscription_count::Untold;
 use table::Table;
@@ -74,6 +77,7 @@ use wheel::Wheel;
 
 use crate::app::Apps;
 use crate::id::{ConnId, CoreId};
+use crate::rest::IdempotencyLimits;
 
 /// Milliseconds since an arbitrary moment before the engine started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,6 +131,8 @@ pub struct ShardConfig {
     pub mailbox_bytes_max: usize,
     /// Bytes that the last events of cache channels may take. Default 64 MiB.
     pub cache_bytes_max: usize,
+    /// What is kept of publishes that may be sent again. Default 100,000 keys and 32 MiB.
+    pub idempotency: IdempotencyLimits,
 }
 
 /// What the I/O layer must do next, in this order.
@@ -182,7 +188,9 @@ pub struct Shard {
     requests: Slab<query::Request>,
     census: Census,
     /// Publishes to answer at the turn's end.
-    published: Vec<Ticket>,
+    published: Vec<(Ticket, Vec<Counted>)>,
+    /// Budgets and keys that this core keeps for all cores.
+    ledger: Ledger,
     wheel: Wheel,
     /// Client events of each app with a limit on all of its clients together, by its index.
     event_rates: Vec<EventRate>,
@@ -232,6 +240,7 @@ impl Shard {
             requests: Slab::new(),
             census: Census::default(),
             published: Vec::new(),
+            ledger: Ledger::new(config.idempotency),
             wheel: Wheel::new(now),
             event_rates: Vec::new(),
             joiners: Default::default(),
@@ -275,7 +284,8 @@ impl Shard {
             }
         }
         let answers = self.published.drain(..);
-        self.outputs.extend(answers.map(|ticket| Output::Answer(ticket, Answer::Published)));
+        let answer = |(ticket, counted)| Output::Answer(ticket, Answer::Published(counted));
+        self.outputs.extend(answers.map(answer));
         self.joiners.iter_mut().for_each(Joiner::forget);
         self.report_census();
         self.debug_check_invariants();
@@ -379,7 +389,9 @@ impl Shard {
                 self.on_deliver(local, frame, skip, ticket);
             }
             CoreMessage::User(message) => self.on_user_message(message),
-            CoreMessage::Routed { ticket, cores } => self.on_routed(ticket, cores),
+            CoreMessage::Routed { ticket, cores, counted } => {
+                self.on_routed(ticket, cores, counted);
+            }
             CoreMessage::Queued { ticket } => self.on_queued(ticket),
             CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
             CoreMessage::Answer { ticket, partial } => self.on_answer(ticket, partial),
@@ -389,6 +401,8 @@ impl Shard {
             CoreMessage::Census { app, core, connections } => {
                 self.on_census(app, core, connections);
             }
+            CoreMessage::Apply { ticket, application } => self.on_apply(ticket, *application),
+            CoreMessage::Decided { ticket, decision } => self.on_decided(ticket, decision),
         }
     }
 

@@ -4,8 +4,11 @@
 //! one is here the answer is an output. A publish is such a question, too: it is answered when
 //! every core has queued it to its subscribers, in whatever order the cores report.
 
+use uringcast_proto::pusher::channel::ChannelKind;
+
 use super::counters::Counters;
-use super::message::{ChannelInfo, ChannelName, CoreMessage, Partial, Query, Ticket};
+use super::ledger::Decision;
+use super::message::{ChannelInfo, ChannelName, CoreMessage, Counted, Partial, Query, Ticket};
 use super::owner::Owned;
 use super::quota::Entering;
 use super::table::Entry;
@@ -15,8 +18,11 @@ use crate::id::CoreId;
 /// The whole answer to a question.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// Every event is queued to every subscriber it had when its owner took it.
-    Published,
+    /// Every event is queued to every subscriber it had when its owner took it; who was there, in
+    /// no order, where that was asked.
+    Published(Vec<Counted>),
+    /// What an app asked to do may be done or not.
+    Decided(Box<Decision>),
     /// The occupied channels, in no order.
     Channels(Vec<ChannelInfo>),
     /// The users of a presence channel, in no order.
@@ -42,7 +48,9 @@ pub(super) struct Request {
 enum State {
     /// `unrouted` owners have yet to say how many cores they told; `unqueued` is what is known to
     /// be missing. A core may report before the owner does, so it can fall below 0.
-    Publish { unrouted: u32, unqueued: i64 },
+    Publish { unrouted: u32, unqueued: i64, counted: Vec<Counted> },
+    /// One core decides.
+    Application,
     /// `missing` parts have yet to come.
     Query { missing: usize, answer: Answer },
     /// The owner of an app has yet to say whether there is room.
@@ -72,7 +80,8 @@ impl Shard {
     /// Open the request of a publish of `events` events.
     pub(super) fn open_publish(&mut self, events: u32) -> Ticket {
         assert!(events > 0, "a publish has at least one event");
-        self.open_request(State::Publish { unrouted: events, unqueued: 0 })
+        let counted = Vec::new(); // Allocates nothing for those who do not ask.
+        self.open_request(State::Publish { unrouted: events, unqueued: 0, counted })
     }
 
     /// Open the request of a connection that waits to be let in.
@@ -89,8 +98,21 @@ impl Shard {
         entering
     }
 
-    pub(super) fn on_routed(&mut self, ticket: Ticket, cores: u32) {
+    /// Open the request of something that one core decides.
+    pub(super) fn open_application(&mut self) -> Ticket {
+        self.open_request(State::Application)
+    }
+
+    pub(super) fn on_routed(&mut self, ticket: Ticket, cores: u32, count: Option<Counted>) {
+        if let State::Publish { counted, .. } = &mut self.request(ticket).state {
+            counted.extend(count);
+        }
         self.progress_publish(ticket, 1, i64::from(cores));
+    }
+
+    pub(super) fn on_decided(&mut self, ticket: Ticket, decision: Box<Decision>) {
+        self.requests.remove(ticket.index as usize);
+        self.outputs.push_back(Output::Answer(ticket, Answer::Decided(decision)));
     }
 
     pub(super) fn on_queued(&mut self, ticket: Ticket) {
@@ -135,6 +157,21 @@ impl Shard {
         Some(ChannelInfo { cache, ..found.unwrap_or_else(vacant) })
     }
 
+    /// Who is in `channel`, for the publish of an event that has this place in it.
+    pub(super) fn occupancy(&mut self, channel: &ChannelName, place: u32) -> Counted {
+        let Some(index) = self.owned.find_name(channel) else {
+            let is_presence = ChannelKind::of(channel.as_str()) == ChannelKind::Presence;
+            let user_count = is_presence.then_some(0);
+            return Counted { place, subscription_count: 0, user_count };
+        };
+        let owned = &self.owned.at(index).value;
+        Counted {
+            place,
+            subscription_count: owned.subscriptions(),
+            user_count: owned.roster.as_ref().map(|roster| roster.len()),
+        }
+    }
+
     pub(super) fn on_answer(&mut self, ticket: Ticket, partial: Partial) {
         let request = self.request(ticket);
         let State::Query { missing, answer } = &mut request.state else {
@@ -147,7 +184,8 @@ impl Shard {
             (Answer::Terminated(all), Partial::Terminated(part)) => *all += part,
             (Answer::Connections(all), Partial::Connections(part)) => *all = part,
             (
-                Answer::Published
+                Answer::Published(_)
+                | Answer::Decided(_)
                 | Answer::Channels(_)
                 | Answer::Users(_)
                 | Answer::Terminated(_)
@@ -178,7 +216,7 @@ impl Shard {
     }
 
     fn progress_publish(&mut self, ticket: Ticket, routed: u32, queued: i64) {
-        let State::Publish { unrouted, unqueued } = &mut self.request(ticket).state else {
+        let State::Publish { unrouted, unqueued, .. } = &mut self.request(ticket).state else {
             unreachable!("only a publish is routed and queued");
         };
         *unrouted -= routed;
@@ -204,7 +242,8 @@ impl Shard {
         let request = self.requests.remove(ticket.index as usize);
         match request.state {
             // What was gathered on this core is in no outbox before the turn's end.
-            State::Publish { .. } => self.published.push(ticket),
+            State::Publish { counted, .. } => self.published.push((ticket, counted)),
+            State::Application => unreachable!("a decision is the whole answer"),
             State::Query { answer, .. } => {
                 self.outputs.push_back(Output::Answer(ticket, in_order(answer)));
             }

@@ -1,15 +1,21 @@
-//! Bodies of the HTTP API: reading what a publisher sends, writing what it gets back.
+//! Bodies of the HTTP API: reading what a publisher sends, and in [`answer`] writing what it gets.
 //!
 //! An event's name and `data` stay the raw JSON tokens of the request, because they are relayed
 //! byte for byte. Limits on names and sizes are the engine's to check; the shape is checked here.
 
 use std::borrow::Cow;
 
-use serde::ser::Serializer;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{self, Text};
+
+mod answer;
+
+pub use answer::{
+    CachedEvent, ChannelAttributes, PUBLISHED_BODY, batch_body, channel_body, channels_body,
+    connections_body, error_body, users_body,
+};
 
 /// Name and `data` of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +37,19 @@ pub struct PublishBody<'a> {
     pub channels: Vec<Cow<'a, str>>,
     /// The connection that must not get it.
     pub socket_id: Option<Cow<'a, str>>,
+    /// What to tell about each channel, not checked yet.
+    pub info: Option<Cow<'a, str>>,
+    /// Names this publish, so that sending it again does not repeat it.
+    pub id: Option<Cow<'a, str>>,
+}
+
+/// The body of `POST /apps/{id}/batch_events`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchBody<'a> {
+    /// In their order; there may be none.
+    pub events: Vec<BatchEvent<'a>>,
+    /// Names the whole batch, so that sending it again does not repeat it.
+    pub id: Option<Cow<'a, str>>,
 }
 
 /// One event of a batch: to one channel.
@@ -42,6 +61,8 @@ pub struct BatchEvent<'a> {
     pub channel: Cow<'a, str>,
     /// The connection that must not get it.
     pub socket_id: Option<Cow<'a, str>>,
+    /// What to tell about the channel, not checked yet.
+    pub info: Option<Cow<'a, str>>,
 }
 
 /// Why a body has no meaning. The peer sees a 400 with these words.
@@ -97,21 +118,28 @@ impl<'a> PublishBody<'a> {
         if channels.is_empty() {
             return Err(BodyError::Channels);
         }
-        Ok(Self { event, channels, socket_id: fields.socket_id.map(|text| text.0) })
+        let [socket_id, info, id] =
+            [fields.socket_id, fields.info, fields.id].map(|field| field.map(|text| text.0));
+        Ok(Self { event, channels, socket_id, info, id })
     }
 }
 
-/// Read the body of `POST /apps/{id}/batch_events`.
-pub fn parse_batch(body: &[u8]) -> Result<Vec<BatchEvent<'_>>, BodyError> {
-    let fields: BatchFields<'_> = object(body)?;
-    let events = fields.batch.ok_or(BodyError::Batch)?;
-    events.into_iter().map(EventFields::batch_event).collect()
+impl<'a> BatchBody<'a> {
+    /// Read one batch.
+    pub fn parse(body: &'a [u8]) -> Result<Self, BodyError> {
+        let fields: BatchFields<'a> = object(body)?;
+        let events = fields.batch.ok_or(BodyError::Batch)?;
+        let events: Result<_, _> = events.into_iter().map(EventFields::batch_event).collect();
+        Ok(Self { events: events?, id: fields.id.map(|text| text.0) })
+    }
 }
 
 #[derive(Deserialize)]
 struct BatchFields<'a> {
     #[serde(borrow)]
     batch: Option<Vec<EventFields<'a>>>,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +154,10 @@ struct EventFields<'a> {
     channels: Option<Vec<Text<'a>>>,
     #[serde(borrow)]
     socket_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    info: Option<Text<'a>>,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
 }
 
 impl<'a> EventFields<'a> {
@@ -142,7 +174,8 @@ impl<'a> EventFields<'a> {
     fn batch_event(self) -> Result<BatchEvent<'a>, BodyError> {
         let event = self.event()?;
         let channel = self.channel.ok_or(BodyError::Channels)?.0;
-        Ok(BatchEvent { event, channel, socket_id: self.socket_id.map(|text| text.0) })
+        let [socket_id, info] = [self.socket_id, self.info].map(|field| field.map(|text| text.0));
+        Ok(BatchEvent { event, channel, socket_id, info })
     }
 }
 
@@ -153,82 +186,6 @@ fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BodyError> {
         Some(b'[') => Err(BodyError::Object),
         _ => Ok(serde_json::from_str(text)?),
     }
-}
-
-/// What is told about a channel; `None` where it was not asked for or makes no sense.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ChannelAttributes {
-    /// Subscribed connections.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subscription_count: Option<u32>,
-    /// Users of a presence channel.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_count: Option<u32>,
-}
-
-/// The body of a publish that was taken.
-pub const PUBLISHED_BODY: &str = "{}";
-
-/// The body of `GET /up`.
-pub const UP_BODY: &str = r#"{"health":"OK"}"#;
-
-/// The body of `GET /apps/{id}/channels`. Without channels it has an empty object and no list: the
-/// PHP library reads its properties (spec pusher.md, HTTP signature).
-pub fn channels_body<'a>(
-    channels: impl IntoIterator<Item = (&'a str, ChannelAttributes)> + Clone,
-) -> String {
-    #[derive(Serialize)]
-    struct Body<T: Serialize> {
-        channels: T,
-    }
-    json_text(&Body { channels: Map(channels) })
-}
-
-/// The body of `GET /apps/{id}/channels/{name}`.
-pub fn channel_body(occupied: bool, attributes: ChannelAttributes) -> String {
-    #[derive(Serialize)]
-    struct Body {
-        occupied: bool,
-        #[serde(flatten)]
-        attributes: ChannelAttributes,
-    }
-    json_text(&Body { occupied, attributes })
-}
-
-/// The body of `GET /apps/{id}/channels/{name}/users`.
-pub fn users_body<'a>(user_ids: impl IntoIterator<Item = &'a str>) -> String {
-    #[derive(Serialize)]
-    struct User<'a> {
-        id: &'a str,
-    }
-    #[derive(Serialize)]
-    struct Body<'a> {
-        users: Vec<User<'a>>,
-    }
-    json_text(&Body { users: user_ids.into_iter().map(|id| User { id }).collect() })
-}
-
-/// The body of a refusal: words for a person, and the HTTP status once more.
-pub fn error_body(message: &str, status: u16) -> String {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        error: &'a str,
-        code: u16,
-    }
-    json_text(&Body { error: message, code: status })
-}
-
-/// Pairs, written as one JSON object.
-struct Map<I>(I);
-
-impl<'a, I: IntoIterator<Item = (&'a str, ChannelAttributes)> + Clone> Serialize for Map<I> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.clone())
-    }
-}
-
-fn json_text(body: &impl Serialize) -> String {
-    serde_json::to_string(body).expect("strings and numbers always have a JSON form")
 }
 
 #[cfg(test)]

@@ -186,6 +186,7 @@ fn every_key_of_the_section_may_stand_in_an_apps_table() {
             Value::Address(_)
             | Value::Off
             | Value::Networks(_)
+            | Value::Origins(_)
             | Value::Path(_)
             | Value::Text(_) => {
                 unreachable!("no policy has such a key")

@@ -71,7 +71,7 @@ fn the_answer_waits_for_the_turns_end_on_the_same_core_too() {
     let channel = world.channel("room");
     let frame = uringcast_proto::ws::encode::text(b"event");
     let shard = &mut world.shards[0];
-    shard.publish(vec![Publication { channel, frame, skip: None }]);
+    shard.publish(vec![Publication { channel, frame, skip: None, counted_as: None }]);
     assert!(shard.poll_output().is_none(), "no outbox has the event yet");
     shard.end_turn();
     let outputs: Vec<_> = std::iter::from_fn(|| shard.poll_output()).collect();
@@ -107,6 +107,48 @@ fn channels_and_users_are_gathered_from_every_core() {
 }
 
 #[test]
+fn a_publish_tells_who_was_there_when_its_owner_took_it() {
+    check(
+        "
+        a: subscribe room; b: subscribe room
+        a> subscription_succeeded room
+        b> subscription_succeeded room
+        a: subscribe presence-room as ann; b: subscribe presence-room as ann
+        a> subscription_succeeded presence-room [ann]
+        b> subscription_succeeded presence-room [ann]
+        http: publish room one counted 0 + lobby two counted 1 + lobby three
+        a> event room one
+        b> event room one
+        http> [0:2 1:0]
+        http: publish presence-lobby one counted 0 + presence-room two counted 1
+        a> event presence-room two
+        b> event presence-room two
+        http> [0:0/0 1:2/1]
+        ",
+    );
+}
+
+#[test]
+fn an_apps_connections_are_counted_until_their_sockets_are_gone() {
+    check_on(
+        2,
+        |_| {},
+        "
+        a: open on 0
+        a> established
+        b: open on 1
+        b> established
+        c: connect
+        http: connections
+        http> connections 2
+        a: gone
+        http: connections
+        http> connections 1
+        ",
+    );
+}
+
+#[test]
 fn every_core_gives_its_numbers_in_the_order_of_the_cores() {
     check_on(3, |_| {}, "http: counters\n http> [0 1 2]");
 }
@@ -128,7 +170,7 @@ fn a_full_mailbox_gives_its_envelope_back_and_nothing_is_out_of_order() {
         let (channel, frame) = (channel.clone(), uringcast_proto::ws::encode::text(&text));
         let shard = &mut world.shards[0];
         assert!(!shard.is_backlogged());
-        shard.publish(vec![Publication { channel, frame, skip: None }]);
+        shard.publish(vec![Publication { channel, frame, skip: None, counted_as: None }]);
         shard.end_turn();
         let core = crate::id::CoreId(1);
         let messages = shard.take_outgoing(core).unwrap();

@@ -236,7 +236,12 @@ fn the_kept_frame_is_the_one_that_was_published_and_no_copy() {
     let mut world = check_on(1, |_| {}, "a: ping\n a> pong");
     let channel = world.channel("cache-room");
     let frame = server::event("\"e\"", "cache-room", "\"x\"", None);
-    let publication = Publication { channel: channel.clone(), frame: frame.clone(), skip: None };
+    let publication = Publication {
+        channel: channel.clone(),
+        frame: frame.clone(),
+        skip: None,
+        counted_as: None,
+    };
     world.shards[0].publish(vec![publication]);
     let kept = world.shards[0].cached_frame(&channel, Dialect::Pusher).unwrap();
     assert_eq!((kept.as_ptr(), kept.len()), (frame.as_ptr(), frame.len()));

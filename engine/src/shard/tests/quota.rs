@@ -17,12 +17,12 @@ fn an_app_takes_as_many_connections_as_its_limit_and_not_one_more() {
         b: open
         b> established
         http: connections
-        http> 2 connections
+        http> connections 2
         c: open
         c> error 4004
         c> close 4004
         http: connections
-        http> 2 connections
+        http> connections 2
         ",
     );
 }
@@ -47,10 +47,10 @@ fn a_place_is_free_again_once_a_connection_is_gone() {
         d: open
         d> established
         http: connections
-        http> 2 connections
+        http> connections 2
         c: gone; d: gone
         http: connections
-        http> 0 connections
+        http> connections 0
         ",
     );
 }
@@ -67,7 +67,7 @@ fn who_was_refused_leaves_nothing_behind() {
         b> close 4004
         b: gone
         http: connections
-        http> 1 connections
+        http> connections 1
         a: gone
         c: open
         c> established
@@ -109,7 +109,7 @@ fn who_goes_while_the_owner_is_asked_takes_no_place() {
         b: open on 1
         b> established
         http: connections
-        http> 1 connections
+        http> connections 1
         ",
     );
 }
@@ -127,10 +127,10 @@ fn where_there_is_no_limit_all_are_counted_and_nobody_waits() {
         b> established
         mail: release
         http: connections
-        http> 2 connections
+        http> connections 2
         ",
     );
-    check("a: connect\n http: connections\n http> 0 connections");
+    check("a: connect\n http: connections\n http> connections 0");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use uringcast_proto::pusher::webhook::Relayed;
 use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::Frame;
 
-use crate::shard::{Answer, Fact, Notice};
+use crate::rest::Reserved;
+use crate::shard::{Answer, Decision, Fact, Notice};
 
 /// A frame that a client received.
 pub(super) fn render(frame: &Frame<'_>) -> String {
@@ -25,7 +26,17 @@ pub(super) fn render(frame: &Frame<'_>) -> String {
 /// The answer to a question.
 pub(super) fn answer(answer: Answer) -> String {
     let words = match answer {
-        Answer::Published => return "published".to_owned(),
+        Answer::Published(counted) if counted.is_empty() => return "published".to_owned(),
+        Answer::Published(counted) => {
+            let word = |it: &crate::shard::Counted| {
+                let users = it.user_count.map_or(String::new(), |users| format!("/{users}"));
+                format!("{}:{}{users}", it.place, it.subscription_count)
+            };
+            counted.iter().map(word).collect()
+        }
+        Answer::Decided(decision) => return decided(&decision),
+        Answer::Terminated(connections) => return format!("terminated {connections}"),
+        Answer::Connections(connections) => return format!("connections {connections}"),
         Answer::Channels(channels) => {
             let word = |info: &crate::shard::ChannelInfo| {
                 let users = info.user_count.map_or(String::new(), |users| format!("/{users}"));
@@ -37,8 +48,6 @@ pub(super) fn answer(answer: Answer) -> String {
             channels.iter().map(word).collect()
         }
         Answer::Users(users) => users.iter().map(ToString::to_string).collect(),
-        Answer::Terminated(connections) => return format!("terminated {connections}"),
-        Answer::Connections(connections) => return format!("{connections} connections"),
         Answer::Entered(_) => unreachable!("an entry is not asked for over HTTP"),
         Answer::Counters(cores) => cores.iter().map(|(core, _)| core.0.to_string()).collect(),
     };
@@ -64,6 +73,18 @@ pub(super) fn notice(notice: &Notice) -> String {
         }
         Fact::SubscriptionCount { subscriptions } => format!("{event} {channel} {subscriptions}"),
         Fact::ConnectionCount { connections } => format!("{event} {connections}"),
+    }
+}
+
+fn decided(decision: &Decision) -> String {
+    match decision {
+        Decision::Spent(spent) if spent.is_admitted => format!("spent, {} left", spent.remaining),
+        Decision::Spent(spent) => format!("not spent, {} left", spent.remaining),
+        Decision::Reserved(Reserved::First(_)) => "first".to_owned(),
+        Decision::Reserved(Reserved::Running) => "running".to_owned(),
+        Decision::Reserved(Reserved::Done(kept)) => format!("done {}", kept.status),
+        Decision::Settled => "settled".to_owned(),
+        Decision::Reserved(Reserved::OtherBody) => "other body".to_owned(),
     }
 }
 

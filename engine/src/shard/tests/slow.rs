@@ -190,7 +190,12 @@ fn the_others_hear_of_a_member_who_is_shed_in_the_same_turn() {
     let name = world.channel("presence-room");
     let frame = uringcast_proto::ws::encode::text(&[b'x'; 1_500]);
     let shard = &mut world.shards[0];
-    shard.publish(vec![crate::shard::Publication { channel: name, frame, skip: None }]);
+    shard.publish(vec![crate::shard::Publication {
+        channel: name,
+        frame,
+        skip: None,
+        counted_as: None,
+    }]);
     shard.end_turn();
     assert!(shard.runs.is_empty(), "what a turn has gathered is queued at its end");
 }

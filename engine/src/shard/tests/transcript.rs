@@ -7,10 +7,10 @@
 //! USER ...]`, `subscribe CHANNEL [as USER]`, `unsubscribe CHANNEL`, `event CHANNEL NAME [BYTES]`,
 //! `ping`, `pong`, `close [CODE]`, are `gone`, `stall`, and `read [BYTES]`; one that is new is
 //! opened first without a word. What comes compressed is `packed`. `http` does `publish CHANNEL
-//! NAME [BYTES] [except CLIENT] [from CORE]`, several joined by `+`, `terminate USER`, and asks for
-//! `channels`, `channel CHANNEL`, `users CHANNEL` and `connections`; `server` does `drain MS`,
-//! `time` is a number of milliseconds, and `mail` is on `hold`, `pass CORE CORE` or `release`.
-//! `app>` is what the app's server is to be told.
+//! NAME [BYTES] [counted PLACE] [except CLIENT] [from CORE]`, several joined by `+`, `terminate
+//! USER`, and asks for `channels`, `channel CHANNEL`, `users CHANNEL` and `connections`;
+//! `server` does `drain MS`, `time` is a number of milliseconds, and `mail` is on `hold`, `pass CORE
+//! CORE` or `release`. `app>` is what the app's server is to be told.
 //!
 //! A channel or a user called `something-on-2` is owned by core 2.
 
@@ -186,7 +186,7 @@ impl World {
         self.say(client, &format!(r#"{{"event":"pusher:signin","data":{data}}}"#));
     }
 
-    /// `CHANNEL NAME [BYTES] [except CLIENT] + ... [from CORE]`.
+    /// `CHANNEL NAME [BYTES] [counted PLACE] [except CLIENT] + ... [from CORE]`.
     fn publish(&mut self, words: &[&str]) {
         let (words, source) = match words {
             [words @ .., "from", source] => (words, core(source)),
@@ -205,11 +205,15 @@ impl World {
             }
             words => (words, None),
         };
+        let (words, counted_as) = match words {
+            [words @ .., "counted", place] => (words, Some(place.parse().unwrap())),
+            words => (words, None),
+        };
         let [name, event, bytes @ ..] = words else { panic!("{words:?} is no publication") };
         let bytes = bytes.first().map_or(0, |bytes| bytes.parse().unwrap());
         let (event, data) = (format!("{event:?}"), format!("{:?}", "x".repeat(bytes)));
         let frame = server::event(&event, name, &data, None);
-        Publication { channel: self.channel(name), frame, skip }
+        Publication { channel: self.channel(name), frame, skip, counted_as }
     }
 
     fn ask(&mut self, query: &Query) {

@@ -12,6 +12,7 @@ use crate::app::{App, AppPolicy, Apps, Webhook};
 use crate::dialect::Dialect;
 use crate::dialect::pusher;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
+use crate::rest::IdempotencyLimits;
 use crate::shard::{Answer, CoreMessage, Millis, Output, Segment, Shard, ShardConfig, Ticket};
 
 pub(super) const KEY: &str = "key";
@@ -50,6 +51,7 @@ fn shard_config() -> ShardConfig {
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,
         cache_bytes_max: 1 << 26,
+        idempotency: IdempotencyLimits::default(),
     }
 }
 

@@ -19,6 +19,7 @@ fn a_publish_keeps_its_tokens() {
     assert_eq!(publish.event.data_json, r#""{\"x\":1}""#);
     assert_eq!(publish.channels, ["a", "b"]);
     assert_eq!(publish.socket_id.as_deref(), Some("1.2"));
+    assert_eq!((publish.info.as_deref(), publish.id), (Some("user_count"), None));
 }
 
 #[test]
@@ -63,17 +64,20 @@ fn a_body_without_meaning_says_what_is_wrong() {
 fn a_batch_is_read_in_order() {
     let body = concat!(
         r#"{"batch":[{"name":"e","channel":"a","data":"1"},"#,
-        r#"{"name":"f","channel":"b","data":"2","socket_id":"1.2"}]}"#
+        r#"{"name":"f","channel":"b","data":"2","socket_id":"1.2","info":"x"}],"#,
+        r#""id":"once"}"#
     );
-    let batch = parse_batch(body.as_bytes()).unwrap();
+    let batch = BatchBody::parse(body.as_bytes()).unwrap();
     let read: Vec<_> = batch
+        .events
         .iter()
         .map(|item| {
             (&*item.event.name, &*item.channel, item.event.data_json, item.socket_id.as_deref())
         })
         .collect();
     assert_eq!(read, [("e", "a", "\"1\"", None), ("f", "b", "\"2\"", Some("1.2"))]);
-    assert!(parse_batch(br#"{"batch":[]}"#).unwrap().is_empty());
+    assert_eq!((batch.events[1].info.as_deref(), batch.id.as_deref()), (Some("x"), Some("once")));
+    assert!(BatchBody::parse(br#"{"batch":[]}"#).unwrap().events.is_empty());
 }
 
 #[test]
@@ -81,20 +85,24 @@ fn one_bad_event_spoils_the_batch() {
     let good = r#"{"name":"e","channel":"a","data":"1"}"#;
     let check = |bad: &str, expected: &str| {
         let body = format!(r#"{{"batch":[{good},{bad}]}}"#);
-        let error = parse_batch(body.as_bytes()).unwrap_err();
+        let error = BatchBody::parse(body.as_bytes()).unwrap_err();
         assert!(error.to_string().starts_with(expected), "{body}: {error}");
     };
     check(r#"{"channel":"a","data":"1"}"#, "name must");
     check(r#"{"name":"e","channel":"a","data":1}"#, "data must");
     check(r#"{"name":"e","channels":["a"],"data":"1"}"#, "channel or channels");
     check("1", "the body is not the JSON");
-    assert!(matches!(parse_batch(b"{}"), Err(BodyError::Batch)));
+    assert!(matches!(BatchBody::parse(b"{}"), Err(BodyError::Batch)));
 }
 
 #[test]
 fn channels_are_an_object_even_when_there_are_none() {
     assert_eq!(channels_body([]), r#"{"channels":{}}"#);
-    let counted = ChannelAttributes { user_count: Some(2), subscription_count: Some(3) };
+    let counted = ChannelAttributes {
+        user_count: Some(2),
+        subscription_count: Some(3),
+        ..ChannelAttributes::default()
+    };
     assert_eq!(
         channels_body([("a", ChannelAttributes::default()), ("presence-b", counted)]),
         r#"{"channels":{"a":{},"presence-b":{"subscription_count":3,"user_count":2}}}"#
@@ -104,8 +112,32 @@ fn channels_are_an_object_even_when_there_are_none() {
 #[test]
 fn a_channel_tells_what_was_asked() {
     assert_eq!(channel_body(false, ChannelAttributes::default()), r#"{"occupied":false}"#);
-    let counted = ChannelAttributes { user_count: None, subscription_count: Some(3) };
+    let counted = ChannelAttributes { subscription_count: Some(3), ..ChannelAttributes::default() };
     assert_eq!(channel_body(true, counted), r#"{"occupied":true,"subscription_count":3}"#);
+}
+
+#[test]
+fn what_a_cache_channel_holds_keeps_its_bytes() {
+    let cached = CachedEvent { data_json: r#""{\"n\": 1\/2}""#, ttl_s: 9 };
+    let full = ChannelAttributes { cache: Some(Some(cached)), ..ChannelAttributes::default() };
+    assert_eq!(
+        channel_body(true, full),
+        r#"{"occupied":true,"cache":{"data":"{\"n\": 1\/2}","ttl":9}}"#
+    );
+    let empty = ChannelAttributes { cache: Some(None), ..ChannelAttributes::default() };
+    assert_eq!(channel_body(false, empty), r#"{"occupied":false,"cache":null}"#);
+}
+
+#[test]
+fn a_batch_is_answered_with_a_list() {
+    let counted = ChannelAttributes { user_count: Some(2), ..ChannelAttributes::default() };
+    let events = [counted, ChannelAttributes::default()];
+    assert_eq!(batch_body(&events), r#"{"batch":[{"user_count":2},{}]}"#);
+}
+
+#[test]
+fn connections_are_a_number() {
+    assert_eq!(connections_body(3), r#"{"connections":3}"#);
 }
 
 #[test]

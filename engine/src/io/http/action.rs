@@ -1,0 +1,106 @@
+//! Carrying out what a request asks for: questions to the shards, and their answers as JSON.
+
+use std::rc::Rc;
+
+use super::super::core::Core;
+use super::super::memory;
+use super::publish;
+use crate::id::AppIndex;
+use crate::rest::{self, Action, Answer, Cost, Info, Readiness, RestError, Spent};
+use crate::shard::{self, ChannelName, Decision, Query, Ticket};
+
+/// Do what `action` says, within its app's budget.
+pub(super) async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer, RestError> {
+    let spent = match (&action, action.cost()) {
+        // Whether it costs anything depends on whether it was published before.
+        (Action::Publish(_), _) | (_, None) => None,
+        (_, Some(cost)) => spend(core, cost).await?,
+    };
+    let answer = match action {
+        Action::Up => Answer::up(),
+        Action::Ready => Answer::ready(readiness(core)),
+        Action::Publish(publish) => publish::carry_out(core, publish).await?,
+        Action::Channels { app, prefix, info } => {
+            let prefix = prefix.unwrap_or_default().into();
+            Answer::channels(channels(core, Query::Channels { app, prefix }).await, info)
+        }
+        Action::Channel { app, channel, info } => one_channel(core, app, channel, info).await,
+        Action::Users { app, channel } => {
+            let query = Query::Users(name(core, app, &channel));
+            let shard::Answer::Users(users) = ask(core, query).await else {
+                unreachable!("users were asked for");
+            };
+            Answer::users(&users.iter().map(ToString::to_string).collect::<Vec<_>>())
+        }
+        Action::Connections { app } => {
+            let shard::Answer::Connections(connections) = ask(core, Query::Connections(app)).await
+            else {
+                unreachable!("connections were asked for");
+            };
+            Answer::connections(connections.into())
+        }
+        Action::Terminate { app, user_id } => {
+            ask(core, Query::Terminate { app, user_id: user_id.into() }).await;
+            Answer::terminated()
+        }
+    };
+    Ok(answer.with_budget(spent.as_ref()))
+}
+
+/// Take `cost` out of its app's budget; `None` if that has no limit.
+pub(super) async fn spend(core: &Rc<Core>, cost: Cost) -> Result<Option<Spent>, RestError> {
+    let Some(ticket) = core.with_shard(|shard| shard.spend(cost)) else { return Ok(None) };
+    match decision(core, ticket).await {
+        Decision::Spent(spent) if spent.is_admitted => Ok(Some(spent)),
+        Decision::Spent(spent) => Err(RestError::RateLimited(cost.budget, spent)),
+        Decision::Reserved(_) | Decision::Settled => unreachable!("something was to be spent"),
+    }
+}
+
+/// Wait for what the core decides that was applied to.
+pub(super) async fn decision(core: &Core, ticket: Ticket) -> Decision {
+    let shard::Answer::Decided(decision) = core.answer(ticket).await else {
+        unreachable!("a decision was asked for");
+    };
+    *decision
+}
+
+/// Whether new clients should come here.
+pub(super) fn readiness(core: &Core) -> Readiness {
+    let max_bytes = u64::from(core.setup.config.server.memory_mib_max) << 20;
+    let is_over_memory = max_bytes > 0 && memory::resident_bytes() > max_bytes;
+    Readiness::new(core.is_draining(), is_over_memory, core.is_backlogged())
+}
+
+/// Ask the shards and wait for the whole answer.
+pub(super) async fn ask(core: &Rc<Core>, query: Query) -> shard::Answer {
+    let ticket = core.with_shard(|shard| shard.query(&query));
+    core.answer(ticket).await
+}
+
+/// A channel's name with its hash.
+pub(super) fn name(core: &Core, app: AppIndex, channel: &str) -> ChannelName {
+    core.ask(|shard| ChannelName::new(app, channel, shard.config().hash_seed))
+}
+
+async fn one_channel(core: &Rc<Core>, app: AppIndex, channel: String, info: Info) -> Answer {
+    let found = channels(core, Query::Channel(name(core, app, &channel))).await;
+    let vacant = || {
+        let user_count = info.user_count.then_some(0); // It was asked of a presence channel.
+        rest::ChannelInfo { name: channel, user_count, ..rest::ChannelInfo::default() }
+    };
+    Answer::channel(&found.into_iter().next().unwrap_or_else(vacant), info)
+}
+
+async fn channels(core: &Rc<Core>, query: Query) -> Vec<rest::ChannelInfo> {
+    let shard::Answer::Channels(channels) = ask(core, query).await else {
+        unreachable!("channels were asked for");
+    };
+    let channels = channels.into_iter().map(|it| rest::ChannelInfo {
+        name: it.name.to_string(),
+        subscription_count: it.subscription_count,
+        user_count: it.user_count,
+        cache: it.cache.map(|cached| (cached.data_json.into(), cached.ttl_s)),
+    });
+    channels.collect()
+}

@@ -1,0 +1,41 @@
+//! What the operator may ask, on a port of its own and without a signature.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Response, StatusCode};
+
+use super::super::core::Core;
+use super::super::memory;
+use super::action::{ask, readiness};
+use super::{not_found, respond_with, text};
+use crate::id::CoreId;
+use crate::rest::Answer;
+use crate::shard::{self, Counters, Query};
+use crate::{metrics, usage};
+
+/// Answer a request for `path` on the metrics port.
+pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>> {
+    match path {
+        "/metrics" => {
+            let text_of_all = metrics::render(counters(core).await, core.notices.counters());
+            text(StatusCode::OK, metrics::CONTENT_TYPE, text_of_all.into())
+        }
+        "/usage" => {
+            let limit_bytes = u64::from(core.setup.config.server.memory_mib_max) << 20;
+            let total = if limit_bytes > 0 { limit_bytes } else { memory::machine_bytes() };
+            let body = usage::render(&counters(core).await, memory::resident_bytes(), total);
+            text(StatusCode::OK, "application/json", body.into())
+        }
+        "/ready" => respond_with(Answer::ready(readiness(core)), Vec::new()),
+        _ => not_found(),
+    }
+}
+
+async fn counters(core: &Rc<Core>) -> Vec<(CoreId, Box<Counters>)> {
+    let shard::Answer::Counters(cores) = ask(core, Query::Counters).await else {
+        unreachable!("counters were asked for");
+    };
+    cores
+}

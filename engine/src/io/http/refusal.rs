@@ -1,0 +1,42 @@
+//! What a refused request counts as.
+
+use crate::rest::{Budget, RestError};
+use crate::shard::Refusal;
+
+/// The limit or rule that `error` is about.
+pub(super) fn counted_as(error: &RestError) -> Refusal {
+    match error {
+        RestError::PathUnknown
+        | RestError::AppUnknown
+        | RestError::Method { .. }
+        | RestError::UpgradeRequired { .. } => Refusal::Route,
+        RestError::SocketKeyUnknown => Refusal::UnknownKey,
+        RestError::Signature(_) | RestError::OtherApp => Refusal::Signature,
+        RestError::AppDisabled => Refusal::AppDisabled,
+        RestError::BodyLength { .. } => Refusal::BodyBytes,
+        RestError::DataLength { .. } => Refusal::EventDataBytes,
+        RestError::ChannelName(_)
+        | RestError::ChannelNameLength { .. }
+        | RestError::EventNameEmpty
+        | RestError::EventNameLength { .. } => Refusal::ChannelName,
+        RestError::Overloaded => Refusal::MailboxBytes,
+        RestError::RateLimited(Budget::Publish, _) => Refusal::PublishRate,
+        RestError::RateLimited(Budget::Read, _) => Refusal::ReadRate,
+        RestError::IdempotencyRunning | RestError::IdempotencyBody => Refusal::Idempotency,
+        RestError::Body(_)
+        | RestError::BodyIncomplete
+        | RestError::BodyEncoding
+        | RestError::PathEncoding
+        | RestError::SocketId(_)
+        | RestError::ChannelsCount { .. }
+        | RestError::BatchCount { .. }
+        | RestError::NotPresence
+        | RestError::InfoUnknown
+        | RestError::UserCountUnfit
+        | RestError::CacheUnfit
+        | RestError::UserIdLength { .. }
+        | RestError::IdempotencyKey { .. }
+        | RestError::IdempotencyKeyEncoding
+        | RestError::IdempotencyKeys => Refusal::Request,
+    }
+}

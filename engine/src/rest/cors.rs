@@ -1,0 +1,224 @@
+//! Which web pages may read answers of the HTTP API (the Fetch standard's CORS protocol).
+//!
+//! Pages of every origin may by default, as with Soketi: who may publish is decided by signatures,
+//! never by cookies, so a page can do nothing that its visitor's own program could not. Cookies are
+//! allowed for origins that are listed one by one, and never for all.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_METHOD, HeaderName, HeaderValue, ORIGIN, VARY,
+};
+
+use super::answer::Answer;
+use super::route::Head;
+
+/// The origins whose pages may read answers: `http.cors_origins`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// No page may.
+    None,
+    /// Every page may, without cookies.
+    Any,
+    /// Pages of these may, with cookies.
+    Listed(Vec<String>),
+}
+
+/// What one request's answer says about who may read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// What the browser may give the answer to; `None` for nobody.
+    allowed: Option<HeaderValue>,
+    /// Whether another origin would have been told something else.
+    is_varied: bool,
+    is_preflight: bool,
+}
+
+/// An origin that is not `scheme://host[:port]`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an origin such as https://example.com")]
+pub struct OriginError(pub String);
+
+/// How long a browser may remember an answer: two hours, the most that any of them does.
+const MAX_AGE_S: &str = "7200";
+
+/// What the API takes, and what an authorisation endpoint's callers send besides.
+const ALLOW_HEADERS: &str = "Accept, Authorization, Content-Type, Idempotency-Key, Origin, \
+    X-CSRF-Token, X-Idempotency-Key, X-Requested-With, X-Socket-Id, X-XSRF-Token, \
+    X-ZinTrust-Socket-Secret";
+
+/// What a page may read besides the body.
+const EXPOSE_HEADERS: &str = "Idempotency-Replayed, Retry-After, X-RateLimit-Limit, \
+    X-RateLimit-Remaining, X-RateLimit-Reset";
+
+impl FromStr for Origins {
+    type Err = OriginError;
+
+    /// Read a list with commas: `*` alone for all, `off` for none.
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        let origins: Vec<String> = origins.map(str::to_ascii_lowercase).collect();
+        match &*origins {
+            [] => Ok(Self::None),
+            [off] if off == "off" => Ok(Self::None),
+            [any] if any == "*" => Ok(Self::Any),
+            _ => match origins.iter().find(|origin| !is_origin(origin)) {
+                Some(other) => Err(OriginError(other.clone())),
+                None => Ok(Self::Listed(origins)),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("off"),
+            Self::Any => f.write_str("*"),
+            Self::Listed(origins) => f.write_str(&origins.join(", ")),
+        }
+    }
+}
+
+impl Origins {
+    /// Who may read the answer to the request with this `head`.
+    pub fn check(&self, head: &Head<'_>) -> Cors {
+        let origin = head.headers.get(ORIGIN);
+        let is_preflight = head.method == "OPTIONS"
+            && origin.is_some()
+            && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        let allowed = match (self, origin) {
+            (Self::None, _) | (_, None) => None,
+            (Self::Any, Some(_)) => Some(HeaderValue::from_static("*")),
+            (Self::Listed(listed), Some(origin)) => {
+                let is_listed = |it: &String| it.as_bytes().eq_ignore_ascii_case(origin.as_bytes());
+                listed.iter().any(is_listed).then(|| origin.clone())
+            }
+        };
+        Cors { allowed, is_varied: matches!(self, Self::Listed(_)), is_preflight }
+    }
+}
+
+impl Cors {
+    /// The whole answer, if the request only asks whether another one may be sent.
+    pub fn preflight(&self) -> Option<Answer> {
+        self.is_preflight.then(Answer::no_content)
+    }
+
+    /// The headers that go with the answer, whatever it is.
+    pub fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = Vec::new();
+        if self.is_varied {
+            headers.push((VARY, HeaderValue::from_static("Origin")));
+        }
+        let Some(origin) = &self.allowed else { return headers };
+        headers.push((ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()));
+        if self.is_varied {
+            headers.push((ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true")));
+        }
+        let others: &[(HeaderName, &'static str)] = if self.is_preflight {
+            &[
+                (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, OPTIONS"),
+                (ACCESS_CONTROL_ALLOW_HEADERS, ALLOW_HEADERS),
+                (ACCESS_CONTROL_MAX_AGE, MAX_AGE_S),
+            ]
+        } else {
+            &[(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSE_HEADERS)]
+        };
+        let others = others.iter();
+        headers.extend(others.map(|(name, value)| (name.clone(), HeaderValue::from_static(value))));
+        headers
+    }
+}
+
+/// Whether a browser may send `text` as an origin (RFC 6454 section 6.2), in lower case.
+fn is_origin(text: &str) -> bool {
+    let host = ["http://", "https://"].into_iter().find_map(|scheme| text.strip_prefix(scheme));
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_allowed))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    const LISTED: &str = "https://app.example.com, http://localhost:3000";
+
+    /// The headers that a request from `origin` gets, one a line.
+    fn headers(origins: &str, method: &str, origin: Option<&'static str>) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        if let Some(origin) = origin {
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            let method = HeaderValue::from_static("POST");
+            headers.insert(ACCESS_CONTROL_REQUEST_METHOD, method);
+        }
+        let head = Head { method, path: "/", query: "", content_length: None, headers: &headers };
+        let cors = origins.parse::<Origins>().unwrap().check(&head);
+        assert_eq!(cors.preflight().is_some(), method == "OPTIONS" && origin.is_some());
+        let line = |(name, value): (HeaderName, HeaderValue)| {
+            format!("{name}: {}", value.to_str().unwrap())
+        };
+        cors.headers().into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn everybody_may_read_and_nobody_with_cookies() {
+        let expose = format!("access-control-expose-headers: {EXPOSE_HEADERS}");
+        let all = ["access-control-allow-origin: *".to_owned(), expose];
+        assert_eq!(headers("*", "GET", Some("https://any.example")), all);
+        assert!(headers("*", "GET", None).is_empty());
+    }
+
+    #[test]
+    fn a_listed_origin_may_read_with_cookies_and_no_other_may() {
+        let found = headers(LISTED, "POST", Some("http://localhost:3000"));
+        assert_eq!(
+            found[..3],
+            [
+                "vary: Origin",
+                "access-control-allow-origin: http://localhost:3000",
+                "access-control-allow-credentials: true"
+            ]
+        );
+        for origin in [None, Some("http://localhost"), Some("null"), Some("http://localhost:30001")]
+        {
+            assert_eq!(headers(LISTED, "GET", origin), ["vary: Origin"], "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn a_preflight_is_told_what_it_may_send() {
+        let found = headers("*", "OPTIONS", Some("https://any.example"));
+        let names: Vec<&str> = found.iter().filter_map(|line| line.split(':').next()).collect();
+        assert_eq!(
+            names,
+            [
+                "access-control-allow-origin",
+                "access-control-allow-methods",
+                "access-control-allow-headers",
+                "access-control-max-age"
+            ]
+        );
+        assert!(headers("", "OPTIONS", Some("https://any.example")).is_empty());
+    }
+
+    #[test]
+    fn a_list_has_origins_or_one_star() {
+        assert_eq!(" , ".parse(), Ok(Origins::None));
+        assert_eq!(Origins::None.to_string().parse(), Ok(Origins::None));
+        assert_eq!("*".parse(), Ok(Origins::Any));
+        let listed = "HTTPS://Example.COM,http://[::1]:80".parse::<Origins>().unwrap();
+        assert_eq!(listed.to_string(), "https://example.com, http://[::1]:80");
+        assert_eq!(listed.to_string().parse(), Ok(listed));
+        for text in
+            ["example.com", "https://", "https://a/b", "https://a, *", "https://a b", "null"]
+        {
+            assert!(text.parse::<Origins>().is_err(), "{text}");
+        }
+    }
+}
