@@ -7,7 +7,7 @@ import { checkStatus } from '../harness/api.mjs';
 import { within } from '../harness/deadline.mjs';
 import { Inbox } from '../harness/inbox.mjs';
 import { member } from '../harness/raw.mjs';
-import { awaits, external, needs, settings, unique } from '../harness/subject.mjs';
+import { external, needs, settings, unique } from '../harness/subject.mjs';
 import { World } from '../harness/world.mjs';
 
 const KINDS = ['cache', 'private-cache', 'private-encrypted-cache', 'presence-cache'];
@@ -167,7 +167,7 @@ describe('Cache channels', () => {
 });
 
 describe('GET channels/{channel}?info=cache', () => {
-  it('tells the data and the time that it will be kept', awaits('info'), async () => {
+  it('tells the data and the time that it will be kept', async () => {
     const name = unique('cache');
     await publish(name, '{"text":"kept"}');
     const { cache } = await world.api.get(`/channels/${name}`, { info: 'cache' });
@@ -175,13 +175,13 @@ describe('GET channels/{channel}?info=cache', () => {
     assert(Number.isInteger(cache.ttl) && cache.ttl > 0 && cache.ttl <= 1800, `ttl ${cache.ttl}`);
   });
 
-  it('tells of no cache where nothing is kept', awaits('info'), async () => {
+  it('tells of no cache where nothing is kept', async () => {
     const answer = await world.api.get(`/channels/${unique('cache')}`, { info: 'cache' });
     assert.equal(answer.occupied, false);
     assert.equal(answer.cache ?? null, null);
   });
 
-  it('is refused for other channels with 400', awaits('info'), async () => {
+  it('is refused for other channels with 400', async () => {
     const params = { info: 'cache' };
     checkStatus(await world.api.request('GET', `/channels/${unique('room')}`, { params }), 400);
   });

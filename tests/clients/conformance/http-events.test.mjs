@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 
 import { checkStatus, refused } from '../harness/api.mjs';
 import { member } from '../harness/raw.mjs';
-import { awaits, ours, unique } from '../harness/subject.mjs';
+import { ours, unique } from '../harness/subject.mjs';
 import { World } from '../harness/world.mjs';
 
 let world;
@@ -35,7 +35,7 @@ describe('POST events', () => {
     assert.deepEqual([(await raw.next()).data, (await raw.next()).data], ['one', 'several']);
   });
 
-  it('tells subscription_count and user_count when asked for info', awaits('info'), async (t) => {
+  it('tells subscription_count and user_count when asked for info', async (t) => {
     const [raw, plain, room] = [await world.raw(t), unique('room'), unique('presence-room')];
     await raw.subscribe(plain);
     await raw.subscribe(room, member('1', {}));
@@ -47,7 +47,7 @@ describe('POST events', () => {
     assert.deepEqual(two, { channels: { [room]: { subscription_count: 1, user_count: 1 } } });
   });
 
-  it('tells of every channel when asked for info', awaits('info'), async (t) => {
+  it('tells of every channel when asked for info', async (t) => {
     const [raw, here, empty] = [await world.raw(t), unique('room'), unique('room')];
     await raw.subscribe(here);
     const response = await world.sdk.trigger([here, empty], 'n', 'x', {
@@ -94,7 +94,7 @@ describe('POST batch_events', () => {
     assert.deepEqual(await response.json(), {});
   });
 
-  it('tells what each event asked for in their order', awaits('info'), async (t) => {
+  it('tells what each event asked for in their order', async (t) => {
     const [raw, plain, room] = [await world.raw(t), unique('room'), unique('presence-room')];
     await raw.subscribe(plain);
     await raw.subscribe(room, member('1', {}));
@@ -122,6 +122,18 @@ describe('POST batch_events', () => {
     for (const batch of [1, {}, [1], [{}], undefined]) {
       await checkRefused('/batch_events', { batch }, 400);
     }
+  });
+});
+
+describe('POST channels/{channel}/events, which is deprecated', () => {
+  it('takes the name in the query and the data as the body, and answers 202', async (t) => {
+    const [raw, name] = [await world.raw(t), unique('room')];
+    await raw.subscribe(name);
+    const params = { name: 'news' };
+    const request = { params, body: '{"some":"data"}' };
+    checkStatus(await world.api.request('POST', `/channels/${name}/events`, request), 202);
+    const expected = { event: 'news', channel: name, data: '{"some":"data"}' };
+    assert.deepEqual(await raw.next(), expected);
   });
 });
 

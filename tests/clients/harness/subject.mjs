@@ -52,8 +52,3 @@ export function unique(prefix) {
   names += 1;
   return `${prefix}-${run}-${names}`;
 }
-
-/** Test options of a case that our server does not pass yet, for want of `what`. */
-export function awaits(what) {
-  return external ? {} : { todo: `${what} is not built yet` };
-}
