@@ -96,11 +96,16 @@ fn the_data_of_a_client_event_may_be_as_long_as_the_limit() {
     let (mut one, mut two) = (Client::connect(&server), Client::connect(&server));
     one.subscribe("private-room");
     two.subscribe("private-room");
-    one.trigger("private-room", "client-e", &json!("x".repeat(10_300)));
+    one.trigger("private-room", "client-e", &json!("x".repeat(10_241)));
     one.expect_error(Some(4301));
     server.until_refused("event_data_bytes");
-    one.trigger("private-room", "client-e", &json!("x".repeat(10_200)));
-    assert_eq!(two.expect_on("private-room", "client-e").text().len(), 10_200);
+    one.trigger("private-room", "client-e", &json!("\n".repeat(10_240)));
+    assert_eq!(two.expect_on("private-room", "client-e").text().len(), 10_240);
+    let object = |bytes: usize| json!({"a": "x".repeat(bytes - r#"{"a":""}"#.len())});
+    one.trigger("private-room", "client-e", &object(10_241));
+    one.expect_error(Some(4301));
+    one.trigger("private-room", "client-e", &object(10_240));
+    assert_eq!(two.expect_on("private-room", "client-e").data, object(10_240));
 }
 
 #[test]

@@ -22,9 +22,14 @@ impl Coverage {
         }
         self.count("mailbox full".into(), world.mailbox_full);
         for shard in &mut world.shards {
-            let refusals = shard.counters_mut().refusals;
+            let counters = shard.counters_mut();
+            let (hits, evictions) = (counters.cache_hits, counters.cache_evictions);
+            let (deflated, refusals) = (counters.deflated_frames, counters.refusals.clone());
+            self.count("cache hits".into(), hits);
+            self.count("cache evictions".into(), evictions);
+            self.count("compressed frame".into(), deflated);
             for (refusal, label) in Refusal::ALL {
-                self.count(format!("refused {label}"), refusals[refusal as usize]);
+                self.count(format!("refused {label}"), refusals.of(refusal));
             }
         }
     }
@@ -42,10 +47,14 @@ impl Coverage {
     }
 }
 
-const EXPECTED: [&str; 29] = [
+const EXPECTED: [&str; 34] = [
     "succeeded",
     "refused",
     "event",
+    "missed",
+    "counted",
+    "cache hits",
+    "cache evictions",
     "added",
     "removed",
     "pong",
@@ -61,6 +70,7 @@ const EXPECTED: [&str; 29] = [
     "close 4200",
     "close 4201",
     "promise",
+    "compressed frame",
     "mailbox full",
     "refused connections",
     "refused handshake_timeout",
@@ -80,6 +90,8 @@ fn name(heard: &Heard) -> String {
         Heard::Succeeded { .. } => "succeeded".into(),
         Heard::Refused { .. } => "refused".into(),
         Heard::Event { .. } => "event".into(),
+        Heard::Missed { .. } => "missed".into(),
+        Heard::Counted { .. } => "counted".into(),
         Heard::Added { .. } => "added".into(),
         Heard::Removed { .. } => "removed".into(),
         Heard::SignedIn => "signed in".into(),

@@ -5,16 +5,27 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::{Frame, FrameCursor};
+use uringcast_proto::ws::deflate::Inflater;
 use uringcast_proto::ws::encode::header_bytes;
 
 use crate::history::Heard;
 
+/// More than the longest message of any world.
+const MESSAGE_BYTES_MAX: usize = 1 << 20;
+
 /// One connection's inbound bytes.
-#[derive(Default)]
 pub(crate) struct Ear {
     cursor: FrameCursor,
+    inflater: Inflater,
     received_bytes: usize,
     heard_bytes: usize,
+}
+
+impl Default for Ear {
+    fn default() -> Self {
+        let (cursor, inflater) = (FrameCursor::deflated(), Inflater::default());
+        Self { cursor, inflater, received_bytes: 0, heard_bytes: 0 }
+    }
 }
 
 impl Ear {
@@ -23,7 +34,13 @@ impl Ear {
         self.received_bytes += bytes.len();
         while let Some(frame) = self.cursor.next(&mut bytes).expect("the frames are valid") {
             self.heard_bytes += header_bytes(frame.payload.len()) + frame.payload.len();
-            heard.push(parse(&frame));
+            heard.push(if frame.is_compressed {
+                let payload = self.inflater.message(frame.payload, MESSAGE_BYTES_MAX);
+                let payload = payload.expect("the frame is a message of its own");
+                parse(&Frame { is_compressed: false, payload, ..frame })
+            } else {
+                parse(&frame)
+            });
         }
     }
 
@@ -79,6 +96,11 @@ fn message(message: &Value) -> Heard {
         }
         "pusher:signin_success" => Heard::SignedIn,
         "pusher_internal:watchlist_events" => Heard::Watchlist { changes: changes(message) },
+        "pusher:cache_miss" => Heard::Missed { channel },
+        "pusher_internal:subscription_count" => {
+            let count = inner(message)["subscription_count"].as_u64().expect("a number");
+            Heard::Counted { channel, count: count as u32 }
+        }
         "pusher_internal:member_added" => Heard::Added { channel, user: user(message) },
         "pusher_internal:member_removed" => Heard::Removed { channel, user: user(message) },
         name => {

@@ -38,6 +38,9 @@ impl Scenario {
         let shard = self.world.shard(core);
         assert_eq!(shard.enter(conn, AppIndex(0)), None, "the app has no limit");
         shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        if client.is_multiple_of(3) {
+            shard.agree_to_deflate(conn);
+        }
         pusher::greet(shard, conn);
         self.world.clients[client].stage = Stage::Talking;
     }
@@ -97,7 +100,7 @@ impl Scenario {
         let auth = auth::sign_channel(KEY, SECRET, &id.to_string(), channel, data.as_deref());
         let data = data.map(|data| format!(r#","channel_data":{data:?}"#)).unwrap_or_default();
         let before = self.subscribe_counts(core);
-        let joined_at = self.world.taken(channel);
+        let (joined_at, joined_ms) = (self.world.taken(channel), self.world.now.0);
         let message = format!(r#""data":{{"channel":"{channel}","auth":"{auth}"{data}}}"#);
         self.say(client, &format!(r#"{{"event":"pusher:subscribe",{message}}}"#));
         if self.subscribe_counts(core) == before {
@@ -108,7 +111,7 @@ impl Scenario {
         let attempts = &mut self.world.history.clients[client].attempts;
         let attempts = attempts.entry(channel.to_owned()).or_default();
         let joined_at = is_owner.then_some(joined_at);
-        attempts.push(Attempt { joined_at, over_at_pong: None, user });
+        attempts.push(Attempt { joined_at, joined_ms, over_at_pong: None, user });
         let attempt = attempts.len() - 1;
         if !is_owner {
             let waiting = self.world.joins.entry((core, conn, channel.to_owned())).or_default();
@@ -141,7 +144,7 @@ impl Scenario {
     /// core and refused it.
     fn subscribe_counts(&mut self, core: CoreId) -> (u64, u64) {
         let counters = self.world.shard(core).counters_mut();
-        (counters.subscriptions, counters.refusals[Refusal::PresenceMembers as usize])
+        (counters.subscriptions, counters.refusals.of(Refusal::PresenceMembers))
     }
 
     /// Unsubscribe, and ping: what comes before the pong may be from before, nothing after it is.
@@ -160,7 +163,7 @@ impl Scenario {
 
     fn client_event(&mut self, client: usize, channel: &str) {
         let core = self.world.clients[client].core;
-        let id = self.next_id(Some(client));
+        let id = self.next_id(Some(client), false);
         let data = self.data();
         let before = self.world.shard(core).counters_mut().publishes;
         self.say(

@@ -315,7 +315,7 @@ pub(super) static KEYS: &[Key] = &[
     number!(pusher.connections_max: u32, 0, 100_000_000, "connections",
         "Websockets of one app on this node, above which new ones get 4004; 0 is unlimited."),
     number!(pusher.signin_timeout_s: u16, 0, 3600, "seconds",
-        "Time a client has to sign in before it is closed with 4009; 0 asks nobody to."),
+        "Time to sign in or subscribe with a signature, or be closed with 4009; 0 asks nobody to."),
     number!(pusher.watchlist_max: u32, 0, 10_000, "users",
         "Users one signed-in user may watch."),
     switch!(pusher.subscription_count,

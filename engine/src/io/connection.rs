@@ -9,12 +9,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use monoio::net::TcpStream;
+use uringcast_proto::ws::handshake::Upgrade;
 
 use super::core::Core;
 use super::http::{self, Purpose};
 use super::peek::{self, Wanted};
 use super::socket::Socket;
-use super::websocket::Reader;
+use super::websocket::{Agreed, Reader};
 use crate::admission::{self, Refused, Request, TooSoon, client_address, is_trusted, turn_away};
 use crate::dialect::{Dialect, pusher};
 use crate::id::{AppIndex, ConnId};
@@ -90,9 +91,9 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Box<Reader>> {
     let socket = Rc::clone(&arrival.socket);
     match peek::first_request(&core, &socket).await {
         Some(Wanted::WebSocket { upgrade, request, rest }) => {
-            match websocket(&core, &arrival, &request, upgrade.response()).await {
-                Ok(dialect) => {
-                    let mut reader = Box::new(Reader::new(&core.setup, conn, socket, dialect));
+            match websocket(&core, &arrival, &request, upgrade).await {
+                Ok(agreed) => {
+                    let mut reader = Box::new(Reader::new(&core.setup, conn, socket, agreed));
                     reader.hear_early(&core, rest);
                     return Some(reader);
                 }
@@ -116,8 +117,8 @@ async fn websocket(
     core: &Rc<Core>,
     arrival: &Arrival,
     request: &Request,
-    response: Vec<u8>,
-) -> Result<Dialect, Vec<u8>> {
+    mut upgrade: Upgrade,
+) -> Result<Agreed, Vec<u8>> {
     let conn = arrival.conn;
     let (dialect, admitted) = match arrival.purpose {
         Purpose::Public => {
@@ -127,16 +128,25 @@ async fn websocket(
         Purpose::Echo => (Dialect::Echo, Ok(AppIndex(0))),
         Purpose::Metrics => return Err(peek::NOT_FOUND.to_vec()),
     };
+    let may_deflate = match (dialect, admitted) {
+        (Dialect::Echo, _) => true,
+        (Dialect::Pusher, Ok(app)) => core.ask(|shard| shard.apps().app(app).policy.deflate),
+        (Dialect::Pusher, Err(_)) => false,
+    };
+    let is_deflated = may_deflate && upgrade.agree_to_deflate();
     core.with_shard(|shard| {
         shard.upgrade(conn, admitted.unwrap_or(AppIndex(0)), dialect);
-        shard.send(conn, Bytes::from(response));
+        if is_deflated {
+            shard.agree_to_deflate(conn);
+        }
+        shard.send(conn, Bytes::from(upgrade.response()));
         match (dialect, admitted) {
             (Dialect::Echo, _) => {}
             (Dialect::Pusher, Ok(_)) => pusher::greet(shard, conn),
             (Dialect::Pusher, Err(refused)) => turn_away(shard, conn, refused),
         }
     });
-    Ok(dialect)
+    Ok(Agreed { dialect, is_deflated })
 }
 
 /// Count the client that a proxy speaks for; others were counted when they were accepted.

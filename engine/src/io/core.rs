@@ -3,12 +3,14 @@
 //! Everything here runs on one thread. Tasks tell the shard what happened and raise the turn; the
 //! turn runs after every task that was ready, so all that arrived together leaves together.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use uringcast_proto::ws::deflate::Inflater;
 
 use super::call::Calls;
 use super::mailbox::{Address, Envelope, Inbox};
@@ -54,6 +56,7 @@ pub(super) struct Core {
     pub(super) calls: Calls,
     shard: RefCell<Shard>,
     scratch: RefCell<Box<[u8]>>,
+    inflater: RefCell<Inflater>,
     /// The socket of each connection, by its slot.
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     /// Who waits for which answer.
@@ -97,6 +100,7 @@ impl Core {
             calls: Calls::new(shard.config().core, side),
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
+            inflater: RefCell::default(),
             sockets: RefCell::default(),
             waiters: RefCell::default(),
             held_back: RefCell::default(),
@@ -128,6 +132,11 @@ impl Core {
     pub(super) fn with_scratch<R>(&self, tell: impl FnOnce(&mut Shard, &mut [u8]) -> R) -> R {
         self.turn.raise();
         tell(&mut self.shard.borrow_mut(), &mut self.scratch.borrow_mut())
+    }
+
+    /// What decompresses one message after the other for all connections.
+    pub(super) fn inflater(&self) -> RefMut<'_, Inflater> {
+        self.inflater.borrow_mut()
     }
 
     /// Change what the shard counts.

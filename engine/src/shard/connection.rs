@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 
 use super::Millis;
+use super::event_rate::EventRate;
 use super::message::Member;
 use super::outbox::Outbox;
 use super::user::User;
@@ -75,28 +76,6 @@ pub(super) struct Subscription {
 /// The position of a subscription that the owner has not confirmed.
 pub(super) const JOINING: u32 = u32::MAX;
 
-/// How many client events were sent in the second that is running.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct EventRate {
-    second: u32,
-    used: u32,
-}
-
-impl EventRate {
-    /// Count one event at `now`; false when `per_second` have been used, 0 meaning no limit.
-    pub(super) fn admit(&mut self, now: Millis, per_second: u32) -> bool {
-        if per_second == 0 {
-            return true;
-        }
-        let second = (now.0 / 1_000) as u32;
-        if self.second != second {
-            *self = Self { second, used: 0 };
-        }
-        self.used = self.used.saturating_add(1);
-        self.used <= per_second
-    }
-}
-
 /// One connection.
 #[expect(clippy::struct_excessive_bools, reason = "each is a membership of its own")]
 #[derive(Debug)]
@@ -109,6 +88,8 @@ pub(super) struct Connection {
     pub(super) place: Place,
     /// Whether the owner of its app counts it.
     pub(super) is_counted: bool,
+    /// Whether the connection agreed to `permessage-deflate`: its events may be compressed.
+    pub(super) is_deflated: bool,
     /// Whether the connection stands in the shard's list of outboxes to flush.
     pub(super) is_dirty: bool,
     /// Whether the connection was found over its limit: nothing is queued on it any more, and the
@@ -144,26 +125,5 @@ impl Connection {
     /// The index of the subscription to the channel at `local` in the table.
     pub(super) fn find(&self, local: u32) -> Option<usize> {
         self.channels.iter().position(|&channel| channel == local)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rate_counts_afresh_each_second() {
-        let mut rate = EventRate::default();
-        let admitted = |rate: &mut EventRate, ms| rate.admit(Millis(ms), 2);
-        assert!(admitted(&mut rate, 1_000));
-        assert!(admitted(&mut rate, 1_999));
-        assert!(!admitted(&mut rate, 1_999));
-        assert!(admitted(&mut rate, 2_000));
-    }
-
-    #[test]
-    fn a_rate_of_zero_is_no_limit() {
-        let mut rate = EventRate::default();
-        assert!((0..1_000).all(|_| rate.admit(Millis(0), 0)));
     }
 }

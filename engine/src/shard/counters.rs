@@ -19,7 +19,7 @@ pub enum Refusal {
     RequestTimeout,
     /// `connection.message_bytes_max`.
     MessageBytes,
-    /// A websocket frame that breaks RFC 6455.
+    /// A websocket frame that breaks RFC 6455, or compressed data that breaks RFC 7692.
     Protocol,
     /// Text that is not UTF-8.
     Utf8,
@@ -43,7 +43,9 @@ pub enum Refusal {
     PresenceMembers,
     /// `pusher.client_event_rate`.
     ClientEventRate,
-    /// A client event on a channel, or by a connection, that may not send it.
+    /// `pusher.client_event_rate_total`.
+    ClientEventRateTotal,
+    /// A client event on a channel, by a connection or in an app that may not send it.
     ClientEvent,
     /// `pusher.event_data_bytes_max`.
     EventDataBytes,
@@ -77,7 +79,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 33] = [
+    pub const ALL: [(Self, &'static str); 34] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -96,6 +98,7 @@ impl Refusal {
         (Self::Subscriptions, "subscriptions"),
         (Self::PresenceMembers, "presence_members"),
         (Self::ClientEventRate, "client_event_rate"),
+        (Self::ClientEventRateTotal, "client_event_rate_total"),
         (Self::ClientEvent, "client_event"),
         (Self::EventDataBytes, "event_data_bytes"),
         (Self::Request, "request"),
@@ -136,6 +139,12 @@ pub struct Counters {
     pub deliveries: u64,
     /// Shared runs of frames made for subscribers.
     pub batches: u64,
+    /// Frames compressed, each once however many get it.
+    pub deflated_frames: u64,
+    /// Payload bytes of those before.
+    pub deflate_bytes_before: u64,
+    /// Payload bytes of those after.
+    pub deflate_bytes_after: u64,
     /// Times that a socket took bytes of a send.
     pub sends: u64,
     /// Frames in the sends that were started.
@@ -189,6 +198,13 @@ impl Counters {
     /// Count one refusal.
     pub fn refuse(&mut self, refusal: Refusal) {
         self.refusals.0[refusal as usize] += 1;
+    }
+
+    /// Count one frame compressed from `before` bytes of payload to `after`.
+    pub(super) fn deflated(&mut self, before: usize, after: usize) {
+        self.deflated_frames += 1;
+        self.deflate_bytes_before += before as u64;
+        self.deflate_bytes_after += after as u64;
     }
 
     /// Count the start of a send of `frames` frames.

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;
 
 use super::close::close_frame;
-use super::connection::{Closing, Connection, EventRate, Farewell, Phase, Place};
+use super::connection::{Closing, Connection, Farewell, Phase, Place};
 use super::counters::Refusal;
+use super::event_rate::EventRate;
 use super::outbox::Outbox;
 use super::{Millis, Output, Segment, Shard};
 use crate::dialect::Dialect;
@@ -76,6 +77,7 @@ impl Shard {
             dialect: Dialect::Pusher,
             place,
             is_counted: false,
+            is_deflated: false,
             is_dirty: false,
             is_over: false,
             is_watched: false,
@@ -150,13 +152,6 @@ impl Shard {
         connection.is_open().then_some((connection.app, connection.dialect))
     }
 
-    /// Count a client event of `conn`; false when it has sent `per_second` in this second. 0 is no
-    /// limit.
-    pub fn admit_client_event(&mut self, conn: ConnId, per_second: u32) -> bool {
-        let now = self.now;
-        self.connection(conn).is_some_and(|it| it.event_rate.admit(now, per_second))
-    }
-
     /// Queue `frame` on one connection; nothing if it is being closed.
     ///
     /// A connection that is over its limit with answers to its own messages gets no more of them:
@@ -177,7 +172,8 @@ impl Shard {
         if connection.generation != conn.generation {
             return None;
         }
-        let segment = connection.outbox.take(&mut self.joiner, &self.retained)?;
+        let joiner = &mut self.joiners[usize::from(connection.is_deflated)];
+        let segment = connection.outbox.take(joiner, &self.retained)?;
         if !connection.is_watched {
             connection.is_watched = true;
             self.watched.push(conn);

@@ -18,7 +18,9 @@ mod channel;
 mod close;
 mod connection;
 mod counters;
+mod deflate;
 mod drain;
+mod event_rate;
 mod fanout;
 mod lifecycle;
 mod message;
@@ -40,6 +42,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use slab::Slab;
+use uringcast_proto::ws::deflate::Deflater;
 
 pub use batch::{Retained, Segment};
 pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal, Refusals};
@@ -56,6 +59,7 @@ use batch::Joiner;
 use cache::Cache;
 use channel::{Channel, Run};
 use connection::Connection;
+use event_rate::EventRate;
 use owner::Owned;
 use subscription_count::Untold;
 use table::Table;
@@ -171,7 +175,13 @@ pub struct Shard {
     /// Publishes to answer at the turn's end.
     published: Vec<Ticket>,
     wheel: Wheel,
-    joiner: Joiner,
+    /// Client events of each app with a limit on all of its clients together, by its index.
+    event_rates: Vec<EventRate>,
+    /// One for plain segments and one for their compressed form, so that neither kind of connection
+    /// spoils what the other shares.
+    joiners: [Joiner; 2],
+    /// There from the first frame on that is to be compressed.
+    deflater: Option<Box<Deflater>>,
     retained: Retained,
     counters: Counters,
     outputs: VecDeque<Output>,
@@ -211,7 +221,9 @@ impl Shard {
             requests: Slab::new(),
             published: Vec::new(),
             wheel: Wheel::new(now),
-            joiner: Joiner::default(),
+            event_rates: Vec::new(),
+            joiners: Default::default(),
+            deflater: None,
             retained: Retained::default(),
             counters: Counters::default(),
             outputs: VecDeque::new(),
@@ -251,7 +263,7 @@ impl Shard {
         }
         let answers = self.published.drain(..);
         self.outputs.extend(answers.map(|ticket| Output::Answer(ticket, Answer::Published)));
-        self.joiner.forget();
+        self.joiners.iter_mut().for_each(Joiner::forget);
         self.debug_check_invariants();
     }
 
@@ -408,6 +420,9 @@ impl Shard {
         self.debug_check_watchers();
         for entry in self.locals.iter() {
             debug_assert!(!entry.value.is_vacant(), "a vacant channel was kept");
+            let slots = entry.value.subscribers.iter().map(|it| it.slot as usize);
+            let deflated = slots.filter(|&slot| self.connections[slot].is_deflated).count();
+            debug_assert_eq!(entry.value.deflated as usize, deflated);
             for (position, subscriber) in entry.value.subscribers.iter().enumerate() {
                 let connection = &self.connections[subscriber.slot as usize];
                 let subscription = &connection.subscriptions[subscriber.index as usize];

@@ -7,6 +7,8 @@
 mod answers;
 mod batching;
 mod cache;
+mod client_events;
+mod deflate;
 mod life;
 mod order;
 mod presence;

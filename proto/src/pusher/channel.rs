@@ -105,8 +105,8 @@ pub fn check_channel_name(name: &str) -> Result<ChannelKind, ChannelNameError> {
     check_publish_channel_name(name)
 }
 
-/// Check a name that the HTTP API publishes to: as for a client, but one leading `#` is allowed, and
-/// a user's own channel has whatever characters the user's id has.
+/// Check a name that the HTTP API publishes to: as for a client, but one leading `#` is allowed,
+/// and a user's own channel has whatever characters the user's id has.
 pub fn check_publish_channel_name(name: &str) -> Result<ChannelKind, ChannelNameError> {
     let bare = name.strip_prefix('#').unwrap_or(name);
     if bare.is_empty() {

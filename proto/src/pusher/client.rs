@@ -93,6 +93,17 @@ impl<'a> ClientMessage<'a> {
     }
 }
 
+/// Bytes of an event's `data`, given as a JSON token, if they are more than `bytes_max`: of a
+/// string what it holds in UTF-8, of any other value the token itself.
+pub fn data_bytes_over(data_json: &str, bytes_max: usize) -> Option<usize> {
+    // No escape is shorter than what it stands for, so short tokens need no count.
+    if data_json.len() <= bytes_max {
+        return None;
+    }
+    let bytes = json::string_bytes(data_json).unwrap_or(data_json.len());
+    (bytes > bytes_max).then_some(bytes)
+}
+
 /// The fields that any message may have.
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -310,6 +321,16 @@ mod tests {
         else {
             panic!("data came from nowhere");
         };
+    }
+
+    /// A publisher's `data` is counted in the same way.
+    #[test]
+    fn a_string_is_as_long_as_what_it_holds_and_other_data_as_its_token() {
+        assert_eq!(data_bytes_over(r#""abc""#, 3), None);
+        assert_eq!(data_bytes_over(r#""abcd""#, 3), Some(4));
+        assert_eq!(data_bytes_over(r#""\u00e9\n""#, 3), None);
+        assert_eq!(data_bytes_over("1234", 4), None);
+        assert_eq!(data_bytes_over(r#"{"a":1}"#, 6), Some(7));
     }
 
     #[test]

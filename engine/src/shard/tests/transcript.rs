@@ -3,13 +3,13 @@
 //! A line `who: words` does something, and several joined by `;` are done in one turn. The lines
 //! `who> words` below it are what everyone receives before the next one, in each one's order.
 //!
-//! Clients `open [on CORE]`, `connect`, `upgrade`, `signin USER [watching USER ...]`, `subscribe
-//! CHANNEL [as USER]`, `unsubscribe CHANNEL`, `event CHANNEL NAME`, `ping`, `pong`, `close [CODE]`,
-//! are `gone`, `stall`, and `read [BYTES]`; one that is new is opened first without a word. `http`
-//! does `publish CHANNEL NAME [BYTES] [except CLIENT] [from CORE]`, several joined by `+`,
-//! `terminate USER`, and asks for `channels`, `channel CHANNEL`, `users CHANNEL` and `connections`;
-//! `server` does `drain MS`, `time` is a number of milliseconds, and `mail` is on `hold`, `pass
-//! CORE CORE` or `release`.
+//! Clients `open [on CORE]`, `connect`, `upgrade`, `agree` to compression, `signin USER [watching
+//! USER ...]`, `subscribe CHANNEL [as USER]`, `unsubscribe CHANNEL`, `event CHANNEL NAME [BYTES]`,
+//! `ping`, `pong`, `close [CODE]`, are `gone`, `stall`, and `read [BYTES]`; one that is new is
+//! opened first without a word. What comes compressed is `packed`. `http` does `publish CHANNEL
+//! NAME [BYTES] [except CLIENT] [from CORE]`, several joined by `+`, `terminate USER`, and asks for
+//! `channels`, `channel CHANNEL`, `users CHANNEL` and `connections`; `server` does `drain MS`,
+//! `time` is a number of milliseconds, and `mail` is on `hold`, `pass CORE CORE` or `release`.
 //!
 //! A channel or a user called `something-on-2` is owned by core 2.
 
@@ -135,6 +135,7 @@ impl World {
             ["upgrade"] => self.upgrade(client),
             ["signin", user] => self.signin(client, user, &[]),
             ["signin", user, "watching", watchlist @ ..] => self.signin(client, user, watchlist),
+            ["agree"] => self.agree_to_deflate(client),
             ["subscribe", channel] => self.subscribe(client, channel, None),
             ["subscribe", channel, "as", user] => self.subscribe(client, channel, Some(user)),
             ["unsubscribe", channel] => self.say(
@@ -143,6 +144,11 @@ impl World {
             ),
             ["event", channel, name] => {
                 self.say(client, &format!(r#"{{"event":"{name}","channel":"{channel}"}}"#));
+            }
+            ["event", channel, name, bytes] => {
+                let data = "x".repeat(bytes.parse().unwrap());
+                let start = format!(r#"{{"event":"{name}","channel":"{channel}""#);
+                self.say(client, &format!(r#"{start},"data":"{data}"}}"#));
             }
             ["ping"] => self.say(client, r#"{"event":"pusher:ping"}"#),
             ["pong"] => self.say(client, r#"{"event":"pusher:pong"}"#),

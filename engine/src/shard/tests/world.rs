@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 
-use uringcast_proto::ws::client::FrameCursor;
+use uringcast_proto::ws::client::{Frame, FrameCursor};
+use uringcast_proto::ws::deflate::Inflater;
 
 use super::render::render;
 use crate::admission::{Refused, turn_away};
@@ -108,7 +109,7 @@ impl World {
             is_introduced: false,
             is_gone: false,
             in_flight: None,
-            cursor: FrameCursor::new(),
+            cursor: FrameCursor::deflated(),
         });
     }
 
@@ -130,6 +131,12 @@ impl World {
         } else {
             turn_away(shard, conn, Refused::Quota);
         }
+    }
+
+    /// The client's handshake agreed to compression.
+    pub(super) fn agree_to_deflate(&mut self, client: usize) {
+        let conn = self.clients[client].conn;
+        self.shard_of(client).agree_to_deflate(conn);
     }
 
     /// The client sends one text message.
@@ -272,7 +279,7 @@ impl World {
     fn receive(&mut self, client: usize, mut bytes: &[u8]) {
         let client = &mut self.clients[client];
         while let Some(frame) = client.cursor.next(&mut bytes).unwrap() {
-            let line = render(&frame);
+            let line = if frame.is_compressed { unpack(&frame) } else { render(&frame) };
             if line != "established" || !client.is_introduced {
                 self.seen.push((client.name.clone(), line));
             }
@@ -288,4 +295,11 @@ impl World {
         let is_it = |it: &Client| it.core == core && it.conn == conn && !it.is_gone;
         self.clients.iter().position(is_it).expect("outputs name connections that are there")
     }
+}
+
+/// A compressed frame as one line of a transcript.
+fn unpack(frame: &Frame<'_>) -> String {
+    let mut inflater = Inflater::default();
+    let payload = inflater.message(frame.payload, 1 << 20).unwrap();
+    format!("packed {}", render(&Frame { is_compressed: false, payload, ..*frame }))
 }
