@@ -126,6 +126,7 @@ fn run_turn(shard: &mut Shard) -> (usize, usize) {
             Output::Finish(_) | Output::Abort(_) | Output::HandshakeExpired(_) => {
                 unreachable!("nobody leaves")
             }
+            Output::Notice(_) => unreachable!("no app has a webhook"),
         }
     }
     (frames, answers)

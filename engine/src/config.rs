@@ -26,7 +26,7 @@ use self::draft::Draft;
 use self::environment::Variables;
 use crate::app::{App, AppPolicy};
 
-pub use flags::{Command, Options};
+pub use flags::{Command, DeadLetters, Options};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
 pub use sections::{ConnectionConfig, CoreConfig, HttpConfig, ServerConfig, WebhookConfig};
 

@@ -10,3 +10,4 @@ pub mod metrics;
 pub mod rest;
 pub mod shard;
 pub mod side;
+pub mod webhook;

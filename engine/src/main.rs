@@ -4,7 +4,8 @@ use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use uringcast::config::{Command, Config};
+use uringcast::config::{Command, Config, DeadLetters, Effective, Options};
+use uringcast::webhook;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -21,20 +22,40 @@ fn main() -> ExitCode {
             return ExitCode::from(if shown.use_stderr() { EXIT_USAGE } else { 0 });
         }
     };
-    let effective = match Config::load(command.options(), env::vars_os()) {
-        Ok(effective) => effective,
+    match command {
+        Command::Serve(options) => {
+            with_config(&options, |effective| uringcast::io::serve(effective.config))
+        }
+        Command::Config { print, options } => with_config(&options, |effective| {
+            if print {
+                write!(io::stdout(), "{effective}")
+            } else {
+                writeln!(io::stdout(), "The configuration is valid.")
+            }
+        }),
+        Command::DeadLetters(DeadLetters::List { file }) => {
+            exit(webhook::list(&file).and_then(|text| write!(io::stdout(), "{text}")))
+        }
+        Command::DeadLetters(DeadLetters::Replay { file, options }) => {
+            with_config(&options, |effective| {
+                writeln!(io::stdout(), "{}", webhook::replay(&file, &effective.config)?)
+            })
+        }
+    }
+}
+
+/// Read the configuration and `run` with it.
+fn with_config(options: &Options, run: impl FnOnce(Effective) -> io::Result<()>) -> ExitCode {
+    match Config::load(options, env::vars_os()) {
+        Ok(effective) => exit(run(effective)),
         Err(problems) => {
             eprint!("uringcast: {problems}");
-            return ExitCode::from(EXIT_USAGE);
+            ExitCode::from(EXIT_USAGE)
         }
-    };
-    let outcome = match command {
-        Command::Serve(_) => uringcast::io::serve(effective.config),
-        Command::Config { print: true, .. } => write!(io::stdout(), "{effective}"),
-        Command::Config { print: false, .. } => {
-            writeln!(io::stdout(), "The configuration is valid.")
-        }
-    };
+    }
+}
+
+fn exit(outcome: io::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

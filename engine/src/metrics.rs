@@ -1,7 +1,7 @@
 //! The numbers of all cores as Prometheus reads them (`OpenMetrics` text format 1.0).
 //!
-//! Every series has the label `core`, so that a load that does not spread shows. Counters only
-//! grow; levels such as `connections` are what they were when the core answered.
+//! Every series of a core has the label `core`, so that a load that does not spread shows. Counters
+//! only grow; levels such as `connections` are what they were when the core answered.
 
 use std::fmt;
 
@@ -15,17 +15,43 @@ use prometheus_client::registry::Registry;
 
 use crate::id::CoreId;
 use crate::shard::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
+use crate::webhook::WebhookCounters;
 
 /// The media type of [`render`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Everything that `cores` have counted, as one text.
-pub fn render(cores: Vec<(CoreId, Box<Counters>)>) -> String {
+/// Everything that `cores` and the side thread have counted, as one text.
+pub fn render(cores: Vec<(CoreId, Box<Counters>)>, webhooks: &WebhookCounters) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Cores(cores)));
+    let webhooks = Webhooks { levels: webhooks.levels(), counts: webhooks.counts() };
+    registry.register_collector(Box::new(webhooks));
     let mut text = String::new();
     encode(&mut text, &registry).expect("writing to a string does not fail");
     text
+}
+
+/// What has become of webhooks: each number with its name and its description.
+#[derive(Debug)]
+struct Webhooks {
+    levels: [(&'static str, &'static str, u64); 2],
+    counts: [(&'static str, &'static str, u64); 6],
+}
+
+impl Collector for Webhooks {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut encode = |name: &str, help: &str, kind: MetricType, metric: &dyn EncodeMetric| {
+            let name = format!("uringcast_{name}");
+            metric.encode(encoder.encode_descriptor(&name, help, None, kind)?)
+        };
+        for (name, help, value) in self.levels {
+            encode(name, help, MetricType::Gauge, &ConstGauge::new(value))?;
+        }
+        for (name, help, value) in self.counts {
+            encode(name, help, MetricType::Counter, &ConstCounter::new(value))?;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -140,7 +166,9 @@ mod tests {
         counters.refuse(Refusal::Signature);
         counters.frames_per_send[1] = 2;
         counters.frames_sent = 4;
-        render(vec![(CoreId(0), Box::new(counters)), (CoreId(1), Box::default())])
+        let webhooks = WebhookCounters::default();
+        webhooks.dropped(3);
+        render(vec![(CoreId(0), Box::new(counters)), (CoreId(1), Box::default())], &webhooks)
     }
 
     #[test]
@@ -157,6 +185,13 @@ mod tests {
         let series = "uringcast_refusals_total{core=\"0\",limit=\"signature\"} 1\n";
         assert!(text.contains(series), "{text}");
         assert!(text.contains("uringcast_refusals_total{core=\"0\",limit=\"protocol\"} 0\n"));
+    }
+
+    #[test]
+    fn webhooks_are_counted_for_the_whole_process() {
+        let text = text();
+        assert!(text.contains("\nuringcast_webhook_dropped_total 3\n"), "{text}");
+        assert!(text.contains("\nuringcast_webhook_queue_bytes 0\n"));
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn cycles(server: &Server, count: usize) {
 #[test]
 fn five_thousand_clients_leave_nothing_behind() {
     let server = Server::start(Options::new().cores(2));
-    cycles(&server, 500); // What is kept for reuse is there from now on.
+    cycles(&server, CYCLES); // What is kept for reuse is there from now on.
     let (fds, rss) = (fd_count(server.pid()), rss_bytes(server.pid()));
     cycles(&server, CYCLES);
     until("all sockets are closed", || fd_count(server.pid()) <= fds);

@@ -73,6 +73,8 @@ for (const kind of KINDS) {
       const { pusher, ...first } = await subscribe(t, name);
       assert.deepEqual(await joined(first), news(1));
       pusher.unsubscribe(name);
+      // The connection is read in order: after this answer the channel has been left.
+      await emitted(pusher.subscribe('left'), SUCCEEDED);
       await world.sdk.trigger(name, 'news', 2);
       const inbox = Inbox.of(pusher.subscribe(name), ...EVENTS);
       assert.deepEqual(await joined({ inbox }), news(2));

@@ -95,8 +95,13 @@ impl Scenario {
     fn subscribe(&mut self, client: usize, channel: &str) {
         let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
         let Some(id) = self.world.shard(core).socket_id(conn) else { return };
-        let user = channel.starts_with("presence-").then(|| format!("user-{}", client % 3));
-        let data = user.as_ref().map(|user| format!(r#"{{"user_id":"{user}"}}"#));
+        let user = channel.starts_with("presence-").then(|| USERS[client % USERS.len()].to_owned());
+        // Who has signed in need not say so again.
+        let signed_in = self.world.shard(core).user_id(conn).map(str::to_owned);
+        let signed_in = signed_in.filter(|_| user.is_some() && self.random.one_in(2));
+        let data = user.as_ref().filter(|_| signed_in.is_none());
+        let data = data.map(|user| format!(r#"{{"user_id":"{user}"}}"#));
+        let user = signed_in.or(user);
         let auth = auth::sign_channel(KEY, SECRET, &id.to_string(), channel, data.as_deref());
         let data = data.map(|data| format!(r#","channel_data":{data:?}"#)).unwrap_or_default();
         let before = self.subscribe_counts(core);

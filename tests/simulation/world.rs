@@ -105,6 +105,7 @@ impl World {
                     self.gone(self.client(core, conn));
                 }
                 Output::Answer(ticket, answer) => self.on_answer(core, ticket, answer),
+                Output::Notice(notice) => unreachable!("no app has a webhook: {notice:?}"),
             }
         }
     }
@@ -131,7 +132,8 @@ impl World {
                 | CoreMessage::Answer { .. }
                 | CoreMessage::Enter { .. }
                 | CoreMessage::Entered { .. }
-                | CoreMessage::Exit { .. } => None,
+                | CoreMessage::Exit { .. }
+                | CoreMessage::Census { .. } => None,
             };
             if let Some(((core, conn), channel)) = join {
                 self.on_join(core, conn, &channel);

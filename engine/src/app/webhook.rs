@@ -54,6 +54,20 @@ impl WebhookEvent {
         let named = Self::NAMES.into_iter().find(|(event, _)| *event == self);
         named.expect("every event has a name").1
     }
+
+    /// The event that takes this one back, if both follow each other closely.
+    pub const fn opposite(self) -> Option<Self> {
+        match self {
+            Self::ChannelOccupied => Some(Self::ChannelVacated),
+            Self::ChannelVacated => Some(Self::ChannelOccupied),
+            Self::MemberAdded => Some(Self::MemberRemoved),
+            Self::MemberRemoved => Some(Self::MemberAdded),
+            Self::ClientEvent
+            | Self::CacheMiss
+            | Self::SubscriptionCount
+            | Self::ConnectionCount => None,
+        }
+    }
 }
 
 impl Webhook {
@@ -62,5 +76,11 @@ impl Webhook {
         (self.events.is_empty() || self.events.contains(&event))
             && channel.starts_with(&self.channel_prefix)
             && channel.ends_with(&self.channel_suffix)
+    }
+
+    /// Whether what it is told depends on `event` on `channel`: it wants the event or its opposite.
+    pub fn depends_on(&self, event: WebhookEvent, channel: &str) -> bool {
+        let opposite = event.opposite();
+        self.wants(event, channel) || opposite.is_some_and(|event| self.wants(event, channel))
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Field<T> {
     OptionalPort { get: fn(&T) -> Option<u16>, set: fn(&mut T, Option<u16>) },
     /// IP networks.
     Networks { get: fn(&T) -> &[IpNet], set: fn(&mut T, Vec<IpNet>) },
+    /// The path of a file, or `off`.
+    OptionalPath { get: fn(&T) -> Option<&str>, set: fn(&mut T, Option<String>) },
 }
 
 /// The value of one key, as it is written in a file.
@@ -33,12 +35,14 @@ pub(super) enum Value {
     Address(IpAddr),
     /// Of a [`Field::Number`], or of a [`Field::OptionalPort`] that is on.
     Number(u32),
-    /// Of a [`Field::OptionalPort`] that is off.
+    /// Of a [`Field::OptionalPort`] or a [`Field::OptionalPath`] that is off.
     Off,
     /// Of a [`Field::Switch`].
     Switch(bool),
     /// Of a [`Field::Networks`].
     Networks(Vec<IpNet>),
+    /// Of a [`Field::OptionalPath`] that is on.
+    Path(String),
 }
 
 impl fmt::Display for Value {
@@ -48,6 +52,7 @@ impl fmt::Display for Value {
             Self::Number(number) => write!(f, "{number}"),
             Self::Off => f.write_str("\"off\""),
             Self::Switch(is_on) => write!(f, "{is_on}"),
+            Self::Path(path) => write!(f, "{path:?}"),
             Self::Networks(networks) => {
                 let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
                 write!(f, "\"{}\"", networks.join(", "))
@@ -75,6 +80,9 @@ impl<T> Field<T> {
             Self::OptionalPort { get, .. } => {
                 get(holder).map_or(Value::Off, |port| Value::Number(u32::from(port)))
             }
+            Self::OptionalPath { get, .. } => {
+                get(holder).map_or(Value::Off, |path| Value::Path(path.to_owned()))
+            }
         }
     }
 
@@ -86,6 +94,7 @@ impl<T> Field<T> {
             Self::Switch { get, set } => set(target, get(source)),
             Self::OptionalPort { get, set } => set(target, get(source)),
             Self::Networks { get, set } => set(target, get(source).to_vec()),
+            Self::OptionalPath { get, set } => set(target, get(source).map(str::to_owned)),
         }
     }
 
@@ -96,6 +105,9 @@ impl<T> Field<T> {
             Self::Number { min, max, .. } => format!("{min} to {max}"),
             Self::Switch { .. } => "true or false".into(),
             Self::OptionalPort { .. } => format!("0 to {}, or \"off\"", u16::MAX),
+            Self::OptionalPath { .. } => {
+                format!("1 to {PATH_BYTES_MAX} bytes without control characters, or \"off\"")
+            }
             Self::Networks { .. } => {
                 format!("up to {NETWORKS_MAX} addresses or networks, as one string or an array")
             }
@@ -125,6 +137,14 @@ impl<T> Field<T> {
                 set(holder, Some(port as u16));
             }
             Self::Networks { set, .. } => set(holder, self.networks(written, named)?),
+            Self::OptionalPath { set, .. } => {
+                let is_path = |text: &&str| {
+                    (1..=PATH_BYTES_MAX).contains(&text.len()) && !text.contains(char::is_control)
+                };
+                let path = written.text().filter(is_path);
+                let path = path.ok_or_else(|| named.wrong_type(&self.allowed(), written))?;
+                set(holder, (path != "off").then(|| path.to_owned()));
+            }
         }
         Ok(())
     }
@@ -171,6 +191,9 @@ impl<T> Field<T> {
 
 /// The most networks under one key: each is compared with the address of each new connection.
 pub(super) const NETWORKS_MAX: usize = 64;
+
+/// The longest path: `PATH_MAX` of Linux, its end not counted.
+const PATH_BYTES_MAX: usize = 4_095;
 
 /// A network, or one address as a network of its own.
 fn network(text: &str) -> Option<IpNet> {

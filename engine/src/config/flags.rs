@@ -34,6 +34,27 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Look at, or send again, what webhooks could not deliver.
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+}
+
+/// What to do with a dead-letter file.
+#[derive(Debug, clap::Subcommand)]
+pub enum DeadLetters {
+    /// Print one line for each request that was given up, oldest first.
+    List {
+        /// The file that `webhook.dead_letter_file` names.
+        file: PathBuf,
+    },
+    /// Send them again, signed with the apps' secrets; what is delivered leaves the file.
+    Replay {
+        /// The file that `webhook.dead_letter_file` names; the server may be running.
+        file: PathBuf,
+        /// As for `serve`: where the apps come from.
+        #[command(flatten)]
+        options: Box<Options>,
+    },
 }
 
 impl Command {
@@ -44,10 +65,12 @@ impl Command {
         CommandLine::try_parse_from(arguments).map(|line| line.command)
     }
 
-    /// The options, whatever the command.
-    pub const fn options(&self) -> &Options {
+    /// The options; `None` of the one command that needs no configuration.
+    pub fn options(&self) -> Option<&Options> {
         match self {
-            Self::Serve(options) | Self::Config { options, .. } => options,
+            Self::Serve(options) | Self::Config { options, .. } => Some(options),
+            Self::DeadLetters(DeadLetters::Replay { options, .. }) => Some(options),
+            Self::DeadLetters(DeadLetters::List { .. }) => None,
         }
     }
 }

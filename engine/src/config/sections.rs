@@ -187,10 +187,57 @@ pub struct WebhookConfig {
     pub calls_in_flight_max: u32,
     /// The largest answer to a call, in bytes. Default 64 KiB: answers are small decisions.
     pub call_answer_bytes_max: u32,
+    /// Milliseconds over which events are gathered into one request. Default 50, as Soketi and
+    /// Sockudo have it: nobody notices, and a burst is a few requests.
+    pub batch_ms: u32,
+    /// Events in one request. Default 100, as Sockudo has it.
+    pub batch_events_max: u32,
+    /// Bytes of events in one request; a larger event goes alone. Default 256 KiB: below the 1 MB
+    /// that nginx takes by default.
+    pub batch_bytes_max: u32,
+    /// Seconds an endpoint may take to answer. Default 10, as Sockudo has it.
+    pub timeout_s: u16,
+    /// Seconds for which an endpoint that fails is tried again. Default 300: hosted Pusher's five
+    /// minutes.
+    pub retry_max_s: u32,
+    /// Milliseconds for which it is held back that a channel is vacant or a user gone, in case they
+    /// come back. Default 3000: hosted Pusher's three seconds.
+    pub debounce_ms: u32,
+    /// How many of those are held back; beyond it the oldest are told early. Default 100,000: about
+    /// 20 MB.
+    pub debounce_events_max: u32,
+    /// Requests that wait for one endpoint; what comes then is a dead letter at once. Default
+    /// 10,000.
+    pub queue_batches_max: u32,
+    /// Their bytes. Default 16 MiB.
+    pub queue_bytes_max: u32,
+    /// Bytes of events that one core keeps while the side thread is busy; beyond it they are lost
+    /// and counted. Default 16 MiB.
+    pub backlog_bytes_max: u32,
+    /// Where what could not be delivered is kept, one JSON object a line; `None` counts it as lost.
+    /// Default `None`: the operator must choose a disk for it.
+    pub dead_letter_file: Option<String>,
+    /// The largest size of that file, in bytes. Default 256 MiB.
+    pub dead_letter_bytes_max: u32,
 }
 
 impl Default for WebhookConfig {
     fn default() -> Self {
-        Self { calls_in_flight_max: 256, call_answer_bytes_max: 64 * KIB }
+        Self {
+            calls_in_flight_max: 256,
+            call_answer_bytes_max: 64 * KIB,
+            batch_ms: 50,
+            batch_events_max: 100,
+            batch_bytes_max: 256 * KIB,
+            timeout_s: 10,
+            retry_max_s: 300,
+            debounce_ms: 3_000,
+            debounce_events_max: 100_000,
+            queue_batches_max: 10_000,
+            queue_bytes_max: 16 * MIB,
+            backlog_bytes_max: 16 * MIB,
+            dead_letter_file: None,
+            dead_letter_bytes_max: 256 * MIB,
+        }
     }
 }

@@ -47,7 +47,7 @@ fn load_file(
     let line = ["uringcast", "serve", "--config", file.path()].into_iter();
     let command = Command::parse(line.chain(flags.iter().copied()).map(OsString::from)).unwrap();
     let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-    Config::load(command.options(), variables)
+    Config::load(command.options().unwrap(), variables)
 }
 
 /// The problems as lines, with `FILE` for the path.
@@ -124,7 +124,10 @@ fn range(key: &Key) -> Option<(u32, u32)> {
         match field {
             Field::Number { min, max, .. } => Some((*min, *max)),
             Field::OptionalPort { .. } => Some((0, u16::MAX as u32)),
-            Field::Address { .. } | Field::Switch { .. } | Field::Networks { .. } => None,
+            Field::Address { .. }
+            | Field::Switch { .. }
+            | Field::Networks { .. }
+            | Field::OptionalPath { .. } => None,
         }
     }
     match &key.place {
@@ -189,14 +192,19 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Off => "12345".to_owned(),
             Value::Switch(is_on) => (!is_on).to_string(),
             Value::Networks(_) => "192.0.2.0/24".to_owned(),
+            Value::Path(_) => unreachable!("no path is a default"),
         };
         let mut expected = Config::default();
         key.write(&mut expected, Written::Text(&text)).unwrap();
         expected.apps[0].policy = expected.pusher.clone();
         assert_ne!(expected, Config::default(), "{} must change something", key.path());
 
-        let is_quoted =
-            matches!(key.place, Place::Config(Field::Address { .. } | Field::Networks { .. }));
+        let is_quoted = matches!(
+            key.place,
+            Place::Config(
+                Field::Address { .. } | Field::Networks { .. } | Field::OptionalPath { .. }
+            )
+        );
         let quote = if is_quoted { "\"" } else { "" };
         let file = format!("{} = {quote}{text}{quote}", key.path());
         assert_eq!(load(&file, &[], &[]).unwrap().config, expected, "{file}");
@@ -351,7 +359,7 @@ fn after_a_broken_table_header_nothing_else_of_the_file_is_judged() {
 fn a_file_that_cannot_be_read_is_a_problem() {
     let line = ["uringcast", "serve", "--config", "/nowhere/at/all.toml"].map(OsString::from);
     let command = Command::parse(line).unwrap();
-    let problems = Config::load(command.options(), []).unwrap_err();
+    let problems = Config::load(command.options().unwrap(), []).unwrap_err();
     let text = problems.to_string();
     assert!(text.starts_with("1 problem in the configuration:\n  /nowhere/at/all.toml: cannot be"));
 }

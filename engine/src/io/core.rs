@@ -14,6 +14,7 @@ use uringcast_proto::ws::deflate::Inflater;
 
 use super::call::Calls;
 use super::mailbox::{Address, Envelope, Inbox};
+use super::notices::Notices;
 use super::pace::Pace;
 use super::parting::Parting;
 use super::signal::Signal;
@@ -54,6 +55,8 @@ pub(super) struct Core {
     pub(super) setup: Arc<Setup>,
     /// What was asked of other servers.
     pub(super) calls: Calls,
+    /// What apps' servers are to be told.
+    pub(super) notices: Notices,
     shard: RefCell<Shard>,
     scratch: RefCell<Box<[u8]>>,
     inflater: RefCell<Inflater>,
@@ -94,9 +97,12 @@ impl Core {
         let ip_rate = IpRate::new(limits.ip_rate, limits.ip_burst, limits.ip_table_max);
         let patience_ms = u64::from(limits.close_timeout_s) * 1_000;
         let parting = Parting::new(setup.config.core.turned_away_max as usize, patience_ms);
+        let backlog_bytes_max = setup.config.webhook.backlog_bytes_max as usize;
+        let notices = Notices::new(side.clone(), backlog_bytes_max);
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
         Rc::new(Self {
             setup,
+            notices,
             calls: Calls::new(shard.config().core, side),
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
@@ -304,6 +310,7 @@ impl Core {
         while let Some(output) = shard.poll_output() {
             self.carry_out(&mut shard, output);
         }
+        self.notices.post();
         self.inbox.set_backlogged(shard.is_backlogged());
         drop(shard);
         if !self.held_back.borrow().is_empty() && !self.is_backlogged() {
@@ -359,6 +366,7 @@ impl Core {
                     waiter.arrived.raise();
                 }
             }
+            Output::Notice(notice) => self.notices.push(&shard.apps(), notice),
         }
     }
 

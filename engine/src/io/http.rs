@@ -89,7 +89,11 @@ async fn respond(
             let shard::Answer::Counters(cores) = core.answer(ticket).await else {
                 unreachable!("counters were asked for");
             };
-            text(StatusCode::OK, metrics::CONTENT_TYPE, metrics::render(cores).into())
+            text(
+                StatusCode::OK,
+                metrics::CONTENT_TYPE,
+                metrics::render(cores, core.notices.counters()).into(),
+            )
         }
         Purpose::Metrics | Purpose::Echo => {
             text(StatusCode::NOT_FOUND, "text/plain", Bytes::from_static(b"Not Found\n"))

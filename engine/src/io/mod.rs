@@ -12,6 +12,7 @@ mod http;
 mod http_stream;
 mod listener;
 mod mailbox;
+mod notices;
 mod pace;
 mod parting;
 mod peek;

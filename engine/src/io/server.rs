@@ -20,10 +20,16 @@ use crate::config::Config;
 use crate::id::{CORES_MAX, CoreId};
 use crate::rest::RestConfig;
 use crate::shard::ShardConfig;
-use crate::side::{self, Side, SideConfig};
+use crate::side::{self, Side};
 
 /// How soon a core whose mailbox was full is told again to drain.
 const REPOST_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The part of the drain time that is kept for telling apps' servers what is left to tell.
+const FLUSH_SHARE: u32 = 4;
+
+/// Time to save what is left to tell when somebody does not want to wait for it.
+const HURRY_TIME: Duration = Duration::from_millis(500);
 
 /// Serve until SIGTERM or SIGINT, then drain and end the process with status 0.
 ///
@@ -44,28 +50,42 @@ pub fn serve(config: Config) -> io::Result<()> {
     let drain_timeout = Duration::from_secs(config.server.drain_timeout_s.into());
     let bound = Bound::new(&config.server, cores)?;
     let described = bound.describe(&config);
-    let (addresses, events) = start(config, cores, &processors, bound)?;
+    let has_webhooks = config.apps.iter().any(|app| !app.webhooks.is_empty());
+    let Started { addresses, events, side } = start(config, cores, &processors, bound)?;
     let is_uring = wait_ready(&events, cores)?;
     announce(is_uring, cores, &described)?;
     wait_signal(&signalled, &events)?;
-    let deadline = Instant::now() + drain_timeout;
+    let stopped = Instant::now();
+    let deadline = stopped + drain_timeout;
     for address in &addresses {
         while address.post(Envelope::Drain).is_err() && Instant::now() < deadline {
             thread::sleep(REPOST_INTERVAL); // A full mailbox is emptied in milliseconds.
         }
     }
-    wait_drained(&events, &signalled, cores, deadline)?;
+    // What the last clients' leaving causes has yet to be told.
+    let kept = if has_webhooks { drain_timeout / FLUSH_SHARE } else { Duration::ZERO };
+    let drained_by = stopped + drain_timeout.saturating_sub(kept);
+    let is_hurried = !wait_drained(&events, &signalled, cores, drained_by)?;
+    let flush_deadline = if is_hurried { Instant::now() + HURRY_TIME } else { deadline };
+    let _ = side.flush(flush_deadline).recv_deadline(flush_deadline + HURRY_TIME);
     // The runtimes are not dropped: operations that are pending would leak what they hold.
     process::exit(0);
 }
 
-/// Start a thread for each core.
+/// The threads that have been started.
+struct Started {
+    addresses: Vec<Address>,
+    events: Receiver<Event>,
+    side: Side,
+}
+
+/// Start a thread for each core and one for what they must not wait for.
 fn start(
     config: Config,
     cores: usize,
     processors: &[usize],
     mut bound: Bound,
-) -> io::Result<(Vec<Address>, Receiver<Event>)> {
+) -> io::Result<Started> {
     let envelopes_max = config.core.mailbox_envelopes_max as usize;
     let mailboxes: io::Result<Vec<_>> = (0..cores).map(|_| mailbox(envelopes_max)).collect();
     let (addresses, mailboxes): (Vec<_>, Vec<_>) = mailboxes?.into_iter().unzip();
@@ -87,7 +107,7 @@ fn start(
         };
         thread::Builder::new().name(format!("core-{index}")).spawn(move || run(start))?;
     }
-    Ok((addresses, received))
+    Ok(Started { addresses, events: received, side })
 }
 
 /// Start the thread that talks to other servers.
@@ -98,14 +118,10 @@ fn start_side(config: &Config, addresses: Vec<Address>, events: Sender<Event>) -
         Err(Envelope::Called(_, outcome)) => Err(outcome),
         Ok(()) | Err(Envelope::Messages(_) | Envelope::Drain) => Ok(()),
     };
-    let side_config = SideConfig {
-        calls_in_flight_max: config.webhook.calls_in_flight_max as usize,
-        call_answer_bytes_max: config.webhook.call_answer_bytes_max as usize,
-    };
     let failed = move |error| {
         let _ = events.send(Event::Failed(error)); // Nobody listens once the process exits.
     };
-    side::start(side_config, Box::new(deliver), failed)
+    side::start(config.webhook.clone(), Box::new(deliver), failed)
 }
 
 fn setup(config: Config) -> io::Result<Setup> {
@@ -176,13 +192,13 @@ fn wait_signal(signalled: &Receiver<i32>, events: &Receiver<Event>) -> io::Resul
     }
 }
 
-/// Wait until every core has drained, the time is over, or a second signal comes.
+/// Wait until every core has drained, the time is over, or a second signal comes; false after that.
 fn wait_drained(
     events: &Receiver<Event>,
     signalled: &Receiver<i32>,
     cores: usize,
     deadline: Instant,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let deadline = at(deadline);
     let mut left = cores;
     while left > 0 {
@@ -190,11 +206,11 @@ fn wait_drained(
             recv(events) -> event => match event {
                 Ok(Event::Drained) => left -= 1,
                 Ok(Event::Failed(error)) => return Err(error),
-                Ok(Event::Ready { .. }) | Err(_) => return Ok(()),
+                Ok(Event::Ready { .. }) | Err(_) => return Ok(true),
             },
-            recv(signalled) -> _ => return Ok(()),
-            recv(deadline) -> _ => return Ok(()),
+            recv(signalled) -> _ => return Ok(false),
+            recv(deadline) -> _ => return Ok(true),
         }
     }
-    Ok(())
+    Ok(true)
 }

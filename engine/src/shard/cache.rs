@@ -157,8 +157,9 @@ impl Shard {
     }
 
     /// Somebody has subscribed to a cache channel that has nothing to tell.
-    fn note_cache_miss(&mut self, _channel: &ChannelName) {
+    fn note_cache_miss(&mut self, channel: &ChannelName) {
         self.counters.cache_misses += 1;
+        self.notice_cache_miss(channel);
     }
 }
 

@@ -39,7 +39,7 @@ impl Shard {
             return false;
         };
         if per_second > 0 && self.event_rates.len() <= app {
-            // Bounded by the apps there are.
+            // Bounded by the number of apps.
             self.event_rates.resize(app + 1, EventRate::default());
         }
         let now = self.now;

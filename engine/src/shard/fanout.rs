@@ -48,6 +48,7 @@ impl Shard {
     pub(super) fn on_publish(&mut self, owned: OwnedId, frame: Bytes, skip: SocketId) {
         // The channel is gone if the sender was its last subscriber and has left since.
         if self.owned.get(owned.index, owned.generation).is_some() {
+            self.notice_client_event(owned.index, &frame, skip);
             self.fan_out(owned.index, frame, Some(skip), None);
         }
     }

@@ -425,6 +425,15 @@ pub enum CoreMessage {
         /// The app.
         app: AppIndex,
     },
+    /// To the core that counts an app's connections: how many are on another.
+    Census {
+        /// The app.
+        app: AppIndex,
+        /// Where they are.
+        core: CoreId,
+        /// How many.
+        connections: u32,
+    },
 }
 
 impl CoreMessage {
@@ -444,7 +453,8 @@ impl CoreMessage {
             | Self::Queued { .. }
             | Self::Enter { .. }
             | Self::Entered { .. }
-            | Self::Exit { .. } => 0,
+            | Self::Exit { .. }
+            | Self::Census { .. } => 0,
             Self::Answer { partial, .. } => partial.weight_bytes(),
         };
         held + size_of::<Self>()

@@ -14,6 +14,7 @@
 
 mod batch;
 mod cache;
+mod census;
 mod channel;
 mod close;
 mod connection;
@@ -24,6 +25,7 @@ mod event_rate;
 mod fanout;
 mod lifecycle;
 mod message;
+mod notice;
 mod online;
 mod outbox;
 mod owner;
@@ -51,12 +53,14 @@ pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member,
     OwnedId, Partial, Publication, Query, Ticket, UserMessage,
 };
+pub use notice::{Fact, Notice};
 pub use query::Answer;
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
 
 use batch::Joiner;
 use cache::Cache;
+use census::Census;
 use channel::{Channel, Run};
 use connection::Connection;
 use event_rate::EventRate;
@@ -136,6 +140,8 @@ pub enum Output {
     HandshakeExpired(ConnId),
     /// A question's answer, for whoever asked on this core.
     Answer(Ticket, Answer),
+    /// An app's server wants to be told of this. What is told of one channel is in its order.
+    Notice(Notice),
 }
 
 /// Messages that wait to be passed to one other core.
@@ -172,6 +178,7 @@ pub struct Shard {
     runs: Vec<Run>,
     outgoing: Vec<Outgoing>,
     requests: Slab<query::Request>,
+    census: Census,
     /// Publishes to answer at the turn's end.
     published: Vec<Ticket>,
     wheel: Wheel,
@@ -219,6 +226,7 @@ impl Shard {
             runs: Vec::new(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             requests: Slab::new(),
+            census: Census::default(),
             published: Vec::new(),
             wheel: Wheel::new(now),
             event_rates: Vec::new(),
@@ -264,6 +272,7 @@ impl Shard {
         let answers = self.published.drain(..);
         self.outputs.extend(answers.map(|ticket| Output::Answer(ticket, Answer::Published)));
         self.joiners.iter_mut().for_each(Joiner::forget);
+        self.report_census();
         self.debug_check_invariants();
     }
 
@@ -372,6 +381,9 @@ impl Shard {
             CoreMessage::Enter { app, ticket } => self.on_enter(app, ticket),
             CoreMessage::Entered { ticket, is_admitted } => self.on_entered(ticket, is_admitted),
             CoreMessage::Exit { app } => self.on_exit(app),
+            CoreMessage::Census { app, core, connections } => {
+                self.on_census(app, core, connections);
+            }
         }
     }
 
@@ -398,7 +410,7 @@ impl Shard {
             | Output::Finish(conn)
             | Output::Abort(conn)
             | Output::HandshakeExpired(conn) => self.connection(*conn).is_some(),
-            Output::Answer(..) => true,
+            Output::Answer(..) | Output::Notice(_) => true,
         }
     }
 

@@ -13,8 +13,10 @@ use super::Shard;
 use super::message::{
     ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, OwnedId, Welcome,
 };
+use super::notice::Fact;
 use super::roster::Roster;
 use super::subscription_count::Told;
+use crate::app::WebhookEvent;
 use crate::id::CoreId;
 
 /// A core that has subscriptions to a channel.
@@ -93,7 +95,9 @@ impl Shard {
         if is_gone && let Some(user_id) = user_id {
             let frame = server::member_removed(channel.as_str(), user_id);
             self.fan_out(index, frame, None, None);
+            self.notice_member(index, user_id, false);
         }
+        self.notice_subscriptions(index);
         self.count_out(index);
         self.vacate_if_empty(index);
     }
@@ -105,6 +109,7 @@ impl Shard {
         let owned = &mut self.owned.at(index).value;
         let Some(member) = &join.member else {
             owned.add(join.core, join.local);
+            self.notice_subscriptions(index);
             return Ok(join.dialect.subscribed(name));
         };
         let roster = owned.roster.as_mut().expect("only presence channels have members");
@@ -112,6 +117,7 @@ impl Shard {
             // Before the joiner has a foothold: the others are told, the joiner is not.
             let frame = server::member_added(name, &member.user_id, &member.user_info);
             self.fan_out(index, frame, None, None);
+            self.notice_member(index, &member.user_id, true);
         }
         let owned = &mut self.owned.at(index).value;
         owned.add(join.core, join.local);
@@ -124,12 +130,15 @@ impl Shard {
         let roster = is_presence.then(Box::default);
         let told = self.told_of(name);
         self.counters.channels += 1;
-        self.owned.insert(name.clone(), Owned { roster, told, ..Owned::default() })
+        let index = self.owned.insert(name.clone(), Owned { roster, told, ..Owned::default() });
+        self.notice(index, WebhookEvent::ChannelOccupied, || Fact::ChannelOccupied);
+        index
     }
 
     fn vacate_if_empty(&mut self, index: u32) {
         if self.owned.at(index).value.footholds.is_empty() {
             self.counters.channels -= 1;
+            self.notice(index, WebhookEvent::ChannelVacated, || Fact::ChannelVacated);
             self.owned.remove(index);
         }
     }

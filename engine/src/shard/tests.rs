@@ -10,6 +10,7 @@ mod cache;
 mod client_events;
 mod deflate;
 mod life;
+mod notices;
 mod order;
 mod presence;
 mod quota;

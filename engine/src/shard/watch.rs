@@ -14,7 +14,7 @@ use super::{Segment, Shard};
 use crate::id::ConnId;
 
 /// The most notices gathered in one turn before watchers are told: 768 KiB of them.
-const NOTICES_MAX: usize = 64 * 1024;
+pub(super) const NOTICES_MAX: usize = 64 * 1024;
 
 /// A user that connections of this core watch; never without any.
 #[derive(Debug, Default)]

@@ -18,6 +18,9 @@ use super::call::{Call, CallAnswer, CallError, CallOutcome};
 /// What other servers see us as.
 const USER_AGENT: &str = concat!("uringcast/", env!("CARGO_PKG_VERSION"));
 
+/// The largest answer to a webhook, whose body nobody reads.
+const POST_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
 /// The one HTTP client of the process. Clones share its connections.
 ///
 /// It is made when it is first used: the system's certificates are megabytes that a server which
@@ -26,6 +29,16 @@ const USER_AGENT: &str = concat!("uringcast/", env!("CARGO_PKG_VERSION"));
 pub(crate) struct Client(Rc<OnceCell<reqwest::Client>>);
 
 impl Client {
+    /// Carry out `call` until `deadline` for its status alone: anything but success is an error,
+    /// in words.
+    pub(crate) async fn post(&self, call: Call, deadline: Instant) -> Result<(), String> {
+        match self.call(call, deadline, POST_ANSWER_BYTES_MAX).await {
+            Ok(CallAnswer { status: 200..=299, .. }) => Ok(()),
+            Ok(CallAnswer { status, .. }) => Err(format!("status {status}")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// Carry out `call` until `deadline`, for an answer of at most `bytes_max` bytes.
     pub(crate) async fn call(
         &self,

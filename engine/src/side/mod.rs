@@ -12,34 +12,36 @@ mod client;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Receiver;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::{JoinError, JoinSet, LocalSet};
 
 pub use call::{Call, CallAnswer, CallError, CallId, CallOutcome};
 
+pub(crate) use client::Client;
+
+use crate::config::WebhookConfig;
 use crate::id::CoreId;
-use client::Client;
+use crate::webhook::{Courier, Flush, Told, WebhookCounters};
 
 /// How soon a core whose mailbox was full is told again.
 const REDELIVER_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Limits of the side thread.
-#[derive(Clone, Debug)]
-pub struct SideConfig {
-    /// Calls in flight; as many more may wait for one of these to end.
-    pub calls_in_flight_max: usize,
-    /// The largest body of an answer, in bytes.
-    pub call_answer_bytes_max: usize,
-}
+/// Turns' worth of notices on their way; what does not fit stays with its core, up to a limit.
+const NOTICES_MAX: usize = 4;
 
 /// The side thread, as cores see it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Side {
     calls: mpsc::Sender<Asked>,
+    notices: mpsc::Sender<Vec<Told>>,
+    flushes: mpsc::Sender<Flush>,
+    counters: Arc<WebhookCounters>,
 }
 
 /// A call on its way to the side thread.
@@ -60,20 +62,24 @@ pub type Deliver = Box<dyn Fn(CoreId, CallId, CallOutcome) -> Result<(), CallOut
 /// # Errors
 /// If the thread or its runtime cannot be started.
 pub fn start(
-    config: SideConfig,
+    config: WebhookConfig,
     deliver: Deliver,
     failed: impl FnOnce(io::Error) + Send + 'static,
 ) -> io::Result<Side> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (calls, asked) = mpsc::channel(config.calls_in_flight_max);
-    let thread = Thread { config, asked, deliver };
+    let (calls, asked) = mpsc::channel(config.calls_in_flight_max as usize);
+    let (notices, noticed) = mpsc::channel(NOTICES_MAX);
+    let (flushes, flushed) = mpsc::channel(1);
+    let counters = Arc::new(WebhookCounters::default());
+    let side = Side { calls, notices, flushes, counters: Arc::clone(&counters) };
+    let thread = Thread { config, asked, noticed, flushed, counters, deliver };
     thread::Builder::new().name("side".to_owned()).spawn(move || {
         let run = || LocalSet::new().block_on(&runtime, thread.run());
         if catch_unwind(AssertUnwindSafe(run)).is_err() {
             failed(io::Error::other("the side thread has panicked"));
         }
     })?;
-    Ok(Side { calls })
+    Ok(side)
 }
 
 impl Side {
@@ -87,28 +93,54 @@ impl Side {
             TrySendError::Full(_) | TrySendError::Closed(_) => CallError::Busy,
         })
     }
+
+    /// Tell apps' servers of `notices`, in their order; while there is no room they come back.
+    pub fn tell(&self, notices: Vec<Told>) -> Result<(), Vec<Told>> {
+        self.notices.try_send(notices).map_err(|error| match error {
+            TrySendError::Full(notices) | TrySendError::Closed(notices) => notices,
+        })
+    }
+
+    /// Deliver what waits until `deadline` and give up the rest; told when nothing is left to do.
+    pub fn flush(&self, deadline: Instant) -> Receiver<()> {
+        let (done, flushed) = crossbeam_channel::bounded(1);
+        // A second flush changes nothing, and its asker sees that nobody will answer.
+        let _ = self.flushes.try_send(Flush { deadline, done });
+        flushed
+    }
+
+    /// What has become of webhooks.
+    pub fn webhook_counters(&self) -> &WebhookCounters {
+        &self.counters
+    }
 }
 
 /// What runs on the side thread.
 struct Thread {
-    config: SideConfig,
+    config: WebhookConfig,
     asked: mpsc::Receiver<Asked>,
+    noticed: mpsc::Receiver<Vec<Told>>,
+    flushed: mpsc::Receiver<Flush>,
+    counters: Arc<WebhookCounters>,
     deliver: Deliver,
 }
 
 impl Thread {
     /// Run until every [`Side`] is gone.
     async fn run(self) {
-        let Self { config, mut asked, deliver } = self;
+        let Self { config, mut asked, noticed, flushed, counters, deliver } = self;
         let (client, deliver) = (Client::default(), Rc::new(deliver));
-        let mut calls = JoinSet::new();
+        let bytes_max = config.call_answer_bytes_max as usize;
+        let calls_max = config.calls_in_flight_max as usize;
+        let (mut calls, mut courier) = (JoinSet::new(), JoinSet::new());
+        courier.spawn_local(Courier::new(config, client.clone(), counters).run(noticed, flushed));
         loop {
-            let has_room = calls.len() < config.calls_in_flight_max;
+            let has_room = calls.len() < calls_max;
             tokio::select! {
                 Some(ended) = calls.join_next() => propagate(ended),
+                Some(ended) = courier.join_next() => propagate(ended),
                 asked = asked.recv(), if has_room => {
                     let Some(asked) = asked else { return };
-                    let bytes_max = config.call_answer_bytes_max;
                     let (client, deliver) = (client.clone(), Rc::clone(&deliver));
                     calls.spawn_local(async move {
                         let outcome = client.call(asked.call, asked.deadline, bytes_max).await;

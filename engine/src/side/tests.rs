@@ -13,8 +13,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 type Delivered = (CoreId, CallId, CallOutcome);
 
 /// A side thread with room for `calls` calls, and what it delivers.
-fn side(calls: usize) -> (Side, Receiver<Delivered>) {
-    let config = SideConfig { calls_in_flight_max: calls, call_answer_bytes_max: 8 };
+fn side(calls: u32) -> (Side, Receiver<Delivered>) {
+    let config = WebhookConfig {
+        calls_in_flight_max: calls,
+        call_answer_bytes_max: 8,
+        ..WebhookConfig::default()
+    };
     let (sender, receiver) = unbounded();
     let deliver = move |core, id, outcome| {
         sender.send((core, id, outcome)).map_err(|error| error.into_inner().2)

@@ -14,3 +14,4 @@ pub mod rest;
 pub mod server;
 pub mod signature;
 pub mod user;
+pub mod webhook;

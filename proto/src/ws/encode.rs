@@ -81,6 +81,16 @@ pub const fn header_bytes(payload_len: usize) -> usize {
     }
 }
 
+/// What an unmasked frame carries, or `None` if `frame` is shorter than its header.
+pub fn payload(frame: &[u8]) -> Option<&[u8]> {
+    let header_bytes = match frame.get(1)? {
+        0..=125 => 2,
+        126 => 4,
+        127..=255 => 10,
+    };
+    frame.get(header_bytes..)
+}
+
 /// Append one whole frame as a client sends it.
 ///
 /// The caller brings the mask: this crate draws no random numbers.

@@ -95,6 +95,21 @@ export class Raw {
     return answer;
   }
 
+  /** Asks to be this user, signed as the application would, and takes nothing of the answer. */
+  askToSignIn(user, auth) {
+    const text = typeof user === 'string' ? user : JSON.stringify(user);
+    const signed = authString(this.#app, [this.socketId, '', 'user', '', text]);
+    this.send('pusher:signin', { auth: auth ?? signed, user_data: text });
+  }
+
+  /** Signs in as this user and takes the answer, which must be that it succeeded. */
+  async signIn(user) {
+    this.askToSignIn(user);
+    const answer = await this.next();
+    assert.equal(answer.event, 'pusher:signin_success', JSON.stringify(answer));
+    return answer;
+  }
+
   /** Everything that the server sends before it answers a ping that is sent now. */
   async untilPong() {
     this.send('pusher:ping', {});

@@ -26,6 +26,7 @@ export class Server {
   #stderr = '';
   host = '127.0.0.1';
   port = 0;
+  metricsPort = 0;
 
   /**
    * Starts a server and waits until it accepts. `port` 0 lets the system choose. `settings` are
@@ -69,6 +70,8 @@ export class Server {
     for await (const line of createInterface({ input: this.#process.stdout })) {
       const address = line.match(/^listening on .*:(\d+)$/);
       if (address) this.port = Number(address[1]);
+      const metrics = line.match(/^metrics on .*:(\d+)$/);
+      if (metrics) this.metricsPort = Number(metrics[1]);
       if (line === 'ready') {
         assert(this.port > 0, 'the address comes before `ready`');
         this.#process.stdout.resume();

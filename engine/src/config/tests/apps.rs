@@ -181,7 +181,7 @@ fn every_key_of_the_section_may_stand_in_an_apps_table() {
         let text = match field.value(&AppPolicy::default()) {
             Value::Number(number) => (number + 1).to_string(),
             Value::Switch(is_on) => (!is_on).to_string(),
-            Value::Address(_) | Value::Off | Value::Networks(_) => {
+            Value::Address(_) | Value::Off | Value::Networks(_) | Value::Path(_) => {
                 unreachable!("no policy has such a key")
             }
         };

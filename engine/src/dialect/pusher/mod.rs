@@ -1,7 +1,8 @@
 //! Pusher Channels, protocol 7: from a client's message to the shard, and the answers.
 //!
 //! A message that cannot be done gets a `pusher:error` that says why, and nothing else changes: the
-//! connection and its other channels live on (spec pusher.md).
+//! connection and its other channels live on (spec pusher.md). Only who signs in with a signature
+//! that is not right is closed.
 
 mod client_event;
 mod signin;

@@ -1,10 +1,11 @@
 //! What a client or an asker was told, as one line of a transcript.
 
 use serde_json::Value;
+use uringcast_proto::pusher::webhook::Relayed;
 use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::Frame;
 
-use crate::shard::Answer;
+use crate::shard::{Answer, Fact, Notice};
 
 /// A frame that a client received.
 pub(super) fn render(frame: &Frame<'_>) -> String {
@@ -42,6 +43,28 @@ pub(super) fn answer(answer: Answer) -> String {
         Answer::Counters(cores) => cores.iter().map(|(core, _)| core.0.to_string()).collect(),
     };
     sorted(words)
+}
+
+/// What an app's server is to be told.
+pub(super) fn notice(notice: &Notice) -> String {
+    let (event, channel) = (notice.fact.event().name(), &notice.channel);
+    match &notice.fact {
+        Fact::ChannelOccupied | Fact::ChannelVacated | Fact::CacheMiss => {
+            format!("{event} {channel}")
+        }
+        Fact::MemberAdded { user_id } | Fact::MemberRemoved { user_id } => {
+            format!("{event} {channel} {user_id}")
+        }
+        Fact::ClientEvent { frame, .. } => {
+            let relayed = Relayed::parse(frame).unwrap();
+            let user = relayed
+                .user_id_json
+                .map_or_else(String::new, |user| format!(" by {}", user.trim_matches('"')));
+            format!("{event} {channel} {}{user}", relayed.event_json.trim_matches('"'))
+        }
+        Fact::SubscriptionCount { subscriptions } => format!("{event} {channel} {subscriptions}"),
+        Fact::ConnectionCount { connections } => format!("{event} {connections}"),
+    }
 }
 
 fn message(message: &Value) -> String {

@@ -10,6 +10,7 @@
 //! NAME [BYTES] [except CLIENT] [from CORE]`, several joined by `+`, `terminate USER`, and asks for
 //! `channels`, `channel CHANNEL`, `users CHANNEL` and `connections`; `server` does `drain MS`,
 //! `time` is a number of milliseconds, and `mail` is on `hold`, `pass CORE CORE` or `release`.
+//! `app>` is what the app's server is to be told.
 //!
 //! A channel or a user called `something-on-2` is owned by core 2.
 

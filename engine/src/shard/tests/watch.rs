@@ -1,6 +1,9 @@
 //! Watchlists: how watched users are, first as it is and then every change, once.
 
 use super::transcript::{check, check_on, check_with};
+use crate::dialect::Dialect;
+use crate::id::AppIndex;
+use crate::shard::watch::NOTICES_MAX;
 
 /// A user is online from the first connection to the last, on whatever cores they are.
 #[test]
@@ -224,4 +227,24 @@ fn a_watcher_that_does_not_read_is_closed() {
         &script,
     );
     assert_eq!(world.shards[0].counters.slow_consumer_closes, 1);
+}
+
+/// Nothing is told before the turn's end, unless it would be very much.
+#[test]
+fn a_turn_with_very_many_changes_is_told_in_parts() {
+    let watcher = "
+        a: signin ann watching bob
+        a> signin_success ann
+        a> watchlist offline [bob]
+        ";
+    let mut world = check_on(1, |_| {}, watcher);
+    let shard = &mut world.shards[0];
+    for _ in 0..NOTICES_MAX / 2 {
+        assert!(!shard.has_outputs(), "there is room for more");
+        let conn = shard.open(0).unwrap();
+        shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        assert_eq!(shard.sign_in(conn, "bob", "{}"), Ok(true));
+        shard.closed(conn);
+    }
+    assert!(shard.has_outputs());
 }

@@ -8,7 +8,7 @@ use uringcast_proto::ws::deflate::Inflater;
 
 use super::render::render;
 use crate::admission::{Refused, turn_away};
-use crate::app::{App, AppPolicy, Apps};
+use crate::app::{App, AppPolicy, Apps, Webhook};
 use crate::dialect::Dialect;
 use crate::dialect::pusher;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
@@ -21,12 +21,14 @@ pub(super) const SECRET: &str = "secret";
 pub(super) struct Limits {
     pub(super) shard: ShardConfig,
     pub(super) app: AppPolicy,
+    pub(super) webhooks: Vec<Webhook>,
+    pub(super) connection_count_threshold: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let app = AppPolicy { event_data_bytes_max: 1 << 20, ..AppPolicy::default() };
-        Self { shard: shard_config(), app }
+        Self { shard: shard_config(), app, webhooks: Vec::new(), connection_count_threshold: 0 }
     }
 }
 
@@ -79,7 +81,12 @@ pub(super) struct Client {
 
 impl World {
     pub(super) fn new(cores: usize, limits: Limits) -> Self {
-        let app = App { policy: limits.app, ..App::new("id", KEY, SECRET) };
+        let app = App {
+            policy: limits.app,
+            webhooks: limits.webhooks,
+            connection_count_threshold: limits.connection_count_threshold,
+            ..App::new("id", KEY, SECRET)
+        };
         let apps = Apps::new(vec![app]).unwrap();
         let shard = |core| {
             let config = ShardConfig { core: CoreId(core as u8), cores, ..limits.shard.clone() };
@@ -262,6 +269,7 @@ impl World {
                 self.establish(client, is_admitted);
             }
             Output::Answer(_, answer) => self.note("http", &super::render::answer(answer)),
+            Output::Notice(notice) => self.note("app", &super::render::notice(&notice)),
         }
     }
 

@@ -1,0 +1,151 @@
+//! What an app's own server is told.
+//!
+//! The owner of a channel tells what happens in it, in the channel's order, and nobody else does.
+//! Nothing is told that no webhook of the app depends on, nor of the channels that are users' own.
+//! An app without webhooks costs one look at an empty list.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::message::ChannelName;
+use super::{Output, Shard};
+use crate::app::{Apps, WebhookEvent};
+use crate::id::{AppIndex, SocketId};
+
+/// Something that happened in an app.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// Whose server is to be told.
+    pub app: AppIndex,
+    /// Where it happened; empty for [`Fact::ConnectionCount`].
+    pub channel: Arc<str>,
+    /// What it is.
+    pub fact: Fact,
+}
+
+impl Notice {
+    /// About how much memory it holds, in bytes.
+    pub fn weight_bytes(&self) -> usize {
+        let held = match &self.fact {
+            Fact::MemberAdded { user_id } | Fact::MemberRemoved { user_id } => user_id.len(),
+            Fact::ClientEvent { frame, .. } => frame.len(),
+            Fact::ChannelOccupied
+            | Fact::ChannelVacated
+            | Fact::CacheMiss
+            | Fact::SubscriptionCount { .. }
+            | Fact::ConnectionCount { .. } => 0,
+        };
+        size_of::<Self>() + self.channel.len() + held
+    }
+}
+
+/// What happened, one variant for each [`WebhookEvent`].
+#[derive(Clone, Debug)]
+pub enum Fact {
+    /// The channel has its first subscriber.
+    ChannelOccupied,
+    /// The channel has lost its last one.
+    ChannelVacated,
+    /// A user has come.
+    MemberAdded {
+        /// Who.
+        user_id: Box<str>,
+    },
+    /// A user's last subscription has ended.
+    MemberRemoved {
+        /// Who.
+        user_id: Box<str>,
+    },
+    /// A client has sent an event.
+    ClientEvent {
+        /// The frame that the others get; it holds the event's name, its data and the user.
+        frame: Bytes,
+        /// The sender.
+        socket_id: SocketId,
+    },
+    /// Somebody has subscribed to a cache channel that had nothing to tell.
+    CacheMiss,
+    /// The number of the channel's subscriptions has changed.
+    SubscriptionCount {
+        /// Now, on all cores.
+        subscriptions: u32,
+    },
+    /// The app's connections have come to its threshold, or fallen below it.
+    ConnectionCount {
+        /// Now, on all cores.
+        connections: u32,
+    },
+}
+
+impl Fact {
+    /// What webhooks know it as.
+    pub const fn event(&self) -> WebhookEvent {
+        match self {
+            Self::ChannelOccupied => WebhookEvent::ChannelOccupied,
+            Self::ChannelVacated => WebhookEvent::ChannelVacated,
+            Self::MemberAdded { .. } => WebhookEvent::MemberAdded,
+            Self::MemberRemoved { .. } => WebhookEvent::MemberRemoved,
+            Self::ClientEvent { .. } => WebhookEvent::ClientEvent,
+            Self::CacheMiss => WebhookEvent::CacheMiss,
+            Self::SubscriptionCount { .. } => WebhookEvent::SubscriptionCount,
+            Self::ConnectionCount { .. } => WebhookEvent::ConnectionCount,
+        }
+    }
+}
+
+impl Shard {
+    /// Tell the app's server that a subscriber of cache channel `channel` found nothing in it.
+    pub(super) fn notice_cache_miss(&mut self, channel: &ChannelName) {
+        if is_of_interest(&self.apps, channel, WebhookEvent::CacheMiss) {
+            self.push_notice(channel.app(), channel.shared(), Fact::CacheMiss);
+        }
+    }
+
+    /// Tell what happened in the channel at `owned`, if anybody wants to know.
+    pub(super) fn notice(&mut self, owned: u32, event: WebhookEvent, fact: impl FnOnce() -> Fact) {
+        let name = &self.owned.at(owned).name;
+        if is_of_interest(&self.apps, name, event) {
+            let (app, channel) = (name.app(), name.shared());
+            self.push_notice(app, channel, fact());
+        }
+    }
+
+    /// A user has come to, or has left, the channel at `owned`.
+    pub(super) fn notice_member(&mut self, owned: u32, user_id: &str, is_added: bool) {
+        if is_added {
+            let fact = || Fact::MemberAdded { user_id: user_id.into() };
+            self.notice(owned, WebhookEvent::MemberAdded, fact);
+        } else {
+            let fact = || Fact::MemberRemoved { user_id: user_id.into() };
+            self.notice(owned, WebhookEvent::MemberRemoved, fact);
+        }
+    }
+
+    /// The subscriptions of the channel at `owned` have changed; presence channels have users.
+    pub(super) fn notice_subscriptions(&mut self, owned: u32) {
+        let channel = &self.owned.at(owned).value;
+        if channel.roster.is_none() {
+            let subscriptions = channel.subscriptions();
+            let fact = || Fact::SubscriptionCount { subscriptions };
+            self.notice(owned, WebhookEvent::SubscriptionCount, fact);
+        }
+    }
+
+    /// A client has sent `frame` to the channel at `owned`.
+    pub(super) fn notice_client_event(&mut self, owned: u32, frame: &Bytes, sender: SocketId) {
+        let fact = || Fact::ClientEvent { frame: frame.clone(), socket_id: sender };
+        self.notice(owned, WebhookEvent::ClientEvent, fact);
+    }
+
+    pub(super) fn push_notice(&mut self, app: AppIndex, channel: Arc<str>, fact: Fact) {
+        self.outputs.push_back(Output::Notice(Notice { app, channel, fact }));
+    }
+}
+
+fn is_of_interest(apps: &Apps, channel: &ChannelName, event: WebhookEvent) -> bool {
+    let webhooks = &apps.app(channel.app()).webhooks;
+    !webhooks.is_empty()
+        && !channel.as_str().starts_with('#')
+        && webhooks.iter().any(|it| it.depends_on(event, channel.as_str()))
+}

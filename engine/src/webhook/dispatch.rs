@@ -1,0 +1,251 @@
+//! From what happened to what is posted: filters, order, time and limits of every endpoint.
+//!
+//! Give it one input, then take outputs until there is none. It reads no clock: [`next_due`] says
+//! when it wants to be told the time.
+//!
+//! [`next_due`]: Dispatch::next_due
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use slab::Slab;
+use uringcast_proto::pusher::webhook::{Detail, Event, Relayed};
+
+use super::batch::Batch;
+use super::debounce::Debounce;
+use super::endpoint::Endpoint;
+use super::post::{DeadLetter, Post};
+use super::throttle::Throttle;
+use super::{Now, Told};
+use crate::app::App;
+use crate::config::WebhookConfig;
+use crate::id::AppIndex;
+use crate::shard::{Fact, Millis};
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// Post this, and say what came of it by [`Dispatch::delivered`] or [`Dispatch::failed`].
+    Post {
+        /// Whose it is.
+        endpoint: usize,
+        /// What it is.
+        post: Post,
+        /// Whether it, or one before it, has failed since the last success.
+        is_retry: bool,
+    },
+    /// Keep this for later: it has been given up.
+    Bury(DeadLetter),
+}
+
+/// Every endpoint of every app.
+#[derive(Debug)]
+pub(super) struct Dispatch {
+    limits: WebhookConfig,
+    debounce: Debounce,
+    throttle: Throttle,
+    endpoints: Slab<Endpoint>,
+    apps: HashMap<AppIndex, Known>,
+    outputs: VecDeque<Output>,
+    is_hurried: bool,
+}
+
+/// An app, and the endpoint of each of its webhooks.
+#[derive(Debug)]
+struct Known {
+    app: Arc<App>,
+    endpoints: Vec<usize>,
+}
+
+impl Dispatch {
+    pub(super) fn new(limits: WebhookConfig) -> Self {
+        let held_max = limits.debounce_events_max as usize;
+        Self {
+            debounce: Debounce::new(limits.debounce_ms.into(), held_max),
+            throttle: Throttle::default(),
+            endpoints: Slab::new(),
+            apps: HashMap::new(),
+            outputs: VecDeque::new(),
+            is_hurried: false,
+            limits,
+        }
+    }
+
+    /// Something happened.
+    pub(super) fn take(&mut self, now: Now, told: Told) {
+        if let Some(told) = self.debounce.take(now.at, told)
+            && let Some(told) = self.throttle.take(now.at, told)
+        {
+            self.tell(now, &told);
+        }
+    }
+
+    /// It is `now`: do what is due.
+    pub(super) fn advance(&mut self, now: Now) {
+        while let Some(told) = self.debounce.release(now.at) {
+            self.tell(now, &told);
+        }
+        while let Some(told) = self.throttle.release(now.at) {
+            self.tell(now, &told);
+        }
+        let Self { endpoints, limits, is_hurried, outputs, .. } = self;
+        for (index, endpoint) in endpoints.iter_mut() {
+            if let Some(batch) = endpoint.seal(limits, now, *is_hurried) {
+                outputs.push_back(bury(endpoint, &batch, now, QUEUE_FULL));
+            }
+            if let Some((body, is_retry)) = endpoint.start(now.at) {
+                let post = Post::new(&endpoint.app, &endpoint.webhook, body);
+                outputs.push_back(Output::Post { endpoint: index, post, is_retry });
+            }
+        }
+        endpoints.retain(|_, endpoint| endpoint.is_current || !endpoint.is_idle(limits));
+    }
+
+    /// What was posted to `endpoint` has arrived; how many events that was.
+    pub(super) fn delivered(&mut self, endpoint: usize) -> u32 {
+        self.endpoints[endpoint].delivered()
+    }
+
+    /// What was posted to `endpoint` may not have arrived.
+    pub(super) fn failed(&mut self, now: Now, endpoint: usize, reason: &str) {
+        let endpoint = &mut self.endpoints[endpoint];
+        for batch in endpoint.failed(&self.limits, now.at) {
+            self.outputs.push_back(bury(endpoint, &batch, now, reason));
+        }
+    }
+
+    /// The process ends soon: tell everything at once and wait for nothing more.
+    pub(super) fn hurry(&mut self, now: Now) {
+        self.is_hurried = true;
+        self.debounce.hurry();
+        for told in self.throttle.release_all() {
+            self.tell(now, &told);
+        }
+        self.endpoints.iter_mut().for_each(|(_, endpoint)| endpoint.hurry(now.at));
+    }
+
+    /// The process ends now: give up all that waits.
+    pub(super) fn give_up(&mut self, now: Now) {
+        self.advance(now);
+        self.outputs.retain(|output| matches!(output, Output::Bury(_)));
+        for (_, endpoint) in &mut self.endpoints {
+            for batch in endpoint.give_up() {
+                self.outputs.push_back(bury(endpoint, &batch, now, PROCESS_ENDED));
+            }
+        }
+    }
+
+    /// The next thing to do, or `None` when it waits for input.
+    pub(super) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`advance`](Self::advance) next, if nothing else happens.
+    pub(super) fn next_due(&self) -> Option<Millis> {
+        let endpoints = self.endpoints.iter();
+        let due = endpoints.filter_map(|(_, endpoint)| endpoint.next_due(&self.limits));
+        due.chain(self.debounce.next_due()).chain(self.throttle.next_due()).min()
+    }
+
+    /// Whether everything that was told has been delivered or given up.
+    pub(super) fn is_idle(&self) -> bool {
+        self.outputs.is_empty()
+            && self.debounce.next_due().is_none()
+            && self.endpoints.iter().all(|(_, endpoint)| endpoint.is_idle(&self.limits))
+    }
+
+    /// Batches that wait, and their bytes.
+    pub(super) fn depth(&self) -> (usize, usize) {
+        let depths = self.endpoints.iter().map(|(_, endpoint)| endpoint.depth());
+        depths.fold((0, 0), |sum, depth| (sum.0 + depth.0, sum.1 + depth.1))
+    }
+
+    /// Put an event into the batch of every endpoint that wants it.
+    fn tell(&mut self, now: Now, told: &Told) {
+        self.know(told);
+        let Some(event_json) = event_json(told) else { return };
+        let (event, channel) = (told.notice.fact.event(), &told.notice.channel);
+        let endpoints = &self.apps[&told.notice.app].endpoints;
+        for (index, webhook) in endpoints.iter().zip(&told.app.webhooks) {
+            if webhook.wants(event, channel) {
+                let endpoint = &mut self.endpoints[*index];
+                if let Some(batch) = endpoint.push(&self.limits, now, &event_json) {
+                    self.outputs.push_back(bury(endpoint, &batch, now, QUEUE_FULL));
+                }
+            }
+        }
+    }
+
+    /// See to it that the app of `told` has the endpoints that its configuration says.
+    fn know(&mut self, told: &Told) {
+        let known = self.apps.remove(&told.notice.app);
+        let known = match known {
+            Some(known) if Arc::ptr_eq(&known.app, &told.app) => known,
+            Some(Known { endpoints, .. }) => self.reconfigure(&told.app, &endpoints),
+            None => self.reconfigure(&told.app, &[]),
+        };
+        self.apps.insert(told.notice.app, known);
+    }
+
+    /// Keep those of `old` that `app` still has, and add those that are new.
+    fn reconfigure(&mut self, app: &Arc<App>, old: &[usize]) -> Known {
+        for &index in old {
+            self.endpoints[index].is_current = false;
+            self.endpoints[index].app = Arc::clone(app);
+        }
+        let mut endpoints = Vec::with_capacity(app.webhooks.len());
+        for webhook in &app.webhooks {
+            let is_it = |index: &&usize| {
+                let endpoint = &self.endpoints[**index];
+                !endpoint.is_current && endpoint.webhook == *webhook
+            };
+            let index = old.iter().find(is_it).copied().unwrap_or_else(|| {
+                self.endpoints.insert(Endpoint::new(Arc::clone(app), webhook.clone()))
+            });
+            self.endpoints[index].is_current = true;
+            endpoints.push(index);
+        }
+        Known { app: Arc::clone(app), endpoints }
+    }
+}
+
+const QUEUE_FULL: &str = "too much waits for this endpoint";
+const PROCESS_ENDED: &str = "the server was stopped";
+
+fn bury(endpoint: &Endpoint, batch: &Batch, now: Now, reason: &str) -> Output {
+    Output::Bury(DeadLetter {
+        app_id: endpoint.app.id.clone(),
+        url: endpoint.webhook.url.clone(),
+        given_up_ms: now.unix_ms,
+        reason: reason.to_owned(),
+        events: batch.events,
+        body: text(&batch.body).to_owned(),
+    })
+}
+
+fn event_json(told: &Told) -> Option<String> {
+    let notice = &told.notice;
+    let socket;
+    let detail = match &notice.fact {
+        Fact::ChannelOccupied | Fact::ChannelVacated | Fact::CacheMiss => Detail::None,
+        Fact::MemberAdded { user_id } | Fact::MemberRemoved { user_id } => Detail::User(user_id),
+        Fact::ClientEvent { frame, socket_id } => {
+            socket = socket_id.to_string();
+            Detail::ClientEvent { relayed: Relayed::parse(frame)?, socket_id: &socket }
+        }
+        Fact::SubscriptionCount { subscriptions } => Detail::Subscriptions(*subscriptions),
+        Fact::ConnectionCount { connections } => {
+            let threshold = told.app.connection_count_threshold;
+            Detail::Connections { connections: *connections, threshold }
+        }
+    };
+    let channel = Some(&*notice.channel).filter(|channel| !channel.is_empty());
+    let mut json = String::new();
+    Event { name: notice.fact.event().name(), channel, detail }.write(&mut json);
+    Some(json)
+}
+
+fn text(body: &Bytes) -> &str {
+    std::str::from_utf8(body).expect("a body is made of text")
+}

@@ -1,0 +1,166 @@
+//! One endpoint of an app's server: what waits for it, and when to try again.
+//!
+//! Invariant: `bytes` is the sum of the queued bodies, the one in flight included, which stays at
+//! the front until it is delivered or given up.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Now;
+use super::batch::{Batch, Batcher};
+use crate::app::{App, Webhook};
+use crate::config::WebhookConfig;
+use crate::shard::Millis;
+
+/// The first pause after a failure; it doubles up to the longest.
+const PAUSE_MS_MIN: u64 = 1_000;
+const PAUSE_MS_MAX: u64 = 60_000;
+
+/// One endpoint.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    /// As it was configured when something was last told.
+    pub(super) app: Arc<App>,
+    pub(super) webhook: Webhook,
+    /// Whether the app still has it.
+    pub(super) is_current: bool,
+    batcher: Batcher,
+    queue: VecDeque<Batch>,
+    bytes: usize,
+    is_in_flight: bool,
+    failures: Option<Failures>,
+}
+
+/// Failures since the last success.
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    since: Millis,
+    count: u32,
+    next_attempt: Millis,
+}
+
+impl Endpoint {
+    pub(super) fn new(app: Arc<App>, webhook: Webhook) -> Self {
+        Self {
+            app,
+            webhook,
+            is_current: true,
+            batcher: Batcher::default(),
+            queue: VecDeque::new(),
+            bytes: 0,
+            is_in_flight: false,
+            failures: None,
+        }
+    }
+
+    /// Add an event; a batch that the queue has no room for comes back.
+    pub(super) fn push(
+        &mut self,
+        limits: &WebhookConfig,
+        now: Now,
+        event_json: &str,
+    ) -> Option<Batch> {
+        let full = self.batcher.push(limits, now, event_json)?;
+        self.enqueue(limits, full)
+    }
+
+    /// Queue what has been gathered, if its time has come or `is_hurried`; a batch that the queue
+    /// has no room for comes back.
+    pub(super) fn seal(
+        &mut self,
+        limits: &WebhookConfig,
+        now: Now,
+        is_hurried: bool,
+    ) -> Option<Batch> {
+        let is_due = self.batcher.due(limits).is_some_and(|due| due <= now.at);
+        let batch = if is_due || is_hurried { self.batcher.seal(now)? } else { return None };
+        self.enqueue(limits, batch)
+    }
+
+    /// The batch to send now, if there is one, and whether it was sent before.
+    pub(super) fn start(&mut self, now: Millis) -> Option<(Bytes, bool)> {
+        let is_pausing = self.failures.is_some_and(|failures| failures.next_attempt > now);
+        if self.is_in_flight || is_pausing {
+            return None;
+        }
+        let batch = self.queue.front()?;
+        self.is_in_flight = true;
+        Some((batch.body.clone(), self.failures.is_some()))
+    }
+
+    /// The batch in flight has been delivered; how many events it had.
+    pub(super) fn delivered(&mut self) -> u32 {
+        assert!(std::mem::take(&mut self.is_in_flight), "only what was sent is delivered");
+        self.failures = None;
+        self.pop().expect("what is in flight is queued").events
+    }
+
+    /// The batch in flight has not been delivered. What has waited for too long comes back.
+    pub(super) fn failed(&mut self, limits: &WebhookConfig, now: Millis) -> Vec<Batch> {
+        assert!(std::mem::take(&mut self.is_in_flight), "only what was sent fails");
+        let retry_ms = u64::from(limits.retry_max_s) * 1_000;
+        let (since, count) = self.failures.map_or((now, 0), |it| (it.since, it.count));
+        let pause_ms = PAUSE_MS_MIN << count.min(6);
+        let next_attempt = now.plus(pause_ms.min(PAUSE_MS_MAX));
+        self.failures = Some(Failures { since, count: count + 1, next_attempt });
+        let mut expired = Vec::new();
+        // An endpoint that is slow and not broken has nothing taken from it.
+        while now.since(since) >= retry_ms
+            && self.queue.front().is_some_and(|batch| now.since(batch.made) >= retry_ms)
+        {
+            expired.extend(self.pop());
+        }
+        expired
+    }
+
+    /// Try again at once, however often it has failed.
+    pub(super) fn hurry(&mut self, now: Millis) {
+        if let Some(failures) = &mut self.failures {
+            failures.next_attempt = now;
+        }
+    }
+
+    /// Everything that waits, the batch in flight first.
+    pub(super) fn give_up(&mut self) -> Vec<Batch> {
+        self.is_in_flight = false;
+        self.bytes = 0;
+        self.queue.drain(..).collect()
+    }
+
+    /// When something should be done here: a batch leaves, or an attempt is made.
+    pub(super) fn next_due(&self, limits: &WebhookConfig) -> Option<Millis> {
+        let attempt = (!self.is_in_flight && !self.queue.is_empty())
+            .then(|| self.failures.map_or(Millis(0), |failures| failures.next_attempt));
+        attempt.into_iter().chain(self.batcher.due(limits)).min()
+    }
+
+    /// Whether nothing waits here.
+    pub(super) fn is_idle(&self, limits: &WebhookConfig) -> bool {
+        self.queue.is_empty() && self.batcher.due(limits).is_none()
+    }
+
+    /// Batches that wait, and their bytes.
+    pub(super) fn depth(&self) -> (usize, usize) {
+        (self.queue.len(), self.bytes)
+    }
+
+    fn enqueue(&mut self, limits: &WebhookConfig, batch: Batch) -> Option<Batch> {
+        let bytes = self.bytes + batch.body.len();
+        if self.queue.len() >= limits.queue_batches_max as usize
+            || bytes > limits.queue_bytes_max as usize
+        {
+            return Some(batch);
+        }
+        self.bytes = bytes;
+        self.queue.push_back(batch);
+        None
+    }
+
+    fn pop(&mut self) -> Option<Batch> {
+        let batch = self.queue.pop_front()?;
+        self.bytes -= batch.body.len();
+        Some(batch)
+    }
+}
