@@ -9,6 +9,7 @@ import { needs, settings, unique } from '../harness/subject.mjs';
 import { World } from '../harness/world.mjs';
 
 const COUNT = 'pusher_internal:subscription_count';
+const TOLD = { counts: true };
 const counted = needs('subscription-count');
 
 let world;
@@ -25,7 +26,11 @@ async function nextCount(raw, channel) {
 describe('pusher_internal:subscription_count', () => {
   for (const kind of ['room', 'private-room', 'private-encrypted-room', 'cache-room']) {
     it(`tells everyone on ${kind} of each change`, counted, async (t) => {
-      const [name, first, second] = [unique(kind), await world.raw(t), await world.raw(t)];
+      const [name, first, second] = [
+        unique(kind),
+        await world.raw(t, TOLD),
+        await world.raw(t, TOLD),
+      ];
       await first.subscribe(name);
       if (kind === 'cache-room') assert.equal((await first.next()).event, 'pusher:cache_miss');
       assert.equal(await nextCount(first, name), 1);
@@ -39,7 +44,11 @@ describe('pusher_internal:subscription_count', () => {
   }
 
   it('counts a connection that ends', counted, async (t) => {
-    const [name, first, second] = [unique('room'), await world.raw(t), await world.raw(t)];
+    const [name, first, second] = [
+      unique('room'),
+      await world.raw(t, TOLD),
+      await world.raw(t, TOLD),
+    ];
     await first.subscribe(name);
     assert.equal(await nextCount(first, name), 1);
     await second.subscribe(name);
@@ -49,7 +58,11 @@ describe('pusher_internal:subscription_count', () => {
   });
 
   it('is not told on presence channels', counted, async (t) => {
-    const [name, first, second] = [unique('presence-room'), await world.raw(t), await world.raw(t)];
+    const [name, first, second] = [
+      unique('presence-room'),
+      await world.raw(t, TOLD),
+      await world.raw(t, TOLD),
+    ];
     await first.subscribe(name, member('1', {}));
     await second.subscribe(name, member('2', {}));
     await world.sdk.trigger(name, 'fence', 'end');
@@ -64,17 +77,17 @@ describe('pusher_internal:subscription_count', () => {
     const channel = pusher.subscribe(name);
     const inbox = Inbox.of(channel, 'pusher:subscription_count');
     assert.deepEqual((await inbox.next()).data, { subscription_count: 1 });
-    const other = await world.raw(t);
+    const other = await world.raw(t, TOLD);
     await other.subscribe(name);
     assert.deepEqual((await inbox.next()).data, { subscription_count: 2 });
     assert.equal(channel.subscriptionCount, 2);
   });
 
   it('is told at most every 5 s above 100 subscribers', counted, async (t) => {
-    const [name, watcher] = [unique('room'), await world.raw(t)];
+    const [name, watcher] = [unique('room'), await world.raw(t, TOLD)];
     await watcher.subscribe(name);
     const join = async () => {
-      const raw = await world.raw(t);
+      const raw = await world.raw(t, TOLD);
       await raw.subscribe(name);
       return raw;
     };
@@ -90,7 +103,11 @@ describe('pusher_internal:subscription_count', () => {
   it('is not told unless the app asks for it', settings, async (t) => {
     const plain = await World.configured({});
     t.after(() => plain.stop());
-    const [name, first, second] = [unique('room'), await plain.raw(t), await plain.raw(t)];
+    const [name, first, second] = [
+      unique('room'),
+      await plain.raw(t, TOLD),
+      await plain.raw(t, TOLD),
+    ];
     for (const raw of [first, second]) await raw.subscribe(name);
     await plain.sdk.trigger(name, 'fence', 'end');
     for (const raw of [first, second]) assert.equal((await raw.next()).event, 'fence');

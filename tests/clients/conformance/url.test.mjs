@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 
 import { emitted } from '../harness/deadline.mjs';
 import { QUERY, Raw } from '../harness/raw.mjs';
-import { ours, unique } from '../harness/subject.mjs';
+import { ours, settings, unique } from '../harness/subject.mjs';
 import { subscribe, World } from '../harness/world.mjs';
 
 let world;
@@ -45,6 +45,17 @@ describe('URL', () => {
   it('takes the path twice, which a wsPath of /app makes', ours, async (t) => {
     const pusher = await world.connect(t, { wsPath: '/app' });
     await subscribe(pusher, unique('prefixed'));
+  });
+
+  it('takes the path that is configured, with and without /app', settings, async (t) => {
+    const moved = await World.configured({ 'server.socket_path': '/ws' });
+    t.after(() => moved.stop());
+    const { key } = moved.app;
+    for (const path of [`/ws/${key}`, `/ws/app/${key}`, `/app/${key}`]) {
+      await Raw.connect(t, moved, { path });
+    }
+    const pusher = await moved.connect(t, { wsPath: '/ws' });
+    await subscribe(pusher, unique('moved'));
   });
 
   it('reads a key with percent escapes', ours, async (t) => {

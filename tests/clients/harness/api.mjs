@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 
+import { within } from './deadline.mjs';
 import { signedParams } from './sign.mjs';
 
 export class Api {
@@ -19,8 +20,9 @@ export class Api {
 
   /** Sends a request as it is; the answer's body is read. */
   async send(method, target, { body, headers } = {}) {
-    const response = await fetch(`${this.#origin}${target}`, { method, body, headers });
-    const text = await response.text();
+    const asked = fetch(`${this.#origin}${target}`, { method, body, headers });
+    const response = await within(`an answer to ${method} ${target}`, asked);
+    const text = await within(`the body of ${method} ${target}`, response.text());
     return { status: response.status, headers: response.headers, text };
   }
 

@@ -8,6 +8,9 @@ import { within } from './deadline.mjs';
 import { Inbox } from './inbox.mjs';
 import { authString } from './sign.mjs';
 
+/** Told at any time where the app has it on, so only the cases about it want to see it. */
+const COUNT = '"pusher_internal:subscription_count"';
+
 /** What pusher-js puts behind the path. */
 export const QUERY = 'protocol=7&client=js&version=8.6.0&flash=false';
 
@@ -20,13 +23,16 @@ export class Raw {
 
   constructor(
     world,
-    { key = world.app.key, path = `/app/${key}`, query = QUERY, ...options } = {},
+    { key = world.app.key, path = `/app/${key}`, query = QUERY, counts = false, ...options } = {},
   ) {
     const { host, port } = world.server;
     this.#app = world.app;
     this.#socket = new WebSocket(`ws://${host}:${port}${path}?${query}`, options);
     this.#socket.on('error', () => {}); // The close that follows is what is waited for.
-    this.#socket.on('message', (frame) => this.#inbox.push(frame.toString()));
+    this.#socket.on('message', (frame) => {
+      const text = frame.toString();
+      if (counts || !text.includes(COUNT)) this.#inbox.push(text);
+    });
     this.#closing = new Promise((resolve) => {
       this.#socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
     });

@@ -14,7 +14,7 @@ export const APP = { appId: 'app-id', key: 'app-key', secret: 'app-secret' };
 process.once('SIGTERM', () => process.exit(1));
 
 // These would configure the server from outside.
-const CONFIGURING = /^(HOST|PORT|PUSHER_.*|URINGCAST_.+)$/;
+const CONFIGURING = /^(HOST|PORT|(PUSHER|BROADCAST|REVERB|SOKETI|SOCKET|X_ZINTRUST|URINGCAST)_.+)$/;
 
 /** The environment variable of a key of the configuration. */
 function variable(key) {

@@ -1,5 +1,8 @@
 // One server with its authorizer, server SDK and HTTP API, and the clients a test opens on it.
 
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
+
 import Echo from 'laravel-echo';
 import PusherServer from 'pusher';
 import Pusher from 'pusher-js';
@@ -39,6 +42,9 @@ export class World {
   static async subject(settings = {}) {
     if (!external) return World.configured(settings);
     const { host, port, app } = external;
+    const socket = createConnection({ host, port });
+    await within(`a server on ${host}:${port}`, once(socket, 'connect'));
+    socket.destroy();
     return World.#around({ host, port, stop: async () => {} }, app);
   }
 
