@@ -102,6 +102,12 @@ impl Dispatch {
         endpoints.retain(|_, endpoint| endpoint.is_current || !endpoint.is_idle(limits));
     }
 
+    /// The URL of `endpoint`, and whether it is failing.
+    pub(super) fn describe(&self, endpoint: usize) -> (&str, bool) {
+        let endpoint = &self.endpoints[endpoint];
+        (&endpoint.webhook.url, endpoint.is_failing())
+    }
+
     /// What was posted to `endpoint` has arrived; how many events that was.
     pub(super) fn delivered(&mut self, endpoint: usize) -> u32 {
         self.endpoints[endpoint].delivered()

@@ -97,6 +97,11 @@ impl Endpoint {
         self.pop().expect("what is in flight is queued").events
     }
 
+    /// Whether the last request failed.
+    pub(super) const fn is_failing(&self) -> bool {
+        self.failures.is_some()
+    }
+
     /// The batch in flight has not been delivered. What has waited for too long comes back.
     pub(super) fn failed(&mut self, limits: &WebhookConfig, now: Millis) -> Vec<Batch> {
         assert!(std::mem::take(&mut self.is_in_flight), "only what was sent fails");
