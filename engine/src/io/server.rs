@@ -21,6 +21,7 @@ use crate::id::{CORES_MAX, CoreId};
 use crate::rest::RestConfig;
 use crate::shard::ShardConfig;
 use crate::side::{self, Side};
+use crate::webhook;
 
 /// How soon a core whose mailbox was full is told again to drain.
 const REPOST_INTERVAL: Duration = Duration::from_millis(1);
@@ -41,6 +42,7 @@ pub fn serve(config: Config) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let (told, signalled) = unbounded();
     thread::spawn(move || signals.forever().try_for_each(|signal| told.send(signal)));
+    webhook::check_dead_letter_file(&config.webhook)?;
     cores::raise_file_limit()?;
     let processors = cores::allowed()?;
     let cores = match config.server.cores {

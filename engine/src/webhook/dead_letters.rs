@@ -40,6 +40,15 @@ pub(super) fn append(path: &Path, bytes_max: u64, letters: &[DeadLetter]) -> io:
     Ok(written)
 }
 
+/// Whether the file at `path` can be written, without leaving an empty one.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    let file = open_locked(path)?;
+    if file.metadata()?.len() == 0 {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
 /// Each line of the file at `path`: a letter, or why it is none.
 pub(super) fn read(path: &Path) -> io::Result<Vec<Result<DeadLetter, String>>> {
     let text = fs::read_to_string(path)?;

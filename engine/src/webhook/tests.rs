@@ -8,7 +8,6 @@ use super::dispatch::{Dispatch, Output};
 use super::post::{DeadLetter, Post};
 use super::*;
 use crate::app::{Webhook, WebhookEvent};
-use crate::config::WebhookConfig;
 use crate::id::{AppIndex, CoreId, SocketId};
 use crate::shard::Fact;
 
@@ -395,6 +394,27 @@ fn a_queue_holds_as_much_as_its_limits_and_the_newest_beyond_it_are_dead_letters
         world.wait(0);
         assert_eq!(world.letters.len(), 1, "there is room again");
     }
+}
+
+#[test]
+fn all_queues_together_hold_as_much_as_their_limit() {
+    let one_bytes = r#"{"time_ms":1000000,"events":[{"name":"channel_occupied","channel":"a"}]}"#;
+    let limit = |config: &mut WebhookConfig| {
+        config.batch_events_max = 1;
+        config.queue_total_bytes_max = 3 * one_bytes.len() as u32;
+    };
+    let mut world = World::new(limit, vec![webhook("http://one/"), webhook("http://two/")]);
+    world.occupy(&["a"]);
+    world.wait(0);
+    assert!(world.letters.is_empty());
+    world.occupy(&["b"]);
+    world.wait(0);
+    assert_eq!(world.letters.len(), 1);
+    for _ in 0..3 {
+        world.deliver();
+        world.wait(0);
+    }
+    assert_eq!(world.dispatch.depth(), (0, 0));
 }
 
 #[test]
