@@ -170,6 +170,7 @@ fn shard(core: u8, cores: usize) -> Shard {
         cores,
         hash_seed: HASH_SEED,
         connections_max: 100_000,
+        turned_away_max: 0,
         activity_timeout_ms: 120_000,
         pong_timeout_ms: 30_000,
         handshake_timeout_ms: 10_000,

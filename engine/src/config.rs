@@ -18,6 +18,7 @@ mod print;
 mod problem;
 mod rules;
 mod sections;
+mod sources;
 
 use std::ffi::OsString;
 
@@ -29,6 +30,7 @@ use crate::app::{App, AppPolicy};
 pub use flags::{Command, DeadLetters, Options};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
 pub use sections::{ConnectionConfig, CoreConfig, HttpConfig, ServerConfig, WebhookConfig};
+pub use sources::{Sources, Stamp};
 
 /// The whole effective configuration of one process.
 ///
@@ -62,6 +64,8 @@ pub struct Effective {
     sources: Vec<Source>,
     /// One per app; none if the development app is served.
     app_origins: Vec<AppOrigin>,
+    /// What the operator should know, a line each.
+    pub notices: Vec<String>,
 }
 
 /// The most apps of one process: above it a file is more likely a mistake than a deployment.

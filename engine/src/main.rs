@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use uringcast::config::{Command, Config, DeadLetters, Effective, Options};
+use uringcast::config::{Command, DeadLetters, Effective, Sources};
 use uringcast::webhook;
 
 #[global_allocator]
@@ -24,20 +24,26 @@ fn main() -> ExitCode {
     };
     match command {
         Command::Serve(options) => {
-            with_config(&options, |effective| uringcast::io::serve(effective.config))
+            let sources = Sources::new(options, env::vars_os());
+            let read = sources.stamp();
+            with_config(&sources.clone(), |effective| {
+                uringcast::io::serve(effective.config, sources, read)
+            })
         }
-        Command::Config { print, options } => with_config(&options, |effective| {
-            if print {
-                write!(io::stdout(), "{effective}")
-            } else {
-                writeln!(io::stdout(), "The configuration is valid.")
-            }
-        }),
+        Command::Config { print, options } => {
+            with_config(&Sources::new(options, env::vars_os()), |effective| {
+                if print {
+                    write!(io::stdout(), "{effective}")
+                } else {
+                    writeln!(io::stdout(), "The configuration is valid.")
+                }
+            })
+        }
         Command::DeadLetters(DeadLetters::List { file }) => {
             exit(webhook::list(&file).and_then(|text| write!(io::stdout(), "{text}")))
         }
         Command::DeadLetters(DeadLetters::Replay { file, options }) => {
-            with_config(&options, |effective| {
+            with_config(&Sources::new(*options, env::vars_os()), |effective| {
                 writeln!(io::stdout(), "{}", webhook::replay(&file, &effective.config)?)
             })
         }
@@ -45,9 +51,14 @@ fn main() -> ExitCode {
 }
 
 /// Read the configuration and `run` with it.
-fn with_config(options: &Options, run: impl FnOnce(Effective) -> io::Result<()>) -> ExitCode {
-    match Config::load(options, env::vars_os()) {
-        Ok(effective) => exit(run(effective)),
+fn with_config(sources: &Sources, run: impl FnOnce(Effective) -> io::Result<()>) -> ExitCode {
+    match sources.load() {
+        Ok(effective) => {
+            for notice in &effective.notices {
+                eprintln!("uringcast: {notice}");
+            }
+            exit(run(effective))
+        }
         Err(problems) => {
             eprint!("uringcast: {problems}");
             ExitCode::from(EXIT_USAGE)

@@ -60,7 +60,7 @@ struct Cores(Vec<(CoreId, Box<Counters>)>);
 /// A number of one core.
 type Value = fn(&Counters) -> u64;
 
-const LEVELS: [(&str, &str, Value); 8] = [
+const LEVELS: &[(&str, &str, Value)] = &[
     ("sockets", "Sockets open, whatever they speak", |it| it.sockets),
     ("connections", "Websocket connections open", |it| it.connections),
     ("subscriptions", "Subscriptions of open connections", |it| it.subscriptions),
@@ -71,11 +71,14 @@ const LEVELS: [(&str, &str, Value); 8] = [
     ("cached_bytes", "Bytes that they take", |it| it.cached_bytes),
 ];
 
-const COUNTS: [(&str, &str, Value); 13] = [
+const COUNTS: &[(&str, &str, Value)] = &[
     ("connections_opened", "Websocket connections opened", |it| it.connections_opened),
     ("publishes", "Events taken from clients and the HTTP API", |it| it.publishes),
     ("deliveries", "Events queued to a subscriber, once for each", |it| it.deliveries),
     ("batches", "Shared runs of frames made for subscribers", |it| it.batches),
+    ("deflated_frames", "Frames compressed, once for all who get them", |it| it.deflated_frames),
+    ("deflate_bytes_before", "Payload bytes of those before", |it| it.deflate_bytes_before),
+    ("deflate_bytes_after", "Payload bytes of those after", |it| it.deflate_bytes_after),
     ("sends", "Sends that a socket took bytes of", |it| it.sends),
     ("frames_sent", "Frames in the sends started", |it| it.frames_sent),
     ("sent_bytes", "Bytes taken by sockets", |it| it.sent_bytes),
@@ -89,10 +92,10 @@ const COUNTS: [(&str, &str, Value); 13] = [
 
 impl Collector for Cores {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        for (name, help, value) in LEVELS {
+        for &(name, help, value) in LEVELS {
             self.encode_values(&mut encoder, name, help, MetricType::Gauge, value)?;
         }
-        for (name, help, value) in COUNTS {
+        for &(name, help, value) in COUNTS {
             self.encode_values(&mut encoder, name, help, MetricType::Counter, value)?;
         }
         self.encode_frames_per_send(&mut encoder)?;
@@ -146,7 +149,7 @@ impl Cores {
         for (core, counters) in &self.0 {
             for (refusal, label) in Refusal::ALL {
                 let labels = [("core", core.0.to_string()), ("limit", label.to_owned())];
-                let value = ConstCounter::new(counters.refusals[refusal as usize]);
+                let value = ConstCounter::new(counters.refusals.of(refusal));
                 value.encode(family.encode_family(&labels)?)?;
             }
         }

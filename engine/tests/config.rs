@@ -62,8 +62,8 @@ fn every_problem_of_every_layer_is_named_and_the_exit_code_is_64() {
             &format!("{path}:3: server.cores must be a whole number"),
             &format!("{path}:5: connection.outbox_bytes_max is 2048, but must be above"),
             "environment PORT: server.port is 70000, but must be 0 to 65535",
-            "environment PUSHER_APP_ID: an app needs all three variables",
-            "PUSHER_APP_KEY, PUSHER_APP_SECRET",
+            "environment PUSHER_APP_ID: an app needs an id, a key and a secret; not set: \
+             PUSHER_APP_KEY or BROADCAST_AUTH_KEY",
             "flag --activity-timeout: connection.activity_timeout_s is 0, but must be 1 to 3600",
             "flag --app: must be id:key:secret",
         ] {

@@ -53,7 +53,8 @@ mod tests {
 
     fn answer(opcode: Opcode, payload: &[u8]) -> Result<usize, String> {
         let mut outbox = Outbox::default();
-        match on_frame(Frame { is_final: true, opcode, payload }, &mut outbox) {
+        match on_frame(Frame { is_final: true, is_compressed: false, opcode, payload }, &mut outbox)
+        {
             Ok(()) => Ok(outbox.filling.len()),
             Err(failure) => Err(failure.to_string()),
         }
@@ -76,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_message_in_pieces_ends_the_load() {
-        let start = Frame { is_final: false, opcode: Opcode::Text, payload: b"{" };
+        let start =
+            Frame { is_final: false, is_compressed: false, opcode: Opcode::Text, payload: b"{" };
         let failure = on_frame(start, &mut Outbox::default()).unwrap_err();
         assert!(matches!(failure, Failure::Fragmented));
         assert!(answer(Opcode::Continuation, b"}").unwrap_err().contains("fragments"));

@@ -11,6 +11,7 @@ use uringcast_proto::pusher::server;
 use uringcast_proto::ws::{
     Opcode,
     assembler::{Assembler, Limits},
+    deflate::{Deflater, Inflater},
     encode::{self, TextFrame},
 };
 
@@ -105,6 +106,27 @@ fn whole_frames_are_read_without_allocation() {
     let mut assembler = Assembler::new();
     let (messages, allocated, freed) = count(|| drain(&mut assembler, &mut stream));
     assert_eq!((messages, allocated, freed), (4, 0, 0));
+}
+
+#[test]
+fn compression_allocates_for_the_first_message_only() {
+    let payload = b"words and words and words, again and again and again".repeat(20);
+    let (mut deflater, mut inflater) = (Deflater::new(), Inflater::default());
+    let mut frame = Vec::with_capacity(2 * payload.len());
+    for is_first in [true, false, false] {
+        frame.clear();
+        let (packed, allocated, freed) = count(|| {
+            let packed = deflater.frame_into(Opcode::Text, &payload, &mut frame);
+            packed.expect("the payload becomes shorter")
+        });
+        assert!(is_first || (allocated, freed) == (0, 0), "{allocated} allocations to compress");
+        let (message, allocated, freed) = count(|| {
+            let message = inflater.message(&frame[frame.len() - packed..], payload.len());
+            message.expect("it was just compressed").len()
+        });
+        assert_eq!(message, payload.len());
+        assert!(is_first || (allocated, freed) == (0, 0), "{allocated} allocations to read");
+    }
 }
 
 #[test]

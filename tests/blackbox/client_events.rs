@@ -76,6 +76,90 @@ fn public_channels_take_no_client_events() {
 }
 
 #[test]
+fn encrypted_channels_take_no_client_events() {
+    let server = Server::start(Options::new());
+    for channel in ["private-encrypted-room", "private-encrypted-cache-room"] {
+        let mut clients = [Client::connect(&server), Client::connect(&server)];
+        for client in &mut clients {
+            client.ask_subscribe(channel);
+            client.expect_on(channel, "pusher_internal:subscription_succeeded");
+            if channel.contains("-cache-") {
+                client.expect_on(channel, "pusher:cache_miss");
+            }
+        }
+        let [mut one, mut two] = clients;
+        one.trigger(channel, "client-typing", &json!({}));
+        assert!(one.expect_error(None).contains("encrypted"));
+        two.expect_quiet();
+    }
+    server.until_refused("client_event");
+}
+
+#[test]
+fn cache_channels_carry_client_events_where_their_kind_does() {
+    let server = Server::start(Options::new());
+    let (mut one, mut two) = (Client::connect(&server), Client::connect(&server));
+    for client in [&mut one, &mut two] {
+        client.subscribe("private-cache-room");
+        client.expect_on("private-cache-room", "pusher:cache_miss");
+    }
+    one.trigger("private-cache-room", "client-typing", &json!({}));
+    two.expect_on("private-cache-room", "client-typing");
+    for (client, user) in [(&mut one, "one"), (&mut two, "two")] {
+        client.subscribe_as("presence-cache-room", user);
+        client.expect_on("presence-cache-room", "pusher:cache_miss");
+    }
+    one.expect_on("presence-cache-room", "pusher_internal:member_added");
+    one.trigger("presence-cache-room", "client-typing", &json!({}));
+    let event = two.expect_on("presence-cache-room", "client-typing");
+    assert_eq!(event.user_id.as_deref(), Some("one"));
+    one.subscribe("cache-room");
+    one.expect_on("cache-room", "pusher:cache_miss");
+    one.trigger("cache-room", "client-typing", &json!({}));
+    one.expect_error(None);
+}
+
+#[test]
+fn an_app_may_do_without_client_events() {
+    let server = Server::start(Options::new().config("[pusher]\nclient_events = false\n"));
+    let (mut one, mut two) = pair(&server, "private-room");
+    one.trigger("private-room", "client-typing", &json!({}));
+    assert!(one.expect_error(None).contains("switched off"));
+    two.expect_quiet();
+    server.until_refused("client_event");
+}
+
+#[test]
+fn all_clients_together_may_send_as_many_events_as_the_limit() {
+    let config = "[pusher]\nclient_event_rate = 0\nclient_event_rate_total = 2\n";
+    let server = Server::start(Options::new().config(config));
+    let (mut one, mut two) = pair(&server, "private-room");
+    for _ in 0..10 {
+        one.trigger("private-room", "client-one", &json!({}));
+    }
+    // Each second lets 2 through; 10 at once touch 1 second or 2.
+    let mut refused = 0;
+    one.send("pusher:ping", &json!({}));
+    loop {
+        let event = one.event();
+        match event.event.as_str() {
+            "pusher:pong" => break,
+            _ => assert_eq!(
+                (event.event.as_str(), &event.data["code"]),
+                ("pusher:error", &json!(4301))
+            ),
+        }
+        refused += 1;
+    }
+    assert!((6..=8).contains(&refused), "{refused}");
+    for _ in 0..10 - refused {
+        two.expect_on("private-room", "client-one");
+    }
+    two.expect_quiet();
+    server.until_refused("client_event_rate_total");
+}
+
+#[test]
 fn a_client_event_needs_a_subscription() {
     let server = Server::start(Options::new());
     let (mut one, mut two) = pair(&server, "private-room");

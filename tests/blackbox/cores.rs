@@ -4,7 +4,7 @@ use serde_json::json;
 use uringcast_tests::{Api, Client, Options, Server};
 
 /// A server of two cores, and clients until each core has at least `each`.
-fn spread(each: u32) -> (Server, Vec<Client>) {
+pub(crate) fn spread(each: u32) -> (Server, Vec<Client>) {
     let server = Server::start(Options::new().cores(2).flag("--client-event-rate", "0"));
     let mut clients = Vec::new();
     let on_core = |server: &Server, core: &str| {

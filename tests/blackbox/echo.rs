@@ -65,7 +65,7 @@ fn messages_sent_without_waiting_come_back_in_order() {
 #[test]
 fn the_public_port_echoes_nothing() {
     let server = Server::start(Options::new().echo());
-    let mut raw = Raw::connect(server.address());
-    raw.send(uringcast_tests::upgrade_request("/").as_bytes());
-    assert_eq!(raw.response().status, 404);
+    let mut raw = Raw::upgrade(server.address(), "/");
+    raw.expect_event("pusher:error");
+    raw.expect_close(4005);
 }

@@ -27,7 +27,7 @@ fn every_connection_has_its_own_socket_id() {
 fn the_accept_key_is_that_of_the_rfc() {
     let server = Server::start(Options::new());
     let mut raw = Raw::connect(server.address());
-    raw.send(upgrade_request("/app/app-key").as_bytes());
+    raw.send(upgrade_request("/app/app-key?protocol=7").as_bytes());
     let response = raw.response();
     assert_eq!(response.status, 101);
     let accept = response.header("sec-websocket-accept");
@@ -41,7 +41,7 @@ fn a_browser_that_offers_compression_is_told_of_none() {
     let server = Server::start(Options::new());
     let mut raw = Raw::connect(server.address());
     let offer = "\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
-    raw.send(upgrade_request("/app/app-key").replace("\r\n\r\n", offer).as_bytes());
+    raw.send(upgrade_request("/app/app-key?protocol=7").replace("\r\n\r\n", offer).as_bytes());
     let response = raw.response();
     assert_eq!((response.status, response.header("sec-websocket-extensions")), (101, None));
     raw.expect_event("pusher:connection_established");
@@ -96,7 +96,7 @@ fn a_handshake_that_is_none_is_refused() {
     let version = "Sec-WebSocket-Version: 13\r\n";
     for (text, instead) in [(key, ""), (version, ""), (version, "Sec-WebSocket-Version: 8\r\n")] {
         let mut http = Http::connect(server.address());
-        http.send(upgrade_request("/app/app-key").replace(text, instead).as_bytes());
+        http.send(upgrade_request("/app/app-key?protocol=7").replace(text, instead).as_bytes());
         let response = http.response();
         assert!(matches!(response.status, 400 | 426), "{instead:?}: {response:?}");
     }

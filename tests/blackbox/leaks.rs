@@ -32,7 +32,7 @@ fn cycles(server: &Server, count: usize) {
 #[test]
 fn five_thousand_clients_leave_nothing_behind() {
     let server = Server::start(Options::new().cores(2));
-    cycles(&server, 500); // What is kept for reuse is there from now on.
+    cycles(&server, CYCLES); // What is kept for reuse is there from now on.
     let (fds, rss) = (fd_count(server.pid()), rss_bytes(server.pid()));
     cycles(&server, CYCLES);
     until("all sockets are closed", || fd_count(server.pid()) <= fds);
@@ -52,6 +52,24 @@ fn clients_that_never_finish_their_handshake_leave_nothing_behind() {
     silent.iter_mut().step_by(2).for_each(|raw| raw.send(b"GET /app/app-key HT"));
     until("all sockets are closed", || fd_count(server.pid()) <= fds);
     Client::connect(&server).expect_quiet();
+}
+
+/// Sockets that are refused at the door are kept until their peers have read why, but few of them,
+/// and not for long.
+#[test]
+fn refused_sockets_are_closed_though_their_peers_stay() {
+    let config = "server.trusted_proxies = []\ncore.turned_away_max = 8\n\
+                  [connection]\nip_rate = 1\nip_burst = 1\nclose_timeout_s = 1\n";
+    let server = Server::start(Options::new().config(config));
+    let mut client = Client::connect(&server);
+    server.metrics();
+    let fds = fd_count(server.pid());
+    let refused: Vec<Raw> = (0..100).map(|_| Raw::connect(server.address())).collect();
+    server.until_refused("ip_rate");
+    until("all but a few are closed", || fd_count(server.pid()) <= fds + 8);
+    until("all are closed", || fd_count(server.pid()) <= fds);
+    drop(refused);
+    client.expect_quiet();
 }
 
 #[test]

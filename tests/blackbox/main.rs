@@ -5,11 +5,14 @@
 //! first: order per channel and per connection makes that a proof, and no test sleeps for it.
 
 mod activity;
+mod admission;
 mod bad_frames;
 mod bad_input;
 mod cache;
 mod client_events;
 mod cores;
+mod deflate;
+mod drain;
 mod echo;
 mod floods;
 mod handshake;
@@ -22,7 +25,10 @@ mod limits;
 mod metrics;
 mod order;
 mod presence;
+mod registry;
 mod slow_and_alive;
 mod slow_consumer;
 mod subscribe;
 mod subscription_count;
+mod users;
+mod watchlist;

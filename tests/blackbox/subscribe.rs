@@ -171,7 +171,7 @@ fn the_same_channel_of_two_apps_is_two_channels() {
 fn a_name_that_breaks_the_rules_is_refused_and_the_connection_lives() {
     let server = Server::start(Options::new());
     let mut client = Client::connect(&server);
-    for channel in ["", "with space", "slash/ed", "caf\u{e9}", "new\nline", "#server-to-user-1"] {
+    for channel in ["", "with space", "slash/ed", "caf\u{e9}", "new\nline", "#anything"] {
         client.ask_subscribe(channel);
         client.expect_refusal(channel, "InvalidChannel", 400, None);
     }

@@ -104,6 +104,40 @@ impl Client {
         self.expect_on(channel, "pusher_internal:subscription_succeeded").json()["presence"].clone()
     }
 
+    /// Asks to be signed in as the user `user_data` and reads nothing.
+    pub fn ask_signin(&mut self, user_data: &str) {
+        let auth = self.user_auth(user_data);
+        self.send("pusher:signin", &json!({"auth": auth, "user_data": user_data}));
+    }
+
+    /// Signs in as the user `user_data`.
+    pub fn signin(&mut self, user_data: &Value) {
+        let user_data = user_data.to_string();
+        self.ask_signin(&user_data);
+        let event = self.expect("pusher:signin_success");
+        assert_eq!(event.data, json!({"user_data": user_data}), "{}", event.raw);
+    }
+
+    /// Signs in as the user `user_id` and joins the user's own channel.
+    pub fn signin_as(&mut self, user_id: &str) {
+        self.signin(&json!({"id": user_id}));
+        self.subscribe(&format!("#server-to-user-{user_id}"));
+    }
+
+    /// Reads the next message, which must be of watched users: each event with its users, sorted.
+    pub fn expect_watchlist(&mut self) -> Vec<(String, Vec<String>)> {
+        let event = self.expect("pusher_internal:watchlist_events");
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        let events = event.data["events"].as_array().expect("data is an object with a list");
+        let events = events.iter().map(|event| {
+            let ids = event["user_ids"].as_array().expect("a list of users");
+            let mut ids: Vec<String> = ids.iter().map(text).collect();
+            ids.sort_unstable();
+            (text(&event["name"]), ids)
+        });
+        events.collect()
+    }
+
     /// Leaves a channel; the server does not answer.
     pub fn unsubscribe(&mut self, channel: &str) {
         self.send("pusher:unsubscribe", &json!({"channel": channel}));
@@ -116,6 +150,12 @@ impl Client {
             to_sign.push(':');
             to_sign.push_str(channel_data);
         }
+        format!("{}:{}", self.app.key, signature(&self.app.secret, &to_sign))
+    }
+
+    /// What an authentication endpoint would say to this client.
+    pub fn user_auth(&self, user_data: &str) -> String {
+        let to_sign = format!("{}::user::{user_data}", self.socket_id);
         format!("{}:{}", self.app.key, signature(&self.app.secret, &to_sign))
     }
 

@@ -121,8 +121,16 @@ impl ConfigFile {
         let number = FILES.fetch_add(1, Ordering::Relaxed);
         let name = format!("uringcast-test-{}-{number}.toml", process::id());
         let path = env::temp_dir().join(name);
-        fs::write(&path, text).expect("the temporary directory is writable");
-        Self { path }
+        let file = Self { path };
+        file.write(text);
+        file
+    }
+
+    /// Puts `text` in its place, as an editor does that writes anew and renames.
+    pub(crate) fn write(&self, text: &str) {
+        let new = self.path.with_extension("new");
+        fs::write(&new, text).expect("the temporary directory is writable");
+        fs::rename(&new, &self.path).expect("the temporary directory is writable");
     }
 
     /// Where it is.

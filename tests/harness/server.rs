@@ -62,6 +62,11 @@ impl Server {
         self.started = started;
     }
 
+    /// Puts another text into the configuration file; only with [`Options::config`].
+    pub fn rewrite_config(&self, toml: &str) {
+        self.config.as_ref().expect("the server was started with a file").write(toml);
+    }
+
     /// Sends `signal`, such as `libc::SIGTERM`, to the process.
     pub fn signal(&self, signal: i32) {
         let pid = self.child.id().cast_signed();
@@ -147,7 +152,7 @@ impl Server {
     }
 
     /// Ends the process, if it still runs, and returns what it wrote to standard error.
-    fn end(&mut self) -> String {
+    pub fn end(&mut self) -> String {
         // It may have ended already, which is what we want.
         drop(self.child.kill());
         drop(self.child.wait());

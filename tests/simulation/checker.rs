@@ -21,6 +21,9 @@ pub(crate) enum Violation {
     NotSubscribed { client: usize, channel: String },
     /// Another event than the next one: a gap, a duplicate, a swap, or one's own.
     Event { client: usize, channel: String, expected: Option<u64>, heard: u64 },
+    /// A new subscriber of a cache channel heard something else than the last event from before its
+    /// join, or than that there is none.
+    Cached { client: usize, channel: String, expected: Option<u64>, heard: Heard },
     /// Everything has been heard, and this event has not.
     Missing { client: usize, channel: String, expected: u64 },
     /// Everything has been heard, and this subscription has not begun.
@@ -31,14 +34,24 @@ pub(crate) enum Violation {
     Member { client: usize, channel: String, user: String },
 }
 
-/// The users that a client believes to be in each presence channel.
-pub(crate) type Rosters = BTreeMap<String, BTreeSet<String>>;
+/// What a client believes of the channels it is subscribed to.
+#[derive(Debug, Default)]
+pub(crate) struct Belief {
+    /// The users in each presence channel.
+    pub(crate) rosters: BTreeMap<String, BTreeSet<String>>,
+    /// The number of subscriptions of each other channel, if it has been told one.
+    pub(crate) counts: BTreeMap<String, Option<u32>>,
+}
 
-/// Check every client's story; gives what each believes of presence channels in the end.
-pub(crate) fn check(history: &History) -> Result<Vec<Rosters>, Violation> {
+/// Check every client's story; gives what each believes in the end.
+pub(crate) fn check(history: &History) -> Result<Vec<Belief>, Violation> {
     let clients = history.clients.iter().enumerate();
     clients.map(|(client, story)| Listener::new(history, client, story).check()).collect()
 }
+
+/// The channels of the worlds that keep their last event.
+pub(crate) const CACHE_CHANNELS: [&str; 3] =
+    ["cache-news", "private-cache-room", "presence-cache-hall"];
 
 /// A subscription that has begun.
 struct Session<'h> {
@@ -47,6 +60,7 @@ struct Session<'h> {
     position: usize,
     user: Option<&'h str>,
     members: BTreeSet<String>,
+    count: Option<u32>,
 }
 
 /// One client, followed through its story.
@@ -59,6 +73,8 @@ struct Listener<'h> {
     untried: BTreeMap<&'h str, usize>,
     pongs: usize,
     events: BTreeSet<u64>,
+    /// The cache channel that was the last thing to begin: what it keeps must come next.
+    unfilled: Option<&'h str>,
 }
 
 impl<'h> Listener<'h> {
@@ -71,10 +87,11 @@ impl<'h> Listener<'h> {
             untried: BTreeMap::new(),
             pongs: 0,
             events: BTreeSet::new(),
+            unfilled: None,
         }
     }
 
-    fn check(mut self) -> Result<Rosters, Violation> {
+    fn check(mut self) -> Result<Belief, Violation> {
         let client = self.client;
         for (index, heard) in self.story.heard.iter().enumerate() {
             // Who is over its limit before it has read anything loses its greeting with the rest.
@@ -90,16 +107,34 @@ impl<'h> Listener<'h> {
         if self.story.is_complete {
             self.check_end()?;
         }
-        let presence = self.sessions.into_iter().filter(|(_, session)| session.user.is_some());
-        Ok(presence.map(|(channel, session)| (channel.to_owned(), session.members)).collect())
+        let mut belief = Belief::default();
+        for (channel, session) in self.sessions {
+            if session.user.is_some() {
+                belief.rosters.insert(channel.to_owned(), session.members);
+            } else {
+                belief.counts.insert(channel.to_owned(), session.count);
+            }
+        }
+        Ok(belief)
     }
 
     fn hear(&mut self, heard: &'h Heard) -> Result<(), Violation> {
+        if let Some(channel) = self.unfilled.take() {
+            return self.on_kept(channel, heard);
+        }
         match heard {
-            Heard::Established | Heard::Ping | Heard::Error | Heard::Close { .. } => Ok(()),
+            // What is heard of watched users is checked in `watching`.
+            Heard::Established
+            | Heard::Ping
+            | Heard::Error
+            | Heard::SignedIn
+            | Heard::Watchlist { .. }
+            | Heard::Close { .. } => Ok(()),
             Heard::Succeeded { channel, members } => self.on_succeeded(channel, members.as_ref()),
             Heard::Refused { channel } => self.on_refused(channel),
             Heard::Event { channel, id } => self.on_event(channel, *id),
+            Heard::Missed { channel } => Err(self.not_subscribed(channel)),
+            Heard::Counted { channel, count } => self.on_counted(channel, *count),
             Heard::Added { channel, user } => self.on_member(channel, user, true),
             Heard::Removed { channel, user } => self.on_member(channel, user, false),
             Heard::Pong => self.on_pong(),
@@ -123,8 +158,49 @@ impl<'h> Listener<'h> {
             return Err(self.member(channel, user));
         }
         self.untried.insert(channel, attempt + 1);
-        self.sessions.insert(channel, Session { attempt, position, user, members });
+        let session = Session { attempt, position, user, members, count: None };
+        self.sessions.insert(channel, session);
+        self.unfilled = CACHE_CHANNELS.contains(&channel).then_some(channel);
         Ok(())
+    }
+
+    /// What follows the begin of a subscription to the cache channel `channel`.
+    fn on_kept(&mut self, channel: &'h str, heard: &Heard) -> Result<(), Violation> {
+        let kept = self.kept(channel);
+        let is_right = match heard {
+            Heard::Event { channel: found, id } => found == channel && kept == Some(*id),
+            Heard::Missed { channel: found } => {
+                found == channel && (kept.is_none() || self.history.is_cache_small)
+            }
+            Heard::Close { .. } => true, // It reads too slowly to be told any more.
+            _ => false,
+        };
+        if let Heard::Event { id, .. } = heard {
+            self.events.insert(*id);
+        }
+        let (client, channel, heard) = (self.client, channel.to_owned(), heard.clone());
+        let refused = Violation::Cached { client, channel, expected: kept, heard };
+        if is_right { Ok(()) } else { Err(refused) }
+    }
+
+    /// The event that `channel` kept when the owner took the join of the subscription that has
+    /// just begun.
+    fn kept(&self, channel: &str) -> Option<u64> {
+        let session = &self.sessions[channel];
+        let joined_ms = self.story.attempts[channel][session.attempt].joined_ms;
+        let before = &self.order(channel)[..session.position];
+        let last = before.iter().rfind(|event| event.is_kept)?;
+        (last.taken_ms + self.history.cache_ttl_ms > joined_ms).then_some(last.id)
+    }
+
+    fn on_counted(&mut self, channel: &str, count: u32) -> Result<(), Violation> {
+        match self.sessions.get_mut(channel) {
+            Some(session) if session.user.is_none() => {
+                session.count = Some(count);
+                Ok(())
+            }
+            Some(_) | None => Err(self.not_subscribed(channel)),
+        }
     }
 
     fn on_refused(&mut self, channel: &'h str) -> Result<(), Violation> {
@@ -162,10 +238,8 @@ impl<'h> Listener<'h> {
 
     fn on_member(&mut self, channel: &'h str, user: &str, is_added: bool) -> Result<(), Violation> {
         let refused = self.member(channel, user);
-        let Some(session) = self.sessions.get_mut(channel) else {
-            let (client, channel) = (self.client, channel.to_owned());
-            return Err(Violation::NotSubscribed { client, channel });
-        };
+        let not_subscribed = self.not_subscribed(channel);
+        let Some(session) = self.sessions.get_mut(channel) else { return Err(not_subscribed) };
         let is_news = if is_added {
             session.members.insert(user.to_owned())
         } else {
@@ -192,6 +266,9 @@ impl<'h> Listener<'h> {
 
     fn check_end(&self) -> Result<(), Violation> {
         let client = self.client;
+        if let Some(channel) = self.unfilled {
+            return Err(Violation::NeverBegun { client, channel: channel.to_owned() });
+        }
         for channel in self.story.attempts.keys() {
             let (begun, channel) = (self.sessions.get(channel.as_str()), channel.clone());
             let Some(session) = begun else {
@@ -217,6 +294,10 @@ impl<'h> Listener<'h> {
 
     fn order(&self, channel: &str) -> &'h [Event] {
         self.history.channels.get(channel).map_or(&[], Vec::as_slice)
+    }
+
+    fn not_subscribed(&self, channel: &str) -> Violation {
+        Violation::NotSubscribed { client: self.client, channel: channel.to_owned() }
     }
 
     fn member(&self, channel: &str, user: &str) -> Violation {

@@ -22,9 +22,14 @@ impl Coverage {
         }
         self.count("mailbox full".into(), world.mailbox_full);
         for shard in &mut world.shards {
-            let refusals = shard.counters_mut().refusals;
+            let counters = shard.counters_mut();
+            let (hits, evictions) = (counters.cache_hits, counters.cache_evictions);
+            let (deflated, refusals) = (counters.deflated_frames, counters.refusals.clone());
+            self.count("cache hits".into(), hits);
+            self.count("cache evictions".into(), evictions);
+            self.count("compressed frame".into(), deflated);
             for (refusal, label) in Refusal::ALL {
-                self.count(format!("refused {label}"), refusals[refusal as usize]);
+                self.count(format!("refused {label}"), refusals.of(refusal));
             }
         }
     }
@@ -42,24 +47,36 @@ impl Coverage {
     }
 }
 
-const EXPECTED: [&str; 22] = [
+const EXPECTED: [&str; 34] = [
     "succeeded",
     "refused",
     "event",
+    "missed",
+    "counted",
+    "cache hits",
+    "cache evictions",
     "added",
     "removed",
     "pong",
     "ping",
     "error",
+    "signed in",
+    "one of a watchlist",
+    "several of a watchlist",
     "close 1000",
     "close 1002",
+    "close 4009",
     "close 4100",
     "close 4200",
     "close 4201",
     "promise",
+    "compressed frame",
     "mailbox full",
     "refused connections",
     "refused handshake_timeout",
+    "refused signin",
+    "refused signin_timeout",
+    "refused watchlist",
     "refused subscriptions",
     "refused client_event_rate",
     "refused outbox_bytes",
@@ -73,8 +90,13 @@ fn name(heard: &Heard) -> String {
         Heard::Succeeded { .. } => "succeeded".into(),
         Heard::Refused { .. } => "refused".into(),
         Heard::Event { .. } => "event".into(),
+        Heard::Missed { .. } => "missed".into(),
+        Heard::Counted { .. } => "counted".into(),
         Heard::Added { .. } => "added".into(),
         Heard::Removed { .. } => "removed".into(),
+        Heard::SignedIn => "signed in".into(),
+        Heard::Watchlist { changes } if changes.len() > 1 => "several of a watchlist".into(),
+        Heard::Watchlist { .. } => "one of a watchlist".into(),
         Heard::Pong => "pong".into(),
         Heard::Ping => "ping".into(),
         Heard::Error => "error".into(),

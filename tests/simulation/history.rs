@@ -11,6 +11,10 @@ pub(crate) struct History {
     pub(crate) channels: BTreeMap<String, Vec<Event>>,
     /// One story for each connection there has been.
     pub(crate) clients: Vec<Story>,
+    /// How long a cache channel keeps its last event.
+    pub(crate) cache_ttl_ms: u64,
+    /// Whether kept events may have to make room for others before their time.
+    pub(crate) is_cache_small: bool,
 }
 
 /// An event that an owner has taken.
@@ -20,6 +24,10 @@ pub(crate) struct Event {
     pub(crate) id: u64,
     /// The one client that does not get it.
     pub(crate) skip: Option<usize>,
+    /// Whether a cache channel keeps it: it came over HTTP.
+    pub(crate) is_kept: bool,
+    /// When the owner took it.
+    pub(crate) taken_ms: u64,
 }
 
 /// One connection's part.
@@ -31,6 +39,8 @@ pub(crate) struct Story {
     pub(crate) heard: Vec<Heard>,
     /// Answers that promised it an event.
     pub(crate) promises: Vec<Promise>,
+    /// The users that it watches, if it has signed in.
+    pub(crate) watchlist: BTreeSet<String>,
     /// Whether it was open to the end and has heard all that it was sent.
     pub(crate) is_complete: bool,
 }
@@ -40,6 +50,8 @@ pub(crate) struct Story {
 pub(crate) struct Attempt {
     /// How many events the owner had taken when it took the join.
     pub(crate) joined_at: Option<usize>,
+    /// When it took it.
+    pub(crate) joined_ms: u64,
     /// The pong before which the server was told to end the subscription, counted from 1.
     pub(crate) over_at_pong: Option<usize>,
     /// Who it is presented as, on presence channels.
@@ -66,10 +78,18 @@ pub(crate) enum Heard {
     Refused { channel: String },
     /// An event.
     Event { channel: String, id: u64 },
+    /// A cache channel had no event for its new subscriber.
+    Missed { channel: String },
+    /// How many subscriptions a channel has.
+    Counted { channel: String, count: u32 },
     /// A user came.
     Added { channel: String, user: String },
     /// A user left.
     Removed { channel: String, user: String },
+    /// The client has signed in.
+    SignedIn,
+    /// Users it watches are online, or not.
+    Watchlist { changes: Vec<(String, bool)> },
     /// The answer to the client's ping.
     Pong,
     /// The server wants a sign of life.

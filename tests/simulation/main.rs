@@ -13,6 +13,7 @@ mod parse;
 mod random;
 mod scenario;
 mod talk;
+mod watching;
 mod world;
 mod wrong;
 
@@ -20,10 +21,11 @@ use std::collections::BTreeSet;
 
 use uringcast::shard::{Answer, Query};
 
-use crate::checker::{Rosters, check};
+use crate::checker::{Belief, check};
 use crate::client::{Pace, Stage};
 use crate::coverage::Coverage;
 use crate::scenario::Scenario;
+use crate::watching::check_statuses;
 use crate::world::World;
 
 /// Worlds in one run, unless the environment says otherwise.
@@ -71,7 +73,8 @@ fn run(seed: u64) -> World {
         }
     }
     scenario.calm_down();
-    scenario.world.settle();
+    // Each turn tells of the closes at the end of the turn before, and may close someone again.
+    (0..4).for_each(|_| scenario.world.settle());
     check_quiet(&mut scenario);
     scenario.close_all();
     check_vacant(&mut scenario);
@@ -88,19 +91,23 @@ fn check_quiet(scenario: &mut Scenario) {
     }
     assert!(scenario.world.publishes.is_empty(), "a publish has not been answered");
     assert!(scenario.world.questions.is_empty(), "a question has not been answered");
-    let rosters = check(&scenario.world.history).unwrap_or_else(|violation| {
+    let beliefs = check(&scenario.world.history).unwrap_or_else(|violation| {
         panic!("{violation:?}");
     });
-    check_rosters(scenario, &rosters);
+    check_rosters(scenario, &beliefs);
+    check_statuses(scenario);
+    if scenario.is_counting {
+        check_counts(scenario, &beliefs);
+    }
 }
 
 /// What clients and owners believe of presence channels is what is so.
-fn check_rosters(scenario: &mut Scenario, rosters: &[Rosters]) {
-    for channel in ["presence-hall", "presence-yard"] {
+fn check_rosters(scenario: &mut Scenario, beliefs: &[Belief]) {
+    for channel in ["presence-hall", "presence-yard", "presence-cache-hall"] {
         let truth = present(scenario, channel);
-        for (index, roster) in rosters.iter().enumerate() {
+        for (index, belief) in beliefs.iter().enumerate() {
             let is_complete = scenario.world.history.clients[index].is_complete;
-            if let Some(members) = roster.get(channel).filter(|_| is_complete) {
+            if let Some(members) = belief.rosters.get(channel).filter(|_| is_complete) {
                 assert_eq!(*members, truth, "client {index} of {channel}");
             }
         }
@@ -116,15 +123,39 @@ fn check_rosters(scenario: &mut Scenario, rosters: &[Rosters]) {
     }
 }
 
+/// Whoever is subscribed has been told how many are.
+fn check_counts(scenario: &mut Scenario, beliefs: &[Belief]) {
+    for (index, belief) in beliefs.iter().enumerate() {
+        if !scenario.world.history.clients[index].is_complete {
+            continue;
+        }
+        // A user's own channel is nobody else's and not counted.
+        let counted = belief.counts.iter().filter(|(channel, _)| !channel.starts_with('#'));
+        for (channel, count) in counted {
+            let truth = subscribed(scenario, channel).len() as u32;
+            assert_eq!(*count, Some(truth), "client {index} of {channel}");
+        }
+    }
+}
+
+/// The clients that are subscribed to `channel`, each as its core knows.
+fn subscribed(scenario: &mut Scenario, channel: &str) -> Vec<usize> {
+    let World { clients, shards, .. } = &mut scenario.world;
+    let mut found = Vec::new();
+    for (index, client) in clients.iter().enumerate() {
+        if shards[usize::from(client.core.0)].subscribed(client.conn, channel).is_some() {
+            found.push(index);
+        }
+    }
+    found
+}
+
 /// The users whose connections are subscribed, each on its own core.
 fn present(scenario: &mut Scenario, channel: &str) -> BTreeSet<String> {
     let mut users = BTreeSet::new();
-    for (index, client) in scenario.world.clients.iter().enumerate() {
-        let shard = &mut scenario.world.shards[usize::from(client.core.0)];
-        if shard.subscribed(client.conn, channel).is_some() {
-            let last = scenario.world.history.clients[index].attempts[channel].last();
-            users.extend(last.and_then(|attempt| attempt.user.clone()));
-        }
+    for index in subscribed(scenario, channel) {
+        let last = scenario.world.history.clients[index].attempts[channel].last();
+        users.extend(last.and_then(|attempt| attempt.user.clone()));
     }
     users
 }

@@ -5,16 +5,27 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::{Frame, FrameCursor};
+use uringcast_proto::ws::deflate::Inflater;
 use uringcast_proto::ws::encode::header_bytes;
 
 use crate::history::Heard;
 
+/// More than the longest message of any world.
+const MESSAGE_BYTES_MAX: usize = 1 << 20;
+
 /// One connection's inbound bytes.
-#[derive(Default)]
 pub(crate) struct Ear {
     cursor: FrameCursor,
+    inflater: Inflater,
     received_bytes: usize,
     heard_bytes: usize,
+}
+
+impl Default for Ear {
+    fn default() -> Self {
+        let (cursor, inflater) = (FrameCursor::deflated(), Inflater::default());
+        Self { cursor, inflater, received_bytes: 0, heard_bytes: 0 }
+    }
 }
 
 impl Ear {
@@ -23,7 +34,13 @@ impl Ear {
         self.received_bytes += bytes.len();
         while let Some(frame) = self.cursor.next(&mut bytes).expect("the frames are valid") {
             self.heard_bytes += header_bytes(frame.payload.len()) + frame.payload.len();
-            heard.push(parse(&frame));
+            heard.push(if frame.is_compressed {
+                let payload = self.inflater.message(frame.payload, MESSAGE_BYTES_MAX);
+                let payload = payload.expect("the frame is a message of its own");
+                parse(&Frame { is_compressed: false, payload, ..frame })
+            } else {
+                parse(&frame)
+            });
         }
     }
 
@@ -77,6 +94,13 @@ fn message(message: &Value) -> Heard {
             };
             Heard::Succeeded { channel, members: ids.map(strings) }
         }
+        "pusher:signin_success" => Heard::SignedIn,
+        "pusher_internal:watchlist_events" => Heard::Watchlist { changes: changes(message) },
+        "pusher:cache_miss" => Heard::Missed { channel },
+        "pusher_internal:subscription_count" => {
+            let count = inner(message)["subscription_count"].as_u64().expect("a number");
+            Heard::Counted { channel, count: count as u32 }
+        }
         "pusher_internal:member_added" => Heard::Added { channel, user: user(message) },
         "pusher_internal:member_removed" => Heard::Removed { channel, user: user(message) },
         name => {
@@ -89,6 +113,21 @@ fn message(message: &Value) -> Heard {
 /// What the server itself says has its data encoded twice.
 fn inner(message: &Value) -> Value {
     serde_json::from_str(string(&message["data"])).expect("data holds JSON")
+}
+
+/// Each user of a watchlist's events with what has become of it.
+fn changes(message: &Value) -> Vec<(String, bool)> {
+    let array = |value: &Value| value.as_array().expect("an array").clone();
+    let events = array(&message["data"]["events"]);
+    let changes = events.iter().flat_map(|event| {
+        let is_online = match string(&event["name"]) {
+            "online" => true,
+            "offline" => false,
+            other => panic!("{other} is no status"),
+        };
+        array(&event["user_ids"]).into_iter().map(move |id| (string(&id).to_owned(), is_online))
+    });
+    changes.collect()
 }
 
 fn user(message: &Value) -> String {

@@ -6,18 +6,36 @@ use uringcast::shard::{ChannelName, Publication, Query, ShardConfig};
 use uringcast_proto::pusher::server;
 
 use crate::client::{Client, Pace, Reply, Stage};
-use crate::history::{Promise, Story};
+use crate::history::{Event, Promise, Story};
 use crate::random::Random;
 use crate::world::World;
 
-pub(crate) const CHANNELS: [&str; 6] =
-    ["news", "sport", "private-room", "private-lobby", "presence-hall", "presence-yard"];
+pub(crate) const CHANNELS: [&str; 10] = [
+    "news",
+    "sport",
+    "private-room",
+    "private-lobby",
+    "presence-hall",
+    "presence-yard",
+    "#server-to-user-user-0",
+    "cache-news",
+    "private-cache-room",
+    "presence-cache-hall",
+];
+
+/// Who there is; a client is one of them by its number.
+pub(crate) const USERS: [&str; 3] = ["user-0", "user-1", "user-2"];
+
+/// A cache that holds a few small events and no large one.
+pub(crate) const CACHE_BYTES_SMALL: usize = 1_000;
 
 /// One world on its way through its seed.
 pub(crate) struct Scenario {
     pub(crate) world: World,
     pub(crate) random: Random,
     pub(crate) config: ShardConfig,
+    /// Whether subscribers are told how many they are.
+    pub(crate) is_counting: bool,
     presence_members_max: u32,
     clients_max: usize,
     /// How many bytes an event's data has at most.
@@ -31,6 +49,7 @@ impl Scenario {
         let config = config(&mut random);
         let policy = policy(&mut random);
         let presence_members_max = policy.presence_members_max;
+        let is_counting = policy.subscription_count;
         let world = World::new(&config, policy, random.pick(&[1, 2, 1_000]));
         let data_bytes_max = random.pick(&[20, 20, 200, 2_000, 2_000, 100_000]);
         let clients_max = random.pick(&[2, 6, 12]);
@@ -38,6 +57,7 @@ impl Scenario {
             world,
             random,
             config,
+            is_counting,
             presence_members_max,
             clients_max,
             data_bytes_max,
@@ -109,10 +129,14 @@ impl Scenario {
     /// Ask what every core has counted.
     pub(crate) fn ask(&mut self) {
         let name = self.random.pick(&CHANNELS);
-        let query = match self.random.below(4) {
+        let query = match self.random.below(5) {
             0 => Query::Channels { app: AppIndex(0), prefix: "pr".into() },
             1 => Query::Channel(self.name(name)),
             2 => Query::Users(self.name(name)),
+            3 if self.random.one_in(3) => {
+                let user_id = self.random.pick(&USERS).into();
+                Query::Terminate { app: AppIndex(0), user_id }
+            }
             _ => Query::Counters,
         };
         let core = self.any_core();
@@ -189,7 +213,7 @@ impl Scenario {
         for _ in 0..=self.random.below(3) {
             let channel = self.random.pick(&CHANNELS);
             let skip = self.any_client().filter(|_| self.random.one_in(3));
-            let id = self.next_id(skip);
+            let id = self.next_id(skip, true);
             let (event, data) = (format!("\"{id}\""), format!("\"{}\"", self.data()));
             let skip = skip.and_then(|client| {
                 let Client { core, conn, .. } = self.world.clients[client];
@@ -246,9 +270,10 @@ impl Scenario {
         joined && stage == Stage::Talking && is_open(&mut self.world)
     }
 
-    pub(crate) fn next_id(&mut self, skip: Option<usize>) -> u64 {
+    pub(crate) fn next_id(&mut self, skip: Option<usize>, is_kept: bool) -> u64 {
         self.last_id += 1;
-        self.world.skips.insert(self.last_id, skip);
+        let event = Event { id: self.last_id, skip, is_kept, taken_ms: 0 };
+        self.world.untaken.insert(self.last_id, event);
         self.last_id
     }
 
@@ -275,6 +300,7 @@ fn config(random: &mut Random) -> ShardConfig {
         cores: 1 + random.below(4),
         hash_seed: random.next(),
         connections_max: random.pick(&[3, 1_000]),
+        turned_away_max: 1,
         activity_timeout_ms: random.pick(&[5_000, 120_000]),
         pong_timeout_ms: 3_000,
         handshake_timeout_ms: 10_000,
@@ -285,7 +311,7 @@ fn config(random: &mut Random) -> ShardConfig {
         subscriptions_max: random.pick(&[2, 1_000]),
         retained_bytes_max: random.pick(&[8_000, 1 << 28]),
         mailbox_bytes_max: random.pick(&[2_000, 1 << 26]),
-        cache_bytes_max: 1 << 26,
+        cache_bytes_max: random.pick(&[CACHE_BYTES_SMALL, 1 << 26, 1 << 26]),
     }
 }
 
@@ -294,6 +320,11 @@ fn policy(random: &mut Random) -> AppPolicy {
         event_data_bytes_max: 1 << 20,
         client_event_rate: random.pick(&[0, 2]),
         presence_members_max: random.pick(&[1, 2, 100]),
+        signin_timeout_s: random.pick(&[0, 0, 0, 1]),
+        watchlist_max: random.pick(&[2, 100, 100]),
+        cache_ttl_s: random.pick(&[1, 1_800]),
+        subscription_count: random.one_in(2),
+        deflate_bytes_min: 0,
         ..AppPolicy::default()
     }
 }

@@ -8,7 +8,7 @@ use uringcast_proto::ws::close::CloseCode;
 
 use crate::client::{Reply, Stage};
 use crate::history::Attempt;
-use crate::scenario::{CHANNELS, Scenario};
+use crate::scenario::{CHANNELS, Scenario, USERS};
 use crate::world::{KEY, SECRET, World};
 
 impl Scenario {
@@ -36,7 +36,11 @@ impl Scenario {
     fn upgrade(&mut self, client: usize) {
         let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
         let shard = self.world.shard(core);
+        assert_eq!(shard.enter(conn, AppIndex(0)), None, "the app has no limit");
         shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        if client.is_multiple_of(3) {
+            shard.agree_to_deflate(conn);
+        }
         pusher::greet(shard, conn);
         self.world.clients[client].stage = Stage::Talking;
     }
@@ -58,7 +62,8 @@ impl Scenario {
                 let channel = self.channel(client, true);
                 self.client_event(client, channel);
             }
-            95..98 => self.ping(client),
+            95..97 => self.ping(client),
+            97 => self.signin(client),
             98 => self.say(client, r#"{"event":"pusher:nonsense"}"#),
             _ if self.random.one_in(2) => self.leave(client),
             _ => {}
@@ -90,12 +95,17 @@ impl Scenario {
     fn subscribe(&mut self, client: usize, channel: &str) {
         let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
         let Some(id) = self.world.shard(core).socket_id(conn) else { return };
-        let user = channel.starts_with("presence-").then(|| format!("user-{}", client % 3));
-        let data = user.as_ref().map(|user| format!(r#"{{"user_id":"{user}"}}"#));
+        let user = channel.starts_with("presence-").then(|| USERS[client % USERS.len()].to_owned());
+        // Who has signed in need not say so again.
+        let signed_in = self.world.shard(core).user_id(conn).map(str::to_owned);
+        let signed_in = signed_in.filter(|_| user.is_some() && self.random.one_in(2));
+        let data = user.as_ref().filter(|_| signed_in.is_none());
+        let data = data.map(|user| format!(r#"{{"user_id":"{user}"}}"#));
+        let user = signed_in.or(user);
         let auth = auth::sign_channel(KEY, SECRET, &id.to_string(), channel, data.as_deref());
         let data = data.map(|data| format!(r#","channel_data":{data:?}"#)).unwrap_or_default();
         let before = self.subscribe_counts(core);
-        let joined_at = self.world.taken(channel);
+        let (joined_at, joined_ms) = (self.world.taken(channel), self.world.now.0);
         let message = format!(r#""data":{{"channel":"{channel}","auth":"{auth}"{data}}}"#);
         self.say(client, &format!(r#"{{"event":"pusher:subscribe",{message}}}"#));
         if self.subscribe_counts(core) == before {
@@ -106,7 +116,7 @@ impl Scenario {
         let attempts = &mut self.world.history.clients[client].attempts;
         let attempts = attempts.entry(channel.to_owned()).or_default();
         let joined_at = is_owner.then_some(joined_at);
-        attempts.push(Attempt { joined_at, over_at_pong: None, user });
+        attempts.push(Attempt { joined_at, joined_ms, over_at_pong: None, user });
         let attempt = attempts.len() - 1;
         if !is_owner {
             let waiting = self.world.joins.entry((core, conn, channel.to_owned())).or_default();
@@ -114,11 +124,32 @@ impl Scenario {
         }
     }
 
+    /// Sign in as the client's own user, mostly, and watch some.
+    fn signin(&mut self, client: usize) {
+        let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
+        let shard = self.world.shard(core);
+        let Some(id) = shard.socket_id(conn) else { return };
+        let watchlist_max = shard.apps().app(AppIndex(0)).policy.watchlist_max as usize;
+        let is_new = shard.user_id(conn).is_none();
+        let number = client + usize::from(self.random.one_in(8));
+        let watchlist: Vec<&str> = USERS.into_iter().filter(|_| !self.random.one_in(3)).collect();
+        let data =
+            format!(r#"{{"id":"{}","watchlist":{watchlist:?}}}"#, USERS[number % USERS.len()]);
+        let auth = auth::sign_user(KEY, SECRET, &id.to_string(), &data);
+        let message = format!(r#""data":{{"auth":"{auth}","user_data":{data:?}}}"#);
+        self.say(client, &format!(r#"{{"event":"pusher:signin",{message}}}"#));
+        let is_signed_in = self.world.shard(core).user_id(conn).is_some();
+        if is_new && is_signed_in && watchlist.len() <= watchlist_max {
+            let watchlist = watchlist.into_iter().map(str::to_owned).collect();
+            self.world.history.clients[client].watchlist = watchlist;
+        }
+    }
+
     /// What changes when a core asks an owner for a subscription: it has one, or the owner was this
     /// core and refused it.
     fn subscribe_counts(&mut self, core: CoreId) -> (u64, u64) {
         let counters = self.world.shard(core).counters_mut();
-        (counters.subscriptions, counters.refusals[Refusal::PresenceMembers as usize])
+        (counters.subscriptions, counters.refusals.of(Refusal::PresenceMembers))
     }
 
     /// Unsubscribe, and ping: what comes before the pong may be from before, nothing after it is.
@@ -137,7 +168,7 @@ impl Scenario {
 
     fn client_event(&mut self, client: usize, channel: &str) {
         let core = self.world.clients[client].core;
-        let id = self.next_id(Some(client));
+        let id = self.next_id(Some(client), false);
         let data = self.data();
         let before = self.world.shard(core).counters_mut().publishes;
         self.say(

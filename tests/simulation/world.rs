@@ -12,6 +12,7 @@ use uringcast::shard::{Answer, CoreMessage, Millis, Output, Shard, ShardConfig, 
 use crate::client::{Client, Pace, Reply, Stage};
 use crate::history::{Event, Heard, History};
 use crate::parse;
+use crate::scenario::CACHE_BYTES_SMALL;
 
 pub(crate) const KEY: &str = "key";
 pub(crate) const SECRET: &str = "secret";
@@ -28,8 +29,8 @@ pub(crate) struct World {
     pub(crate) answers: Vec<Answer>,
     /// Publishes that have been answered and not looked at.
     pub(crate) published: Vec<(CoreId, Vec<(String, u64)>)>,
-    /// Who does not get an event.
-    pub(crate) skips: HashMap<u64, Option<usize>>,
+    /// Events on their way to their owners, by their ids.
+    pub(crate) untaken: HashMap<u64, Event>,
     /// Joins on their way to another core, by connection and channel: indices of attempts.
     pub(crate) joins: HashMap<(CoreId, ConnId, String), VecDeque<usize>>,
     pub(crate) now: Millis,
@@ -44,6 +45,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(config: &ShardConfig, policy: AppPolicy, mailbox_max: usize) -> Self {
         let cores = config.cores;
+        let cache_ttl_ms = u64::from(policy.cache_ttl_s) * 1_000;
         let apps = Apps::new(vec![App { policy, ..App::new("id", KEY, SECRET) }]).expect("one app");
         let shard = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..config.clone() };
@@ -52,12 +54,16 @@ impl World {
         Self {
             shards: (0..cores).map(shard).collect(),
             clients: Vec::new(),
-            history: History::default(),
+            history: History {
+                cache_ttl_ms,
+                is_cache_small: config.cache_bytes_max == CACHE_BYTES_SMALL,
+                ..History::default()
+            },
             publishes: HashMap::new(),
             questions: HashSet::new(),
             answers: Vec::new(),
             published: Vec::new(),
-            skips: HashMap::new(),
+            untaken: HashMap::new(),
             joins: HashMap::new(),
             now: Millis(0),
             mail: (0..cores * cores).map(|_| VecDeque::new()).collect(),
@@ -119,10 +125,14 @@ impl World {
                 CoreMessage::Leave { .. }
                 | CoreMessage::Joined(_)
                 | CoreMessage::Deliver { .. }
+                | CoreMessage::User(_)
                 | CoreMessage::Routed { .. }
                 | CoreMessage::Queued { .. }
                 | CoreMessage::Query { .. }
                 | CoreMessage::Answer { .. }
+                | CoreMessage::Enter { .. }
+                | CoreMessage::Entered { .. }
+                | CoreMessage::Exit { .. }
                 | CoreMessage::Census { .. } => None,
             };
             if let Some(((core, conn), channel)) = join {
@@ -184,7 +194,7 @@ impl World {
 
     /// The owner of `channel` has taken event `id`: this is its place.
     pub(crate) fn take_event(&mut self, channel: &str, id: u64) {
-        let event = Event { id, skip: self.skips[&id] };
+        let event = Event { taken_ms: self.now.0, ..self.untaken[&id] };
         self.history.channels.entry(channel.to_owned()).or_default().push(event);
     }
 
@@ -234,7 +244,8 @@ impl World {
         let is_it = |it: &Client| it.core == core && it.conn == conn;
         let client = self.clients.iter().position(is_it).expect("a client asked");
         let attempts = self.history.clients[client].attempts.get_mut(channel);
-        attempts.expect("it was asked for")[attempt].joined_at = Some(taken);
+        let attempt = &mut attempts.expect("it was asked for")[attempt];
+        (attempt.joined_at, attempt.joined_ms) = (Some(taken), self.now.0);
     }
 
     fn on_answer(&mut self, core: CoreId, ticket: Ticket, answer: Answer) {

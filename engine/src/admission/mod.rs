@@ -31,6 +31,8 @@ use crate::rest;
 pub struct Rules<'a> {
     /// `server.trusted_proxies`.
     pub trusted_proxies: &'a [IpNet],
+    /// `server.socket_path`: what an app's path may begin with, besides `/app`.
+    pub socket_path: &'a str,
     /// `connection.protocol_required`.
     pub is_protocol_required: bool,
 }
@@ -44,7 +46,7 @@ pub fn admit(
     peer: IpAddr,
     request: &Request,
 ) -> Result<AppIndex, Refused> {
-    let key = rest::socket_key(&request.target).ok_or(Refused::PathUnknown)?;
+    let key = rest::socket_key(rules.socket_path, &request.target).ok_or(Refused::PathUnknown)?;
     let index = apps.by_key(&key).ok_or(Refused::KeyUnknown)?;
     version::check(request.query(), rules.is_protocol_required)?;
     check_app(apps.app(index), rules, peer, request)?;

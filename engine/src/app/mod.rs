@@ -4,6 +4,7 @@
 
 mod authorization;
 mod policy;
+mod reload;
 mod webhook;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 pub use authorization::{AuthPolicy, JwtKey};
 pub use policy::AppPolicy;
+pub use reload::Standing;
 pub use webhook::{Webhook, WebhookEvent};
 
 use crate::id::AppIndex;
@@ -77,7 +79,7 @@ impl App {
     }
 }
 
-/// All apps of this process.
+/// All apps of this process, and the slots of those that it has served before.
 #[derive(Clone, Debug, Default)]
 pub struct Apps {
     slots: Vec<Arc<App>>,
@@ -94,16 +96,18 @@ pub enum AppsError {
     /// Two apps, or one app twice, have the same key.
     #[error("two apps have the key {0:?}")]
     SameKey(String),
+    /// More apps than this process can tell apart over all its life, 65,536.
+    #[error("this process has known 65536 apps, which is all that it can: restart it")]
+    TooMany,
 }
 
 impl Apps {
-    /// The registry of `apps`, at most `u16::MAX` of them.
+    /// The registry of `apps`.
+    ///
+    /// # Errors
+    /// If a request could not tell two of them apart, or if there are more than 65,536.
     pub fn new(apps: Vec<App>) -> Result<Self, AppsError> {
-        let mut registry = Self::default();
-        for app in apps {
-            registry.insert(app)?;
-        }
-        Ok(registry)
+        Self::default().updated(apps)
     }
 
     /// The app that websocket clients name by `key`.
@@ -121,23 +125,9 @@ impl Apps {
         &self.slots[usize::from(index.0)]
     }
 
-    /// Every app with its index.
+    /// Every app that is configured, with its index.
     pub fn iter(&self) -> impl Iterator<Item = (AppIndex, &Arc<App>)> {
-        self.slots.iter().enumerate().map(|(index, app)| (AppIndex(index as u16), app))
-    }
-
-    fn insert(&mut self, app: App) -> Result<(), AppsError> {
-        let index =
-            AppIndex(u16::try_from(self.slots.len()).expect("the configuration has a limit"));
-        if self.by_id.insert(app.id.clone(), index).is_some() {
-            return Err(AppsError::SameId(app.id));
-        }
-        for AppKey { key, .. } in &app.keys {
-            if self.by_key.insert(key.clone(), index).is_some() {
-                return Err(AppsError::SameKey(key.clone()));
-            }
-        }
-        self.slots.push(Arc::new(app));
-        Ok(())
+        let served = self.indices().filter(|index| self.standing(*index) != Standing::Removed);
+        served.map(|index| (index, self.app(index)))
     }
 }

@@ -40,8 +40,9 @@ pub struct AppPolicy {
     /// Websocket connections of the app on this node; above it new ones are closed with 4004. 0 is
     /// unlimited. Default 0.
     pub connections_max: u32,
-    /// Seconds that a client may take to sign in before it is closed with 4009; 0 lets clients stay
-    /// without. Default 0, as hosted Pusher has it off.
+    /// Seconds that a client may take to sign in, or to subscribe to a channel with a signature,
+    /// before it is closed with 4009; 0 lets clients stay without. Default 0, as hosted Pusher has
+    /// its authorized connections off.
     pub signin_timeout_s: u16,
     /// Users that one signed-in user may watch. Default 100, as hosted Pusher has it.
     pub watchlist_max: u32,

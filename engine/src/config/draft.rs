@@ -23,6 +23,7 @@ pub(super) struct Draft {
     /// `None` until some layer names an app, even one that cannot be used.
     apps: Option<Vec<SourcedApp>>,
     problems: Vec<Problem>,
+    notices: Vec<String>,
 }
 
 impl Draft {
@@ -34,12 +35,18 @@ impl Draft {
             doubtful: vec![false; KEYS.len()],
             apps: None,
             problems: Vec::new(),
+            notices: Vec::new(),
         }
     }
 
     /// Note that something is wrong.
     pub(super) fn report(&mut self, source: Source, fault: Fault) {
         self.problems.push(Problem { origin: source, fault });
+    }
+
+    /// Tell the operator something that is no problem.
+    pub(super) fn note(&mut self, notice: String) {
+        self.notices.push(notice);
     }
 
     /// Note all that is wrong with a part.
@@ -106,7 +113,8 @@ impl Draft {
             }
             None => self.config.apps[0].policy = self.config.pusher.clone(),
         }
-        Ok(Effective { config: self.config, sources: self.sources, app_origins })
+        let Self { config, sources, notices, .. } = self;
+        Ok(Effective { config, sources, app_origins, notices })
     }
 
     fn app_flag(&mut self, text: &str) -> Option<SourcedApp> {

@@ -37,6 +37,7 @@ impl Variables {
         }
         self.report_unknown(draft);
         self.read_app(draft);
+        self.note_ignored(draft);
     }
 
     fn report_unknown(&self, draft: &mut Draft) {
@@ -49,22 +50,49 @@ impl Variables {
         }
     }
 
+    /// The only app, as various servers and frameworks name its parts.
     fn read_app(&self, draft: &mut Draft) {
-        let (set, missing): (Vec<_>, Vec<_>) =
-            APP_VARIABLES.into_iter().partition(|name| self.0.contains_key(*name));
+        let found = [&ID[..], &KEY, &SECRET].map(|names| self.first(names));
+        let publish_secret = self.first(&PUBLISH_SECRET);
+        let set: Vec<_> = found.into_iter().flatten().collect();
         if set.is_empty() {
+            if let Some(name) = publish_secret {
+                let why = "without an app's id, key and secret in the environment; the file has \
+                           publish_secret";
+                draft.note(format!("{name} means nothing {why}"));
+            }
             return;
         }
         let source = Source::Environment(set.join(", "));
-        if !missing.is_empty() {
+        let [Some(id), Some(key), Some(secret)] = found else {
+            let missing = [&ID[..], &KEY, &SECRET].into_iter().zip(found);
+            let missing = missing.filter(|(_, found)| found.is_none());
+            let missing: Vec<_> = missing.map(|(names, _)| names.join(" or ")).collect();
             draft.report(source, Fault::IncompleteApp { missing: missing.join(", ") });
             return draft.set_apps(Vec::new());
-        }
-        let [id, key, secret] = APP_VARIABLES.map(|name| self.text(name, draft).map(str::to_owned));
+        };
+        let [id, key, secret, publish_secret] = [Some(id), Some(key), Some(secret), publish_secret]
+            .map(|name| name.and_then(|name| self.text(name, draft)).map(str::to_owned));
         if let (Some(id), Some(key), Some(secret)) = (id, key, secret) {
-            let app = draft.app(App::new(id, key, secret), source);
+            let publish_secret = publish_secret.filter(|it| *it != secret);
+            let app = App { publish_secret, ..App::new(id, key, secret) };
+            let app = draft.app(app, source);
             draft.set_apps(vec![app]);
         }
+    }
+
+    /// Variables that other servers act on, and this one need not.
+    fn note_ignored(&self, draft: &mut Draft) {
+        for (name, why) in IGNORED {
+            if self.0.contains_key(name) {
+                draft.note(format!("{name} is ignored: {why}"));
+            }
+        }
+    }
+
+    /// The first of `names` that is set.
+    fn first(&self, names: &[&'static str]) -> Option<&'static str> {
+        names.iter().copied().find(|name| self.0.contains_key(*name))
     }
 
     fn text(&self, name: &str, draft: &mut Draft) -> Option<&str> {
@@ -84,5 +112,40 @@ fn is_under_a_section(name: &str) -> bool {
     })
 }
 
-/// As Laravel and the HTTP libraries name them: id, key and secret of the only app.
-const APP_VARIABLES: [&str; 3] = ["PUSHER_APP_ID", "PUSHER_APP_KEY", "PUSHER_APP_SECRET"];
+/// The app's id: Pusher's libraries and Laravel, then `ZinTrust`, Reverb and Soketi (spec seeds.md,
+/// S0-12, S1-21). The first that is set counts.
+const ID: [&str; 4] =
+    ["PUSHER_APP_ID", "BROADCAST_APP_ID", "REVERB_APP_ID", "SOKETI_DEFAULT_APP_ID"];
+
+/// The app's key, in the same order.
+const KEY: [&str; 5] = [
+    "PUSHER_APP_KEY",
+    "BROADCAST_AUTH_KEY",
+    "BROADCAST_APP_KEY",
+    "REVERB_APP_KEY",
+    "SOKETI_DEFAULT_APP_KEY",
+];
+
+/// The app's secret, in the same order.
+const SECRET: [&str; 5] = [
+    "PUSHER_APP_SECRET",
+    "BROADCAST_SECRET",
+    "BROADCAST_APP_SECRET",
+    "REVERB_APP_SECRET",
+    "SOKETI_DEFAULT_APP_SECRET",
+];
+
+/// What `ZinTrust` publishes with (spec seeds.md, S0-13); those of the secret come last.
+const PUBLISH_SECRET: [&str; 5] = [
+    "BROADCAST_BRIDGE_SECRET",
+    "X_ZINTRUST_SOCKET_SEC",
+    "BROADCAST_SECRET",
+    "PUSHER_APP_SECRET",
+    "BROADCAST_APP_SECRET",
+];
+
+/// Of `ZinTrust`'s own server (spec seeds.md, S1-20).
+const IGNORED: [(&str, &str); 2] = [
+    ("SOCKET_ENABLED", "this server always serves websockets"),
+    ("SOCKET_TRANSPORT", "this server has one transport of its own"),
+];

@@ -23,7 +23,14 @@ const HEAD: &str = "\
 const APPS: &str = r#"
 # The apps served, one table each. Unit: none. Default: the development app, whose id is app-id, key
 # app-key and secret app-secret, and which is served on loopback only. Allowed: 1 to 1000 apps.
-# Flag: --app id:key:secret. Environment: PUSHER_APP_ID, PUSHER_APP_KEY and PUSHER_APP_SECRET.
+# Flag: --app id:key:secret. Environment, for one app, the first of each line that is set:
+#   id: PUSHER_APP_ID, BROADCAST_APP_ID, REVERB_APP_ID, SOKETI_DEFAULT_APP_ID
+#   key: PUSHER_APP_KEY, BROADCAST_AUTH_KEY, BROADCAST_APP_KEY, REVERB_APP_KEY,
+#     SOKETI_DEFAULT_APP_KEY
+#   secret: PUSHER_APP_SECRET, BROADCAST_SECRET, BROADCAST_APP_SECRET, REVERB_APP_SECRET,
+#     SOKETI_DEFAULT_APP_SECRET
+#   publish_secret: BROADCAST_BRIDGE_SECRET, X_ZINTRUST_SOCKET_SEC, BROADCAST_SECRET,
+#     PUSHER_APP_SECRET, BROADCAST_APP_SECRET
 # A flag or the environment replaces all apps of this file.
 #[[apps]]
 

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
+use super::print::quoted;
 use super::problem::ValueFault;
 
 /// What a key of a `T` may hold, and where in it.
@@ -26,6 +27,18 @@ pub(super) enum Field<T> {
     Networks { get: fn(&T) -> &[IpNet], set: fn(&mut T, Vec<IpNet>) },
     /// The path of a file, or `off`.
     OptionalPath { get: fn(&T) -> Option<&str>, set: fn(&mut T, Option<String>) },
+    /// A text of some form.
+    Text { form: &'static TextForm, get: fn(&T) -> &str, set: fn(&mut T, String) },
+}
+
+/// What a [`Field::Text`] may be.
+pub(super) struct TextForm {
+    /// In words.
+    pub(super) allowed: &'static str,
+    /// The text as it is kept, or `None` if it cannot be used.
+    pub(super) parse: fn(&str) -> Option<String>,
+    /// The text as it is shown, without secrets.
+    pub(super) mask: fn(&str) -> String,
 }
 
 /// The value of one key, as it is written in a file.
@@ -43,6 +56,8 @@ pub(super) enum Value {
     Networks(Vec<IpNet>),
     /// Of a [`Field::OptionalPath`] that is on.
     Path(String),
+    /// Of a [`Field::Text`], as it is shown.
+    Text(String),
 }
 
 impl fmt::Display for Value {
@@ -57,6 +72,7 @@ impl fmt::Display for Value {
                 let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
                 write!(f, "\"{}\"", networks.join(", "))
             }
+            Self::Text(text) => f.write_str(&quoted(text)),
         }
     }
 }
@@ -83,6 +99,7 @@ impl<T> Field<T> {
             Self::OptionalPath { get, .. } => {
                 get(holder).map_or(Value::Off, |path| Value::Path(path.to_owned()))
             }
+            Self::Text { form, get, .. } => Value::Text((form.mask)(get(holder))),
         }
     }
 
@@ -95,6 +112,7 @@ impl<T> Field<T> {
             Self::OptionalPort { get, set } => set(target, get(source)),
             Self::Networks { get, set } => set(target, get(source).to_vec()),
             Self::OptionalPath { get, set } => set(target, get(source).map(str::to_owned)),
+            Self::Text { get, set, .. } => set(target, get(source).to_owned()),
         }
     }
 
@@ -111,6 +129,7 @@ impl<T> Field<T> {
             Self::Networks { .. } => {
                 format!("up to {NETWORKS_MAX} addresses or networks, as one string or an array")
             }
+            Self::Text { form, .. } => form.allowed.into(),
         }
     }
 
@@ -144,6 +163,12 @@ impl<T> Field<T> {
                 let path = written.text().filter(is_path);
                 let path = path.ok_or_else(|| named.wrong_type(&self.allowed(), written))?;
                 set(holder, (path != "off").then(|| path.to_owned()));
+            }
+            Self::Text { form, set, .. } => {
+                let text = written.text().and_then(form.parse);
+                // Part of it may be a secret: it is not repeated.
+                let (key, allowed) = (named.path.to_owned(), form.allowed);
+                set(holder, text.ok_or(ValueFault::Form { key, allowed })?);
             }
         }
         Ok(())

@@ -77,7 +77,7 @@ impl Command {
 
 /// The configuration that flags give. Flags win over the environment, the environment over the
 /// file.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
     /// Configuration file; every key is documented in uringcast.example.toml.
     #[arg(long, value_name = "FILE")]

@@ -4,6 +4,7 @@
 
 use http::Uri;
 
+use super::field::TextForm;
 use super::problem::Fault;
 
 /// What a text may be.
@@ -90,12 +91,38 @@ pub(super) static HEADER_VALUE: Form = Form {
     is_secret: true,
 };
 
+/// The path of websockets. It may be any that the HTTP API leaves free.
+pub(super) static SOCKET_PATH: TextForm = TextForm {
+    allowed: "a path such as /app, of at most 128 letters, digits or any of - . _ ~ and single \
+              slashes, and not under /apps, /broadcasting, /ready, /up or /usage",
+    parse: socket_path,
+    mask: str::to_owned,
+};
+
+const SOCKET_PATH_MAX: usize = 128;
+const SOCKET_PATH_DEFAULT: &str = "/app";
+/// What the HTTP API has at these names, or may come to have.
+const TAKEN_PATHS: [&str; 5] = ["apps", "broadcasting", "ready", "up", "usage"];
 const NAME_MAX: usize = 128;
 const SECRET_MAX: usize = 256;
 const URL_MAX: usize = 2048;
 const HOST_MAX: usize = 253;
 const CHANNEL_PART_MAX: usize = 200;
 const HEADER_VALUE_MAX: usize = 1024;
+
+/// With a slash in front and none behind; a lone slash is the default (spec seeds.md, S1-20).
+fn socket_path(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('/').unwrap_or(text);
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
+    if inner.is_empty() {
+        return Some(SOCKET_PATH_DEFAULT.to_owned());
+    }
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_segment = |it: &str| !it.is_empty() && it.bytes().all(is_allowed);
+    let first = inner.split('/').next().unwrap_or_default();
+    let is_path = inner.len() < SOCKET_PATH_MAX && inner.split('/').all(is_segment);
+    (is_path && !TAKEN_PATHS.contains(&first)).then(|| format!("/{inner}"))
+}
 
 fn is_printable(text: &str) -> bool {
     !text.chars().any(char::is_control)
@@ -209,6 +236,26 @@ mod tests {
         }
         check(&CHANNEL_PART, &["", "private-a@b"], &["a b", "a/b", "a:b"]);
         check(&PATH, &["a b/c.pem"], &["", "a\n"]);
+    }
+
+    #[test]
+    fn a_socket_path_is_normalised() {
+        for (text, path) in [
+            ("/app", "/app"),
+            ("app", "/app"),
+            ("/", "/app"),
+            ("//", "/app"),
+            ("/a/b/", "/a/b"),
+            (".ws", "/.ws"),
+            ("application", "/application"),
+        ] {
+            assert_eq!(socket_path(text).as_deref(), Some(path), "{text}");
+        }
+        for text in ["/apps", "apps/1", "/up", "/a//b", "/a b", "/a?b", "///"] {
+            assert_eq!(socket_path(text), None, "{text}");
+        }
+        assert!(socket_path(&format!("/{}", "a".repeat(SOCKET_PATH_MAX - 1))).is_some());
+        assert!(socket_path(&format!("/{}", "a".repeat(SOCKET_PATH_MAX))).is_none());
     }
 
     #[test]

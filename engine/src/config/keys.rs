@@ -9,6 +9,7 @@
 use super::Config;
 use super::field::{Field, Named, Value, Written};
 use super::flags::Options;
+use super::form;
 use super::problem::ValueFault;
 use crate::app::AppPolicy;
 use crate::id::{CONNECTIONS_PER_CORE_MAX, CORES_MAX};
@@ -109,6 +110,9 @@ impl Key {
     }
 }
 
+/// The places of a core without those of the operator and of who is turned away.
+const CLIENTS_PER_CORE_MAX: u32 = CONNECTIONS_PER_CORE_MAX as u32 - 65_536;
+
 /// What every variable of ours begins with.
 pub(super) const VARIABLE_PREFIX: &str = "URINGCAST_";
 
@@ -194,6 +198,21 @@ macro_rules! optional_port {
     };
 }
 
+macro_rules! text {
+    ($section:ident.$name:ident, $form:expr, $doc:literal) => {
+        key!(
+            $section.$name,
+            "none",
+            Place::Config(Field::Text {
+                form: &$form,
+                get: |config| &config.$section.$name,
+                set: |config, text| config.$section.$name = text,
+            }),
+            $doc
+        )
+    };
+}
+
 /// Every key, in the order in which it is printed.
 #[rustfmt::skip] // One key per entry reads as a table.
 pub(super) static KEYS: &[Key] = &[
@@ -216,6 +235,9 @@ pub(super) static KEYS: &[Key] = &[
     optional_port!(server.test_echo_port,
         "Port on loopback that echoes messages, for conformance suites; 0 takes any free one.")
         .flag("test-echo-port", |flags| &flags.test_echo_port),
+    text!(server.socket_path, form::SOCKET_PATH,
+        "Path of websockets: SOCKET_PATH/{key} and SOCKET_PATH/app/{key}; /app/{key} always works.")
+        .alias("SOCKET_PATH"),
     number!(server.drain_timeout_s: u16, 1, 3600, "seconds",
         "Time from the stop signal to the exit, whatever clients do.")
         .flag("drain-timeout", |flags| &flags.drain_timeout),
@@ -230,7 +252,8 @@ pub(super) static KEYS: &[Key] = &[
 
     number!(connection.activity_timeout_s: u16, 1, 3600, "seconds",
         "Silence after which either side pings; clients are told.")
-        .flag("activity-timeout", |flags| &flags.activity_timeout),
+        .flag("activity-timeout", |flags| &flags.activity_timeout)
+        .alias("BROADCAST_ACTIVITY_TIMEOUT"),
     number!(connection.pong_timeout_s: u16, 1, 3600, "seconds",
         "Time to answer a ping before the connection is closed with 4201."),
     number!(connection.handshake_timeout_s: u16, 1, 600, "seconds",
@@ -256,9 +279,9 @@ pub(super) static KEYS: &[Key] = &[
     number!(connection.ip_table_max: u32, 2, 10_000_000, "addresses",
         "Client addresses that one core remembers for ip_rate."),
 
-    number!(core.connections_max: u32, 1, CONNECTIONS_PER_CORE_MAX as u32, "connections",
+    number!(core.connections_max: u32, 1, CLIENTS_PER_CORE_MAX, "connections",
         "Connections one core may hold."),
-    number!(core.turned_away_max: u32, 0, 100_000, "sockets",
+    number!(core.turned_away_max: u32, 0, 65_000, "sockets",
         "Sockets beyond connections_max that are told why, with 4100; others get a bare 503."),
     number!(core.mailbox_envelopes_max: u32, 16, 1 << 20, "envelopes",
         "Envelopes one core's mailbox holds before its senders keep theirs back."),
@@ -312,7 +335,7 @@ pub(super) static KEYS: &[Key] = &[
     number!(pusher.connections_max: u32, 0, 100_000_000, "connections",
         "Websockets of one app on this node, above which new ones get 4004; 0 is unlimited."),
     number!(pusher.signin_timeout_s: u16, 0, 3600, "seconds",
-        "Time a client has to sign in before it is closed with 4009; 0 asks nobody to."),
+        "Time to sign in or subscribe with a signature, or be closed with 4009; 0 asks nobody to."),
     number!(pusher.watchlist_max: u32, 0, 10_000, "users",
         "Users one signed-in user may watch."),
     switch!(pusher.subscription_count,

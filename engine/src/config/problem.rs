@@ -92,10 +92,10 @@ pub enum Fault {
         /// Where the second value came from.
         other: Source,
     },
-    /// Some of the variables of one app, but not all.
-    #[error("an app needs all three variables; not set: {missing}")]
+    /// Some parts of the environment's app, but not all.
+    #[error("an app needs an id, a key and a secret; not set: {missing}")]
     IncompleteApp {
-        /// The variables that are not set.
+        /// The variables that are not set, each with those that would do as well.
         missing: String,
     },
     /// A table in the file without one of its keys.
@@ -205,6 +205,14 @@ pub enum ValueFault {
         wanted: String,
         /// What stands there.
         found: String,
+    },
+    /// Text of the wrong form.
+    #[error("{key} must be {allowed}")]
+    Form {
+        /// The key's full name.
+        key: String,
+        /// What may stand there.
+        allowed: &'static str,
     },
     /// A word that is not one of those that may stand there.
     #[error("{key} is {value:?}, but must be {allowed}{}", suggestion(nearest.as_deref()))]

@@ -26,6 +26,9 @@ pub struct ServerConfig {
     /// TCP port on loopback that echoes websocket messages, for conformance suites; `None` does not
     /// listen. Default `None`; 0 takes any free one.
     pub test_echo_port: Option<u16>,
+    /// The path of websockets, with a slash in front and none behind. Default `/app`: what
+    /// pusher-js asks for when its `wsPath` is empty.
+    pub socket_path: String,
     /// Seconds from the stop signal to the exit, whatever clients do. Default 10: what
     /// orchestrators commonly wait before they kill.
     pub drain_timeout_s: u16,
@@ -46,6 +49,7 @@ impl Default for ServerConfig {
             cores: 0,
             metrics_port: Some(9601),
             test_echo_port: None,
+            socket_path: "/app".to_owned(),
             drain_timeout_s: 10,
             drain_window_ms: 1000,
             trusted_proxies: private_networks(),

@@ -10,6 +10,7 @@ use super::keys::{KEYS, Key, Place, SECTIONS};
 use super::*;
 
 mod apps;
+mod environment;
 
 /// A configuration file that is removed with its owner.
 struct TempFile(PathBuf);
@@ -127,7 +128,8 @@ fn range(key: &Key) -> Option<(u32, u32)> {
             Field::Address { .. }
             | Field::Switch { .. }
             | Field::Networks { .. }
-            | Field::OptionalPath { .. } => None,
+            | Field::OptionalPath { .. }
+            | Field::Text { .. } => None,
         }
     }
     match &key.place {
@@ -193,6 +195,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Switch(is_on) => (!is_on).to_string(),
             Value::Networks(_) => "192.0.2.0/24".to_owned(),
             Value::Path(_) => unreachable!("no path is a default"),
+            Value::Text(_) => "/x".to_owned(),
         };
         let mut expected = Config::default();
         key.write(&mut expected, Written::Text(&text)).unwrap();
@@ -202,7 +205,10 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         let is_quoted = matches!(
             key.place,
             Place::Config(
-                Field::Address { .. } | Field::Networks { .. } | Field::OptionalPath { .. }
+                Field::Address { .. }
+                    | Field::Networks { .. }
+                    | Field::OptionalPath { .. }
+                    | Field::Text { .. }
             )
         );
         let quote = if is_quoted { "\"" } else { "" };

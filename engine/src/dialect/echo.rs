@@ -3,8 +3,8 @@
 //! It exists so that a conformance suite can drive the same assembler, limits, close and send path
 //! that every client goes through.
 
+use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::assembler::Limits;
-use uringcast_proto::ws::encode;
 
 use crate::id::ConnId;
 use crate::shard::Shard;
@@ -18,10 +18,10 @@ pub const OUTBOX_BYTES_MAX: usize = 4 * LIMITS.message_bytes_max;
 
 /// Send `text` back.
 pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
-    shard.send(conn, encode::text(text.as_bytes()));
+    shard.send_message(conn, Opcode::Text, text.as_bytes());
 }
 
 /// Send `bytes` back.
 pub fn on_binary(shard: &mut Shard, conn: ConnId, bytes: &[u8]) {
-    shard.send(conn, encode::binary(bytes));
+    shard.send_message(conn, Opcode::Binary, bytes);
 }

@@ -1,6 +1,7 @@
 //! A connection from its acceptance to whoever serves it.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -8,39 +9,71 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use monoio::net::TcpStream;
+use uringcast_proto::ws::handshake::Upgrade;
 
 use super::core::Core;
 use super::http::{self, Purpose};
 use super::peek::{self, Wanted};
 use super::socket::Socket;
-use super::websocket::Reader;
+use super::websocket::{Agreed, Reader};
+use crate::admission::{self, Refused, Request, TooSoon, client_address, is_trusted, turn_away};
 use crate::dialect::{Dialect, pusher};
 use crate::id::{AppIndex, ConnId};
-use crate::rest;
+use crate::shard::{Answer, ConnectionsFull, Shard};
 
 const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// Serve `stream` in a task of its own.
-pub(super) fn start(core: &Rc<Core>, stream: TcpStream, purpose: Purpose) {
+/// A socket that was accepted.
+struct Arrival {
+    conn: ConnId,
+    socket: Rc<Socket>,
+    /// Who is at the other end, which may be a proxy.
+    peer: IpAddr,
+    purpose: Purpose,
+    /// Whether it came beyond the limit, and is only to be told so.
+    is_turned_away: bool,
+}
+
+/// Serve `stream`, which is from `peer`, in a task of its own.
+pub(super) fn start(core: &Rc<Core>, stream: TcpStream, peer: IpAddr, purpose: Purpose) {
     let socket = Socket::new(stream);
+    // Whom a proxy speaks for is in the head.
+    if purpose == Purpose::Public
+        && !is_trusted(core.rules().trusted_proxies, peer)
+        && let Err(too_soon) = core.admit_address(peer)
+    {
+        return core.part(socket, &too_many_requests(too_soon));
+    }
     let nonce = getrandom::u32().unwrap_or_default(); // Never fails once the system is up.
-    let opened = core.with_shard(|shard| match purpose {
-        Purpose::Public => shard.open(nonce),
-        Purpose::Metrics | Purpose::Echo => shard.open_for_operator(nonce),
-    });
-    let Ok(conn) = opened else {
-        let _ = socket.try_write(NO_ROOM);
-        return;
+    let Ok((conn, is_turned_away)) = core.with_shard(|shard| open(shard, purpose, nonce)) else {
+        return core.part(socket, NO_ROOM);
     };
     core.register(conn, Rc::clone(&socket));
-    monoio::spawn(serve(Rc::clone(core), conn, socket, purpose));
+    let arrival = Arrival { conn, socket, peer, purpose, is_turned_away };
+    monoio::spawn(serve(Rc::clone(core), arrival));
+}
+
+/// Find a place for a socket; whether it is one of those who are turned away.
+fn open(
+    shard: &mut Shard,
+    purpose: Purpose,
+    nonce: u32,
+) -> Result<(ConnId, bool), ConnectionsFull> {
+    match purpose {
+        Purpose::Public => match shard.open(nonce) {
+            Ok(conn) => Ok((conn, false)),
+            Err(ConnectionsFull) => Ok((shard.open_to_turn_away(nonce)?, true)),
+        },
+        Purpose::Metrics | Purpose::Echo => Ok((shard.open_for_operator(nonce)?, false)),
+    }
 }
 
 /// Serve one connection; a panic on the way ends it and no other.
-async fn serve(core: Rc<Core>, conn: ConnId, socket: Rc<Socket>, purpose: Purpose) {
+async fn serve(core: Rc<Core>, arrival: Arrival) {
+    let conn = arrival.conn;
     // Boxed, because an idle websocket should not pay for the room that HTTP needs.
-    let first = Box::pin(serve_first(Rc::clone(&core), conn, Rc::clone(&socket), purpose));
+    let first = Box::pin(serve_first(Rc::clone(&core), arrival));
     let Ok(reader) = CatchUnwind(first).await else {
         core.count(|counters| counters.panics += 1);
         return core.forget(conn);
@@ -53,21 +86,21 @@ async fn serve(core: Rc<Core>, conn: ConnId, socket: Rc<Socket>, purpose: Purpos
 }
 
 /// Serve the first request and, if it is plain HTTP, all others. A websocket is handed back.
-async fn serve_first(
-    core: Rc<Core>,
-    conn: ConnId,
-    socket: Rc<Socket>,
-    purpose: Purpose,
-) -> Option<Box<Reader>> {
+async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Box<Reader>> {
+    let Arrival { conn, purpose, is_turned_away, .. } = arrival;
+    let socket = Rc::clone(&arrival.socket);
     match peek::first_request(&core, &socket).await {
-        Some(Wanted::WebSocket { upgrade, path, rest }) => {
-            if let Some(dialect) = websocket(&core, conn, purpose, &path, upgrade.response()) {
-                let mut reader = Box::new(Reader::new(&core.setup, conn, socket, dialect));
-                reader.hear_early(&core, rest);
-                return Some(reader);
+        Some(Wanted::WebSocket { upgrade, request, rest }) => {
+            match websocket(&core, &arrival, &request, upgrade).await {
+                Ok(agreed) => {
+                    let mut reader = Box::new(Reader::new(&core.setup, conn, socket, agreed));
+                    reader.hear_early(&core, rest);
+                    return Some(reader);
+                }
+                Err(answer) => drop(socket.try_write(&answer)),
             }
-            let _ = socket.try_write(peek::NOT_FOUND);
         }
+        Some(Wanted::Http { .. }) if is_turned_away => drop(socket.try_write(NO_ROOM)),
         Some(Wanted::Http { read }) => {
             http::serve(Rc::clone(&core), conn, Rc::clone(&socket), purpose, read).await;
         }
@@ -78,29 +111,78 @@ async fn serve_first(
     None
 }
 
-/// Turn the connection into a websocket of the dialect that `path` names; `None` if it names none.
-fn websocket(
-    core: &Core,
-    conn: ConnId,
-    purpose: Purpose,
-    path: &str,
-    response: Vec<u8>,
-) -> Option<Dialect> {
-    let (dialect, app) = match purpose {
-        Purpose::Public => (Dialect::Pusher, core.setup.apps.by_key(&rest::socket_key(path)?)),
-        Purpose::Echo => (Dialect::Echo, None),
-        Purpose::Metrics => return None,
+/// Turn the connection into a websocket, if only to close it with a code that its client acts on;
+/// or else give the answer of plain HTTP.
+async fn websocket(
+    core: &Rc<Core>,
+    arrival: &Arrival,
+    request: &Request,
+    mut upgrade: Upgrade,
+) -> Result<Agreed, Vec<u8>> {
+    let conn = arrival.conn;
+    let (dialect, admitted) = match arrival.purpose {
+        Purpose::Public => {
+            admit_client(core, arrival.peer, request).map_err(too_many_requests)?;
+            (Dialect::Pusher, admit(core, arrival, request).await)
+        }
+        Purpose::Echo => (Dialect::Echo, Ok(AppIndex(0))),
+        Purpose::Metrics => return Err(peek::NOT_FOUND.to_vec()),
     };
+    let may_deflate = match (dialect, admitted) {
+        (Dialect::Echo, _) => true,
+        (Dialect::Pusher, Ok(app)) => core.ask(|shard| shard.apps().app(app).policy.deflate),
+        (Dialect::Pusher, Err(_)) => false,
+    };
+    let is_deflated = may_deflate && upgrade.agree_to_deflate();
     core.with_shard(|shard| {
-        shard.upgrade(conn, app.unwrap_or(AppIndex(0)), dialect);
-        shard.send(conn, Bytes::from(response));
-        match (dialect, app) {
+        shard.upgrade(conn, admitted.unwrap_or(AppIndex(0)), dialect);
+        if is_deflated {
+            shard.agree_to_deflate(conn);
+        }
+        shard.send(conn, Bytes::from(upgrade.response()));
+        match (dialect, admitted) {
             (Dialect::Echo, _) => {}
-            (Dialect::Pusher, Some(_)) => pusher::greet(shard, conn),
-            (Dialect::Pusher, None) => pusher::refuse_key(shard, conn),
+            (Dialect::Pusher, Ok(_)) => pusher::greet(shard, conn),
+            (Dialect::Pusher, Err(refused)) => turn_away(shard, conn, refused),
         }
     });
-    Some(dialect)
+    Ok(Agreed { dialect, is_deflated })
+}
+
+/// Count the client that a proxy speaks for; others were counted when they were accepted.
+fn admit_client(core: &Core, peer: IpAddr, request: &Request) -> Result<(), TooSoon> {
+    let proxies = core.rules().trusted_proxies;
+    if !is_trusted(proxies, peer) {
+        return Ok(());
+    }
+    core.admit_address(client_address(proxies, peer, request))
+}
+
+/// Find the app that the client may connect to.
+async fn admit(core: &Rc<Core>, arrival: &Arrival, request: &Request) -> Result<AppIndex, Refused> {
+    if arrival.is_turned_away {
+        return Err(Refused::Capacity);
+    }
+    let apps = core.ask(|shard| shard.apps());
+    let app = admission::admit(&apps, &core.rules(), arrival.peer, request)?;
+    if core.is_draining() {
+        return Err(Refused::Draining);
+    }
+    let Some(ticket) = core.with_shard(|shard| shard.enter(arrival.conn, app)) else {
+        return Ok(app);
+    };
+    let Answer::Entered(is_admitted) = core.answer(ticket).await else {
+        unreachable!("an entry was asked for");
+    };
+    if is_admitted { Ok(app) } else { Err(Refused::Quota) }
+}
+
+fn too_many_requests(TooSoon { retry_after_s }: TooSoon) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {retry_after_s}\r\n\
+         Connection: close\r\nContent-Length: 0\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 /// A future whose panic is its output.

@@ -3,23 +3,28 @@
 //! Everything here runs on one thread. Tasks tell the shard what happened and raise the turn; the
 //! turn runs after every task that was ready, so all that arrived together leaves together.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use uringcast_proto::ws::deflate::Inflater;
 
 use super::call::Calls;
 use super::mailbox::{Address, Envelope, Inbox};
 use super::notices::Notices;
 use super::pace::Pace;
+use super::parting::Parting;
 use super::signal::Signal;
 use super::socket::Socket;
+use crate::admission::{IpRate, Rules, TooSoon};
 use crate::app::Apps;
 use crate::config::Config;
 use crate::id::{ConnId, CoreId};
 use crate::rest::RestConfig;
-use crate::shard::{Answer, Counters, Millis, Output, Shard, Ticket};
+use crate::shard::{Answer, Counters, Millis, Output, Refusal, Shard, Ticket};
 use crate::side::Side;
 
 /// How often the shard is told the time.
@@ -41,7 +46,6 @@ const EAGER_ROUNDS_MAX: u16 = 4;
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) config: Config,
-    pub(super) apps: Apps,
     pub(super) rest: RestConfig,
 }
 
@@ -54,6 +58,7 @@ pub(super) struct Core {
     pub(super) notices: Notices,
     shard: RefCell<Shard>,
     scratch: RefCell<Box<[u8]>>,
+    inflater: RefCell<Inflater>,
     /// The socket of each connection, by its slot.
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     /// Who waits for which answer.
@@ -69,6 +74,8 @@ pub(super) struct Core {
     is_reposting: Cell<bool>,
     /// HTTP requests that have been read and not answered.
     requests_open: Cell<usize>,
+    ip_rate: RefCell<IpRate>,
+    parting: RefCell<Parting>,
 }
 
 #[derive(Default)]
@@ -85,6 +92,10 @@ impl Core {
         inbox: Inbox,
         side: Side,
     ) -> Rc<Self> {
+        let limits = &setup.config.connection;
+        let ip_rate = IpRate::new(limits.ip_rate, limits.ip_burst, limits.ip_table_max);
+        let patience_ms = u64::from(limits.close_timeout_s) * 1_000;
+        let parting = Parting::new(setup.config.core.turned_away_max as usize, patience_ms);
         let backlog_bytes_max = setup.config.webhook.backlog_bytes_max as usize;
         let notices = Notices::new(side.clone(), backlog_bytes_max);
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
@@ -94,6 +105,7 @@ impl Core {
             calls: Calls::new(shard.config().core, side),
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
+            inflater: RefCell::default(),
             sockets: RefCell::default(),
             waiters: RefCell::default(),
             held_back: RefCell::default(),
@@ -105,6 +117,8 @@ impl Core {
             is_draining: Cell::new(false),
             is_reposting: Cell::new(false),
             requests_open: Cell::new(0),
+            ip_rate: RefCell::new(ip_rate),
+            parting: RefCell::new(parting),
         })
     }
 
@@ -125,9 +139,41 @@ impl Core {
         tell(&mut self.shard.borrow_mut(), &mut self.scratch.borrow_mut())
     }
 
+    /// What decompresses one message after the other for all connections.
+    pub(super) fn inflater(&self) -> RefMut<'_, Inflater> {
+        self.inflater.borrow_mut()
+    }
+
+    /// The apps that are served now.
+    pub(super) fn apps(&self) -> Rc<Apps> {
+        self.shard.borrow().apps()
+    }
+
     /// Change what the shard counts.
     pub(super) fn count(&self, count: impl FnOnce(&mut Counters)) {
         count(self.shard.borrow_mut().counters_mut());
+    }
+
+    /// What the operator decides about every connection.
+    pub(super) fn rules(&self) -> Rules<'_> {
+        Rules {
+            socket_path: &self.setup.config.server.socket_path,
+            trusted_proxies: &self.setup.config.server.trusted_proxies,
+            is_protocol_required: self.setup.config.connection.protocol_required,
+        }
+    }
+
+    /// Count a new connection of the client at `address`, unless it comes too soon.
+    pub(super) fn admit_address(&self, address: IpAddr) -> Result<(), TooSoon> {
+        let mut shard = self.shard.borrow_mut();
+        let admitted = self.ip_rate.borrow_mut().admit(address, shard.now());
+        admitted.inspect_err(|_| shard.refuse(Refusal::IpRate))
+    }
+
+    /// Answer a socket that is not served, and close it a little later.
+    pub(super) fn part(&self, socket: Rc<Socket>, answer: &[u8]) {
+        let now = self.shard.borrow().now();
+        self.parting.borrow_mut().part(now, socket, answer);
     }
 
     /// Remember the socket of `conn` until [`forget`](Self::forget).
@@ -229,7 +275,9 @@ impl Core {
             let now = Instant::now();
             time += now.duration_since(last).min(CLOCK_STEP_MAX);
             last = now;
-            self.with_shard(|shard| shard.advance(Millis(time.as_millis() as u64)));
+            let now = Millis(time.as_millis() as u64);
+            self.with_shard(|shard| shard.advance(now));
+            self.parting.borrow_mut().advance(now);
         }
     }
 
@@ -255,6 +303,14 @@ impl Core {
     fn take_in(&self) {
         match self.inbox.take() {
             Some(Envelope::Messages(messages)) => self.with_shard(|shard| shard.receive(messages)),
+            Some(Envelope::LearnApps(apps, learned)) => {
+                self.with_shard(|shard| shard.learn_apps(&apps));
+                drop(learned);
+            }
+            Some(Envelope::SetApps(apps)) => {
+                self.with_shard(|shard| shard.set_apps(Apps::clone(&apps)));
+            }
+            Some(Envelope::Refused(refusal)) => self.count(|counters| counters.refuse(refusal)),
             Some(Envelope::Drain) => {
                 self.is_draining.set(true);
                 self.draining.raise();
@@ -317,7 +373,7 @@ impl Core {
             Output::HandshakeExpired(conn) => {
                 if let Some(socket) = self.socket(conn) {
                     let _ = socket.try_write(super::peek::REQUEST_TIMEOUT); // As far as it reads.
-                    socket.cut();
+                    socket.finish();
                 }
             }
             Output::Answer(ticket, answer) => {

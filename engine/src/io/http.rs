@@ -121,7 +121,7 @@ async fn answer(core: &Rc<Core>, request: Request<Incoming>) -> Result<Answer, R
         query: parts.uri.query().unwrap_or(""),
         content_length: body.size_hint().exact(),
     };
-    let route = rest::route(&setup.apps, &setup.rest, &head, now_unix_s())?;
+    let route = rest::route(&core.apps(), &setup.rest, &head, now_unix_s())?;
     let body = read_body(body, setup.rest.body_bytes_max).await?;
     carry_out(core, route.finish(&setup.rest, &body)?).await
 }
@@ -157,6 +157,12 @@ async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer, RestError>
                 unreachable!("users were asked for");
             };
             Ok(Answer::users(&users.iter().map(ToString::to_string).collect::<Vec<_>>()))
+        }
+        Action::Terminate { app, user_id } => {
+            let query = Query::Terminate { app, user_id: user_id.into() };
+            let ticket = core.with_shard(|shard| shard.query(&query));
+            core.answer(ticket).await;
+            Ok(Answer::terminated())
         }
     }
 }
@@ -223,6 +229,7 @@ fn refusal(error: &RestError) -> Refusal {
         | RestError::SocketId(_)
         | RestError::ChannelsCount { .. }
         | RestError::BatchCount { .. }
+        | RestError::UserIdLength { .. }
         | RestError::NotPresence => Refusal::Request,
     }
 }

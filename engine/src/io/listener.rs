@@ -82,7 +82,7 @@ pub(super) async fn accept(core: Rc<Core>, listener: Rc<TcpListener>, purpose: P
             pause.await;
         }
         match accepted {
-            Ok((stream, _)) => connection::start(&core, stream, purpose),
+            Ok((stream, peer)) => connection::start(&core, stream, peer.ip(), purpose),
             Err(_) if core.is_draining() => return,
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {} // Gone already.
             Err(_) => {

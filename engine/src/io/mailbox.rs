@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::signal::{Bell, Ringer, bell};
-use crate::shard::CoreMessage;
+use crate::app::Apps;
+use crate::shard::{CoreMessage, Refusal};
 use crate::side::{CallId, CallOutcome};
 
 /// What one core is told at a time.
@@ -24,6 +25,13 @@ use crate::side::{CallId, CallOutcome};
 pub(super) enum Envelope {
     /// From another core's shard, in its order.
     Messages(Vec<CoreMessage>),
+    /// From the main thread: other cores may speak of these apps before this one serves them. The
+    /// sender is dropped when the core has learned them.
+    LearnApps(Arc<Apps>, Sender<()>),
+    /// From the main thread: serve these apps from now on.
+    SetApps(Arc<Apps>),
+    /// From the main thread: count what it has refused.
+    Refused(Refusal),
     /// From the main thread: stop accepting and close what is open.
     Drain,
     /// From the side thread: what came of a call that this core made.
@@ -150,7 +158,11 @@ impl Envelope {
     fn messages(&self) -> usize {
         match self {
             Self::Messages(messages) => messages.len(),
-            Self::Drain | Self::Called(..) => 1,
+            Self::LearnApps(..)
+            | Self::SetApps(_)
+            | Self::Refused(_)
+            | Self::Drain
+            | Self::Called(..) => 1,
         }
     }
 }

@@ -9,6 +9,7 @@ use uringcast_proto::ws::handshake::{HandshakeError, Upgrade};
 
 use super::core::Core;
 use super::socket::Socket;
+use crate::admission::Request;
 use crate::id::ConnId;
 use crate::shard::Refusal;
 
@@ -36,8 +37,8 @@ const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What the first request asks for.
 pub(super) enum Wanted {
-    /// A websocket at `path`; `rest` came after the head.
-    WebSocket { upgrade: Upgrade, path: String, rest: Vec<u8> },
+    /// A websocket as `request` describes it; `rest` came after the head.
+    WebSocket { upgrade: Upgrade, request: Request, rest: Vec<u8> },
     /// Anything else; `read` is all that was read.
     Http { read: Vec<u8> },
 }
@@ -46,7 +47,7 @@ pub(super) enum Wanted {
 enum Head {
     Partial,
     Http,
-    WebSocket { upgrade: Upgrade, path: String, head_bytes: usize },
+    WebSocket { upgrade: Upgrade, request: Request, head_bytes: usize },
     TooLarge,
     Malformed,
     Refused(HandshakeError),
@@ -58,6 +59,9 @@ pub(super) async fn first_request(core: &Rc<Core>, socket: &Socket) -> Option<Wa
     let mut read = Vec::new();
     loop {
         socket.readable().await.ok()?;
+        if socket.is_finished() {
+            return None; // It took too long and was told so: only to be listened out.
+        }
         let is_open = core.with_scratch(|shard, scratch| match socket.try_read(scratch) {
             Ok(0) => false,
             Ok(bytes) => {
@@ -72,9 +76,9 @@ pub(super) async fn first_request(core: &Rc<Core>, socket: &Socket) -> Option<Wa
         }
         match parse(&read, head_bytes_max) {
             Head::Http => return Some(Wanted::Http { read }),
-            Head::WebSocket { upgrade, path, head_bytes } => {
+            Head::WebSocket { upgrade, request, head_bytes } => {
                 let rest = read.split_off(head_bytes);
-                return Some(Wanted::WebSocket { upgrade, path, rest });
+                return Some(Wanted::WebSocket { upgrade, request, rest });
             }
             Head::Partial => {}
             Head::TooLarge => return refuse(core, socket, Refusal::HeadBytes, HEAD_TOO_LARGE),
@@ -98,8 +102,9 @@ fn parse(read: &[u8], head_bytes_max: usize) -> Head {
     match Upgrade::from_request(&request) {
         Ok(None) => Head::Http,
         Ok(Some(upgrade)) => {
-            let path = request.path.unwrap_or("/").to_owned();
-            Head::WebSocket { upgrade, path, head_bytes }
+            let headers = request.headers.iter().map(|header| (header.name, header.value));
+            let request = Request::from_headers(request.path.unwrap_or("/"), headers);
+            Head::WebSocket { upgrade, request, head_bytes }
         }
         Err(error) => Head::Refused(error),
     }

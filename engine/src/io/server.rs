@@ -1,4 +1,4 @@
-//! The process: bind, start the cores, wait for a signal, drain, exit.
+//! The process: bind, start the cores, wait for a stop signal, drain, exit.
 
 use std::io::{self, Write};
 use std::process;
@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, at, select, unbounded};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use crossbeam_channel::{Receiver, Sender, at, select, tick, unbounded};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::bound::Bound;
 use super::core::Setup;
 use super::cores;
 use super::mailbox::{Address, Envelope, mailbox};
+use super::reload::{LOOK_INTERVAL, Reload};
 use super::thread::{Event, Start, run};
 use crate::app::Apps;
-use crate::config::Config;
+use crate::config::{Config, Sources, Stamp};
 use crate::id::{CORES_MAX, CoreId};
 use crate::rest::RestConfig;
 use crate::shard::ShardConfig;
@@ -34,12 +35,13 @@ const HURRY_TIME: Duration = Duration::from_millis(500);
 
 /// Serve until SIGTERM or SIGINT, then drain and end the process with status 0.
 ///
-/// A second signal ends the drain at once.
+/// On SIGHUP, and when the configuration's file changes, the apps are read from `sources` again;
+/// `read` is what the file was when `config` was read. A second stop signal ends the drain at once.
 ///
 /// # Errors
 /// If an address cannot be bound, or a core cannot start or ends. Whoever is connected is cut off.
-pub fn serve(config: Config) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+pub fn serve(config: Config, sources: Sources, read: Option<Stamp>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (told, signalled) = unbounded();
     thread::spawn(move || signals.forever().try_for_each(|signal| told.send(signal)));
     webhook::check_dead_letter_file(&config.webhook)?;
@@ -53,10 +55,13 @@ pub fn serve(config: Config) -> io::Result<()> {
     let bound = Bound::new(&config.server, cores)?;
     let described = bound.describe(&config);
     let has_webhooks = config.apps.iter().any(|app| !app.webhooks.is_empty());
-    let Started { addresses, events, side } = start(config, cores, &processors, bound)?;
+    let apps = Apps::new(config.apps.clone()).map_err(io::Error::other)?;
+    let started = start(config.clone(), &apps, cores, &processors, bound)?;
+    let Started { addresses, events, side } = started;
     let is_uring = wait_ready(&events, cores)?;
     announce(is_uring, cores, &described)?;
-    wait_signal(&signalled, &events)?;
+    let mut reload = Reload::new(sources, read, config, apps, addresses.clone(), events.clone());
+    wait_stop(&signalled, &events, &mut reload)?;
     let stopped = Instant::now();
     let deadline = stopped + drain_timeout;
     for address in &addresses {
@@ -84,6 +89,7 @@ struct Started {
 /// Start a thread for each core and one for what they must not wait for.
 fn start(
     config: Config,
+    apps: &Apps,
     cores: usize,
     processors: &[usize],
     mut bound: Bound,
@@ -92,7 +98,7 @@ fn start(
     let mailboxes: io::Result<Vec<_>> = (0..cores).map(|_| mailbox(envelopes_max)).collect();
     let (addresses, mailboxes): (Vec<_>, Vec<_>) = mailboxes?.into_iter().unzip();
     let hash_seed = getrandom::u64().map_err(io::Error::other)?;
-    let setup = Arc::new(setup(config)?);
+    let setup = Arc::new(setup(config));
     let (events, received) = unbounded();
     let side = start_side(&setup.config, addresses.clone(), events.clone())?;
     for (index, mailbox) in mailboxes.into_iter().enumerate() {
@@ -100,6 +106,7 @@ fn start(
         let start = Start {
             shard: shard_config(&setup.config, core, cores, hash_seed),
             setup: Arc::clone(&setup),
+            apps: apps.clone(),
             processor: processors.get(index).copied().filter(|_| cores <= processors.len()),
             listeners: bound.take(index),
             addresses: addresses.clone(),
@@ -118,7 +125,7 @@ fn start_side(config: &Config, addresses: Vec<Address>, events: Sender<Event>) -
         .post(Envelope::Called(call, outcome))
     {
         Err(Envelope::Called(_, outcome)) => Err(outcome),
-        Ok(()) | Err(Envelope::Messages(_) | Envelope::Drain) => Ok(()),
+        Ok(()) | Err(_) => Ok(()),
     };
     let failed = move |error| {
         let _ = events.send(Event::Failed(error)); // Nobody listens once the process exits.
@@ -126,10 +133,12 @@ fn start_side(config: &Config, addresses: Vec<Address>, events: Sender<Event>) -
     side::start(config.webhook.clone(), Box::new(deliver), failed)
 }
 
-fn setup(config: Config) -> io::Result<Setup> {
-    let rest = RestConfig { body_bytes_max: config.http.body_bytes_max as usize };
-    let apps = Apps::new(config.apps.clone()).map_err(io::Error::other)?;
-    Ok(Setup { config, apps, rest })
+fn setup(config: Config) -> Setup {
+    let rest = RestConfig {
+        body_bytes_max: config.http.body_bytes_max as usize,
+        socket_path: config.server.socket_path.clone(),
+    };
+    Setup { config, rest }
 }
 
 fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> ShardConfig {
@@ -140,6 +149,7 @@ fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> 
         cores,
         hash_seed,
         connections_max: config.core.connections_max as usize,
+        turned_away_max: config.core.turned_away_max as usize,
         activity_timeout_ms: ms(connection.activity_timeout_s),
         pong_timeout_ms: ms(connection.pong_timeout_s),
         handshake_timeout_ms: ms(connection.handshake_timeout_s),
@@ -181,15 +191,32 @@ fn announce(is_uring: bool, cores: usize, described: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-fn wait_signal(signalled: &Receiver<i32>, events: &Receiver<Event>) -> io::Result<()> {
-    select! {
-        recv(signalled) -> signal => signal.map(drop).map_err(io::Error::other),
-        recv(events) -> event => match event {
-            Ok(Event::Failed(error)) => Err(error),
-            Ok(Event::Ready { .. } | Event::Drained) | Err(_) => {
-                Err(io::Error::other("a core ended without a reason"))
-            }
-        },
+/// Wait for a stop signal; meanwhile the apps are kept as they are configured.
+fn wait_stop(
+    signalled: &Receiver<i32>,
+    events: &Receiver<Event>,
+    reload: &mut Reload,
+) -> io::Result<()> {
+    let looks = tick(LOOK_INTERVAL);
+    loop {
+        select! {
+            recv(signalled) -> signal => match signal.map_err(io::Error::other)? {
+                SIGHUP => reload.read()?,
+                _ => return Ok(()),
+            },
+            recv(looks) -> _ => reload.look()?,
+            recv(events) -> event => return Err(ended(event.ok())),
+        }
+    }
+}
+
+/// Why the process cannot go on after `event`, which came before any stop.
+pub(super) fn ended(event: Option<Event>) -> io::Error {
+    match event {
+        Some(Event::Failed(error)) => error,
+        Some(Event::Ready { .. } | Event::Drained) | None => {
+            io::Error::other("a core ended without a reason")
+        }
     }
 }
 
@@ -209,7 +236,10 @@ fn wait_drained(
                 Ok(Event::Failed(error)) => return Err(error),
                 Ok(Event::Ready { .. }) | Err(_) => return Ok(true),
             },
-            recv(signalled) -> _ => return Ok(false),
+            recv(signalled) -> signal => match signal {
+                Ok(SIGHUP) => {} // Too late to read anything.
+                Ok(_) | Err(_) => return Ok(false),
+            },
             recv(deadline) -> _ => return Ok(true),
         }
     }

@@ -26,6 +26,7 @@ pub(super) struct Socket {
     /// Whether the reader stands in its core's list of those held back.
     pub(super) is_held_back: Cell<bool>,
     is_cut: Cell<bool>,
+    is_finished: Cell<bool>,
     /// The generation of the connection that this is the socket of; its slot is the core's to know.
     generation: Cell<u32>,
 }
@@ -58,6 +59,7 @@ impl Socket {
             resume: Signal::default(),
             is_held_back: Cell::new(false),
             is_cut: Cell::new(false),
+            is_finished: Cell::new(false),
             generation: Cell::new(0),
         })
     }
@@ -138,7 +140,13 @@ impl Socket {
 
     /// Say that nothing more will be written.
     pub(super) fn finish(&self) {
+        self.is_finished.set(true);
         self.shutdown(libc::SHUT_WR);
+    }
+
+    /// Whether [`finish`](Self::finish) was called: whatever the peer still says is not answered.
+    pub(super) fn is_finished(&self) -> bool {
+        self.is_finished.get()
     }
 
     /// End the socket in both directions; every pending read and write ends.

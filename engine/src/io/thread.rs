@@ -17,6 +17,7 @@ use super::cores;
 use super::http::Purpose;
 use super::listener::accept;
 use super::mailbox::{Address, Mailbox};
+use crate::app::Apps;
 use crate::shard::{Millis, Shard, ShardConfig};
 use crate::side::Side;
 
@@ -30,6 +31,7 @@ const COMPLETIONS_MAX: u32 = 65_536;
 /// What one core's thread is given.
 pub(super) struct Start {
     pub(super) setup: Arc<Setup>,
+    pub(super) apps: Apps,
     pub(super) shard: ShardConfig,
     /// The processor to stay on, if there is one for each core.
     pub(super) processor: Option<usize>,
@@ -75,8 +77,8 @@ fn try_run(start: Start) -> io::Result<()> {
 }
 
 async fn run_core(start: Start) -> io::Result<()> {
-    let Start { setup, shard, listeners, addresses, mailbox, side, events, .. } = start;
-    let shard = Shard::new(shard, setup.apps.clone(), Millis::default());
+    let Start { setup, apps, shard, listeners, addresses, mailbox, side, events, .. } = start;
+    let shard = Shard::new(shard, apps, Millis::default());
     let core = Core::new(setup, shard, addresses, mailbox.install()?, side);
     monoio::spawn(Rc::clone(&core).run_turns());
     monoio::spawn(Rc::clone(&core).run_clock());

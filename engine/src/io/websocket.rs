@@ -22,6 +22,20 @@ use crate::shard::{Refusal, Shard};
 /// Reads that may follow the first within a turn, which is possible on epoll only.
 const EAGER_READS_MAX: u16 = 1;
 
+/// The most that one read takes of a connection that may compress.
+///
+/// Compressed bytes can become a thousand times as many, and all of a read is worked off before
+/// anyone else gets a turn: these become 32 MiB at most.
+const DEFLATED_READ_BYTES_MAX: usize = 32 * 1024;
+
+/// What the handshake came to.
+#[derive(Clone, Copy)]
+pub(super) struct Agreed {
+    pub(super) dialect: Dialect,
+    /// Whether messages may be compressed, in both directions.
+    pub(super) is_deflated: bool,
+}
+
 /// What a connection that has been failed or has said goodbye may still send: nothing that counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hearing {
@@ -39,12 +53,15 @@ pub(super) struct Reader {
     limits: Limits,
     assembler: Assembler,
     hearing: Hearing,
+    /// Whether the handshake agreed to `permessage-deflate`.
+    is_deflated: bool,
     pace: Pace,
 }
 
 impl Reader {
-    /// The reader of `conn`, which speaks `dialect`.
-    pub(super) fn new(setup: &Setup, conn: ConnId, socket: Rc<Socket>, dialect: Dialect) -> Self {
+    /// The reader of `conn`, which speaks as was `agreed`.
+    pub(super) fn new(setup: &Setup, conn: ConnId, socket: Rc<Socket>, agreed: Agreed) -> Self {
+        let Agreed { dialect, is_deflated } = agreed;
         let limits = match dialect {
             Dialect::Pusher => Limits {
                 message_bytes_max: setup.config.connection.message_bytes_max as usize,
@@ -55,12 +72,14 @@ impl Reader {
         let assembler = Assembler::new();
         let pace = Pace::new(EAGER_READS_MAX);
         let hearing = Hearing::Listening;
-        Self { conn, socket, limits, assembler, hearing, pace }
+        Self { conn, socket, limits, assembler, hearing, is_deflated, pace }
     }
 
-    /// Work off bytes that came with the handshake.
+    /// Work off bytes that came with the handshake: who sent them did not know what was agreed.
     pub(super) fn hear_early(&mut self, core: &Core, mut bytes: Vec<u8>) {
-        core.with_shard(|shard| self.hear(shard, &mut bytes));
+        let is_deflated = std::mem::take(&mut self.is_deflated);
+        core.with_shard(|shard| self.hear(core, shard, &mut bytes));
+        self.is_deflated = is_deflated;
     }
 
     /// Read until the connection is over.
@@ -82,14 +101,18 @@ impl Reader {
         if let Some(pause) = self.pace.step(core.turn()) {
             pause.await;
         }
-        core.with_scratch(|shard, scratch| match self.socket.try_read(scratch) {
-            Ok(0) => false,
-            Ok(bytes) => {
-                shard.active(self.conn, bytes);
-                self.hear(shard, &mut scratch[..bytes]);
-                true
+        core.with_scratch(|shard, scratch| {
+            let room = if self.is_deflated { DEFLATED_READ_BYTES_MAX } else { usize::MAX };
+            let room = room.min(scratch.len());
+            match self.socket.try_read(&mut scratch[..room]) {
+                Ok(0) => false,
+                Ok(bytes) => {
+                    shard.active(self.conn, bytes);
+                    self.hear(core, shard, &mut scratch[..bytes]);
+                    true
+                }
+                Err(error) => error.kind() == io::ErrorKind::WouldBlock,
             }
-            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         })
     }
 
@@ -106,11 +129,11 @@ impl Reader {
     }
 
     /// Work off `bytes`; a panic on the way closes this connection and no other.
-    fn hear(&mut self, shard: &mut Shard, bytes: &mut [u8]) {
+    fn hear(&mut self, core: &Core, shard: &mut Shard, bytes: &mut [u8]) {
         if self.hearing == Hearing::Deaf {
             return;
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(shard, bytes)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(core, shard, bytes)));
         match outcome {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -124,8 +147,16 @@ impl Reader {
         }
     }
 
-    fn assemble(&mut self, shard: &mut Shard, mut bytes: &mut [u8]) -> Result<(), AssembleError> {
-        while let Some(message) = self.assembler.next(&self.limits, None, &mut bytes)? {
+    fn assemble(
+        &mut self,
+        core: &Core,
+        shard: &mut Shard,
+        mut bytes: &mut [u8],
+    ) -> Result<(), AssembleError> {
+        let mut inflater = self.is_deflated.then(|| core.inflater());
+        while let Some(message) =
+            self.assembler.next(&self.limits, inflater.as_deref_mut(), &mut bytes)?
+        {
             if let Message::Close(reason) = message {
                 shard.on_peer_close(self.conn, reason.map(|(code, _)| code));
                 self.hearing = Hearing::Deaf; // RFC 6455 section 5.5.1: nothing follows it.
@@ -157,9 +188,9 @@ fn understand(shard: &mut Shard, conn: ConnId, message: Message<'_>) {
 
 /// What a broken frame counts as.
 fn refusal(error: AssembleError) -> Refusal {
-    match error.close_code() {
-        CloseCode::MESSAGE_TOO_BIG => Refusal::MessageBytes,
-        CloseCode::INVALID_UTF8 => Refusal::Utf8,
+    match error {
+        AssembleError::MessageTooBig => Refusal::MessageBytes,
+        AssembleError::InvalidUtf8 | AssembleError::CloseReasonInvalidUtf8 => Refusal::Utf8,
         _ => Refusal::Protocol,
     }
 }

@@ -41,6 +41,13 @@ pub enum Action {
         /// The channel's name, valid.
         channel: String,
     },
+    /// Close every connection of one user.
+    Terminate {
+        /// The app.
+        app: AppIndex,
+        /// Whose.
+        user_id: String,
+    },
 }
 
 /// One event for one channel, encoded.

@@ -50,6 +50,11 @@ impl Answer {
         Self::ok(users_body(user_ids.iter().map(String::as_str)).into())
     }
 
+    /// To [`Action::Terminate`](super::Action::Terminate), once every core has been told.
+    pub const fn terminated() -> Self {
+        Self::ok(Bytes::from_static(PUBLISHED_BODY.as_bytes()))
+    }
+
     /// To a request that is refused.
     pub fn refused(error: &RestError) -> Self {
         let status = error.status();

@@ -30,6 +30,14 @@ pub enum RestError {
     /// 403: the key is good, but for another app of this server than the path names.
     #[error("auth_key belongs to another app")]
     OtherApp,
+    /// 400: the user in the path has no name, or too long a one.
+    #[error("the user id has {bytes} bytes, 1 to {bytes_max} are allowed")]
+    UserIdLength {
+        /// Bytes of the id.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
     /// 413: the body is too large, announced or counted.
     #[error("the body has more than {bytes_max} bytes")]
     BodyLength {
@@ -119,6 +127,7 @@ impl RestError {
             | Self::EventNameLength { .. }
             | Self::ChannelsCount { .. }
             | Self::BatchCount { .. }
+            | Self::UserIdLength { .. }
             | Self::NotPresence => 400,
             Self::Signature(_) => 401,
             Self::OtherApp => 403,

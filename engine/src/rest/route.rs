@@ -44,6 +44,7 @@ enum Target {
     Events { app: AppIndex },
     BatchEvents { app: AppIndex },
     Read(Action),
+    Terminate { app: AppIndex, user_id: String },
 }
 
 /// Accept or refuse a request by its head: path, method, app, signature, announced length.
@@ -58,7 +59,7 @@ pub fn route(
         check_length(config, head.content_length)?;
         return Ok(Route(Stage::Up));
     }
-    if let Some(key) = socket_key(head.path) {
+    if let Some(key) = socket_key(&config.socket_path, head.path) {
         apps.by_key(&key).ok_or(RestError::AppUnknown)?;
         return Err(RestError::UpgradeRequired);
     }
@@ -79,7 +80,7 @@ pub fn route(
     let verified =
         signature::verify(head.method, head.path, &query, credentials, now_unix_s, window_s)?;
     check_length(config, head.content_length)?;
-    let target = resource.target(index, &query)?;
+    let target = resource.target(index, &app, &query)?;
     Ok(Route(Stage::Signed { app, target, verified }))
 }
 
@@ -100,6 +101,9 @@ impl Route {
                 Ok(Action::Publish(publish_batch(*app, policy, &parse_batch(body)?)?))
             }
             Target::Read(action) => Ok(action.clone()),
+            Target::Terminate { app, user_id } => {
+                Ok(Action::Terminate { app: *app, user_id: user_id.clone() })
+            }
         }
     }
 }
@@ -111,6 +115,7 @@ enum Resource<'a> {
     Channels,
     Channel(&'a str),
     Users(&'a str),
+    TerminateConnections(&'a str),
 }
 
 impl<'a> Resource<'a> {
@@ -120,6 +125,10 @@ impl<'a> Resource<'a> {
             "batch_events" => return Ok(Self::BatchEvents),
             "channels" => return Ok(Self::Channels),
             _ => {}
+        }
+        if let Some(user) = path.strip_prefix("users/") {
+            let user = user.strip_suffix("/terminate_connections").ok_or(RestError::PathUnknown)?;
+            return Ok(Self::TerminateConnections(user));
         }
         let channel = path.strip_prefix("channels/").ok_or(RestError::PathUnknown)?;
         match channel.split_once('/') {
@@ -131,12 +140,12 @@ impl<'a> Resource<'a> {
 
     const fn method(&self) -> &'static str {
         match self {
-            Self::Events | Self::BatchEvents => "POST",
+            Self::Events | Self::BatchEvents | Self::TerminateConnections(_) => "POST",
             Self::Channels | Self::Channel(_) | Self::Users(_) => "GET",
         }
     }
 
-    fn target(&self, app: AppIndex, query: &Query<'_>) -> Result<Target, RestError> {
+    fn target(&self, app: AppIndex, it: &App, query: &Query<'_>) -> Result<Target, RestError> {
         let info = Info::parse(query.value("info"));
         match self {
             Self::Events => Ok(Target::Events { app }),
@@ -156,6 +165,9 @@ impl<'a> Resource<'a> {
                 }
                 Ok(Target::Read(Action::Users { app, channel }))
             }
+            Self::TerminateConnections(user) => {
+                Ok(Target::Terminate { app, user_id: user_id(it, user)? })
+            }
         }
     }
 }
@@ -165,6 +177,16 @@ fn channel(segment: &str) -> Result<(String, ChannelKind), RestError> {
     let name = decode(segment)?;
     let kind = check_publish_channel_name(&name)?;
     Ok((name, kind))
+}
+
+/// The user that a path segment names.
+fn user_id(app: &App, segment: &str) -> Result<String, RestError> {
+    let user_id = decode(segment)?;
+    let (bytes, bytes_max) = (user_id.len(), app.policy.presence_user_id_max as usize);
+    if (1..=bytes_max).contains(&bytes) {
+        return Ok(user_id);
+    }
+    Err(RestError::UserIdLength { bytes, bytes_max })
 }
 
 /// A path segment without its percent escapes. A plus stays a plus: it is a space in queries only.

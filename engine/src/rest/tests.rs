@@ -54,9 +54,11 @@ fn check_refused(result: Result<Action, RestError>, status: u16, words: &str) {
 fn publications(result: Result<Action, RestError>) -> Vec<Publication> {
     match result.unwrap() {
         Action::Publish(publications) => publications,
-        Action::Up | Action::Channels { .. } | Action::Channel { .. } | Action::Users { .. } => {
-            panic!("not a publish")
-        }
+        Action::Up
+        | Action::Channels { .. }
+        | Action::Channel { .. }
+        | Action::Users { .. }
+        | Action::Terminate { .. } => panic!("not a publish"),
     }
 }
 
@@ -320,4 +322,19 @@ fn a_known_path_with_another_method_names_the_right_one() {
         let error = run(method, path, &[], "").unwrap_err();
         assert_eq!((error.status(), error.allow()), (405, Some(allow)), "{method} {path}");
     }
+}
+
+#[test]
+fn a_users_connections_are_ended_by_a_post() {
+    let post =
+        |user: &str| run("POST", &format!("/apps/a/users/{user}/terminate_connections"), &[], "{}");
+    for (segment, user) in [("12345", "12345"), ("auth0%7C%C3%A9%2F1", "auth0|\u{e9}/1")] {
+        let expected = Action::Terminate { app: APP, user_id: user.to_owned() };
+        assert_eq!(post(segment).unwrap(), expected);
+    }
+    assert!(post(&"a".repeat(128)).is_ok());
+    check_refused(post(&"a".repeat(129)), 400, "1 to 128");
+    check_refused(post(""), 400, "0 bytes");
+    check_refused(get("/apps/a/users/1/terminate_connections", &[]), 405, "POST");
+    check_refused(get("/apps/a/users/1", &[]), 404, "path");
 }

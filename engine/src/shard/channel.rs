@@ -22,6 +22,8 @@ pub(super) struct Subscriber {
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) subscribers: Vec<Subscriber>,
+    /// How many of them agreed to compression.
+    pub(super) deflated: u32,
     /// Subscriptions that the owner has not answered.
     pub(super) joining: u32,
     /// The owner's name for the channel, known since its first answer.
@@ -32,7 +34,7 @@ pub(super) struct Channel {
 
 impl Channel {
     pub(super) const fn new() -> Self {
-        Self { subscribers: Vec::new(), joining: 0, owned: None, run: None }
+        Self { subscribers: Vec::new(), deflated: 0, joining: 0, owned: None, run: None }
     }
 
     /// Whether nobody on this core needs the channel any more.

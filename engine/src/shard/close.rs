@@ -50,6 +50,7 @@ impl Shard {
         self.reschedule(conn);
     }
 
+    /// End whatever `conn` has with others: its subscriptions and its user's being here.
     pub(super) fn leave_all(&mut self, conn: ConnId) {
         while let Some(connection) = self.connection(conn)
             && let Some(&local) = connection.channels.last()
@@ -57,6 +58,7 @@ impl Shard {
             let index = connection.channels.len() - 1;
             self.end_subscription(conn.slot, local, index);
         }
+        self.sign_out(conn);
     }
 
     /// End the stream once both sides have said all they had to.

@@ -3,9 +3,13 @@
 //! A connection's subscriptions and a channel's subscribers point at each other by position, so
 //! that ending one costs the same however many the other has.
 
+use std::num::NonZeroU32;
+
 use super::Millis;
+use super::event_rate::EventRate;
 use super::message::Member;
 use super::outbox::Outbox;
+use super::user::User;
 use super::wheel::Tick;
 use crate::dialect::Dialect;
 use crate::id::AppIndex;
@@ -17,10 +21,22 @@ pub(super) enum Phase {
     Handshake { until: Millis },
     /// Speaks plain HTTP. Ends at the time given unless the I/O layer moves it.
     Http { until: Millis, is_request_open: bool },
-    /// A websocket that is open. `pinged` is when the server asked for a sign of life.
-    Open { pinged: Option<Millis> },
+    /// A websocket that is open. `pinged` is when the server asked for a sign of life;
+    /// `authorize_by` the second at which it is closed if the app's server does not know it.
+    Open { pinged: Option<Millis>, authorize_by: Option<NonZeroU32> },
     /// A websocket that is being closed; nothing but the close frame is sent any more.
     Closing(Closing),
+}
+
+/// Whose room a socket takes up: each kind has its own limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// That of clients and publishers.
+    Client,
+    /// That of the listeners for metrics and tests.
+    Operator,
+    /// That of clients beyond their limit, for as long as it takes to tell them.
+    TurnedAway,
 }
 
 /// How far a close has come.
@@ -60,28 +76,6 @@ pub(super) struct Subscription {
 /// The position of a subscription that the owner has not confirmed.
 pub(super) const JOINING: u32 = u32::MAX;
 
-/// How many client events were sent in the second that is running.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct EventRate {
-    second: u32,
-    used: u32,
-}
-
-impl EventRate {
-    /// Count one event at `now`; false when `per_second` have been used, 0 meaning no limit.
-    pub(super) fn admit(&mut self, now: Millis, per_second: u32) -> bool {
-        if per_second == 0 {
-            return true;
-        }
-        let second = (now.0 / 1_000) as u32;
-        if self.second != second {
-            *self = Self { second, used: 0 };
-        }
-        self.used = self.used.saturating_add(1);
-        self.used <= per_second
-    }
-}
-
 /// One connection.
 #[expect(clippy::struct_excessive_bools, reason = "each is a membership of its own")]
 #[derive(Debug)]
@@ -90,8 +84,12 @@ pub(super) struct Connection {
     pub(super) nonce: u32,
     pub(super) app: AppIndex,
     pub(super) dialect: Dialect,
-    /// Whether the connection came in on a listener for metrics or tests.
-    pub(super) is_operator: bool,
+    /// Whose room it takes up.
+    pub(super) place: Place,
+    /// Whether the owner of its app counts it.
+    pub(super) is_counted: bool,
+    /// Whether the connection agreed to `permessage-deflate`: its events may be compressed.
+    pub(super) is_deflated: bool,
     /// Whether the connection stands in the shard's list of outboxes to flush.
     pub(super) is_dirty: bool,
     /// Whether the connection was found over its limit: nothing is queued on it any more, and the
@@ -109,6 +107,8 @@ pub(super) struct Connection {
     pub(super) last_progress: Millis,
     pub(super) scheduled: Tick,
     pub(super) event_rate: EventRate,
+    /// Who has signed in; nobody on most connections.
+    pub(super) user: Option<Box<User>>,
 }
 
 impl Connection {
@@ -125,26 +125,5 @@ impl Connection {
     /// The index of the subscription to the channel at `local` in the table.
     pub(super) fn find(&self, local: u32) -> Option<usize> {
         self.channels.iter().position(|&channel| channel == local)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rate_counts_afresh_each_second() {
-        let mut rate = EventRate::default();
-        let admitted = |rate: &mut EventRate, ms| rate.admit(Millis(ms), 2);
-        assert!(admitted(&mut rate, 1_000));
-        assert!(admitted(&mut rate, 1_999));
-        assert!(!admitted(&mut rate, 1_999));
-        assert!(admitted(&mut rate, 2_000));
-    }
-
-    #[test]
-    fn a_rate_of_zero_is_no_limit() {
-        let mut rate = EventRate::default();
-        assert!((0..1_000).all(|_| rate.admit(Millis(0), 0)));
     }
 }

@@ -19,7 +19,7 @@ pub enum Refusal {
     RequestTimeout,
     /// `connection.message_bytes_max`.
     MessageBytes,
-    /// A websocket frame that breaks RFC 6455.
+    /// A websocket frame that breaks RFC 6455, or compressed data that breaks RFC 7692.
     Protocol,
     /// Text that is not UTF-8.
     Utf8,
@@ -27,8 +27,14 @@ pub enum Refusal {
     Json,
     /// A key that names no app.
     UnknownKey,
-    /// A subscription's or a request's signature.
+    /// A subscription's, a sign-in's or a request's signature.
     Signature,
+    /// A user that the app's server has signed and nobody can be, or a second one.
+    Signin,
+    /// `pusher.signin_timeout_s`.
+    SigninTimeout,
+    /// `pusher.watchlist_max`.
+    Watchlist,
     /// A channel's name, or an event's.
     ChannelName,
     /// `connection.subscriptions_max`.
@@ -37,7 +43,9 @@ pub enum Refusal {
     PresenceMembers,
     /// `pusher.client_event_rate`.
     ClientEventRate,
-    /// A client event on a channel, or by a connection, that may not send it.
+    /// `pusher.client_event_rate_total`.
+    ClientEventRateTotal,
+    /// A client event on a channel, by a connection or in an app that may not send it.
     ClientEvent,
     /// `pusher.event_data_bytes_max`.
     EventDataBytes,
@@ -67,11 +75,13 @@ pub enum Refusal {
     AppConnections,
     /// `connection.ip_rate`.
     IpRate,
+    /// Apps that were read again and cannot be used.
+    Reload,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 30] = [
+    pub const ALL: [(Self, &'static str); 35] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -83,10 +93,14 @@ impl Refusal {
         (Self::Json, "json"),
         (Self::UnknownKey, "unknown_key"),
         (Self::Signature, "signature"),
+        (Self::Signin, "signin"),
+        (Self::SigninTimeout, "signin_timeout"),
+        (Self::Watchlist, "watchlist"),
         (Self::ChannelName, "channel_name"),
         (Self::Subscriptions, "subscriptions"),
         (Self::PresenceMembers, "presence_members"),
         (Self::ClientEventRate, "client_event_rate"),
+        (Self::ClientEventRateTotal, "client_event_rate_total"),
         (Self::ClientEvent, "client_event"),
         (Self::EventDataBytes, "event_data_bytes"),
         (Self::Request, "request"),
@@ -102,6 +116,7 @@ impl Refusal {
         (Self::Origin, "origin"),
         (Self::AppConnections, "app_connections"),
         (Self::IpRate, "ip_rate"),
+        (Self::Reload, "reload"),
     ];
 }
 
@@ -127,6 +142,12 @@ pub struct Counters {
     pub deliveries: u64,
     /// Shared runs of frames made for subscribers.
     pub batches: u64,
+    /// Frames compressed, each once however many get it.
+    pub deflated_frames: u64,
+    /// Payload bytes of those before.
+    pub deflate_bytes_before: u64,
+    /// Payload bytes of those after.
+    pub deflate_bytes_after: u64,
     /// Times that a socket took bytes of a send.
     pub sends: u64,
     /// Frames in the sends that were started.
@@ -156,13 +177,37 @@ pub struct Counters {
     /// Cached events that went before their time to make room.
     pub cache_evictions: u64,
     /// What was turned away, by [`Refusal`].
-    pub refusals: [u64; Refusal::ALL.len()],
+    pub refusals: Refusals,
+}
+
+/// How often each [`Refusal`] happened.
+#[derive(Clone, Debug)]
+pub struct Refusals([u64; Refusal::ALL.len()]);
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self([0; Refusal::ALL.len()]) // An array's own default ends at 32.
+    }
+}
+
+impl Refusals {
+    /// How often `refusal` happened.
+    pub const fn of(&self, refusal: Refusal) -> u64 {
+        self.0[refusal as usize]
+    }
 }
 
 impl Counters {
     /// Count one refusal.
     pub fn refuse(&mut self, refusal: Refusal) {
-        self.refusals[refusal as usize] += 1;
+        self.refusals.0[refusal as usize] += 1;
+    }
+
+    /// Count one frame compressed from `before` bytes of payload to `after`.
+    pub(super) fn deflated(&mut self, before: usize, after: usize) {
+        self.deflated_frames += 1;
+        self.deflate_bytes_before += before as u64;
+        self.deflate_bytes_after += after as u64;
     }
 
     /// Count the start of a send of `frames` frames.

@@ -1,4 +1,8 @@
 //! The end of the process: every websocket is told to connect again, not all at once.
+//!
+//! The window is cut into as many parts as there are websockets, and each is closed at a moment in
+//! its part that its nonce decides: evenly, so that no moment has many, and not in step with other
+//! cores or other nodes that were told to end at the same time.
 
 use uringcast_proto::pusher::codes::Code;
 
@@ -22,6 +26,13 @@ impl Drain {
     pub(super) fn add(&mut self, conn: ConnId) {
         self.waiting.push(conn);
         self.total += 1;
+    }
+
+    /// When the next one, which has `nonce`, is told, in milliseconds from the start.
+    fn due_ms(&self, nonce: u32) -> u64 {
+        let part = (self.total - self.waiting.len()) as u128;
+        let moment = part << u32::BITS | u128::from(nonce);
+        ((moment * u128::from(self.window_ms) / self.total as u128) >> u32::BITS) as u64
     }
 }
 
@@ -49,22 +60,53 @@ impl Shard {
         self.counters.connections == 0 && self.counters.channels == 0 && !self.has_outputs()
     }
 
-    /// Close as many of the waiting websockets as the part of the window that is over asks for.
+    /// Close the waiting websockets whose moment has come.
     pub(super) fn continue_drain(&mut self) {
-        let now = self.now;
         loop {
             let Some(drain) = &mut self.drain else { return };
-            let elapsed = now.since(drain.started).min(drain.window_ms);
-            let due = match drain.window_ms {
-                0 => drain.total,
-                window => (drain.total as u64 * elapsed).div_ceil(window) as usize,
-            };
-            if drain.total - drain.waiting.len() >= due {
+            let Some(&conn) = drain.waiting.last() else { return };
+            let nonce = self.connections.get(conn.slot as usize).map_or(0, |it| it.nonce);
+            if self.now.since(drain.started) < drain.due_ms(nonce) {
                 return;
             }
-            let Some(conn) = drain.waiting.pop() else { return };
+            drain.waiting.pop();
             let code = Code::Reconnect;
             self.begin_close(conn, close_frame(code, code.text()), Farewell::Awaited);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When each of `nonces` is told, in a window of a second.
+    fn due(nonces: &[u32]) -> Vec<u64> {
+        let total = nonces.len();
+        let due = |(told, nonce): (usize, &u32)| {
+            let waiting = vec![ConnId { slot: 0, generation: 0 }; total - told];
+            Drain { waiting, started: Millis(0), window_ms: 1_000, total }.due_ms(*nonce)
+        };
+        nonces.iter().enumerate().map(due).collect()
+    }
+
+    #[test]
+    fn each_has_a_moment_in_its_own_part_of_the_window() {
+        assert_eq!(due(&[0; 4]), [0, 250, 500, 750]);
+        assert_eq!(due(&[u32::MAX; 4]), [249, 499, 749, 999]);
+        assert_eq!(due(&[1 << 31, 0, 1 << 30, u32::MAX]), [125, 250, 562, 999]);
+    }
+
+    #[test]
+    fn one_client_of_each_of_many_nodes_is_not_told_in_the_same_moment() {
+        let moments: Vec<u64> = (0..4).map(|node| due(&[node << 30])[0]).collect();
+        assert_eq!(moments, [0, 250, 500, 750]);
+    }
+
+    #[test]
+    fn a_window_of_no_time_is_over_at_once() {
+        let conn = ConnId { slot: 0, generation: 0 };
+        let drain = Drain { waiting: vec![conn], started: Millis(0), window_ms: 0, total: 1 };
+        assert_eq!(drain.due_ms(u32::MAX), 0);
     }
 }

@@ -7,7 +7,8 @@
 
 use bytes::Bytes;
 
-use super::channel::{RUN_BYTES_MAX, Run, Skip, remainder};
+use super::channel::{RUN_BYTES_MAX, Run, Skip, Subscriber, remainder};
+use super::deflate::Sealed;
 use super::message::{CoreMessage, LocalId, OwnedId, Publication, Ticket};
 use super::owner::Foothold;
 use super::subscribe::Subscribed;
@@ -136,17 +137,17 @@ impl Shard {
     fn seal(&mut self, run: Run) {
         let local = run.local;
         let (bytes, frames, skips) = run.finish();
-        let segment = Segment::new(bytes, frames, &self.retained);
+        let plain = Sealed { segment: Segment::new(bytes, frames, &self.retained), skips };
+        let deflated = self.deflate(local, &plain);
         // The list cannot change while it is walked: queueing tells nobody and closes nothing.
         let subscribers = std::mem::take(&mut self.locals.at(local).value.subscribers);
         self.counters.batches += 1;
-        for subscriber in &subscribers {
-            if skips.is_empty() {
-                self.counters.deliveries += u64::from(frames);
-                self.enqueue(subscriber.slot, segment.clone());
-            } else {
-                self.enqueue_parts(subscriber.slot, &segment, &skips);
-            }
+        for &Subscriber { slot, .. } in &subscribers {
+            let sealed = match &deflated {
+                Some(deflated) if self.connections[slot as usize].is_deflated => deflated,
+                Some(_) | None => &plain,
+            };
+            self.enqueue_sealed(slot, sealed);
         }
         self.locals.at(local).value.subscribers = subscribers;
     }
@@ -187,6 +188,16 @@ impl Shard {
         run.push(frame, skip);
         if run.bytes() >= RUN_BYTES_MAX {
             self.seal_early(local.index);
+        }
+    }
+
+    /// Queue a run, less what is withheld, on the connection in `slot`.
+    fn enqueue_sealed(&mut self, slot: u32, Sealed { segment, skips }: &Sealed) {
+        if skips.is_empty() {
+            self.counters.deliveries += u64::from(segment.frames());
+            self.enqueue(slot, segment.clone());
+        } else {
+            self.enqueue_parts(slot, segment, skips);
         }
     }
 

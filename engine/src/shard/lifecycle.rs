@@ -2,12 +2,15 @@
 //!
 //! All deadlines of a connection are one entry of the wheel, looked at when it comes due.
 
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;
 
 use super::close::close_frame;
-use super::connection::{Closing, Connection, EventRate, Farewell, Phase};
+use super::connection::{Closing, Connection, Farewell, Phase, Place};
 use super::counters::Refusal;
+use super::event_rate::EventRate;
 use super::outbox::Outbox;
 use super::{Millis, Output, Segment, Shard};
 use crate::dialect::Dialect;
@@ -27,14 +30,28 @@ pub struct ConnectionsFull;
 impl Shard {
     /// A socket was accepted; `nonce` is random and makes its socket id hard to guess.
     pub fn open(&mut self, nonce: u32) -> Result<ConnId, ConnectionsFull> {
-        let clients = self.connections.len() - self.operator_sockets;
-        self.insert(clients < self.config.connections_max, nonce, false)
+        let others = self.operator_sockets + self.turned_away_sockets;
+        let is_room = self.connections.len() - others < self.config.connections_max;
+        self.insert(is_room, nonce, Place::Client)
+            .inspect_err(|ConnectionsFull| self.refuse(Refusal::Connections))
+    }
+
+    /// The same for a socket that [`open`](Self::open) had no room for: it is heard once and told
+    /// why it cannot stay. There is little room for those, too.
+    pub fn open_to_turn_away(&mut self, nonce: u32) -> Result<ConnId, ConnectionsFull> {
+        let is_room = self.turned_away_sockets < self.config.turned_away_max;
+        let conn = self.insert(is_room, nonce, Place::TurnedAway)?;
+        self.turned_away_sockets += 1;
+        Ok(conn)
     }
 
     /// The same for the operator, who has room of their own: a full server is the one that must be
     /// looked at.
     pub fn open_for_operator(&mut self, nonce: u32) -> Result<ConnId, ConnectionsFull> {
-        let conn = self.insert(self.operator_sockets < OPERATOR_SOCKETS_MAX, nonce, true)?;
+        let is_room = self.operator_sockets < OPERATOR_SOCKETS_MAX;
+        let conn = self
+            .insert(is_room, nonce, Place::Operator)
+            .inspect_err(|ConnectionsFull| self.refuse(Refusal::Connections))?;
         self.operator_sockets += 1;
         Ok(conn)
     }
@@ -43,10 +60,9 @@ impl Shard {
         &mut self,
         is_room: bool,
         nonce: u32,
-        is_operator: bool,
+        place: Place,
     ) -> Result<ConnId, ConnectionsFull> {
         if !is_room {
-            self.refuse(Refusal::Connections);
             return Err(ConnectionsFull);
         }
         let generation = self.next_serial();
@@ -59,7 +75,9 @@ impl Shard {
             nonce,
             app: AppIndex(0),
             dialect: Dialect::Pusher,
-            is_operator,
+            place,
+            is_counted: false,
+            is_deflated: false,
             is_dirty: false,
             is_over: false,
             is_watched: false,
@@ -71,6 +89,7 @@ impl Shard {
             last_progress: self.now,
             scheduled,
             event_rate: EventRate::default(),
+            user: None,
         });
         Ok(conn)
     }
@@ -81,7 +100,7 @@ impl Shard {
         let Some(connection) = self.connection(conn) else { return };
         connection.app = app;
         connection.dialect = dialect;
-        connection.phase = Phase::Open { pinged: None };
+        connection.phase = Phase::Open { pinged: None, authorize_by: None };
         connection.last_activity = now;
         self.counters.connections += 1;
         self.counters.connections_opened += 1;
@@ -108,7 +127,7 @@ impl Shard {
         self.counters.received_bytes += bytes as u64;
         let Some(connection) = self.connection(conn) else { return };
         connection.last_activity = now;
-        if let Phase::Open { pinged: pinged @ Some(_) } = &mut connection.phase {
+        if let Phase::Open { pinged: pinged @ Some(_), .. } = &mut connection.phase {
             *pinged = None;
             self.reschedule(conn); // The next ping may be due before this one's answer was.
         }
@@ -134,13 +153,6 @@ impl Shard {
         connection.is_open().then_some((connection.app, connection.dialect))
     }
 
-    /// Count a client event of `conn`; false when it has sent `per_second` in this second. 0 is no
-    /// limit.
-    pub fn admit_client_event(&mut self, conn: ConnId, per_second: u32) -> bool {
-        let now = self.now;
-        self.connection(conn).is_some_and(|it| it.event_rate.admit(now, per_second))
-    }
-
     /// Queue `frame` on one connection; nothing if it is being closed.
     ///
     /// A connection that is over its limit with answers to its own messages gets no more of them:
@@ -161,7 +173,8 @@ impl Shard {
         if connection.generation != conn.generation {
             return None;
         }
-        let segment = connection.outbox.take(&mut self.joiner, &self.retained)?;
+        let joiner = &mut self.joiners[usize::from(connection.is_deflated)];
+        let segment = connection.outbox.take(joiner, &self.retained)?;
         if !connection.is_watched {
             connection.is_watched = true;
             self.watched.push(conn);
@@ -188,7 +201,14 @@ impl Shard {
             self.leave_all(conn);
         }
         let connection = self.connections.remove(conn.slot as usize);
-        self.operator_sockets -= usize::from(connection.is_operator);
+        match connection.place {
+            Place::Client => {}
+            Place::Operator => self.operator_sockets -= 1,
+            Place::TurnedAway => self.turned_away_sockets -= 1,
+        }
+        if connection.is_counted {
+            self.leave_app(connection.app);
+        }
         if connection.is_websocket() {
             self.counters.connections -= 1;
             self.census.leave(connection.app);
@@ -212,6 +232,7 @@ impl Shard {
         self.cache.expire(self.now);
         self.look_at_counts();
         self.continue_drain();
+        self.continue_evictions();
     }
 
     /// The moment this shard lives in.
@@ -236,14 +257,20 @@ impl Shard {
             Phase::Handshake { until }
             | Phase::Http { until, .. }
             | Phase::Closing(Closing { until, .. }) => until,
-            Phase::Open { pinged: Some(at) } => {
-                at.max(self.sign_of_life(connection)).plus(self.config.pong_timeout_ms)
-            }
-            Phase::Open { pinged: None } => {
-                let last = connection.last_activity.max(self.sign_of_life(connection));
-                last.plus(self.config.activity_timeout_ms)
+            Phase::Open { pinged, authorize_by } => {
+                let alive_by = self.alive_by(connection, pinged);
+                authorize_by.map_or(alive_by, |by| alive_by.min(authorization_deadline(by)))
             }
         }
+    }
+
+    /// When an open connection must have given a sign of life.
+    fn alive_by(&self, connection: &Connection, pinged: Option<Millis>) -> Millis {
+        let congested = self.sign_of_life(connection);
+        if let Some(at) = pinged {
+            return at.max(congested).plus(self.config.pong_timeout_ms);
+        }
+        connection.last_activity.max(congested).plus(self.config.activity_timeout_ms)
     }
 
     /// When a connection whose messages wait for its own outbox last took anything from it.
@@ -270,8 +297,14 @@ impl Shard {
         let now = self.now;
         let connection = &mut self.connections[conn.slot as usize];
         match &mut connection.phase {
-            Phase::Handshake { until } => {
-                *until = now.plus(1_000); // Asked again until the I/O layer has let go.
+            Phase::Open { authorize_by: Some(by), .. } if authorization_deadline(*by) <= now => {
+                self.refuse(Refusal::SigninTimeout);
+                self.close_unauthorized(conn, "the connection was not authorized in time");
+            }
+            Phase::Handshake { .. } => {
+                // What still comes is read and thrown away for a while: a reset takes the answer.
+                let until = now.plus(self.config.close_timeout_ms);
+                connection.phase = Phase::Http { until, is_request_open: false };
                 self.refuse(Refusal::HandshakeTimeout);
                 self.outputs.push_back(Output::HandshakeExpired(conn));
             }
@@ -286,16 +319,21 @@ impl Shard {
                 *until = now.plus(1_000);
                 self.outputs.push_back(Output::Abort(conn));
             }
-            Phase::Open { pinged: pinged @ None } => {
+            Phase::Open { pinged: pinged @ None, .. } => {
                 *pinged = Some(now);
                 if let Some(frame) = connection.dialect.ping() {
                     self.send(conn, frame);
                 }
             }
-            Phase::Open { pinged: Some(_) } => {
+            Phase::Open { pinged: Some(_), .. } => {
                 let code = Code::PongMissing;
                 self.begin_close(conn, close_frame(code, code.text()), Farewell::Awaited);
             }
         }
     }
+}
+
+/// A connection is not closed before the second by which it must be authorized.
+fn authorization_deadline(by: NonZeroU32) -> Millis {
+    Millis(u64::from(by.get()) * 1_000)
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
+use uringcast_proto::pusher::user::OnlineStatus;
 
 use super::counters::Counters;
 use crate::dialect::Dialect;
@@ -74,7 +75,8 @@ fn owner(hash: u64, cores: usize) -> CoreId {
     CoreId(((middle * cores as u64) >> 32) as u8)
 }
 
-/// A channel in the table of the core that has subscribers of it.
+/// A channel in the table of the core that has subscribers of it, or a user in that of the core
+/// that has watchers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalId {
     pub(super) index: u32,
@@ -211,8 +213,17 @@ pub enum Query {
     Channel(ChannelName),
     /// The users of one presence channel.
     Users(ChannelName),
+    /// Close every connection of a user with 4009.
+    Terminate {
+        /// The app.
+        app: AppIndex,
+        /// The user.
+        user_id: Arc<str>,
+    },
     /// What the core has counted.
     Counters,
+    /// How many websockets an app has on this node.
+    Connections(AppIndex),
 }
 
 /// A channel as the HTTP API shows it: an occupied one, or one that is asked for by its name and
@@ -251,8 +262,12 @@ pub enum Partial {
     Channels(Vec<ChannelInfo>),
     /// To [`Query::Users`].
     Users(Vec<Box<str>>),
+    /// To [`Query::Terminate`]: connections that are being closed.
+    Terminated(u32),
     /// To [`Query::Counters`].
     Counters(CoreId, Box<Counters>),
+    /// To [`Query::Connections`].
+    Connections(u32),
 }
 
 impl Partial {
@@ -261,6 +276,61 @@ impl Partial {
             Self::Channels(channels) => channels.iter().map(ChannelInfo::weight_bytes).sum(),
             Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
             Self::Counters(..) => size_of::<Counters>(),
+            Self::Terminated(_) | Self::Connections(_) => 0,
+        }
+    }
+}
+
+/// What cores say to each other about users. A user is named by their own channel.
+#[derive(Debug)]
+pub enum UserMessage {
+    /// To the owner: the core has its first connection of the user.
+    SignedIn {
+        /// The user.
+        user: ChannelName,
+        /// The core.
+        core: CoreId,
+    },
+    /// To the owner: the core has lost its last connection of the user.
+    SignedOut {
+        /// The user.
+        user: ChannelName,
+        /// The core.
+        core: CoreId,
+    },
+    /// To the owner: the core has its first watcher of the user.
+    Watch {
+        /// The user.
+        user: ChannelName,
+        /// The core.
+        core: CoreId,
+        /// The user in the core's own table.
+        watched: LocalId,
+    },
+    /// To the owner: the core has lost its last watcher of the user.
+    Unwatch {
+        /// The user.
+        user: ChannelName,
+        /// The core.
+        core: CoreId,
+    },
+    /// From the owner: the user is online or not, first as an answer, then at every change.
+    Status {
+        /// The user.
+        watched: LocalId,
+        /// What is so from here on.
+        status: OnlineStatus,
+    },
+}
+
+impl UserMessage {
+    fn weight_bytes(&self) -> usize {
+        match self {
+            Self::SignedIn { user, .. }
+            | Self::SignedOut { user, .. }
+            | Self::Watch { user, .. }
+            | Self::Unwatch { user, .. } => user.as_str().len(),
+            Self::Status { .. } => 0,
         }
     }
 }
@@ -308,6 +378,8 @@ pub enum CoreMessage {
         /// Who waits for it to be queued.
         ticket: Option<Ticket>,
     },
+    /// About a user.
+    User(UserMessage),
     /// From the owner to the asker: an event went to this many other cores.
     Routed {
         /// The question.
@@ -334,6 +406,25 @@ pub enum CoreMessage {
         /// The part.
         partial: Partial,
     },
+    /// To the owner of an app: a connection enters it.
+    Enter {
+        /// The app.
+        app: AppIndex,
+        /// Who waits to be let in; `None` if it is in already.
+        ticket: Option<Ticket>,
+    },
+    /// From the owner of an app: the answer to an [`Enter`](Self::Enter) with a ticket.
+    Entered {
+        /// The question.
+        ticket: Ticket,
+        /// Whether there was room.
+        is_admitted: bool,
+    },
+    /// To the owner of an app: a connection that had entered is gone.
+    Exit {
+        /// The app.
+        app: AppIndex,
+    },
     /// To the core that counts an app's connections: how many are on another.
     Census {
         /// The app.
@@ -356,9 +447,13 @@ impl CoreMessage {
             Self::Leave { channel, user_id, .. } => {
                 channel.as_str().len() + user_id.as_ref().map_or(0, |id| id.len())
             }
+            Self::User(message) => message.weight_bytes(),
             Self::Query { .. }
             | Self::Routed { .. }
             | Self::Queued { .. }
+            | Self::Enter { .. }
+            | Self::Entered { .. }
+            | Self::Exit { .. }
             | Self::Census { .. } => 0,
             Self::Answer { partial, .. } => partial.weight_bytes(),
         };

@@ -12,6 +12,7 @@
 //! Invariant: a connection's events of a channel are, from `subscription_succeeded` to the end,
 //! the owner's order without a gap; or the connection is being closed.
 
+mod apps;
 mod batch;
 mod cache;
 mod census;
@@ -19,45 +20,56 @@ mod channel;
 mod close;
 mod connection;
 mod counters;
+mod deflate;
 mod drain;
+mod event_rate;
 mod fanout;
 mod lifecycle;
 mod message;
 mod notice;
+mod online;
 mod outbox;
 mod owner;
 mod query;
+mod quota;
 mod roster;
 mod slow;
 mod subscribe;
 mod subscription_count;
 mod table;
+mod user;
+mod watch;
 mod wheel;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use slab::Slab;
+use uringcast_proto::pusher::codes::Code;
+use uringcast_proto::ws::deflate::Deflater;
 
 pub use batch::{Retained, Segment};
-pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
+pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal, Refusals};
 pub use lifecycle::ConnectionsFull;
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member,
-    OwnedId, Partial, Publication, Query, Ticket,
+    OwnedId, Partial, Publication, Query, Ticket, UserMessage,
 };
 pub use notice::{Fact, Notice};
 pub use query::Answer;
 pub use subscribe::{SubscribeError, Subscribed};
+pub use user::SigninError;
 
 use batch::Joiner;
 use cache::Cache;
 use census::Census;
 use channel::{Channel, Run};
 use connection::Connection;
+use event_rate::EventRate;
 use owner::Owned;
 use subscription_count::Untold;
 use table::Table;
+use user::Users;
 use wheel::Wheel;
 
 use crate::app::Apps;
@@ -91,6 +103,8 @@ pub struct ShardConfig {
     pub hash_seed: u64,
     /// Sockets this core may hold. Default 100,000.
     pub connections_max: usize,
+    /// Sockets beyond those that are read and told why they cannot stay. Default 256.
+    pub turned_away_max: usize,
     /// Silence after which a websocket is pinged. Default 120 s.
     pub activity_timeout_ms: u64,
     /// Further silence after which it is closed with 4201. Default 30 s.
@@ -124,7 +138,7 @@ pub enum Output {
     Finish(ConnId),
     /// End the socket in both directions; what the kernel has taken still goes out.
     Abort(ConnId),
-    /// The first request's head did not come in time: answer 408 and cut the socket.
+    /// The first request's head did not come in time: answer 408 and say that no more will come.
     HandshakeExpired(ConnId),
     /// A question's answer, for whoever asked on this core.
     Answer(Ticket, Answer),
@@ -149,6 +163,10 @@ pub struct Shard {
     connections: Slab<Connection>,
     /// How many of them came in on the listeners for metrics and tests.
     operator_sockets: usize,
+    /// How many of them came in beyond the limit, to be told so.
+    turned_away_sockets: usize,
+    /// Connections on all cores of each app that this core owns, by the app's index.
+    app_connections: Vec<u32>,
     /// Channels that connections of this core are subscribed to.
     locals: Table<Channel>,
     /// Channels that this core puts in order.
@@ -157,6 +175,7 @@ pub struct Shard {
     cache: Cache,
     /// Channels among those owned whose subscribers wait to hear how many they are.
     untold: Untold,
+    users: Users,
     /// Events of this turn, one run for each channel that has any.
     runs: Vec<Run>,
     outgoing: Vec<Outgoing>,
@@ -165,7 +184,13 @@ pub struct Shard {
     /// Publishes to answer at the turn's end.
     published: Vec<Ticket>,
     wheel: Wheel,
-    joiner: Joiner,
+    /// Client events of each app with a limit on all of its clients together, by its index.
+    event_rates: Vec<EventRate>,
+    /// One for plain segments and one for their compressed form, so that neither kind of connection
+    /// spoils what the other shares.
+    joiners: [Joiner; 2],
+    /// There from the first frame on that is to be compressed.
+    deflater: Option<Box<Deflater>>,
     retained: Retained,
     counters: Counters,
     outputs: VecDeque<Output>,
@@ -176,6 +201,8 @@ pub struct Shard {
     /// Connections found over their limit while their channel's list was walked.
     overflowed: Vec<ConnId>,
     drain: Option<drain::Drain>,
+    /// Clients of apps that are served no more, who have yet to be closed.
+    evicted: Vec<(ConnId, Code)>,
     now: Millis,
     /// Distinguishes connections in the same slot, requests in the same place, and attempts.
     serial: u32,
@@ -193,17 +220,22 @@ impl Shard {
             apps: Rc::new(apps),
             connections: Slab::new(),
             operator_sockets: 0,
+            turned_away_sockets: 0,
+            app_connections: Vec::new(),
             locals: Table::new(),
             owned: Table::new(),
             cache: Cache::new(config.cache_bytes_max),
             untold: Untold::default(),
+            users: Users::new(),
             runs: Vec::new(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             requests: Slab::new(),
             census: Census::default(),
             published: Vec::new(),
             wheel: Wheel::new(now),
-            joiner: Joiner::default(),
+            event_rates: Vec::new(),
+            joiners: Default::default(),
+            deflater: None,
             retained: Retained::default(),
             counters: Counters::default(),
             outputs: VecDeque::new(),
@@ -211,6 +243,7 @@ impl Shard {
             watched: Vec::new(),
             overflowed: Vec::new(),
             drain: None,
+            evicted: Vec::new(),
             now,
             serial: 0,
             config,
@@ -228,6 +261,7 @@ impl Shard {
     pub fn end_turn(&mut self) {
         self.tell_counts();
         loop {
+            self.tell_watchers();
             let mut runs = std::mem::take(&mut self.runs);
             for run in runs.drain(..) {
                 self.seal_at_end(run);
@@ -235,14 +269,14 @@ impl Shard {
             self.runs = runs; // Empty, with its room: sealing a run starts none.
             self.close_overflowed();
             self.shed_retained();
-            // Closing a slow consumer of a presence channel makes an event for the others.
-            if self.runs.is_empty() && self.overflowed.is_empty() {
+            // Closing a slow consumer makes an event for those who see its user.
+            if self.runs.is_empty() && self.overflowed.is_empty() && self.users.notices.is_empty() {
                 break;
             }
         }
         let answers = self.published.drain(..);
         self.outputs.extend(answers.map(|ticket| Output::Answer(ticket, Answer::Published)));
-        self.joiner.forget();
+        self.joiners.iter_mut().for_each(Joiner::forget);
         self.report_census();
         self.debug_check_invariants();
     }
@@ -293,7 +327,8 @@ impl Shard {
         self.outgoing.iter().any(|outgoing| outgoing.bytes > self.config.mailbox_bytes_max)
     }
 
-    /// Whether nothing is left: no connection, channel, question, event, or message for a core.
+    /// Whether nothing is left: no connection, here or in an app that this core owns, no channel,
+    /// question, event, or message for a core.
     ///
     /// Every shard comes to this once its clients have gone and its questions are answered. The
     /// last events of cache channels stay for clients to come.
@@ -301,7 +336,9 @@ impl Shard {
         self.connections.is_empty()
             && self.locals.iter().next().is_none()
             && self.owned.iter().next().is_none()
+            && self.users.is_vacant()
             && self.requests.is_empty()
+            && self.app_connections.iter().all(|&connections| connections == 0)
             && self.runs.is_empty()
             && self.outgoing.iter().all(|outgoing| outgoing.messages.is_empty())
             && self.retained.bytes() == 0
@@ -341,10 +378,14 @@ impl Shard {
             CoreMessage::Deliver { local, frame, skip, ticket } => {
                 self.on_deliver(local, frame, skip, ticket);
             }
+            CoreMessage::User(message) => self.on_user_message(message),
             CoreMessage::Routed { ticket, cores } => self.on_routed(ticket, cores),
             CoreMessage::Queued { ticket } => self.on_queued(ticket),
             CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
             CoreMessage::Answer { ticket, partial } => self.on_answer(ticket, partial),
+            CoreMessage::Enter { app, ticket } => self.on_enter(app, ticket),
+            CoreMessage::Entered { ticket, is_admitted } => self.on_entered(ticket, is_admitted),
+            CoreMessage::Exit { app } => self.on_exit(app),
             CoreMessage::Census { app, core, connections } => {
                 self.on_census(app, core, connections);
             }
@@ -392,8 +433,13 @@ impl Shard {
             debug_assert_eq!(connection.channels.len(), connection.subscriptions.len());
             debug_assert!(connection.is_open() || connection.channels.is_empty(), "slot {slot}");
         }
+        self.debug_check_users();
+        self.debug_check_watchers();
         for entry in self.locals.iter() {
             debug_assert!(!entry.value.is_vacant(), "a vacant channel was kept");
+            let slots = entry.value.subscribers.iter().map(|it| it.slot as usize);
+            let deflated = slots.filter(|&slot| self.connections[slot].is_deflated).count();
+            debug_assert_eq!(entry.value.deflated as usize, deflated);
             for (position, subscriber) in entry.value.subscribers.iter().enumerate() {
                 let connection = &self.connections[subscriber.slot as usize];
                 let subscription = &connection.subscriptions[subscriber.index as usize];

@@ -7,6 +7,7 @@
 use super::counters::Counters;
 use super::message::{ChannelInfo, ChannelName, CoreMessage, Partial, Query, Ticket};
 use super::owner::Owned;
+use super::quota::Entering;
 use super::table::Entry;
 use super::{Output, Shard};
 use crate::id::CoreId;
@@ -20,8 +21,14 @@ pub enum Answer {
     Channels(Vec<ChannelInfo>),
     /// The users of a presence channel, in no order.
     Users(Vec<Box<str>>),
+    /// How many connections of a user are being closed.
+    Terminated(u32),
     /// Each core's numbers, in the order of the cores.
     Counters(Vec<(CoreId, Box<Counters>)>),
+    /// How many websockets an app has.
+    Connections(u32),
+    /// Whether a connection has entered its app; it has not where the app is full.
+    Entered(bool),
 }
 
 /// A question that has not been answered in full.
@@ -38,6 +45,8 @@ enum State {
     Publish { unrouted: u32, unqueued: i64 },
     /// `missing` parts have yet to come.
     Query { missing: usize, answer: Answer },
+    /// The owner of an app has yet to say whether there is room.
+    Enter(Entering),
 }
 
 impl Shard {
@@ -48,7 +57,9 @@ impl Shard {
             Query::Channels { .. } => (0..cores, Answer::Channels(Vec::new())),
             Query::Channel(name) => (only(name.owner(cores)), Answer::Channels(Vec::new())),
             Query::Users(name) => (only(name.owner(cores)), Answer::Users(Vec::new())),
+            Query::Terminate { .. } => (0..cores, Answer::Terminated(0)),
             Query::Counters => (0..cores, Answer::Counters(Vec::new())),
+            Query::Connections(app) => (only(self.app_owner(*app)), Answer::Connections(0)),
         };
         let ticket = self.open_request(State::Query { missing: targets.len(), answer });
         for core in targets {
@@ -62,6 +73,20 @@ impl Shard {
     pub(super) fn open_publish(&mut self, events: u32) -> Ticket {
         assert!(events > 0, "a publish has at least one event");
         self.open_request(State::Publish { unrouted: events, unqueued: 0 })
+    }
+
+    /// Open the request of a connection that waits to be let in.
+    pub(super) fn open_entry(&mut self, entering: Entering) -> Ticket {
+        self.open_request(State::Enter(entering))
+    }
+
+    /// Close it: the owner has answered.
+    pub(super) fn close_entry(&mut self, ticket: Ticket) -> Entering {
+        let State::Enter(entering) = self.request(ticket).state else {
+            unreachable!("only an entry is answered by an app's owner");
+        };
+        self.requests.remove(ticket.index as usize);
+        entering
     }
 
     pub(super) fn on_routed(&mut self, ticket: Ticket, cores: u32) {
@@ -88,7 +113,9 @@ impl Shard {
                 let found = self.owned.find_name(name).map(|index| users(self.owned.at(index)));
                 Partial::Users(found.unwrap_or_default())
             }
+            Query::Terminate { app, user_id } => Partial::Terminated(self.terminate(*app, user_id)),
             Query::Counters => Partial::Counters(self.config.core, Box::new(self.counters())),
+            Query::Connections(app) => Partial::Connections(self.app_connections(*app)),
         };
         self.tell(ticket.core, CoreMessage::Answer { ticket, partial });
     }
@@ -117,8 +144,16 @@ impl Shard {
             (Answer::Channels(all), Partial::Channels(part)) => all.extend(part),
             (Answer::Users(all), Partial::Users(part)) => all.extend(part),
             (Answer::Counters(all), Partial::Counters(core, part)) => all.push((core, part)),
+            (Answer::Terminated(all), Partial::Terminated(part)) => *all += part,
+            (Answer::Connections(all), Partial::Connections(part)) => *all = part,
             (
-                Answer::Published | Answer::Channels(_) | Answer::Users(_) | Answer::Counters(_),
+                Answer::Published
+                | Answer::Channels(_)
+                | Answer::Users(_)
+                | Answer::Terminated(_)
+                | Answer::Counters(_)
+                | Answer::Connections(_)
+                | Answer::Entered(_),
                 _,
             ) => {
                 unreachable!("a part answers the question that was asked")
@@ -173,6 +208,7 @@ impl Shard {
             State::Query { answer, .. } => {
                 self.outputs.push_back(Output::Answer(ticket, in_order(answer)));
             }
+            State::Enter(_) => unreachable!("an entry is closed by its own answer"),
         }
     }
 }

@@ -124,7 +124,9 @@ impl Shard {
         let channel = &mut self.locals.at(local).value;
         let position = channel.subscribers.len() as u32;
         channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
-        self.connections[conn.slot as usize].subscriptions[index].position = position;
+        let connection = &mut self.connections[conn.slot as usize];
+        connection.subscriptions[index].position = position;
+        channel.deflated += u32::from(connection.is_deflated);
         self.send(conn, welcome.subscribed);
         for frame in [welcome.cached, welcome.count].into_iter().flatten() {
             self.send(conn, frame);
@@ -196,6 +198,7 @@ impl Shard {
             return subscription;
         }
         let channel = &mut self.locals.at(local).value;
+        channel.deflated -= u32::from(connection.is_deflated);
         let position = subscription.position as usize;
         channel.subscribers.swap_remove(position);
         if let Some(moved) = channel.subscribers.get(position) {

@@ -5,15 +5,21 @@
 //! for the words and [`world`] for what stands in for the sockets and the mailboxes.
 
 mod answers;
+mod apps;
 mod batching;
 mod cache;
+mod client_events;
+mod deflate;
 mod life;
 mod notices;
 mod order;
 mod presence;
+mod quota;
 mod render;
 mod slow;
 mod subscribe;
 mod subscription_count;
 mod transcript;
+mod user;
+mod watch;
 mod world;

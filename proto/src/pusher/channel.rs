@@ -3,6 +3,7 @@
 //! The name alone decides who may subscribe and who may speak. Nothing here knows whether a
 //! channel exists.
 
+use super::user::user_of_channel;
 use crate::limits::PUSHER_CHANNEL_NAME_BYTES_MAX;
 
 /// What a channel's prefix makes of it.
@@ -91,12 +92,12 @@ pub enum ChannelNameError {
         /// The first such character.
         found: char,
     },
-    /// The name begins with `#`: the server subscribes clients to it, they never ask for it.
+    /// The name begins with `#` and is not a user's own channel.
     #[error("a client may not subscribe to a channel that begins with #")]
     ServerOnly,
 }
 
-/// Check a name that a client wants to subscribe to or speak on.
+/// Check a name that a client wants to subscribe to or speak on, unless it is a user's own channel.
 pub fn check_channel_name(name: &str) -> Result<ChannelKind, ChannelNameError> {
     if name.starts_with('#') {
         return Err(ChannelNameError::ServerOnly);
@@ -104,7 +105,8 @@ pub fn check_channel_name(name: &str) -> Result<ChannelKind, ChannelNameError> {
     check_publish_channel_name(name)
 }
 
-/// Check a name that the HTTP API publishes to: as for a client, but one leading `#` is allowed.
+/// Check a name that the HTTP API publishes to: as for a client, but one leading `#` is allowed,
+/// and a user's own channel has whatever characters the user's id has.
 pub fn check_publish_channel_name(name: &str) -> Result<ChannelKind, ChannelNameError> {
     let bare = name.strip_prefix('#').unwrap_or(name);
     if bare.is_empty() {
@@ -112,6 +114,9 @@ pub fn check_publish_channel_name(name: &str) -> Result<ChannelKind, ChannelName
     }
     if name.len() > PUSHER_CHANNEL_NAME_BYTES_MAX {
         return Err(ChannelNameError::Length { bytes: name.len() });
+    }
+    if user_of_channel(name).is_some() {
+        return Ok(ChannelKind::Public);
     }
     match bare.bytes().position(|byte| !is_allowed(byte)) {
         // Every byte before the first bad one is ASCII, so a character begins there.
@@ -218,5 +223,14 @@ mod tests {
         assert_eq!(check_channel_name("#server-to-user-1"), Err(ChannelNameError::ServerOnly));
         assert_eq!(check_publish_channel_name("#server-to-user-1"), Ok(ChannelKind::Public));
         assert!(check_publish_channel_name("##a").is_err());
+        assert!(check_publish_channel_name("#auth0|1").is_err());
+    }
+
+    #[test]
+    fn a_users_channel_has_the_characters_of_the_users_id() {
+        let name = "#server-to-user-auth0|ann+1 \u{e9}";
+        assert_eq!(check_publish_channel_name(name), Ok(ChannelKind::Public));
+        assert_eq!(check_channel_name(name), Err(ChannelNameError::ServerOnly));
+        assert!(check_publish_channel_name("server-to-user-auth0|1").is_err());
     }
 }

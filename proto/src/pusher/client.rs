@@ -31,6 +31,13 @@ pub enum ClientMessage<'a> {
         /// The channel's name, not checked yet.
         channel: Cow<'a, str>,
     },
+    /// `pusher:signin`: says who is behind the connection.
+    Signin {
+        /// `key:signature`.
+        auth: Cow<'a, str>,
+        /// Who the user is: the decoded string, exactly as it was signed.
+        user_data: Cow<'a, str>,
+    },
     /// A `client-` event, to be relayed to the channel's other subscribers.
     Event {
         /// The event's name as the JSON string token that came in.
@@ -79,10 +86,22 @@ impl<'a> ClientMessage<'a> {
             "pusher:pong" => Ok(Self::Pong),
             "pusher:subscribe" => envelope.subscribe(),
             "pusher:unsubscribe" => envelope.unsubscribe(),
+            "pusher:signin" => envelope.signin(),
             name if name.starts_with("client-") => envelope.client_event(event, event_name),
             _ => Ok(Self::Unknown { event: event_name }),
         }
     }
+}
+
+/// Bytes of an event's `data`, given as a JSON token, if they are more than `bytes_max`: of a
+/// string what it holds in UTF-8, of any other value the token itself.
+pub fn data_bytes_over(data_json: &str, bytes_max: usize) -> Option<usize> {
+    // No escape is shorter than what it stands for, so short tokens need no count.
+    if data_json.len() <= bytes_max {
+        return None;
+    }
+    let bytes = json::string_bytes(data_json).unwrap_or(data_json.len());
+    (bytes > bytes_max).then_some(bytes)
 }
 
 /// The fields that any message may have.
@@ -98,7 +117,7 @@ struct Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     fn subscribe(&self) -> Result<ClientMessage<'a>, ClientMessageError> {
-        let data: SubscriptionFields<'a> = self.data()?;
+        let data: DataFields<'a> = self.data()?;
         Ok(ClientMessage::Subscribe {
             channel: data.channel.ok_or(ClientMessageError::Channel)?.0,
             auth: data.auth.map(|text| text.0),
@@ -107,9 +126,17 @@ impl<'a> Envelope<'a> {
     }
 
     fn unsubscribe(&self) -> Result<ClientMessage<'a>, ClientMessageError> {
-        let data: SubscriptionFields<'a> = self.data()?;
+        let data: DataFields<'a> = self.data()?;
         let channel = data.channel.ok_or(ClientMessageError::Channel)?.0;
         Ok(ClientMessage::Unsubscribe { channel })
+    }
+
+    fn signin(&self) -> Result<ClientMessage<'a>, ClientMessageError> {
+        let data: DataFields<'a> = self.data()?;
+        let (Some(auth), Some(user_data)) = (data.auth, data.user_data) else {
+            return Err(ClientMessageError::Data);
+        };
+        Ok(ClientMessage::Signin { auth: auth.0, user_data: user_data.0 })
     }
 
     fn client_event(
@@ -123,34 +150,37 @@ impl<'a> Envelope<'a> {
     }
 
     /// `data` as an object, or as a string that holds one: older libraries encode it twice.
-    fn data(&self) -> Result<SubscriptionFields<'a>, ClientMessageError> {
+    fn data(&self) -> Result<DataFields<'a>, ClientMessageError> {
         let token = self.data.ok_or(ClientMessageError::Data)?.get();
         if !token.starts_with('"') {
             return json::object(token).ok_or(ClientMessageError::Data);
         }
         let inner = json::string(token).ok_or(ClientMessageError::Data)?;
-        let data: SubscriptionFields<'_> = json::object(&inner).ok_or(ClientMessageError::Data)?;
+        let data: DataFields<'_> = json::object(&inner).ok_or(ClientMessageError::Data)?;
         Ok(data.into_owned())
     }
 }
 
-/// `data` of `pusher:subscribe` and `pusher:unsubscribe`.
+/// What `data` of a `pusher:` message may hold; each uses some of it.
 #[derive(Deserialize)]
-struct SubscriptionFields<'a> {
+struct DataFields<'a> {
     #[serde(borrow)]
     channel: Option<json::Text<'a>>,
     #[serde(borrow)]
     auth: Option<json::Text<'a>>,
     #[serde(borrow)]
     channel_data: Option<json::Text<'a>>,
+    #[serde(borrow)]
+    user_data: Option<json::Text<'a>>,
 }
 
-impl SubscriptionFields<'_> {
-    fn into_owned<'b>(self) -> SubscriptionFields<'b> {
-        SubscriptionFields {
+impl DataFields<'_> {
+    fn into_owned<'b>(self) -> DataFields<'b> {
+        DataFields {
             channel: self.channel.map(json::Text::into_owned),
             auth: self.auth.map(json::Text::into_owned),
             channel_data: self.channel_data.map(json::Text::into_owned),
+            user_data: self.user_data.map(json::Text::into_owned),
         }
     }
 }
@@ -230,6 +260,36 @@ mod tests {
     }
 
     #[test]
+    fn signin_takes_data_as_an_object_and_as_a_string() {
+        let expected = ClientMessage::Signin {
+            auth: "key:00".into(),
+            user_data: r#"{ "id" : "\u00e9" }"#.into(),
+        };
+        let user_data = r#"\"{ \\\"id\\\" : \\\"\\\\u00e9\\\" }\""#;
+        let string = format!(r#""{{\"auth\":\"key:00\",\"user_data\":{user_data}}}""#);
+        let object: String = serde_json::from_str(&string).unwrap();
+        for data in [object, string] {
+            let text = format!(r#"{{"event":"pusher:signin","data":{data}}}"#);
+            check(&text, expected.clone());
+        }
+    }
+
+    #[test]
+    fn signin_needs_both_of_its_fields_as_strings() {
+        for data in [
+            "1",
+            "{}",
+            r#"{"auth":"a"}"#,
+            r#"{"user_data":"{}"}"#,
+            r#"{"auth":null,"user_data":"{}"}"#,
+            r#"{"auth":"a","user_data":{"id":"1"}}"#,
+        ] {
+            let text = format!(r#"{{"event":"pusher:signin","data":{data}}}"#);
+            check_error(&text, ClientMessageError::Data);
+        }
+    }
+
+    #[test]
     fn a_client_event_keeps_its_tokens() {
         check(
             concat!(
@@ -263,6 +323,16 @@ mod tests {
         };
     }
 
+    /// A publisher's `data` is counted in the same way.
+    #[test]
+    fn a_string_is_as_long_as_what_it_holds_and_other_data_as_its_token() {
+        assert_eq!(data_bytes_over(r#""abc""#, 3), None);
+        assert_eq!(data_bytes_over(r#""abcd""#, 3), Some(4));
+        assert_eq!(data_bytes_over(r#""\u00e9\n""#, 3), None);
+        assert_eq!(data_bytes_over("1234", 4), None);
+        assert_eq!(data_bytes_over(r#"{"a":1}"#, 6), Some(7));
+    }
+
     #[test]
     fn a_usual_client_event_is_borrowed_whole() {
         let text = r#"{"event":"client-a","channel":"private-a","data":"{\"x\":1}"}"#;
@@ -276,7 +346,7 @@ mod tests {
 
     #[test]
     fn other_events_are_unknown_and_not_errors() {
-        for name in ["pusher:signin", "Client-a", "client", ""] {
+        for name in ["pusher:sign-in", "Client-a", "client", ""] {
             check(
                 &format!(r#"{{"event":"{name}"}}"#),
                 ClientMessage::Unknown { event: name.into() },

@@ -53,9 +53,9 @@ codes! {
     AppOverQuota = 4004, "Application is over connection quota";
     /// The URL's path is not `/app/{key}`.
     PathUnknown = 4005, "Path not found";
-    /// The client's version has no meaning.
+    /// The client's version, or its protocol's, has no meaning.
     VersionForm = 4006, "Invalid version string format";
-    /// The protocol version is not 7.
+    /// The protocol version is not one that this server speaks.
     ProtocolUnsupported = 4007, "Unsupported protocol version";
     /// The URL names no protocol version.
     ProtocolMissing = 4008, "No protocol version supplied";

@@ -13,4 +13,5 @@ pub mod presence;
 pub mod rest;
 pub mod server;
 pub mod signature;
+pub mod user;
 pub mod webhook;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{escape_into, escaped};
+use super::user::OnlineStatus;
 use crate::ws::client::FrameCursor;
 use crate::ws::encode::TextFrame;
 
@@ -100,6 +101,33 @@ pub fn member_added(channel: &str, user_id: &str, user_info_json: &str) -> Bytes
 pub fn member_removed(channel: &str, user_id: &str) -> Bytes {
     let data = format!(r#"{{"user_id":"{}"}}"#, escaped(user_id));
     internal("pusher_internal:member_removed", Some(channel), &data)
+}
+
+/// A client has signed in; `user_data` is the string that it sent. `data` is an object (spec
+/// pusher.md, double encoding), and pusher-js parses the string in it.
+pub fn signin_success(user_data: &str) -> Bytes {
+    JsonFrame::with_capacity(64 + user_data.len() + user_data.len() / 8)
+        .raw(r#"{"event":"pusher:signin_success","data":{"user_data":""#)
+        .text(user_data)
+        .raw(r#""}}"#)
+        .finish()
+}
+
+/// Users on a client's watchlist have come or gone: each change with the users it is about, in the
+/// order in which the client is to hear of them.
+pub fn watchlist_events(changes: &[(OnlineStatus, Vec<&str>)]) -> Bytes {
+    let ids_bytes: usize = changes.iter().flat_map(|(_, ids)| ids).map(|id| id.len() + 3).sum();
+    let mut frame = JsonFrame::with_capacity(80 + 32 * changes.len() + ids_bytes)
+        .raw(r#"{"event":"pusher_internal:watchlist_events","data":{"events":["#);
+    for (index, (status, user_ids)) in changes.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        frame = frame.raw(comma).raw(r#"{"name":""#).raw(status.name()).raw(r#"","user_ids":["#);
+        for (index, user_id) in user_ids.iter().enumerate() {
+            frame = frame.raw(if index == 0 { "\"" } else { ",\"" }).text(user_id).raw("\"");
+        }
+        frame = frame.raw("]}");
+    }
+    frame.raw("]}}").finish()
 }
 
 /// A subscription was refused. `kind` is the `type` that Echo's error callback shows, such as

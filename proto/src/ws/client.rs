@@ -15,6 +15,7 @@ pub struct FrameCursor {
     /// The start of a frame that is not complete, or one that has just been given out.
     pending: Vec<u8>,
     is_spent: bool,
+    may_be_compressed: bool,
 }
 
 /// One frame of a server.
@@ -22,6 +23,8 @@ pub struct FrameCursor {
 pub struct Frame<'a> {
     /// Whether this is the last, or only, frame of its message.
     pub is_final: bool,
+    /// Whether it begins a compressed message (RFC 7692); its bytes are then still compressed.
+    pub is_compressed: bool,
     /// What it is.
     pub opcode: Opcode,
     /// Its bytes, as they came.
@@ -51,7 +54,12 @@ pub const FRAME_BYTES_MAX: u64 = 256 * 1024 * 1024;
 impl FrameCursor {
     /// A cursor at the start of the server's frames, behind its handshake.
     pub const fn new() -> Self {
-        Self { pending: Vec::new(), is_spent: false }
+        Self { pending: Vec::new(), is_spent: false, may_be_compressed: false }
+    }
+
+    /// The same for a client that agreed to `permessage-deflate`.
+    pub fn deflated() -> Self {
+        Self { may_be_compressed: true, ..Self::new() }
     }
 
     /// The next frame, taken from the front of `input`; `Ok(None)` when all of it is consumed.
@@ -66,7 +74,7 @@ impl FrameCursor {
         if !self.pending.is_empty() {
             return self.next_pending(input);
         }
-        if let Some(head) = Head::parse(input)?
+        if let Some(head) = Head::parse(input, self.may_be_compressed)?
             && let Some((frame, rest)) = input.split_at_checked(head.frame_bytes())
         {
             *input = rest;
@@ -80,7 +88,7 @@ impl FrameCursor {
     /// Complete the pending frame: its header first, then as many bytes as that announces.
     fn next_pending(&mut self, input: &mut &[u8]) -> Result<Option<Frame<'_>>, FrameError> {
         loop {
-            let head = Head::parse(&self.pending)?;
+            let head = Head::parse(&self.pending, self.may_be_compressed)?;
             let wanted = head.as_ref().map_or(self.pending.len() + 1, Head::frame_bytes);
             if let Some(head) = head
                 && wanted == self.pending.len()
@@ -101,13 +109,14 @@ impl FrameCursor {
 /// A parsed header with where its payload lies.
 struct Head {
     is_final: bool,
+    is_compressed: bool,
     opcode: Opcode,
     header_bytes: usize,
     payload_bytes: usize,
 }
 
 impl Head {
-    fn parse(bytes: &[u8]) -> Result<Option<Self>, FrameError> {
+    fn parse(bytes: &[u8], may_be_compressed: bool) -> Result<Option<Self>, FrameError> {
         let mut cursor = Cursor::new(bytes);
         let (header, payload_bytes) = match FrameHeader::parse(&mut cursor) {
             Ok(Some(parsed)) => parsed,
@@ -115,7 +124,7 @@ impl Head {
             // Its only error on a slice: it has read at least the first byte.
             Err(_) => return Err(FrameError::ReservedOpcode(bytes[0] & 0x0f)),
         };
-        if header.rsv1 || header.rsv2 || header.rsv3 {
+        if (header.rsv1 && !may_be_compressed) || header.rsv2 || header.rsv3 {
             return Err(FrameError::ReservedBits);
         }
         if header.mask.is_some() {
@@ -126,6 +135,7 @@ impl Head {
         }
         Ok(Some(Self {
             is_final: header.is_final,
+            is_compressed: header.rsv1,
             opcode: Opcode::from_header(header.opcode).map_err(FrameError::ReservedOpcode)?,
             header_bytes: cursor.position() as usize,
             payload_bytes: payload_bytes as usize,
@@ -137,7 +147,8 @@ impl Head {
     }
 
     fn frame<'f>(&self, frame: &'f [u8]) -> Frame<'f> {
-        Frame { is_final: self.is_final, opcode: self.opcode, payload: &frame[self.header_bytes..] }
+        let Self { is_final, is_compressed, opcode, header_bytes, .. } = *self;
+        Frame { is_final, is_compressed, opcode, payload: &frame[header_bytes..] }
     }
 }
 

@@ -1,4 +1,4 @@
-// The application's own endpoint that decides who may join a private or presence channel.
+// The application's own endpoints: who may join a private or presence channel, and who a user is.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -11,12 +11,17 @@ export const USERS = {
   linus: { user_id: '7', user_info: { name: 'Linus', tags: ['\u00e9', '\u{1f427}'] } },
 };
 
+/** The id that one of the `USERS` has when signed in: always text. */
+export const userId = (user) => String(USERS[user].user_id);
+
+const USER_PATH = '/broadcasting/user-auth';
+
 export class Authorizer {
   #http;
   /** The form of each request, oldest first. */
   requests = [];
 
-  /** Starts an endpoint that signs with `sdk`, whichever path is asked for. */
+  /** Starts an endpoint that signs with `sdk`: users on a path of their own. */
   static async start(sdk) {
     const authorizer = new Authorizer();
     authorizer.#http = createServer((request, response) => {
@@ -31,12 +36,18 @@ export class Authorizer {
     return `http://127.0.0.1:${this.#http.address().port}/broadcasting/auth`;
   }
 
+  get userEndpoint() {
+    return new URL(USER_PATH, this.endpoint).href;
+  }
+
   async #answer(sdk, request, response) {
     const form = Object.fromEntries(new URLSearchParams(await text(request)));
     this.requests.push({ type: request.headers['content-type'], ...form });
+    if (request.url === USER_PATH) return response.end(JSON.stringify(signIn(sdk, form)));
     const member = form.channel_name.startsWith('presence-') ? USERS[form.user] : undefined;
     const grant = sdk.authorizeChannel(form.socket_id, form.channel_name, member);
-    if (form.channel_name.endsWith('-forged')) grant.auth = `app-key:${'0'.repeat(64)}`;
+    if (form.channel_name.endsWith('-forged'))
+      grant.auth = grant.auth.replace(/:.*/, `:${'0'.repeat(64)}`);
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(grant));
   }
@@ -45,4 +56,13 @@ export class Authorizer {
     this.#http.closeAllConnections();
     this.#http.close();
   }
+}
+
+/** Signs one of the `USERS` in, perhaps with a watchlist, or with a forgery. */
+function signIn(sdk, { user, socket_id: socketId, watchlist = '[]', forged }) {
+  const { user_info: info } = USERS[user];
+  const data = { id: userId(user), user_info: info, watchlist: JSON.parse(watchlist) };
+  const grant = sdk.authenticateUser(socketId, data);
+  if (forged) grant.auth = grant.auth.replace(/:.*/, `:${'0'.repeat(64)}`);
+  return grant;
 }

@@ -29,9 +29,10 @@ export class Inbox {
   }
 
   /** Takes the oldest unread message, waiting for one if there is none. */
-  async next() {
+  async next(deadlineMs) {
     if (this.#unread.length === 0) {
-      await within(`a message for ${this.#name}`, new Promise((wake) => (this.#wake = wake)));
+      const woken = new Promise((wake) => (this.#wake = wake));
+      await within(`a message for ${this.#name}`, woken, deadlineMs);
     }
     return this.#unread.shift();
   }

@@ -16,6 +16,11 @@ process.once('SIGTERM', () => process.exit(1));
 // These would configure the server from outside.
 const CONFIGURING = /^(HOST|PORT|PUSHER_.*|URINGCAST_.+)$/;
 
+/** The environment variable of a key of the configuration. */
+function variable(key) {
+  return `URINGCAST_${key.replace('.', '_').toUpperCase()}`;
+}
+
 export class Server {
   #process;
   #stderr = '';
@@ -23,10 +28,14 @@ export class Server {
   port = 0;
   metricsPort = 0;
 
-  /** Starts a server and waits until it accepts. `port` 0 lets the system choose. */
-  static async start({ flags = [], port = 0 } = {}) {
+  /**
+   * Starts a server and waits until it accepts. `port` 0 lets the system choose. `settings` are
+   * keys of the configuration, as `section.key`.
+   */
+  static async start({ flags = [], port = 0, settings = {} } = {}) {
     const server = new Server();
-    server.#spawn(['--host', server.host, '--port', String(port), '--metrics-port', '0', ...flags]);
+    const address = ['--host', server.host, '--port', String(port), '--metrics-port', '0'];
+    server.#spawn([...address, ...flags], settings);
     try {
       await within('the server to be ready', server.#ready());
     } catch (error) {
@@ -36,12 +45,13 @@ export class Server {
     return server;
   }
 
-  #spawn(flags) {
+  #spawn(flags, settings) {
     const path = process.env.URINGCAST;
     assert(path, 'URINGCAST must be the path of the server binary (tests/clients/run sets it)');
     const inherited = Object.entries(process.env).filter(([name]) => !CONFIGURING.test(name));
+    const configured = Object.entries(settings).map(([key, value]) => [variable(key), value]);
     this.#process = spawn(path, ['serve', ...flags], {
-      env: Object.fromEntries(inherited),
+      env: Object.fromEntries([...inherited, ...configured]),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process.stderr.on('data', (text) => (this.#stderr += text));

@@ -43,8 +43,10 @@ fn apps_that_cannot_be_used_are_reported_without_their_secret() {
             "FILE:12: apps.secret is masked here: put the real one",
             "FILE:13: two apps have the id \"b\", the first from FILE:9",
             "FILE:13: two apps have the key \"c\", the first from FILE:9",
-            "environment PUSHER_APP_KEY: an app needs all three variables; not set: PUSHER_APP_ID, \
-             PUSHER_APP_SECRET",
+            "environment PUSHER_APP_KEY: an app needs an id, a key and a secret; not set: \
+             PUSHER_APP_ID or BROADCAST_APP_ID or REVERB_APP_ID or SOKETI_DEFAULT_APP_ID, \
+             PUSHER_APP_SECRET or BROADCAST_SECRET or BROADCAST_APP_SECRET or REVERB_APP_SECRET \
+             or SOKETI_DEFAULT_APP_SECRET",
             "flag --app: must be id:key:secret",
             "flag --app: the id of an app must be 1 to 128 letters, digits or any of - . _ ~",
             "flag --app: the key of an app must be 1 to 128 letters, digits or any of - . _ ~",
@@ -181,7 +183,11 @@ fn every_key_of_the_section_may_stand_in_an_apps_table() {
         let text = match field.value(&AppPolicy::default()) {
             Value::Number(number) => (number + 1).to_string(),
             Value::Switch(is_on) => (!is_on).to_string(),
-            Value::Address(_) | Value::Off | Value::Networks(_) | Value::Path(_) => {
+            Value::Address(_)
+            | Value::Off
+            | Value::Networks(_)
+            | Value::Path(_)
+            | Value::Text(_) => {
                 unreachable!("no policy has such a key")
             }
         };

@@ -1,6 +1,10 @@
 //! Client events: what a subscriber says to the others of its channel.
+//!
+//! Each that is not relayed is answered with a `pusher:error` and counted. The code 4301 is only
+//! ever a message: as a close code it would stop pusher-js for good.
 
 use uringcast_proto::pusher::channel::ChannelKind;
+use uringcast_proto::pusher::client::data_bytes_over;
 use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::pusher::server;
 
@@ -12,16 +16,20 @@ use crate::shard::{Refusal, Shard};
 /// Why a client event was not relayed. The connection lives on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum EventRefused {
+    #[error("client events are switched off for this app")]
+    SwitchedOff,
     #[error("the event name has {bytes} bytes, at most {bytes_max} are allowed")]
     NameLength { bytes: usize, bytes_max: usize },
     #[error("the event data has {bytes} bytes, at most {bytes_max} are allowed")]
     DataLength { bytes: usize, bytes_max: usize },
-    #[error("client events are for private and presence channels only")]
+    #[error("client events are for private and presence channels only, and not for encrypted ones")]
     Kind,
     #[error("a client event needs a subscription to its channel")]
     NotSubscribed,
     #[error("at most {per_second} client events a second are allowed")]
     Rate { per_second: u32 },
+    #[error("at most {per_second} client events a second are allowed to all clients together")]
+    TotalRate { per_second: u32 },
 }
 
 impl EventRefused {
@@ -30,8 +38,11 @@ impl EventRefused {
         match self {
             Self::NameLength { .. } => (Some(Code::ClientEventRejected), Refusal::ChannelName),
             Self::DataLength { .. } => (Some(Code::ClientEventRejected), Refusal::EventDataBytes),
-            Self::Kind | Self::NotSubscribed => (None, Refusal::ClientEvent),
+            Self::SwitchedOff | Self::Kind | Self::NotSubscribed => (None, Refusal::ClientEvent),
             Self::Rate { .. } => (Some(Code::ClientEventRejected), Refusal::ClientEventRate),
+            Self::TotalRate { .. } => {
+                (Some(Code::ClientEventRejected), Refusal::ClientEventRateTotal)
+            }
         }
     }
 }
@@ -64,13 +75,16 @@ fn relay(
     conn: ConnId,
     event: &ClientEvent<'_>,
 ) -> Result<(), EventRefused> {
+    if !policy.client_events {
+        return Err(EventRefused::SwitchedOff);
+    }
     let (bytes, bytes_max) = (event.name_bytes, policy.event_name_max as usize);
     if bytes > bytes_max {
         return Err(EventRefused::NameLength { bytes, bytes_max });
     }
     let data = event.data.unwrap_or("null");
-    let (bytes, bytes_max) = (data.len(), policy.event_data_bytes_max as usize);
-    if bytes > bytes_max {
+    let bytes_max = policy.event_data_bytes_max as usize;
+    if let Some(bytes) = data_bytes_over(data, bytes_max) {
         return Err(EventRefused::DataLength { bytes, bytes_max });
     }
     if !ChannelKind::of(event.channel).allows_client_events() {
@@ -80,6 +94,10 @@ fn relay(
     let per_second = policy.client_event_rate;
     if !shard.admit_client_event(conn, per_second) {
         return Err(EventRefused::Rate { per_second });
+    }
+    let per_second = policy.client_event_rate_total;
+    if !shard.admit_client_event_in_total(conn, per_second) {
+        return Err(EventRefused::TotalRate { per_second });
     }
     let user_id = shard.member(conn, subscribed).map(|member| &*member.user_id);
     let frame = server::event(event.event, event.channel, data, user_id);

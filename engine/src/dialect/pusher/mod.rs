@@ -1,15 +1,16 @@
 //! Pusher Channels, protocol 7: from a client's message to the shard, and the answers.
 //!
 //! A message that cannot be done gets a `pusher:error` that says why, and nothing else changes: the
-//! connection and its other channels live on (spec pusher.md).
+//! connection and its other channels live on (spec pusher.md). Only who signs in with a signature
+//! that is not right is closed.
 
 mod client_event;
+mod signin;
 mod subscribe;
 
 use uringcast_proto::pusher::client::ClientMessage;
 use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::pusher::server;
-use uringcast_proto::ws::close::CloseCode;
 
 pub use subscribe::join_refused;
 
@@ -20,19 +21,14 @@ use subscribe::Credentials;
 
 /// Greet a client whose key is right: the first frame that it must see.
 pub fn greet(shard: &mut Shard, conn: ConnId) {
+    let Some((app, _)) = shard.speaks(conn) else { return };
+    let signin_timeout_s = shard.apps().app(app).policy.signin_timeout_s;
+    shard.await_authorization(conn, signin_timeout_s);
     let activity_timeout_s = (shard.config().activity_timeout_ms / 1_000) as u16;
     if let Some(id) = shard.socket_id(conn) {
         let frame = server::connection_established(&id.to_string(), activity_timeout_s);
         shard.send(conn, frame);
     }
-}
-
-/// Turn away a client whose key names no app, in the way that makes pusher-js stop trying.
-pub fn refuse_key(shard: &mut Shard, conn: ConnId) {
-    let code = Code::AppUnknown;
-    shard.refuse(Refusal::UnknownKey);
-    shard.send(conn, server::error(Some(code.value()), code.text()));
-    shard.close(conn, CloseCode(code.value()), code.text());
 }
 
 /// Do what a client's text message asks.
@@ -50,6 +46,9 @@ pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
         ClientMessage::Subscribe { channel, auth, channel_data } => {
             let auth = Credentials { auth: auth.as_deref(), channel_data: channel_data.as_deref() };
             subscribe::on_subscribe(shard, app, conn, &channel, auth);
+        }
+        ClientMessage::Signin { auth, user_data } => {
+            signin::on_signin(shard, app, conn, &auth, &user_data);
         }
         ClientMessage::Unsubscribe { channel } => shard.unsubscribe(conn, &channel),
         ClientMessage::Event { event, event_name, channel, data } => {

@@ -6,6 +6,7 @@ use uringcast_proto::pusher::channel::{ChannelKind, ChannelNameError, check_chan
 use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::pusher::presence::{self, MemberError, MemberLimits};
 use uringcast_proto::pusher::server;
+use uringcast_proto::pusher::user::user_of_channel;
 
 use super::{complain, shorten};
 use crate::app::{App, AppKey};
@@ -23,10 +24,14 @@ enum Refused {
     NoAuth,
     #[error("{0}")]
     Auth(#[from] AuthError),
-    #[error("a presence channel needs channel_data")]
+    #[error("a presence channel needs channel_data or a user who has signed in")]
     NoMember,
     #[error("{0}")]
     Member(#[from] MemberError),
+    #[error("a user's own channel needs the user to have signed in")]
+    NoUser,
+    #[error("this is another user's own channel")]
+    OtherUser,
     #[error("{0}")]
     Subscribe(#[from] SubscribeError),
 }
@@ -36,7 +41,7 @@ impl Refused {
     /// the refusal counts as.
     const fn wire(&self) -> (&'static str, u16, Option<Code>, Refusal) {
         match self {
-            Self::NoAuth | Self::Auth(_) => {
+            Self::NoAuth | Self::Auth(_) | Self::NoUser | Self::OtherUser => {
                 ("AuthError", 401, Some(Code::Unauthorized), Refusal::Signature)
             }
             Self::Name(_) | Self::NameLength { .. } => {
@@ -86,6 +91,9 @@ fn subscribe(
     channel: &str,
     credentials: Credentials<'_>,
 ) -> Result<(), Refused> {
+    if let Some(user_id) = user_of_channel(channel) {
+        return subscribe_to_user(shard, conn, channel, user_id);
+    }
     let kind = check_channel_name(channel)?;
     let (bytes, bytes_max) = (channel.len(), app.policy.channel_name_max as usize);
     if bytes > bytes_max {
@@ -98,17 +106,33 @@ fn subscribe(
         let AppKey { key, secret } = app.key_or_primary(auth.split(':').next().unwrap_or_default());
         auth::verify_channel(key, secret, auth, &id, channel, data)?;
     }
-    let member = match kind {
-        ChannelKind::Presence => {
-            Some(member(credentials.channel_data, app.policy.member_limits())?)
-        }
-        ChannelKind::Public | ChannelKind::Private | ChannelKind::PrivateEncrypted => None,
+    let member = match (kind, credentials.channel_data) {
+        (ChannelKind::Presence, Some(data)) => Some(member(data, app.policy.member_limits())?),
+        (ChannelKind::Presence, None) => Some(shard.user(conn).ok_or(Refused::NoMember)?),
+        (ChannelKind::Public | ChannelKind::Private | ChannelKind::PrivateEncrypted, _) => None,
     };
-    Ok(shard.subscribe(conn, channel, member)?)
+    shard.subscribe(conn, channel, member)?;
+    if kind.needs_auth() {
+        shard.authorize(conn);
+    }
+    Ok(())
 }
 
-fn member(channel_data: Option<&str>, limits: MemberLimits) -> Result<Member, Refused> {
-    let data = channel_data.ok_or(Refused::NoMember)?;
+/// A user's own channel needs no signature: signing in had one.
+fn subscribe_to_user(
+    shard: &mut Shard,
+    conn: ConnId,
+    channel: &str,
+    user_id: &str,
+) -> Result<(), Refused> {
+    match shard.user_id(conn) {
+        None => Err(Refused::NoUser),
+        Some(known) if known != user_id => Err(Refused::OtherUser),
+        Some(_) => Ok(shard.subscribe(conn, channel, None)?),
+    }
+}
+
+fn member(data: &str, limits: MemberLimits) -> Result<Member, Refused> {
     let presence::Member { user_id, user_info_json } = presence::Member::parse(data, limits)?;
     Ok(Member { user_id: user_id.into(), user_info: user_info_json.into() })
 }

@@ -1,6 +1,10 @@
 //! Cache channels: the last event for whoever comes later, in the owner's order.
 
+use uringcast_proto::pusher::server;
+
 use super::transcript::{check, check_on, check_with};
+use crate::dialect::Dialect;
+use crate::shard::Publication;
 
 #[test]
 fn a_new_subscriber_gets_the_last_event_from_before_and_then_what_follows() {
@@ -225,6 +229,17 @@ fn a_kept_event_occupies_no_channel_and_can_be_asked_for() {
     );
     assert_eq!(total(&mut world, |counters| counters.channels), 0);
     assert!(world.shards.iter().all(|shard| shard.cache.len() == 0 && shard.cache.bytes() == 0));
+}
+
+#[test]
+fn the_kept_frame_is_the_one_that_was_published_and_no_copy() {
+    let mut world = check_on(1, |_| {}, "a: ping\n a> pong");
+    let channel = world.channel("cache-room");
+    let frame = server::event("\"e\"", "cache-room", "\"x\"", None);
+    let publication = Publication { channel: channel.clone(), frame: frame.clone(), skip: None };
+    world.shards[0].publish(vec![publication]);
+    let kept = world.shards[0].cached_frame(&channel, Dialect::Pusher).unwrap();
+    assert_eq!((kept.as_ptr(), kept.len()), (frame.as_ptr(), frame.len()));
 }
 
 #[test]

@@ -11,6 +11,9 @@ fn a_handshake_has_its_time() {
         time: 9900
         time: 200
         a> expired
+        time: 1800
+        time: 100
+        a> cut
         ",
     );
     check("a: connect\n time: 9900\n a: upgrade\n a> established\n time: 10000");
@@ -124,9 +127,9 @@ fn a_drain_closes_everyone_within_its_window_and_not_all_at_once() {
         c> subscription_succeeded room
         d> subscription_succeeded room
         server: drain 1000
-        time: 200
         d> close 4200
-        time: 300
+        time: 200
+        time: 100
         c> close 4200
         http: publish room last
         a> event room last
@@ -168,8 +171,8 @@ fn a_handshake_that_ends_during_a_drain_is_drained_too() {
         b: open
         b> established
         server: drain 1000
-        time: 1000
         b> close 4200
+        time: 1000
         a: upgrade
         a> established
         time: 100

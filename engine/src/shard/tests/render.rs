@@ -37,6 +37,9 @@ pub(super) fn answer(answer: Answer) -> String {
             channels.iter().map(word).collect()
         }
         Answer::Users(users) => users.iter().map(ToString::to_string).collect(),
+        Answer::Terminated(connections) => return format!("terminated {connections}"),
+        Answer::Connections(connections) => return format!("{connections} connections"),
+        Answer::Entered(_) => unreachable!("an entry is not asked for over HTTP"),
         Answer::Counters(cores) => cores.iter().map(|(core, _)| core.0.to_string()).collect(),
     };
     sorted(words)
@@ -90,6 +93,16 @@ fn message(message: &Value) -> String {
                 format!("subscription_succeeded {channel} {}", sorted(ids))
             }
         },
+        "pusher:signin_success" => {
+            let user: Value =
+                serde_json::from_str(message["data"]["user_data"].as_str().unwrap()).unwrap();
+            format!("signin_success {}", user["id"].as_str().unwrap())
+        }
+        "pusher_internal:watchlist_events" => {
+            let events = message["data"]["events"].as_array().unwrap();
+            let events: Vec<String> = events.iter().map(watchlist_event).collect();
+            format!("watchlist {}", events.join(" "))
+        }
         "pusher_internal:member_added" | "pusher_internal:member_removed" => {
             let event = event.trim_start_matches("pusher_internal:");
             format!("{event} {channel} {}", data["user_id"].as_str().unwrap())
@@ -99,6 +112,12 @@ fn message(message: &Value) -> String {
             Some(user) => format!("event {channel} {event} by {user}"),
         },
     }
+}
+
+fn watchlist_event(event: &Value) -> String {
+    let ids = event["user_ids"].as_array().unwrap();
+    let ids = ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
+    format!("{} {}", event["name"].as_str().unwrap(), sorted(ids))
 }
 
 fn sorted(mut words: Vec<String>) -> String {

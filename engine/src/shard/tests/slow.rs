@@ -148,7 +148,7 @@ fn the_slowest_client_goes_when_the_core_retains_too_much() {
         b> event two y
         ",
     );
-    assert_eq!(world.shards[0].counters.refusals[Refusal::RetainedBytes as usize], 1);
+    assert_eq!(world.shards[0].counters.refusals.of(Refusal::RetainedBytes), 1);
 }
 
 #[test]

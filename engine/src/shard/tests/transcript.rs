@@ -3,16 +3,18 @@
 //! A line `who: words` does something, and several joined by `;` are done in one turn. The lines
 //! `who> words` below it are what everyone receives before the next one, in each one's order.
 //!
-//! Clients `open [on CORE]`, `connect`, `upgrade`, `subscribe CHANNEL [as USER]`, `unsubscribe
-//! CHANNEL`, `event CHANNEL NAME`, `ping`, `pong`, `close [CODE]`, are `gone`, `stall`, and `read
-//! [BYTES]`; one that is new is opened first without a word. `http` does `publish CHANNEL NAME
-//! [BYTES] [except CLIENT] [from CORE]`, several joined by `+`, and asks for `channels`, `channel
-//! CHANNEL` and `users CHANNEL`; `server` does `drain MS`, `time` is a number of milliseconds,
-//! and `mail` is on `hold`, `pass CORE CORE` or `release`. `app>` is what the app's server is to be
-//! told.
+//! Clients `open [on CORE]`, `connect`, `upgrade`, `agree` to compression, `signin USER [watching
+//! USER ...]`, `subscribe CHANNEL [as USER]`, `unsubscribe CHANNEL`, `event CHANNEL NAME [BYTES]`,
+//! `ping`, `pong`, `close [CODE]`, are `gone`, `stall`, and `read [BYTES]`; one that is new is
+//! opened first without a word. What comes compressed is `packed`. `http` does `publish CHANNEL
+//! NAME [BYTES] [except CLIENT] [from CORE]`, several joined by `+`, `terminate USER`, and asks for
+//! `channels`, `channel CHANNEL`, `users CHANNEL` and `connections`; `server` does `drain MS`,
+//! `time` is a number of milliseconds, and `mail` is on `hold`, `pass CORE CORE` or `release`.
+//! `app>` is what the app's server is to be told.
 //!
-//! A channel called `something-on-2` is owned by core 2.
+//! A channel or a user called `something-on-2` is owned by core 2.
 
+use uringcast_proto::pusher::user::user_channel;
 use uringcast_proto::pusher::{auth, server};
 use uringcast_proto::ws::close::CloseCode;
 
@@ -75,7 +77,9 @@ fn hash_seed(cores: usize, text: &str) -> u64 {
     let is_right = |seed: &u64| {
         names.iter().all(|name| {
             let core: usize = name.rsplit('-').next().unwrap().parse().unwrap();
-            ChannelName::new(AppIndex(0), name, *seed).owner(cores).0 as usize == core % cores
+            [(*name).to_owned(), user_channel(name)].iter().all(|name| {
+                ChannelName::new(AppIndex(0), name, *seed).owner(cores).0 as usize == core % cores
+            })
         })
     };
     (0..10_000).find(is_right).expect("some seed fits few channels")
@@ -98,7 +102,11 @@ impl World {
             }
             ("http", ["channel", name]) => self.ask(&Query::Channel(self.channel(name))),
             ("http", ["users", name]) => self.ask(&Query::Users(self.channel(name))),
+            ("http", ["terminate", user]) => {
+                self.ask(&Query::Terminate { app: AppIndex(0), user_id: (*user).into() });
+            }
             ("http", ["counters"]) => self.ask(&Query::Counters),
+            ("http", ["connections"]) => self.ask(&Query::Connections(AppIndex(0))),
             ("time" | "server" | "mail" | "http", _) => panic!("{who} cannot {words:?}"),
             _ => self.client_step(who, words),
         }
@@ -126,6 +134,9 @@ impl World {
         let conn = self.clients[client].conn;
         match words {
             ["upgrade"] => self.upgrade(client),
+            ["signin", user] => self.signin(client, user, &[]),
+            ["signin", user, "watching", watchlist @ ..] => self.signin(client, user, watchlist),
+            ["agree"] => self.agree_to_deflate(client),
             ["subscribe", channel] => self.subscribe(client, channel, None),
             ["subscribe", channel, "as", user] => self.subscribe(client, channel, Some(user)),
             ["unsubscribe", channel] => self.say(
@@ -134,6 +145,11 @@ impl World {
             ),
             ["event", channel, name] => {
                 self.say(client, &format!(r#"{{"event":"{name}","channel":"{channel}"}}"#));
+            }
+            ["event", channel, name, bytes] => {
+                let data = "x".repeat(bytes.parse().unwrap());
+                let start = format!(r#"{{"event":"{name}","channel":"{channel}""#);
+                self.say(client, &format!(r#"{start},"data":"{data}"}}"#));
             }
             ["ping"] => self.say(client, r#"{"event":"pusher:ping"}"#),
             ["pong"] => self.say(client, r#"{"event":"pusher:pong"}"#),
@@ -160,6 +176,14 @@ impl World {
         let data = data.map(|data| format!(r#","channel_data":{data:?}"#)).unwrap_or_default();
         let data = format!(r#"{{"channel":"{channel}","auth":"{auth}"{data}}}"#);
         self.say(client, &format!(r#"{{"event":"pusher:subscribe","data":{data}}}"#));
+    }
+
+    pub(super) fn signin(&mut self, client: usize, user: &str, watchlist: &[&str]) {
+        let id = self.socket_id(client).to_string();
+        let data = format!(r#"{{"id":"{user}","watchlist":{watchlist:?}}}"#);
+        let auth = auth::sign_user(KEY, SECRET, &id, &data);
+        let data = format!(r#"{{"auth":"{auth}","user_data":{data:?}}}"#);
+        self.say(client, &format!(r#"{{"event":"pusher:signin","data":{data}}}"#));
     }
 
     /// `CHANNEL NAME [BYTES] [except CLIENT] + ... [from CORE]`.

@@ -3,14 +3,16 @@
 
 use std::collections::VecDeque;
 
-use uringcast_proto::ws::client::FrameCursor;
+use uringcast_proto::ws::client::{Frame, FrameCursor};
+use uringcast_proto::ws::deflate::Inflater;
 
 use super::render::render;
+use crate::admission::{Refused, turn_away};
 use crate::app::{App, AppPolicy, Apps, Webhook};
 use crate::dialect::Dialect;
 use crate::dialect::pusher;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
-use crate::shard::{CoreMessage, Millis, Output, Segment, Shard, ShardConfig};
+use crate::shard::{Answer, CoreMessage, Millis, Output, Segment, Shard, ShardConfig, Ticket};
 
 pub(super) const KEY: &str = "key";
 pub(super) const SECRET: &str = "secret";
@@ -36,6 +38,7 @@ fn shard_config() -> ShardConfig {
         cores: 1,
         hash_seed: 0,
         connections_max: 100,
+        turned_away_max: 1,
         activity_timeout_ms: 120_000,
         pong_timeout_ms: 30_000,
         handshake_timeout_ms: 10_000,
@@ -57,6 +60,8 @@ pub(super) struct World {
     pub(super) is_mail_held: bool,
     /// What waits for one core from another: from, to, and the envelopes in their order.
     mail: Vec<(CoreId, CoreId, VecDeque<Vec<CoreMessage>>)>,
+    /// Clients that wait to be let in.
+    entering: Vec<(Ticket, usize)>,
     seen: Vec<(String, String)>,
 }
 
@@ -92,6 +97,7 @@ impl World {
             clients: Vec::new(),
             is_mail_held: false,
             mail: Vec::new(),
+            entering: Vec::new(),
             seen: Vec::new(),
         }
     }
@@ -110,16 +116,34 @@ impl World {
             is_introduced: false,
             is_gone: false,
             in_flight: None,
-            cursor: FrameCursor::new(),
+            cursor: FrameCursor::deflated(),
         });
     }
 
     /// The client's handshake is complete.
     pub(super) fn upgrade(&mut self, client: usize) {
         let conn = self.clients[client].conn;
+        match self.shard_of(client).enter(conn, AppIndex(0)) {
+            Some(ticket) => self.entering.push((ticket, client)),
+            None => self.establish(client, true),
+        }
+    }
+
+    fn establish(&mut self, client: usize, is_admitted: bool) {
+        let conn = self.clients[client].conn;
         let shard = self.shard_of(client);
         shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
-        pusher::greet(self.shard_of(client), conn);
+        if is_admitted {
+            pusher::greet(shard, conn);
+        } else {
+            turn_away(shard, conn, Refused::Quota);
+        }
+    }
+
+    /// The client's handshake agreed to compression.
+    pub(super) fn agree_to_deflate(&mut self, client: usize) {
+        let conn = self.clients[client].conn;
+        self.shard_of(client).agree_to_deflate(conn);
     }
 
     /// The client sends one text message.
@@ -238,6 +262,12 @@ impl World {
                 self.note_client(core, conn, "cut");
                 self.gone(self.client(core, conn));
             }
+            Output::Answer(ticket, Answer::Entered(is_admitted)) => {
+                let is_it = |(waiting, _): &(Ticket, usize)| *waiting == ticket;
+                let index = self.entering.iter().position(is_it).expect("somebody waits for it");
+                let (_, client) = self.entering.remove(index);
+                self.establish(client, is_admitted);
+            }
             Output::Answer(_, answer) => self.note("http", &super::render::answer(answer)),
             Output::Notice(notice) => self.note("app", &super::render::notice(&notice)),
         }
@@ -257,7 +287,7 @@ impl World {
     fn receive(&mut self, client: usize, mut bytes: &[u8]) {
         let client = &mut self.clients[client];
         while let Some(frame) = client.cursor.next(&mut bytes).unwrap() {
-            let line = render(&frame);
+            let line = if frame.is_compressed { unpack(&frame) } else { render(&frame) };
             if line != "established" || !client.is_introduced {
                 self.seen.push((client.name.clone(), line));
             }
@@ -273,4 +303,11 @@ impl World {
         let is_it = |it: &Client| it.core == core && it.conn == conn && !it.is_gone;
         self.clients.iter().position(is_it).expect("outputs name connections that are there")
     }
+}
+
+/// A compressed frame as one line of a transcript.
+fn unpack(frame: &Frame<'_>) -> String {
+    let mut inflater = Inflater::default();
+    let payload = inflater.message(frame.payload, 1 << 20).unwrap();
+    format!("packed {}", render(&Frame { is_compressed: false, payload, ..*frame }))
 }

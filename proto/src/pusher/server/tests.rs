@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tungstenite::protocol::frame::FrameHeader;
 
 use super::*;
+use crate::pusher::user::OnlineStatus::{Offline, Online};
 
 /// The payload of a frame, after checking that its header is that of one final text frame.
 fn payload(frame: &Bytes) -> &str {
@@ -115,6 +116,26 @@ fn members_come_and_go() {
         concat!(
             r#"{"event":"pusher_internal:member_removed","channel":"presence-a","#,
             r#""data":"{\"user_id\":\"1\"}"}"#
+        ),
+    );
+}
+
+#[test]
+fn signing_in_is_answered_with_the_data_as_it_came_in_an_object() {
+    check(
+        &signin_success(r#"{"id":"12345"}"#),
+        r#"{"event":"pusher:signin_success","data":{"user_data":"{\"id\":\"12345\"}"}}"#,
+    );
+}
+
+#[test]
+fn watchlist_events_are_in_an_object_and_in_order() {
+    check(
+        &watchlist_events(&[(Online, vec!["1", "\"2"]), (Offline, vec!["3"]), (Online, vec![])]),
+        concat!(
+            r#"{"event":"pusher_internal:watchlist_events","data":{"events":["#,
+            r#"{"name":"online","user_ids":["1","\"2"]},{"name":"offline","user_ids":["3"]},"#,
+            r#"{"name":"online","user_ids":[]}]}}"#
         ),
     );
 }

@@ -1,0 +1,65 @@
+//! Where a configuration comes from, kept so that it can be read again.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use super::keys::{KEYS, Place};
+use super::{Config, Effective, Options, Problems};
+
+/// The flags and the environment of this process, and the name of the file.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    options: Options,
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl Sources {
+    /// The layers that [`Config::load`] lays over each other.
+    pub fn new(
+        options: Options,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
+        Self { options, environment: environment.into_iter().collect() }
+    }
+
+    /// Read all of it, the file as it is now.
+    pub fn load(&self) -> Result<Effective, Problems> {
+        Config::load(&self.options, self.environment.iter().cloned())
+    }
+
+    /// What the file is now; `None` if there is none.
+    pub fn stamp(&self) -> Option<Stamp> {
+        let metadata = fs::metadata(self.options.config.as_deref()?).ok()?;
+        Some(Stamp {
+            inode: metadata.ino(),
+            bytes: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+}
+
+/// Tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    bytes: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+}
+
+impl Effective {
+    /// A line for each key that differs from what runs and is not an app's.
+    pub fn needs_restart(&self, running: &Config) -> Vec<String> {
+        let keys = KEYS.iter().enumerate();
+        let keys = keys.filter(|(_, key)| matches!(key.place, Place::Config(_)));
+        let changed = keys.filter_map(|(index, key)| {
+            let (new, old) = (key.value(&self.config), key.value(running));
+            let source = &self.sources[index];
+            (new != old).then(|| {
+                format!("{source}: {} is {new}, but stays {old} until a restart", key.path())
+            })
+        });
+        changed.collect()
+    }
+}

@@ -1,0 +1,61 @@
+//! The apps change while their clients are connected.
+//!
+//! Clients of an app that has gone, or is switched off, are closed a few at a time, so that the
+//! others on this core are not kept waiting. Nobody else is touched.
+
+use std::rc::Rc;
+
+use uringcast_proto::pusher::codes::Code;
+
+use super::Shard;
+use super::close::close_frame;
+use super::connection::Farewell;
+use crate::app::{Apps, Standing};
+use crate::dialect::Dialect;
+use crate::id::{AppIndex, ConnId};
+
+/// Clients closed each time the clock moves: some milliseconds of work, and 100,000 in two seconds.
+pub(super) const EVICTIONS_PER_TICK: usize = 5_000;
+
+impl Shard {
+    /// Make room for the apps of `newer`: another core may serve them before this one does.
+    pub fn learn_apps(&mut self, newer: &Apps) {
+        Rc::make_mut(&mut self.apps).learn(newer);
+    }
+
+    /// Serve `apps` from now on, which [follow](Apps::updated) those that were served.
+    ///
+    /// Clients of apps that are removed are closed with 4001, of those disabled with 4003.
+    pub fn set_apps(&mut self, apps: Apps) {
+        assert!(self.apps.indices().count() <= apps.indices().count(), "no slot is ever lost");
+        self.apps = Rc::new(apps);
+        let codes: Vec<Option<Code>> = self.apps.indices().map(|it| code(self, it)).collect();
+        if codes.iter().all(Option::is_none) {
+            return;
+        }
+        let clients = self.connections.iter().filter(|(_, it)| it.is_open());
+        let clients = clients.filter(|(_, it)| it.dialect != Dialect::Echo);
+        let evicted = clients.filter_map(|(slot, it)| {
+            let conn = ConnId { slot: slot as u32, generation: it.generation };
+            Some((conn, codes[usize::from(it.app.0)]?))
+        });
+        self.evicted = evicted.collect();
+        self.continue_evictions();
+    }
+
+    /// Close some of the clients that must go.
+    pub(super) fn continue_evictions(&mut self) {
+        let left = self.evicted.len().saturating_sub(EVICTIONS_PER_TICK);
+        for (conn, code) in self.evicted.split_off(left) {
+            self.begin_close(conn, close_frame(code, code.text()), Farewell::Awaited);
+        }
+    }
+}
+
+fn code(shard: &Shard, index: AppIndex) -> Option<Code> {
+    match shard.apps.standing(index) {
+        Standing::Served => None,
+        Standing::Disabled => Some(Code::AppDisabled),
+        Standing::Removed => Some(Code::AppUnknown),
+    }
+}

@@ -1,0 +1,89 @@
+//! How many connections each app has on this node.
+//!
+//! An app has one owner among the cores, and every connection of the app is counted there: as
+//! entered before it is established, as left when its socket is gone. Where the app has a limit the
+//! owner is asked first, so the limit holds exactly however the kernel spreads connections over the
+//! cores. Where it has none nobody waits, but all are counted: a limit may come with a reload.
+//!
+//! Invariant: a connection that has been counted knows it, and leaves once.
+
+use super::message::{CoreMessage, Ticket};
+use super::query::Answer;
+use super::{Output, Shard};
+use crate::id::{AppIndex, ConnId, CoreId};
+
+/// A connection on its way into an app.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entering {
+    conn: ConnId,
+    app: AppIndex,
+}
+
+impl Shard {
+    /// Count `conn`, whose handshake is complete, as a connection of `app`.
+    ///
+    /// With a ticket the answer is an [`Answer::Entered`], and until it is there the connection
+    /// must be told nothing. Without one it is in.
+    pub fn enter(&mut self, conn: ConnId, app: AppIndex) -> Option<Ticket> {
+        self.connection(conn)?.app = app;
+        let is_limited = self.apps.app(app).policy.connections_max > 0;
+        let ticket = is_limited.then(|| self.open_entry(Entering { conn, app }));
+        if is_limited {
+            // The handshake is complete, and the wait for the owner has a limit of its own.
+            self.serve_http(conn, self.config.handshake_timeout_ms, true);
+        } else {
+            self.connection(conn)?.is_counted = true;
+        }
+        self.tell(self.app_owner(app), CoreMessage::Enter { app, ticket });
+        ticket
+    }
+
+    /// To the owner: a connection enters `app`, if there is room where `ticket` asks for it.
+    pub(super) fn on_enter(&mut self, app: AppIndex, ticket: Option<Ticket>) {
+        let connections_max = self.apps.app(app).policy.connections_max;
+        let index = usize::from(app.0);
+        if self.app_connections.len() <= index {
+            self.app_connections.resize(index + 1, 0);
+        }
+        let connections = &mut self.app_connections[index];
+        let is_admitted =
+            ticket.is_none() || connections_max == 0 || *connections < connections_max;
+        *connections += u32::from(is_admitted);
+        if let Some(ticket) = ticket {
+            self.tell(ticket.core, CoreMessage::Entered { ticket, is_admitted });
+        }
+    }
+
+    /// From the owner: whether a connection of this core is in.
+    pub(super) fn on_entered(&mut self, ticket: Ticket, is_admitted: bool) {
+        let Entering { conn, app } = self.close_entry(ticket);
+        match self.connection(conn) {
+            Some(connection) => connection.is_counted = is_admitted,
+            None if is_admitted => self.tell(self.app_owner(app), CoreMessage::Exit { app }),
+            None => {}
+        }
+        self.outputs.push_back(Output::Answer(ticket, Answer::Entered(is_admitted)));
+    }
+
+    /// A connection that was counted in `app` is gone.
+    pub(super) fn leave_app(&mut self, app: AppIndex) {
+        self.tell(self.app_owner(app), CoreMessage::Exit { app });
+    }
+
+    /// To the owner: a connection of `app` is gone.
+    pub(super) fn on_exit(&mut self, app: AppIndex) {
+        let connections = &mut self.app_connections[usize::from(app.0)];
+        assert!(*connections > 0, "who leaves has entered before");
+        *connections -= 1;
+    }
+
+    /// Connections of `app`, which this core owns.
+    pub(super) fn app_connections(&self, app: AppIndex) -> u32 {
+        self.app_connections.get(usize::from(app.0)).copied().unwrap_or(0)
+    }
+
+    /// The core that counts the connections of `app`.
+    pub(super) fn app_owner(&self, app: AppIndex) -> CoreId {
+        CoreId((usize::from(app.0) % self.config.cores) as u8)
+    }
+}

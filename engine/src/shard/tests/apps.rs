@@ -1,0 +1,72 @@
+//! The apps change while their clients are connected.
+
+use super::world::{Limits, World};
+use crate::app::{App, AppPolicy, Apps};
+use crate::dialect::Dialect;
+use crate::id::{AppIndex, ConnId};
+use crate::shard::apps::EVICTIONS_PER_TICK;
+use crate::shard::{Millis, Shard};
+
+fn app(id: &str, enabled: bool) -> App {
+    let policy = AppPolicy { enabled, ..AppPolicy::default() };
+    App { policy, ..App::new(id, id, "secret") }
+}
+
+/// A shard that serves the apps `a` and `b`.
+fn shard(connections_max: usize) -> Shard {
+    let mut limits = Limits::default();
+    limits.shard.connections_max = connections_max;
+    let config = World::new(1, limits).shards.remove(0).config().clone();
+    Shard::new(config, Apps::new(vec![app("a", true), app("b", true)]).unwrap(), Millis(0))
+}
+
+fn connect(shard: &mut Shard, app: u16, dialect: Dialect) -> ConnId {
+    let conn = shard.open(0).unwrap();
+    shard.upgrade(conn, AppIndex(app), dialect);
+    conn
+}
+
+fn open(shard: &mut Shard, conns: &[ConnId]) -> usize {
+    conns.iter().filter(|conn| shard.speaks(**conn).is_some()).count()
+}
+
+#[test]
+fn only_clients_of_apps_that_are_gone_or_disabled_are_closed() {
+    let mut shard = shard(100);
+    let [a, echo] = [Dialect::Pusher, Dialect::Echo].map(|it| connect(&mut shard, 0, it));
+    let b = connect(&mut shard, 1, Dialect::Pusher);
+    let next = |shard: &Shard, apps| shard.apps().updated(apps).unwrap();
+    let changed = next(&shard, vec![app("b", true), App::new("a", "other", "key")]);
+    shard.set_apps(changed);
+    assert_eq!(open(&mut shard, &[a, b, echo]), 3, "a key that is rotated out closes nobody");
+    let disabled = next(&shard, vec![app("a", true), app("b", false)]);
+    shard.set_apps(disabled);
+    assert_eq!(open(&mut shard, &[a, echo]), 2);
+    assert_eq!(open(&mut shard, &[b]), 0);
+    let removed = next(&shard, vec![app("c", true)]);
+    shard.set_apps(removed);
+    assert_eq!(open(&mut shard, &[echo]), 1, "an echo connection has no app");
+    assert_eq!(open(&mut shard, &[a]), 0);
+    assert_eq!(shard.apps().app(AppIndex(1)).id, "b", "its slot stays behind");
+}
+
+#[test]
+fn clients_of_a_large_app_are_closed_over_several_ticks() {
+    let mut shard = shard(EVICTIONS_PER_TICK + 1);
+    let conns: Vec<_> =
+        (0..=EVICTIONS_PER_TICK).map(|_| connect(&mut shard, 0, Dialect::Pusher)).collect();
+    let removed = shard.apps().updated(vec![app("b", true)]).unwrap();
+    shard.set_apps(removed);
+    assert_eq!(open(&mut shard, &conns), 1);
+    shard.advance(Millis(100));
+    assert_eq!(open(&mut shard, &conns), 0);
+}
+
+#[test]
+fn a_learned_app_is_known_and_not_served() {
+    let mut shard = shard(100);
+    let next = shard.apps().updated(vec![app("c", true)]).unwrap();
+    shard.learn_apps(&next);
+    assert_eq!(shard.apps().app(AppIndex(2)).id, "c");
+    assert_eq!((shard.apps().by_key("c"), shard.apps().by_key("a")), (None, Some(AppIndex(0))));
+}

@@ -1,0 +1,238 @@
+//! Who has signed in: users and their connections on this core.
+//!
+//! A user is named like their own channel, `#server-to-user-{id}`, so that what finds a channel's
+//! owner finds a user's, too: the owner knows on which cores the user is ([`super::online`]).
+//!
+//! Invariant: a connection that has signed in stands in the list of its user and knows its place
+//! there; a user with no connection has no list.
+
+use std::num::NonZeroU32;
+
+use uringcast_proto::pusher::codes::Code;
+use uringcast_proto::pusher::server;
+use uringcast_proto::pusher::user::{user_channel, user_of_channel};
+
+use super::Shard;
+use super::close::close_frame;
+use super::connection::{Connection, Farewell, Phase};
+use super::message::{ChannelName, CoreMessage, Member, UserMessage};
+use super::online::Online;
+use super::table::Table;
+use super::watch::{Notices, Watched, Watching};
+use crate::id::{AppIndex, ConnId};
+
+/// What one core knows of users.
+#[derive(Debug)]
+pub(super) struct Users {
+    /// The connections of this core by who has signed in on them.
+    pub(super) sessions: Table<Sessions>,
+    /// Users that connections of this core watch.
+    pub(super) watched: Table<Watched>,
+    /// Users whose coming and going this core puts in order.
+    pub(super) online: Table<Online>,
+    /// What watchers are told at the turn's end.
+    pub(super) notices: Notices,
+}
+
+/// The connections of one user on one core, by slot; never empty.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    slots: Vec<u32>,
+}
+
+/// Who has signed in on a connection.
+#[derive(Debug)]
+pub(super) struct User {
+    /// Index into the table of sessions.
+    session: u32,
+    /// Index into the user's connections there.
+    position: u32,
+    /// `user_info`: raw JSON, relayed untouched on presence channels.
+    info: Box<str>,
+    pub(super) watching: Vec<Watching>,
+}
+
+/// Why a connection was not signed in. It lives on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SigninError {
+    /// It is signed in as somebody else. A client bug, or worse.
+    #[error("the connection is signed in as another user")]
+    OtherUser,
+    /// The connection is being closed.
+    #[error("the connection is being closed")]
+    Closing,
+}
+
+impl Users {
+    pub(super) fn new() -> Self {
+        Self {
+            sessions: Table::new(),
+            watched: Table::new(),
+            online: Table::new(),
+            notices: Notices::default(),
+        }
+    }
+
+    /// Whether nobody is signed in or watched.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.sessions.iter().next().is_none()
+            && self.watched.iter().next().is_none()
+            && self.online.iter().next().is_none()
+            && self.notices.is_empty()
+    }
+}
+
+impl Shard {
+    /// The user behind `conn` is `user_id`, described by `user_info` as JSON. True when that was
+    /// not known before.
+    pub fn sign_in(
+        &mut self,
+        conn: ConnId,
+        user_id: &str,
+        user_info: &str,
+    ) -> Result<bool, SigninError> {
+        let known = self.connection(conn).filter(|it| it.is_open());
+        let app = known.ok_or(SigninError::Closing)?.app;
+        match self.user_id(conn) {
+            Some(known) if known == user_id => return Ok(false),
+            Some(_) => return Err(SigninError::OtherUser),
+            None => {}
+        }
+        let name = self.user_name(app, user_id);
+        let found = self.users.sessions.find_name(&name);
+        let session =
+            found.unwrap_or_else(|| self.users.sessions.insert(name.clone(), Sessions::default()));
+        let slots = &mut self.users.sessions.at(session).value.slots;
+        let position = slots.len() as u32;
+        slots.push(conn.slot);
+        let user = User { session, position, info: user_info.into(), watching: Vec::new() };
+        self.connections[conn.slot as usize].user = Some(Box::new(user));
+        self.authorize(conn);
+        if found.is_none() {
+            let core = self.config.core;
+            self.tell_owner(name, |user| UserMessage::SignedIn { user, core });
+        }
+        Ok(true)
+    }
+
+    /// The id of who has signed in on `conn`.
+    pub fn user_id(&mut self, conn: ConnId) -> Option<&str> {
+        let session = self.connection(conn)?.user.as_ref()?.session;
+        Some(user_id(&self.users.sessions.at(session).name))
+    }
+
+    /// Who has signed in on `conn`, as presence channels show a user.
+    pub fn user(&mut self, conn: ConnId) -> Option<Member> {
+        let user_id = self.user_id(conn)?.into();
+        let user_info = self.connection(conn)?.user.as_ref()?.info.clone();
+        Some(Member { user_id, user_info })
+    }
+
+    /// Close `conn` with 4009 unless it is authorized within `timeout_s`; 0 is never.
+    pub fn await_authorization(&mut self, conn: ConnId, timeout_s: u16) {
+        let by = self.now.plus(u64::from(timeout_s) * 1_000).0.div_ceil(1_000);
+        if let Some(connection) = self.connection(conn)
+            && let Phase::Open { authorize_by, .. } = &mut connection.phase
+        {
+            *authorize_by = NonZeroU32::new(by as u32).filter(|_| timeout_s > 0);
+            self.reschedule(conn);
+        }
+    }
+
+    /// `conn` has shown that the app's server knows it: nothing more is waited for.
+    pub fn authorize(&mut self, conn: ConnId) {
+        if let Some(connection) = self.connection(conn)
+            && let Phase::Open { authorize_by, .. } = &mut connection.phase
+        {
+            *authorize_by = None;
+        }
+    }
+
+    /// Nobody is signed in on `conn` any more, because it ends.
+    pub(super) fn sign_out(&mut self, conn: ConnId) {
+        let Some(user) = self.connection(conn).and_then(|it| it.user.take()) else { return };
+        let User { session, position, watching, .. } = *user;
+        for watching in watching {
+            self.unwatch(watching);
+        }
+        let entry = self.users.sessions.at(session);
+        entry.value.slots.swap_remove(position as usize);
+        if let Some(&moved) = entry.value.slots.get(position as usize) {
+            let moved = self.connections[moved as usize].user.as_mut();
+            moved.expect("who is in the list has signed in").position = position;
+        } else if entry.value.slots.is_empty() {
+            let (name, core) = (entry.name.clone(), self.config.core);
+            self.users.sessions.remove(session);
+            self.tell_owner(name, |user| UserMessage::SignedOut { user, core });
+        }
+    }
+
+    /// Close every connection of `user_id` on this core with 4009; returns how many.
+    ///
+    /// Those on which the user has signed in, and those that are in a presence channel as the user:
+    /// both say so with a signature of the app's server.
+    pub(super) fn terminate(&mut self, app: AppIndex, user_id: &str) -> u32 {
+        let conns = self.connections_of(app, user_id);
+        for &conn in &conns {
+            self.close_unauthorized(conn, "the app has closed the connections of this user");
+        }
+        conns.len() as u32
+    }
+
+    /// Tell `conn` with 4009 why it is closed with 4009, so that pusher-js stays away.
+    pub fn close_unauthorized(&mut self, conn: ConnId, text: &str) {
+        let code = Code::Unauthorized;
+        self.send(conn, server::error(Some(code.value()), text));
+        self.begin_close(conn, close_frame(code, text), Farewell::Awaited);
+    }
+
+    /// Pass on what concerns `user` to the core that keeps the user's state.
+    pub(super) fn tell_owner(
+        &mut self,
+        user: ChannelName,
+        message: impl FnOnce(ChannelName) -> UserMessage,
+    ) {
+        let owner = user.owner(self.config.cores);
+        self.tell(owner, CoreMessage::User(message(user)));
+    }
+
+    /// What the user `user_id` of `app` is called among the cores.
+    pub(super) fn user_name(&self, app: AppIndex, user_id: &str) -> ChannelName {
+        ChannelName::new(app, &user_channel(user_id), self.config.hash_seed)
+    }
+
+    /// Every open connection that has shown a signature for `user_id`.
+    fn connections_of(&self, app: AppIndex, user_id: &str) -> Vec<ConnId> {
+        let name = self.user_name(app, user_id);
+        let session = self.users.sessions.find_name(&name);
+        let is_theirs = |connection: &Connection| {
+            let is_signed_in =
+                connection.user.as_ref().is_some_and(|it| Some(it.session) == session);
+            let mut members = connection.subscriptions.iter().filter_map(|it| it.member.as_ref());
+            connection.app == app
+                && (is_signed_in || members.any(|member| *member.user_id == *user_id))
+        };
+        let theirs = self.connections.iter().filter(|(_, it)| it.is_open() && is_theirs(it));
+        theirs.map(|(slot, it)| ConnId { slot: slot as u32, generation: it.generation }).collect()
+    }
+
+    /// Every list of users points back. Linear in everything: only when debugging.
+    pub(super) fn debug_check_users(&self) {
+        for entry in self.users.sessions.iter() {
+            debug_assert!(!entry.value.slots.is_empty(), "a user without connections was kept");
+            for (position, &slot) in entry.value.slots.iter().enumerate() {
+                let user = self.connections[slot as usize].user.as_ref();
+                debug_assert_eq!(user.map(|it| it.position as usize), Some(position));
+            }
+        }
+        for (slot, connection) in &self.connections {
+            let is_settled = connection.user.is_none() || connection.is_open();
+            debug_assert!(is_settled, "slot {slot} is closed and signed in");
+        }
+    }
+}
+
+/// The id in the name of a user.
+pub(super) fn user_id(name: &ChannelName) -> &str {
+    user_of_channel(name.as_str()).expect("a user is named by their own channel")
+}
