@@ -285,6 +285,26 @@ test('a dead endpoint costs a bounded queue, then dead letters, which can be rep
   assert.equal((await run('dead-letters', 'list', deadLetters)).code, 1);
 });
 
+test('endpoints follow the configuration while the server runs', async (t) => {
+  const [old, next] = [await receive(t), await receive(t)];
+  const events = ['client_event'];
+  const started = await start(t, [endpoint(old.receiver.url, { events })]);
+  const { world, config } = old.of(next.of(started));
+  const client = await world.connect(t);
+  const channel = await subscribe(client, 'private-room');
+  channel.trigger('client-n', 'old');
+  await old.receiver.take(1);
+
+  const before = readFileSync(config, 'utf8');
+  writeFileSync(config, before.replace(old.receiver.url, next.receiver.url));
+  await poll('the new endpoint', () => {
+    channel.trigger('client-n', 'new');
+    return next.receiver.events.length > 0;
+  });
+  await next.receiver.until('signatures', () => true);
+  assert(old.receiver.events.every(({ data }) => data === 'new'), 'nothing comes twice');
+});
+
 test('what happens while the server stops is told before it ends', async (t) => {
   const { receiver, of } = await receive(t);
   const { world, deadLetters } = of(

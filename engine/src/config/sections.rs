@@ -215,8 +215,8 @@ pub struct WebhookConfig {
     pub queue_batches_max: u32,
     /// Their bytes. Default 16 MiB.
     pub queue_bytes_max: u32,
-    /// Bytes of the requests that wait for all endpoints together. Default 256 MiB: a server of many
-    /// apps whose endpoints are all away needs no more.
+    /// Bytes of the requests that wait for all endpoints together. Default 256 MiB: a server of
+    /// many apps whose endpoints are all away needs no more.
     pub queue_total_bytes_max: u32,
     /// Bytes of events that one core keeps while the side thread is busy; beyond it they are lost
     /// and counted. Default 16 MiB.

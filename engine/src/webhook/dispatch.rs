@@ -79,9 +79,9 @@ impl Dispatch {
 
     /// Something happened.
     pub(super) fn take(&mut self, now: Now, told: Told) {
-        if let Some(told) = self.debounce.take(now.at, told)
-            && let Some(told) = self.throttle.take(now.at, told)
-        {
+        let Some(told) = self.debounce.take(now.at, told) else { return };
+        let told = if self.is_hurried { Some(told) } else { self.throttle.take(now.at, told) };
+        if let Some(told) = told {
             self.tell(now, &told);
         }
     }

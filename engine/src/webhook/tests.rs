@@ -448,6 +448,21 @@ fn a_changed_app_keeps_the_queue_of_an_endpoint_and_signs_with_its_new_key() {
 }
 
 #[test]
+fn at_the_end_no_count_is_held_back() {
+    let mut world = World::plain(|_| {});
+    let count = |subscriptions| Fact::SubscriptionCount { subscriptions };
+    world.tell("a", count(101));
+    world.tell("a", count(102));
+    world.dispatch.hurry(world.now());
+    world.tell("a", count(103));
+    world.tell("a", count(104));
+    world.wait(0);
+    let counts = [101, 102, 103, 104].map(|count| format!("subscription_count a {count}"));
+    assert_eq!(world.deliver(), counts.join(", "));
+    assert!(world.dispatch.is_idle());
+}
+
+#[test]
 fn at_the_end_everything_is_sent_at_once_and_what_is_left_is_given_up() {
     let mut world = World::plain(|_| {});
     world.tell("presence-a", removed("ann"));
