@@ -125,6 +125,19 @@ fn the_engines_core_is_pure() {
 }
 
 #[test]
+fn what_decides_about_webhooks_is_pure() {
+    check_wall(
+        |source| {
+            let folder = source.path.strip_prefix("engine/src/webhook/");
+            let pure = ["batch.rs", "debounce.rs", "dispatch.rs", "endpoint.rs", "throttle.rs"];
+            folder.is_some_and(|name| pure.contains(&name))
+        },
+        &["tokio", "std::fs", "Instant", "SystemTime", "Atomic", "async", "await", "reqwest"],
+        "it is told the time and says what to do; the courier does it",
+    );
+}
+
+#[test]
 fn the_wire_formats_are_pure() {
     check_wall(
         |source| source.is_rust() && source.is_in(&["proto/src"]),

@@ -389,6 +389,8 @@ pub(super) static KEYS: &[Key] = &[
         "Requests waiting for one endpoint before new ones are dead letters at once."),
     number!(webhook.queue_bytes_max: u32, MIB, u32::MAX, "bytes",
         "Their bytes; also the bytes waiting for the dead-letter file."),
+    number!(webhook.queue_total_bytes_max: u32, MIB, u32::MAX, "bytes",
+        "The same for all endpoints together."),
     number!(webhook.backlog_bytes_max: u32, MIB, u32::MAX, "bytes",
         "Events one core keeps while the side thread is busy; beyond it they are lost."),
     key!(webhook.dead_letter_file, "path",

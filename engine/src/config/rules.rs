@@ -79,6 +79,19 @@ pub(super) static RULES: &[Rule] = &[
         holds: |config| config.core.mailbox_bytes_max >= config.http.body_bytes_max,
     },
     Rule {
+        key: "webhook.queue_total_bytes_max",
+        relation: "not be below",
+        other_key: "webhook.queue_bytes_max",
+        holds: |config| config.webhook.queue_total_bytes_max >= config.webhook.queue_bytes_max,
+    },
+    // Otherwise a full batch would never have room.
+    Rule {
+        key: "webhook.queue_bytes_max",
+        relation: "be above",
+        other_key: "webhook.batch_bytes_max",
+        holds: |config| config.webhook.queue_bytes_max > config.webhook.batch_bytes_max,
+    },
+    Rule {
         key: "http.body_bytes_max",
         relation: "be above",
         other_key: "pusher.event_data_bytes_max",

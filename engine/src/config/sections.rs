@@ -233,6 +233,9 @@ pub struct WebhookConfig {
     pub queue_batches_max: u32,
     /// Their bytes. Default 16 MiB.
     pub queue_bytes_max: u32,
+    /// Bytes of the requests that wait for all endpoints together. Default 256 MiB: a server of
+    /// many apps whose endpoints are all away needs no more.
+    pub queue_total_bytes_max: u32,
     /// Bytes of events that one core keeps while the side thread is busy; beyond it they are lost
     /// and counted. Default 16 MiB.
     pub backlog_bytes_max: u32,
@@ -257,6 +260,7 @@ impl Default for WebhookConfig {
             debounce_events_max: 100_000,
             queue_batches_max: 10_000,
             queue_bytes_max: 16 * MIB,
+            queue_total_bytes_max: 256 * MIB,
             backlog_bytes_max: 16 * MIB,
             dead_letter_file: None,
             dead_letter_bytes_max: 256 * MIB,

@@ -22,6 +22,7 @@ use crate::id::{CORES_MAX, CoreId};
 use crate::rest::{IdempotencyLimits, RestConfig};
 use crate::shard::ShardConfig;
 use crate::side::{self, Side};
+use crate::webhook;
 
 /// How soon a core whose mailbox was full is told again to drain.
 const REPOST_INTERVAL: Duration = Duration::from_millis(1);
@@ -43,6 +44,7 @@ pub fn serve(config: Config, sources: Sources, read: Option<Stamp>) -> io::Resul
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (told, signalled) = unbounded();
     thread::spawn(move || signals.forever().try_for_each(|signal| told.send(signal)));
+    webhook::check_dead_letter_file(&config.webhook)?;
     cores::raise_file_limit()?;
     let processors = cores::allowed()?;
     let cores = match config.server.cores {
