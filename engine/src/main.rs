@@ -4,13 +4,18 @@ use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use uringcast::config::{Command, Sources};
+use uringcast::config::{Command, Effective, Sources, Stamp};
+use uringcast::io::Launch;
+use uringcast::side::registry;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// `EX_USAGE` of `sysexits.h`: the command line or the configuration cannot be used.
 const EXIT_USAGE: u8 = 64;
+
+/// `EX_UNAVAILABLE`: the database of apps cannot be read.
+const EXIT_UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
     let command = match Command::parse(env::args_os()) {
@@ -34,7 +39,10 @@ fn main() -> ExitCode {
         eprintln!("uringcast: {notice}");
     }
     let outcome = match command {
-        Command::Serve(_) => uringcast::io::serve(effective.config, sources, read),
+        Command::Serve(_) => match launch(sources, read, effective) {
+            Ok(launch) => uringcast::io::serve(launch),
+            Err(exit) => return exit,
+        },
         Command::Config { print: true, .. } => write!(io::stdout(), "{effective}"),
         Command::Config { print: false, .. } => {
             writeln!(io::stdout(), "The configuration is valid.")
@@ -47,4 +55,21 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Add the apps of the database, if there is one: no port is bound before they are known.
+fn launch(sources: Sources, read: Option<Stamp>, effective: Effective) -> Result<Launch, ExitCode> {
+    let mut rows = Vec::new();
+    if effective.config.has_database() {
+        let answer = registry::read_once(&effective.config.registry);
+        rows = answer.unwrap_or_else(|error| Err(error.to_string())).map_err(|why| {
+            eprintln!("uringcast: the apps of registry.url cannot be read: {why}");
+            ExitCode::from(EXIT_UNAVAILABLE)
+        })?;
+    }
+    let apps = effective.apps_with(&rows).map_err(|problems| {
+        eprint!("uringcast: {problems}");
+        ExitCode::from(EXIT_USAGE)
+    })?;
+    Ok(Launch { config: effective.config, apps, rows, sources, read })
 }

@@ -4,6 +4,9 @@
 //! something unusable: one mistake is one problem.
 
 use super::Config;
+use super::apps::SourcedApp;
+use super::keys::KEYS;
+use super::problem::{Fault, Problem, Source};
 
 /// A relation between two keys of the table.
 pub(super) struct Rule {
@@ -89,4 +92,69 @@ pub(super) static RULES: &[Rule] = &[
 /// Two listeners share no port, unless they are off or take any free one.
 fn differ(port: Option<u16>, other: Option<u16>) -> bool {
     port != other || matches!(port, None | Some(0))
+}
+
+/// A configuration with the places its values came from, one per entry of [`KEYS`].
+pub(super) struct Judged<'a> {
+    pub(super) config: &'a Config,
+    pub(super) sources: &'a [Source],
+}
+
+impl Judged<'_> {
+    /// Every rule that the process breaks, but for those about a `doubtful` key.
+    pub(super) fn breaches(&self, doubtful: &[bool]) -> Vec<Problem> {
+        let rules = sound_rules(doubtful);
+        rules.filter_map(|(rule, sides)| self.breach(rule, sides, self.config, &[])).collect()
+    }
+
+    /// Every rule that one of `apps` breaks by a key of its own.
+    pub(super) fn app_breaches(&self, doubtful: &[bool], apps: &[SourcedApp]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (rule, sides) in sound_rules(doubtful) {
+            for SourcedApp { app, origin } in apps {
+                if origin.own.iter().any(|(index, _)| sides.contains(index)) {
+                    let config = Config { pusher: app.policy.clone(), ..self.config.clone() };
+                    problems.extend(self.breach(rule, sides, &config, &origin.own));
+                }
+            }
+        }
+        problems
+    }
+
+    /// The problem with `config` if it breaks `rule`; `own` are keys that an app has of its own.
+    fn breach(
+        &self,
+        rule: &Rule,
+        sides: [usize; 2],
+        config: &Config,
+        own: &[(usize, Source)],
+    ) -> Option<Problem> {
+        if (rule.holds)(config) {
+            return None;
+        }
+        let [left, right] = sides.map(|side| {
+            let key = &KEYS[side];
+            let value = key.value(config).to_string();
+            match own.iter().find(|(index, _)| *index == side) {
+                Some((_, source)) => (format!("apps.{}", key.name), value, source.clone()),
+                None => (key.path(), value, self.sources[side].clone()),
+            }
+        });
+        let ((key, value, origin), (other_key, other_value, other)) = (left, right);
+        let relation = rule.relation;
+        let fault = Fault::Rule { key, value, relation, other_key, other_value, other };
+        Some(Problem { origin, fault })
+    }
+}
+
+/// The rules about keys that are not `doubtful`, each with the indices of its keys.
+fn sound_rules(doubtful: &[bool]) -> impl Iterator<Item = (&'static Rule, [usize; 2])> {
+    let sides = |rule: &Rule| [index_of(rule.key), index_of(rule.other_key)];
+    let rules = RULES.iter().map(move |rule| (rule, sides(rule)));
+    rules.filter(|(_, sides)| !sides.iter().any(|side| doubtful[*side]))
+}
+
+/// The index of the key `path` in [`KEYS`].
+pub(super) fn index_of(path: &str) -> usize {
+    KEYS.iter().position(|key| key.path() == path).expect("rules name keys of the table")
 }

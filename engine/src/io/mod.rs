@@ -21,4 +21,4 @@ mod socket;
 mod thread;
 mod websocket;
 
-pub use server::serve;
+pub use server::{Launch, serve};
