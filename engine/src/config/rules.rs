@@ -7,6 +7,7 @@ use super::Config;
 use super::apps::SourcedApp;
 use super::keys::KEYS;
 use super::problem::{Fault, Problem, Source};
+use crate::app::App;
 
 /// A relation between two keys of the table.
 pub(super) struct Rule {
@@ -110,13 +111,14 @@ impl Judged<'_> {
     /// Every rule that one of `apps` breaks by a key of its own.
     pub(super) fn app_breaches(&self, doubtful: &[bool], apps: &[SourcedApp]) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for (rule, sides) in sound_rules(doubtful) {
-            for SourcedApp { app, origin } in apps {
-                if origin.own.iter().any(|(index, _)| sides.contains(index)) {
-                    let config = Config { pusher: app.policy.clone(), ..self.config.clone() };
-                    problems.extend(self.breach(rule, sides, &config, &origin.own));
-                }
-            }
+        let mut config = without_apps(self.config);
+        for SourcedApp { app, origin } in apps {
+            let is_own = |sides: &[usize]| origin.own.iter().any(|(own, _)| sides.contains(own));
+            config.pusher.clone_from(&app.policy);
+            let rules = sound_rules(doubtful).filter(|(_, sides)| is_own(sides));
+            problems.extend(
+                rules.filter_map(|(rule, sides)| self.breach(rule, sides, &config, &origin.own)),
+            );
         }
         problems
     }
@@ -145,6 +147,31 @@ impl Judged<'_> {
         let fault = Fault::Rule { key, value, relation, other_key, other_value, other };
         Some(Problem { origin, fault })
     }
+}
+
+/// A line for each rule that one of `apps` would break in a process that runs with `running`.
+pub(super) fn breaches_while_running(running: &Config, apps: &[App]) -> Vec<String> {
+    let mut config = without_apps(running);
+    let mut lines = Vec::new();
+    for app in apps {
+        config.pusher.clone_from(&app.policy);
+        let broken = RULES.iter().filter(|rule| !(rule.holds)(&config));
+        lines.extend(broken.map(|Rule { key, relation, other_key, .. }| {
+            let values = [key, other_key].map(|path| KEYS[index_of(path)].value(&config));
+            let [value, other_value] = values;
+            format!(
+                "app {:?}: {key} is {value} until a restart, but must {relation} {other_key}, \
+                 which is {other_value}",
+                app.id
+            )
+        }));
+    }
+    lines
+}
+
+/// A copy to judge apps with, one after another.
+fn without_apps(config: &Config) -> Config {
+    Config { apps: Vec::new(), ..config.clone() }
 }
 
 /// The rules about keys that are not `doubtful`, each with the indices of its keys.

@@ -147,7 +147,12 @@ impl Reload {
                 for line in effective.needs_restart(&self.running) {
                     eprintln!("uringcast: {line}");
                 }
-                self.serve(apps)
+                let obstacles = self.running.obstacles(&apps);
+                if obstacles.is_empty() {
+                    self.serve(apps)
+                } else {
+                    self.refuse(&obstacles.join("\n"))
+                }
             }
             Err(problems) => self.refuse(&problems.to_string()),
         }

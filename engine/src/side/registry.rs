@@ -115,14 +115,22 @@ impl Database {
     }
 }
 
-/// One row more than may be served, so that one too many shows. Everything is cast to text: that is
-/// what the two databases agree on, and `settings` may be `jsonb`.
+/// One row more than may be served, and one character more than may stand in each column, so that
+/// what is too much shows and no more than that is held.
+///
+/// Everything is cast to text: that is what the two databases agree on, and `settings` may be
+/// `jsonb`.
 fn query(apps_max: u32) -> String {
-    let limit = apps_max + 1;
+    let text =
+        |column, chars_max: u32| format!("SUBSTR(CAST({column} AS TEXT), 1, {})", chars_max + 1);
     format!(
-        "SELECT CAST(id AS TEXT), CAST(\"key\" AS TEXT), CAST(secret AS TEXT), \
-         CASE WHEN enabled THEN 'true' ELSE 'false' END, CAST(settings AS TEXT) \
-         FROM apps ORDER BY id LIMIT {limit}"
+        "SELECT {}, {}, {}, CASE WHEN enabled THEN 'true' ELSE 'false' END, {} \
+         FROM apps ORDER BY id LIMIT {}",
+        text("id", 128),
+        text("\"key\"", 128),
+        text("secret", 256),
+        text("settings", 65_536),
+        apps_max + 1
     )
 }
 
