@@ -26,6 +26,7 @@ mod metrics;
 mod order;
 mod presence;
 mod registry;
+mod registry_sql;
 mod slow_and_alive;
 mod slow_consumer;
 mod subscribe;
