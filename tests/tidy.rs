@@ -102,8 +102,13 @@ fn only_the_io_module_names_the_runtime() {
 fn only_the_side_thread_names_tokio() {
     check_wall(
         |source| {
-            let side =
-                ["engine/src/backplane", "engine/src/side", "engine/src/webhook", "tests/tidy"];
+            let side = [
+                "engine/src/backplane",
+                "engine/src/side",
+                "engine/src/webhook",
+                "tests/harness/sql",
+                "tests/tidy",
+            ];
             source.is_rust() && !source.is_in(&side)
         },
         &["tokio"],

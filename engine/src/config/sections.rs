@@ -267,3 +267,24 @@ impl Default for WebhookConfig {
         }
     }
 }
+
+/// Where apps are read besides the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryConfig {
+    /// The database with the table `apps`: `postgres://...` or `sqlite://...`. Default empty: none.
+    pub url: String,
+    /// Seconds between two reads of the table. Default 10: an app that is added is served soon, and
+    /// the database hardly notices.
+    pub refresh_s: u16,
+    /// Seconds that one read may take, connecting included. Default 5: below the time between two.
+    pub timeout_s: u16,
+    /// Apps that may be served, those of the configuration included. Default 10,000: some tens of
+    /// megabytes.
+    pub apps_max: u32,
+}
+
+impl Default for RegistryConfig {
+    fn default() -> Self {
+        Self { url: String::new(), refresh_s: 10, timeout_s: 5, apps_max: 10_000 }
+    }
+}
