@@ -102,8 +102,13 @@ fn only_the_io_module_names_the_runtime() {
 fn only_the_side_thread_names_tokio() {
     check_wall(
         |source| {
-            let side =
-                ["engine/src/backplane", "engine/src/side", "engine/src/webhook", "tests/tidy"];
+            let side = [
+                "engine/src/backplane",
+                "engine/src/side",
+                "engine/src/webhook",
+                "tests/harness/sql",
+                "tests/tidy",
+            ];
             source.is_rust() && !source.is_in(&side)
         },
         &["tokio"],
@@ -121,6 +126,19 @@ fn the_engines_core_is_pure() {
         },
         &["std::net", "Instant::now", "SystemTime", "Mutex", "RwLock", "Atomic", "async", "await"],
         "time, randomness and ids come in as arguments, and cores share nothing",
+    );
+}
+
+#[test]
+fn what_decides_about_webhooks_is_pure() {
+    check_wall(
+        |source| {
+            let folder = source.path.strip_prefix("engine/src/webhook/");
+            let pure = ["batch.rs", "debounce.rs", "dispatch.rs", "endpoint.rs", "throttle.rs"];
+            folder.is_some_and(|name| pure.contains(&name))
+        },
+        &["tokio", "std::fs", "Instant", "SystemTime", "Atomic", "async", "await", "reqwest"],
+        "it is told the time and says what to do; the courier does it",
     );
 }
 

@@ -16,6 +16,7 @@ mod form;
 mod keys;
 mod print;
 mod problem;
+mod rows;
 mod rules;
 mod sections;
 mod sources;
@@ -29,7 +30,10 @@ use crate::app::{App, AppPolicy};
 
 pub use flags::{Command, DeadLetters, Options};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
-pub use sections::{ConnectionConfig, CoreConfig, HttpConfig, ServerConfig, WebhookConfig};
+pub use rows::AppRow;
+pub use sections::{
+    ConnectionConfig, CoreConfig, HttpConfig, RegistryConfig, ServerConfig, WebhookConfig,
+};
 pub use sources::{Sources, Stamp};
 
 /// The whole effective configuration of one process.
@@ -49,7 +53,10 @@ pub struct Config {
     pub pusher: AppPolicy,
     /// Calls out over HTTP.
     pub webhook: WebhookConfig,
-    /// The apps served: at least one, at most [`APPS_MAX`], no two with the same id or key.
+    /// Where apps are read besides.
+    pub registry: RegistryConfig,
+    /// The apps served, without those of a database: at most [`APPS_MAX`], no two with the same id
+    /// or key.
     pub apps: Vec<App>,
 }
 
@@ -68,7 +75,7 @@ pub struct Effective {
     pub notices: Vec<String>,
 }
 
-/// The most apps of one process: above it a file is more likely a mistake than a deployment.
+/// The most apps of one file: above it a file is more likely a mistake than a deployment.
 pub const APPS_MAX: usize = 1_000;
 
 impl Default for Config {
@@ -80,6 +87,7 @@ impl Default for Config {
             http: HttpConfig::default(),
             pusher: AppPolicy::default(),
             webhook: WebhookConfig::default(),
+            registry: RegistryConfig::default(),
             apps: vec![development_app()],
         }
     }

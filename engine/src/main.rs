@@ -4,7 +4,9 @@ use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use uringcast::config::{Command, DeadLetters, Effective, Sources};
+use uringcast::config::{Command, DeadLetters, Effective, Sources, Stamp};
+use uringcast::io::Launch;
+use uringcast::side::registry;
 use uringcast::webhook;
 
 #[global_allocator]
@@ -12,6 +14,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// `EX_USAGE` of `sysexits.h`: the command line or the configuration cannot be used.
 const EXIT_USAGE: u8 = 64;
+
+/// `EX_UNAVAILABLE`: the database of apps cannot be read.
+const EXIT_UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
     let command = match Command::parse(env::args_os()) {
@@ -26,17 +31,18 @@ fn main() -> ExitCode {
         Command::Serve(options) => {
             let sources = Sources::new(options, env::vars_os());
             let read = sources.stamp();
-            with_config(&sources.clone(), |effective| {
-                uringcast::io::serve(effective.config, sources, read)
+            with_config(&sources.clone(), |effective| match launch(sources, read, effective) {
+                Ok(launch) => exit(uringcast::io::serve(launch)),
+                Err(exit) => exit,
             })
         }
         Command::Config { print, options } => {
             with_config(&Sources::new(options, env::vars_os()), |effective| {
-                if print {
+                exit(if print {
                     write!(io::stdout(), "{effective}")
                 } else {
                     writeln!(io::stdout(), "The configuration is valid.")
-                }
+                })
             })
         }
         Command::DeadLetters(DeadLetters::List { file }) => {
@@ -44,20 +50,21 @@ fn main() -> ExitCode {
         }
         Command::DeadLetters(DeadLetters::Replay { file, options }) => {
             with_config(&Sources::new(*options, env::vars_os()), |effective| {
-                writeln!(io::stdout(), "{}", webhook::replay(&file, &effective.config)?)
+                let outcome = webhook::replay(&file, &effective.config);
+                exit(outcome.and_then(|told| writeln!(io::stdout(), "{told}")))
             })
         }
     }
 }
 
 /// Read the configuration and `run` with it.
-fn with_config(sources: &Sources, run: impl FnOnce(Effective) -> io::Result<()>) -> ExitCode {
+fn with_config(sources: &Sources, run: impl FnOnce(Effective) -> ExitCode) -> ExitCode {
     match sources.load() {
         Ok(effective) => {
             for notice in &effective.notices {
                 eprintln!("uringcast: {notice}");
             }
-            exit(run(effective))
+            run(effective)
         }
         Err(problems) => {
             eprint!("uringcast: {problems}");
@@ -74,4 +81,21 @@ fn exit(outcome: io::Result<()>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Add the apps of the database, if there is one: no port is bound before they are known.
+fn launch(sources: Sources, read: Option<Stamp>, effective: Effective) -> Result<Launch, ExitCode> {
+    let mut rows = Vec::new();
+    if effective.config.has_database() {
+        let answer = registry::read_once(&effective.config.registry);
+        rows = answer.unwrap_or_else(|error| Err(error.to_string())).map_err(|why| {
+            eprintln!("uringcast: the apps of registry.url cannot be read: {why}");
+            ExitCode::from(EXIT_UNAVAILABLE)
+        })?;
+    }
+    let apps = effective.apps_with(&rows).map_err(|problems| {
+        eprint!("uringcast: {problems}");
+        ExitCode::from(EXIT_USAGE)
+    })?;
+    Ok(Launch { config: effective.config, apps, rows, sources, read })
 }

@@ -177,3 +177,40 @@ fn the_development_app_is_not_served_where_others_can_reach_it() {
     assert!(text.contains("environment HOST: server.host is 0.0.0.0"), "{text}");
     assert!(text.contains("Configure an app"), "{text}");
 }
+
+#[test]
+fn a_dead_letter_file_that_cannot_be_written_is_reported_before_anything_is_served() {
+    let variables = [("URINGCAST_WEBHOOK_DEAD_LETTER_FILE", "/no/such/folder/dead.jsonl")];
+    let output = run(&["serve", "--port", "0"], &variables);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+    let expected = "the dead-letter file /no/such/folder/dead.jsonl cannot be written: ";
+    assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+}
+
+#[test]
+fn dead_letters_are_listed_without_a_configuration_and_what_is_none_is_shown() {
+    let letter = r#"{"app_id":"a","url":"http://h/","given_up_ms":7,"reason":"status 500","#;
+    let text = format!("{letter}\"events\":2,\"body\":\"{{}}\"}}\nnonsense\n");
+    let file = TempFile::new("dead-letters", &text);
+    let output = run(&["dead-letters", "list", file.path()], &[("PORT", "no port")]);
+    let expected = "7 app=a events=2 bytes=2 url=http://h/ reason=\"status 500\"\n\
+                    not a dead letter: \"nonsense\"\n";
+    assert_eq!((stdout(&output).as_str(), output.status.code()), (expected, Some(0)));
+}
+
+#[test]
+fn a_replay_without_a_file_or_without_the_app_fails_and_loses_nothing() {
+    let output = run(&["dead-letters", "replay", "/no/such/file"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("there is no file /no/such/file"), "{}", stderr(&output));
+
+    let letter = r#"{"app_id":"gone","url":"http://h/","given_up_ms":7,"reason":"","#;
+    let text = format!("{letter}\"events\":2,\"body\":\"{{}}\"}}\nnonsense\n");
+    let file = TempFile::new("replay", &text);
+    let output = run(&["dead-letters", "replay", file.path()], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = "http://h/: no app has the id \"gone\"\nuringcast: 0 delivered, 2 left in ";
+    assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(file.path()).unwrap(), text);
+}

@@ -122,11 +122,11 @@ fn an_offer_is_answered_where_the_app_has_it_on() {
         ("x-webkit-deflate-frame", None),
     ] {
         let mut raw = Raw::connect(server.address());
-        assert_eq!(upgrade(&mut raw, "/app/app-key", offer), answer, "{offer}");
+        assert_eq!(upgrade(&mut raw, "/app/app-key?protocol=7", offer), answer, "{offer}");
         raw.expect_event("pusher:connection_established");
     }
     let mut raw = Raw::connect(server.address());
-    raw.send(upgrade_request("/app/app-key").as_bytes());
+    raw.send(upgrade_request("/app/app-key?protocol=7").as_bytes());
     assert_eq!(raw.response().header("sec-websocket-extensions"), None, "it offered none");
 }
 
@@ -135,7 +135,7 @@ fn a_malformed_extensions_header_is_a_bad_request() {
     let server = server();
     let mut raw = Raw::connect(server.address());
     let header = "\r\nSec-WebSocket-Extensions: permessage-deflate; =15\r\n\r\n";
-    raw.send(upgrade_request("/app/app-key").replace("\r\n\r\n", header).as_bytes());
+    raw.send(upgrade_request("/app/app-key?protocol=7").replace("\r\n\r\n", header).as_bytes());
     let response = raw.response();
     assert_eq!(response.status, 400);
     assert!(response.body_text().contains("Sec-WebSocket-Extensions"), "{response:?}");
@@ -209,7 +209,7 @@ fn a_payload_is_compressed_from_the_limit_on() {
 fn nothing_is_compressed_where_the_app_has_it_off() {
     let server = Server::start(Options::new());
     let mut raw = Raw::connect(server.address());
-    assert_eq!(upgrade(&mut raw, "/app/app-key", OFFER), None);
+    assert_eq!(upgrade(&mut raw, "/app/app-key?protocol=7", OFFER), None);
     raw.expect_event("pusher:connection_established");
     raw.subscribe("room");
     Api::new(&server).publish("room", "news", &"x".repeat(5_000));
@@ -354,7 +354,7 @@ fn a_compressed_message_right_behind_the_handshake_is_a_protocol_error() {
     let ping = r#"{"event":"pusher:ping","data":{}}"#;
     for (frame, is_plain) in [(Frame::text(ping), true), (packed_text(ping), false)] {
         let header = format!("\r\nSec-WebSocket-Extensions: {OFFER}\r\n\r\n");
-        let request = upgrade_request("/app/app-key").replace("\r\n\r\n", &header);
+        let request = upgrade_request("/app/app-key?protocol=7").replace("\r\n\r\n", &header);
         let mut raw = Raw::connect(server.address());
         raw.send(&[request.as_bytes(), &frame.to_bytes()].concat());
         assert_eq!(raw.response().header("sec-websocket-extensions"), Some(AGREED));

@@ -62,3 +62,32 @@ fn a_handshake_that_ends_during_the_drain_is_told_4200() {
     server.signal(libc::SIGTERM); // The second ends the drain at once.
     assert_eq!(server.wait_exit().code(), Some(0));
 }
+
+/// A machine that is late: the kernel has accepted clients that the server has not seen yet when it
+/// is told to end. They are connected, so they are told where to go like all others.
+#[test]
+fn clients_that_wait_in_the_kernels_queue_are_told_4200_and_not_reset() {
+    const WAITING: usize = 20;
+    let mut server = Server::start(Options::new());
+    let _others: Vec<Client> = (0..20).map(|_| Client::connect(&server)).collect();
+    server.signal(libc::SIGSTOP);
+    let request = upgrade_request("/app/app-key?protocol=7");
+    let mut waiting: Vec<Raw> = (0..WAITING).map(|_| Raw::connect(server.address())).collect();
+    for raw in &mut waiting {
+        raw.send(request.as_bytes());
+    }
+    server.signal(libc::SIGTERM);
+    server.signal(libc::SIGCONT);
+    for raw in &mut waiting {
+        assert_eq!(raw.response().status, 101);
+        let event = raw.event();
+        if event.event == "pusher:connection_established" {
+            raw.expect_close(4200); // It was in before the signal was heard.
+        } else {
+            assert_eq!(event.data["code"], 4200, "{}", event.raw);
+            raw.expect_close(4200);
+        }
+    }
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.wait_exit().code(), Some(0));
+}

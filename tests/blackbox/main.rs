@@ -33,6 +33,7 @@ mod metrics;
 mod order;
 mod presence;
 mod registry;
+mod registry_sql;
 mod slow_and_alive;
 mod slow_consumer;
 mod subscribe;

@@ -163,6 +163,20 @@ fn a_changed_policy_holds_for_connections_that_are_there() {
     receiver.expect_quiet();
 }
 
+/// Limits that need another one to be raised first would close every subscriber.
+#[test]
+fn a_limit_that_does_not_fit_before_a_restart_is_not_taken_up() {
+    let mut server = start(&table("a", ""));
+    let large = "event_data_bytes_max = 600000\n[http]\nbody_bytes_max = 700000\n";
+    server.rewrite_config(&table("a", large));
+    server.signal(libc::SIGHUP);
+    server.until_refused("reload");
+    let errors = server.end();
+    let line = "app \"a\": http.body_bytes_max is 524288 until a restart, but must be above \
+                pusher.event_data_bytes_max, which is 600000";
+    assert!(errors.contains(line), "{errors}");
+}
+
 #[test]
 fn the_key_stands_behind_the_socket_path_or_behind_app() {
     let server = start("[server]\nsocket_path = \"ws/\"\n");

@@ -285,15 +285,38 @@ test('a dead endpoint costs a bounded queue, then dead letters, which can be rep
   assert.equal((await run('dead-letters', 'list', deadLetters)).code, 1);
 });
 
+test('endpoints follow the configuration while the server runs', async (t) => {
+  const [old, next] = [await receive(t), await receive(t)];
+  const events = ['client_event'];
+  const started = await start(t, [endpoint(old.receiver.url, { events })]);
+  const { world, config } = old.of(next.of(started));
+  const client = await world.connect(t);
+  const channel = await subscribe(client, 'private-room');
+  channel.trigger('client-n', 'old');
+  await old.receiver.take(1);
+
+  const before = readFileSync(config, 'utf8');
+  writeFileSync(config, before.replace(old.receiver.url, next.receiver.url));
+  await poll('the new endpoint', () => {
+    channel.trigger('client-n', 'new');
+    return next.receiver.events.length > 0;
+  });
+  await next.receiver.until('signatures', () => true);
+  assert(old.receiver.events.every(({ data }) => data === 'new'), 'nothing comes twice');
+});
+
 test('what happens while the server stops is told before it ends', async (t) => {
   const { receiver, of } = await receive(t);
   const { world, deadLetters } = of(
     await start(t, [endpoint(receiver.url)], { debounce_ms: 60_000, batch_ms: 60_000 }),
   );
-  await subscribe(await world.connect(t), 'presence-room');
+  const channels = Array.from({ length: 8 }, (_, i) => `presence-${i}`); // On all cores.
+  await Promise.all(channels.map(async (name) => subscribe(await world.connect(t), name)));
   await world.server.stop();
-  const names = receiver.events.map(({ name }) => name);
-  const expected = ['channel_occupied', 'member_added', 'member_removed', 'channel_vacated'];
-  assert.deepEqual(names, expected);
+  for (const channel of channels) {
+    const told = receiver.events.filter((event) => event.channel === channel);
+    const expected = ['channel_occupied', 'member_added', 'member_removed', 'channel_vacated'];
+    assert.deepEqual(told.map(({ name }) => name), expected, channel);
+  }
   assert.throws(() => statSync(deadLetters), 'nothing was given up');
 });

@@ -21,6 +21,7 @@ mod process;
 mod raw;
 mod server;
 mod sign;
+mod sql;
 mod wait;
 
 pub use api::{Api, Signed};
@@ -35,4 +36,5 @@ pub use process::{fd_count, rss_bytes};
 pub use raw::{Raw, upgrade_request};
 pub use server::{Driver, Server};
 pub use sign::{hex_md5, signature};
+pub use sql::Database;
 pub use wait::{DEADLINE, until};

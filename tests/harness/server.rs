@@ -51,6 +51,15 @@ impl Server {
         Self { options, config, started, child, errors: Some(errors) }
     }
 
+    /// Starts a server that must end by itself; its exit code and what it wrote to standard error.
+    pub fn refused(options: &Options) -> (Option<i32>, String) {
+        let config = options.config.as_deref().map(ConfigFile::new);
+        let mut command = Command::new(binary());
+        let output = command.args(options.command_line(config.as_ref())).env_clear().output();
+        let output = output.expect("the server binary can be started");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     /// Starts the same server again, on the same port if the options name one.
     ///
     /// The process before must have ended.

@@ -20,6 +20,9 @@ impl Coverage {
             }
             self.count("promise".into(), story.promises.len() as u64);
         }
+        for (name, times) in &world.told.counts {
+            self.count(format!("told {name}"), *times);
+        }
         self.count("mailbox full".into(), world.mailbox_full);
         for shard in &mut world.shards {
             let counters = shard.counters_mut();
@@ -47,7 +50,7 @@ impl Coverage {
     }
 }
 
-const EXPECTED: [&str; 34] = [
+const EXPECTED: [&str; 42] = [
     "succeeded",
     "refused",
     "event",
@@ -82,6 +85,14 @@ const EXPECTED: [&str; 34] = [
     "refused outbox_bytes",
     "refused outbox_stall",
     "refused retained_bytes",
+    "told channel_occupied",
+    "told channel_vacated",
+    "told member_added",
+    "told member_removed",
+    "told client_event",
+    "told cache_miss",
+    "told subscription_count",
+    "told connection_count",
 ];
 
 fn name(heard: &Heard) -> String {

@@ -13,6 +13,7 @@ mod parse;
 mod random;
 mod scenario;
 mod talk;
+mod told;
 mod watching;
 mod world;
 mod wrong;
@@ -78,6 +79,7 @@ fn run(seed: u64) -> World {
     check_quiet(&mut scenario);
     scenario.close_all();
     check_vacant(&mut scenario);
+    scenario.world.told.check_end(&scenario.world.history.channels);
     scenario.world
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use uringcast::app::{App, AppPolicy, Apps};
+use uringcast::app::{App, AppPolicy, Apps, Webhook};
 use uringcast::id::{ConnId, CoreId};
 use uringcast::shard::{Answer, CoreMessage, Millis, Output, Shard, ShardConfig, Ticket};
 
@@ -13,6 +13,7 @@ use crate::client::{Client, Pace, Reply, Stage};
 use crate::history::{Event, Heard, History};
 use crate::parse;
 use crate::scenario::CACHE_BYTES_SMALL;
+use crate::told::{self, Told};
 
 pub(crate) const KEY: &str = "key";
 pub(crate) const SECRET: &str = "secret";
@@ -22,6 +23,8 @@ pub(crate) struct World {
     pub(crate) shards: Vec<Shard>,
     pub(crate) clients: Vec<Client>,
     pub(crate) history: History,
+    /// What the app's own server was told.
+    pub(crate) told: Told,
     /// The answers that are waited for: of publishes with the events they are about.
     pub(crate) publishes: HashMap<Ticket, Vec<(String, u64)>>,
     pub(crate) questions: HashSet<Ticket>,
@@ -46,7 +49,13 @@ impl World {
     pub(crate) fn new(config: &ShardConfig, policy: AppPolicy, mailbox_max: usize) -> Self {
         let cores = config.cores;
         let cache_ttl_ms = u64::from(policy.cache_ttl_s) * 1_000;
-        let apps = Apps::new(vec![App { policy, ..App::new("id", KEY, SECRET) }]).expect("one app");
+        let app = App {
+            policy,
+            webhooks: vec![Webhook::default()],
+            connection_count_threshold: told::THRESHOLD,
+            ..App::new("id", KEY, SECRET)
+        };
+        let apps = Apps::new(vec![app]).expect("one app");
         let shard = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..config.clone() };
             Shard::new(config, apps.clone(), Millis(0))
@@ -59,6 +68,7 @@ impl World {
                 is_cache_small: config.cache_bytes_max == CACHE_BYTES_SMALL,
                 ..History::default()
             },
+            told: Told::default(),
             publishes: HashMap::new(),
             questions: HashSet::new(),
             answers: Vec::new(),
@@ -105,7 +115,7 @@ impl World {
                     self.gone(self.client(core, conn));
                 }
                 Output::Answer(ticket, answer) => self.on_answer(core, ticket, answer),
-                Output::Notice(notice) => unreachable!("no app has a webhook: {notice:?}"),
+                Output::Notice(notice) => self.told.take(&notice),
             }
         }
     }

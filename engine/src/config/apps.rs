@@ -12,7 +12,6 @@ use std::collections::HashMap;
 
 use toml::de::DeArray;
 
-use super::APPS_MAX;
 use super::document::Document;
 use super::form::{NAME, SECRET};
 use super::keys::KEYS;
@@ -20,6 +19,7 @@ use super::problem::{Fault, Problem, Source};
 use crate::app::{App, AppPolicy};
 
 pub(super) use print::write;
+pub(super) use table::read as read_table;
 
 /// An app and where it was written.
 #[derive(Clone, Debug)]
@@ -82,14 +82,14 @@ pub(super) fn read(document: &Document, tables: &DeArray<'_>) -> Vec<SourcedApp>
     entries.filter_map(|entry| table::read(entry.table()?)).collect()
 }
 
-/// What may not be twice, or too often, in one layer.
-pub(super) fn problems(apps: &[SourcedApp]) -> Vec<Problem> {
+/// What may not be twice, or more often than `max`.
+pub(super) fn problems(apps: &[SourcedApp], max: usize) -> Vec<Problem> {
     let mut seen = Seen::default();
-    let considered = apps.iter().take(APPS_MAX + 1);
+    let considered = apps.iter().take(max + 1);
     let mut problems: Vec<Problem> = considered.flat_map(|app| seen.add(app)).collect();
-    if apps.len() > APPS_MAX {
-        let fault = Fault::TooManyApps { count: apps.len(), max: APPS_MAX };
-        problems.push(Problem { origin: apps[APPS_MAX].origin.source.clone(), fault });
+    if apps.len() > max {
+        let fault = Fault::TooManyApps { count: apps.len(), max };
+        problems.push(Problem { origin: apps[max].origin.source.clone(), fault });
     }
     problems
 }

@@ -114,6 +114,18 @@ impl<'a> Fields<'a> {
         self.entries.remove(name)
     }
 
+    /// Take over the entries of `other`; one that is there already is reported.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (name, entry) in other.entries {
+            if self.entries.contains_key(name) {
+                let other = format!("the column {name}");
+                entry.report(Fault::Together { key: entry.name.clone(), other });
+            } else {
+                self.entries.insert(name, entry);
+            }
+        }
+    }
+
     /// The text called `name`, which must be there and be of `form`.
     pub(super) fn needed_text(&mut self, name: &'static str, form: &Form) -> Option<String> {
         let entry = self.take(name);

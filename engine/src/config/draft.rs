@@ -10,8 +10,8 @@ use super::field::Written;
 use super::flags::Options;
 use super::keys::KEYS;
 use super::problem::{Fault, Problem, Problems, Source};
-use super::rules::{RULES, Rule};
-use super::{Config, Effective};
+use super::rules::{Judged, index_of};
+use super::{APPS_MAX, Config, Effective};
 use crate::app::App;
 
 /// What the layers so far add up to.
@@ -67,7 +67,7 @@ impl Draft {
 
     /// Replace the apps of the layers below; those that cannot be used are reported.
     pub(super) fn set_apps(&mut self, apps: Vec<SourcedApp>) {
-        self.problems.extend(apps::problems(&apps));
+        self.problems.extend(apps::problems(&apps, APPS_MAX));
         self.apps = Some(apps);
     }
 
@@ -99,7 +99,10 @@ impl Draft {
         for app in self.apps.iter_mut().flatten() {
             app.settle(&self.config.pusher);
         }
-        self.check_rules();
+        let apps = self.apps.as_deref().unwrap_or_default();
+        let judged = Judged { config: &self.config, sources: &self.sources };
+        self.problems.extend(judged.breaches(&self.doubtful));
+        self.problems.extend(judged.app_breaches(&self.doubtful, apps));
         self.check_development_app();
         if !self.problems.is_empty() {
             self.problems.sort_by_key(Problem::rank);
@@ -111,6 +114,7 @@ impl Draft {
                 (self.config.apps, app_origins) =
                     apps.into_iter().map(|SourcedApp { app, origin }| (app, origin)).unzip();
             }
+            None if self.config.has_database() => self.config.apps.clear(),
             None => self.config.apps[0].policy = self.config.pusher.clone(),
         }
         let Self { config, sources, notices, .. } = self;
@@ -135,60 +139,13 @@ impl Draft {
         }
     }
 
-    /// Judge every rule for the process, and again for each app that has a key of it of its own.
-    fn check_rules(&mut self) {
-        let mut problems = Vec::new();
-        for rule in RULES {
-            let sides = [index_of(rule.key), index_of(rule.other_key)];
-            if sides.iter().any(|side| self.doubtful[*side]) {
-                continue;
-            }
-            problems.extend(self.breach(rule, sides, &self.config, &[]));
-            for SourcedApp { app, origin } in self.apps.iter().flatten() {
-                if origin.own.iter().any(|(index, _)| sides.contains(index)) {
-                    let config = Config { pusher: app.policy.clone(), ..self.config.clone() };
-                    problems.extend(self.breach(rule, sides, &config, &origin.own));
-                }
-            }
-        }
-        self.problems.extend(problems);
-    }
-
-    /// The problem with `config` if it breaks `rule`; `own` are keys that an app has of its own.
-    fn breach(
-        &self,
-        rule: &Rule,
-        sides: [usize; 2],
-        config: &Config,
-        own: &[(usize, Source)],
-    ) -> Option<Problem> {
-        if (rule.holds)(config) {
-            return None;
-        }
-        let [left, right] = sides.map(|side| {
-            let key = &KEYS[side];
-            let value = key.value(config).to_string();
-            match own.iter().find(|(index, _)| *index == side) {
-                Some((_, source)) => (format!("apps.{}", key.name), value, source.clone()),
-                None => (key.path(), value, self.sources[side].clone()),
-            }
-        });
-        let ((key, value, origin), (other_key, other_value, other)) = (left, right);
-        let relation = rule.relation;
-        let fault = Fault::Rule { key, value, relation, other_key, other_value, other };
-        Some(Problem { origin, fault })
-    }
-
     fn check_development_app(&mut self) {
         let host = index_of("server.host");
         let address = self.config.server.host;
-        if self.apps.is_none() && !self.doubtful[host] && !address.is_loopback() {
+        let is_served = self.apps.is_none() && !self.config.has_database();
+        if is_served && !self.doubtful[host] && !address.is_loopback() {
             let source = self.sources[host].clone();
             self.report(source, Fault::PublicDevelopmentApp { host: address });
         }
     }
-}
-
-fn index_of(path: &str) -> usize {
-    KEYS.iter().position(|key| key.path() == path).expect("rules name keys of the table")
 }

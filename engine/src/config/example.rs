@@ -31,7 +31,11 @@ const APPS: &str = r#"
 #     SOKETI_DEFAULT_APP_SECRET
 #   publish_secret: BROADCAST_BRIDGE_SECRET, X_ZINTRUST_SOCKET_SEC, BROADCAST_SECRET,
 #     PUSHER_APP_SECRET, BROADCAST_APP_SECRET
-# A flag or the environment replaces all apps of this file.
+# A flag or the environment replaces all apps of this file; those of a database (registry.url) are
+# served besides. On SIGHUP, and when this file changes, the apps and the section pusher are read
+# again: what cannot be used changes nothing, and connections of apps that have not changed are not
+# touched. Clients of an app that is gone are closed with 4001, of a disabled one with 4003. Every
+# other key needs a restart.
 #[[apps]]
 
 # In the path of the HTTP API. 1 to 128 letters, digits or any of - . _ ~; no two apps share one.

@@ -99,6 +99,28 @@ pub(super) static SOCKET_PATH: TextForm = TextForm {
     mask: str::to_owned,
 };
 
+/// Where the table of apps is.
+pub(super) static DATABASE_URL: TextForm = TextForm {
+    allowed: "empty, postgres://user:password@host/database or sqlite://path, of at most 2048 \
+              bytes, with the password itself and not its mask",
+    parse: |text| {
+        let schemes = ["postgres://", "postgresql://", "sqlite:"];
+        let is_known = schemes.iter().any(|it| text.len() > it.len() && text.starts_with(it));
+        let is_masked = text.contains(SECRET_MASK) || text.contains("password=");
+        let is_good = is_known && !is_masked && text.len() <= URL_MAX && is_printable(text);
+        (text.is_empty() || is_good).then(|| text.to_owned())
+    },
+    mask: |text| {
+        let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+        // The last one: a password may have an unescaped one of its own.
+        let Some((user, host)) = rest.rsplit_once('@') else { return text.to_owned() };
+        match user.split_once(':') {
+            Some((user, _)) => format!("{scheme}://{user}:{SECRET_MASK}@{host}"),
+            None => text.to_owned(),
+        }
+    },
+};
+
 const SOCKET_PATH_MAX: usize = 128;
 const SOCKET_PATH_DEFAULT: &str = "/app";
 /// What the HTTP API has at these names, or may come to have.
@@ -256,6 +278,26 @@ mod tests {
         }
         assert!(socket_path(&format!("/{}", "a".repeat(SOCKET_PATH_MAX - 1))).is_some());
         assert!(socket_path(&format!("/{}", "a".repeat(SOCKET_PATH_MAX))).is_none());
+    }
+
+    #[test]
+    fn the_password_of_a_database_is_masked_and_the_mask_refused() {
+        for (url, shown) in [
+            ("", ""),
+            ("sqlite://a.db", "sqlite://a.db"),
+            ("postgres://host/db", "postgres://host/db"),
+            ("postgres://user@host/db", "postgres://user@host/db"),
+            ("postgresql://u:p:a@b@host:5/db", "postgresql://u:********@host:5/db"),
+        ] {
+            assert_eq!((DATABASE_URL.parse)(url).as_deref(), Some(url));
+            assert_eq!((DATABASE_URL.mask)(url), shown);
+            assert_eq!((DATABASE_URL.parse)(shown).is_some(), url == shown, "{shown}");
+        }
+        let longest = format!("sqlite:{}", "a".repeat(URL_MAX - 7));
+        assert!((DATABASE_URL.parse)(&longest).is_some());
+        for url in ["mysql://a", "sqlite:", "postgres://h/d?password=p", "a", &(longest + "a")] {
+            assert_eq!((DATABASE_URL.parse)(url), None, "{url}");
+        }
     }
 
     #[test]

@@ -389,6 +389,8 @@ pub(super) static KEYS: &[Key] = &[
         "Requests waiting for one endpoint before new ones are dead letters at once."),
     number!(webhook.queue_bytes_max: u32, MIB, u32::MAX, "bytes",
         "Their bytes; also the bytes waiting for the dead-letter file."),
+    number!(webhook.queue_total_bytes_max: u32, MIB, u32::MAX, "bytes",
+        "The same for all endpoints together."),
     number!(webhook.backlog_bytes_max: u32, MIB, u32::MAX, "bytes",
         "Events one core keeps while the side thread is busy; beyond it they are lost."),
     key!(webhook.dead_letter_file, "path",
@@ -399,6 +401,15 @@ pub(super) static KEYS: &[Key] = &[
         "File for what could not be delivered, one JSON object a line; \"off\" counts it as lost."),
     number!(webhook.dead_letter_bytes_max: u32, KIB, u32::MAX, "bytes",
         "Largest size of that file; beyond it events are lost."),
+
+    text!(registry.url, form::DATABASE_URL,
+        "Database whose table apps is served, too (packaging/apps.sql); \"\" is none."),
+    number!(registry.refresh_s: u16, 1, 3600, "seconds",
+        "Time between two reads of the table."),
+    number!(registry.timeout_s: u16, 1, 300, "seconds",
+        "Time one read may take, connecting included."),
+    number!(registry.apps_max: u32, 1, 60_000, "apps",
+        "Apps that may be served, those of the configuration included."),
 ];
 
 /// The sections, in the order in which they are printed, each with one line for the operator.
@@ -409,6 +420,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("http", "Limits of one HTTP request."),
     ("pusher", "What apps may do by default; an app's own table may differ in any of these keys."),
     ("webhook", "Calls out over HTTP: what cores ask other servers, and what apps are told."),
+    ("registry", "Where apps are read besides, and read again while the server runs."),
 ];
 
 /// The known name closest to `unknown`, if it is close enough to be what was meant.

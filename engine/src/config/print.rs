@@ -14,6 +14,9 @@ impl fmt::Display for Effective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("# The effective configuration of uringcast.\n")?;
         write_sections(f, &self.config, |index| Some(&self.sources[index]))?;
+        if self.app_origins.is_empty() && self.config.has_database() {
+            return f.write_str(DATABASE_APPS);
+        }
         if self.app_origins.is_empty() {
             return f.write_str(DEVELOPMENT_APP);
         }
@@ -80,4 +83,8 @@ pub(super) fn quoted(text: &str) -> String {
 const DEVELOPMENT_APP: &str = "
 # No app is configured: the development app is served, on loopback only.
 # Its id is app-id, its key app-key, its secret app-secret.
+";
+
+const DATABASE_APPS: &str = "
+# No app is configured here: those of the database are served.
 ";

@@ -23,6 +23,18 @@ pub enum Source {
     Environment(String),
     /// A flag, without its dashes.
     Flag(&'static str),
+    /// A row of the database.
+    Row {
+        /// The app's id.
+        id: String,
+    },
+    /// The settings in TOML of a row of the database.
+    Settings {
+        /// The app's id.
+        id: String,
+        /// Counted from 1; `None` for the settings as a whole.
+        line: Option<usize>,
+    },
 }
 
 impl Source {
@@ -30,7 +42,8 @@ impl Source {
     pub(super) fn at_line(&self, line: usize) -> Self {
         match self {
             Self::File { path, .. } => Self::File { path: path.clone(), line: Some(line) },
-            Self::Default | Self::Environment(_) | Self::Flag(_) => self.clone(),
+            Self::Settings { id, .. } => Self::Settings { id: id.clone(), line: Some(line) },
+            Self::Default | Self::Environment(_) | Self::Flag(_) | Self::Row { .. } => self.clone(),
         }
     }
 }
@@ -43,6 +56,12 @@ impl fmt::Display for Source {
             Self::File { path, line: Some(line) } => write!(f, "{}:{line}", path.display()),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Flag(name) => write!(f, "flag --{name}"),
+            Self::Row { id } | Self::Settings { id, line: None } => {
+                write!(f, "database app {id:?}")
+            }
+            Self::Settings { id, line: Some(line) } => {
+                write!(f, "database app {id:?}, settings line {line}")
+            }
         }
     }
 }
@@ -59,6 +78,12 @@ pub enum Fault {
     /// The file is not TOML.
     #[error("is not valid TOML: {message}")]
     Syntax {
+        /// What the parser said.
+        message: String,
+    },
+    /// Settings that begin with a brace and are not JSON.
+    #[error("the column settings is not valid JSON: {message}")]
+    Json {
         /// What the parser said.
         message: String,
     },
@@ -271,7 +296,7 @@ impl Problem {
             Source::File { line, .. } => (0, line.unwrap_or(0)),
             Source::Environment(_) => (1, 0),
             Source::Flag(_) => (2, 0),
-            Source::Default => (3, 0),
+            Source::Default | Source::Row { .. } | Source::Settings { .. } => (3, 0),
         }
     }
 }

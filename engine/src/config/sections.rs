@@ -233,6 +233,9 @@ pub struct WebhookConfig {
     pub queue_batches_max: u32,
     /// Their bytes. Default 16 MiB.
     pub queue_bytes_max: u32,
+    /// Bytes of the requests that wait for all endpoints together. Default 256 MiB: a server of
+    /// many apps whose endpoints are all away needs no more.
+    pub queue_total_bytes_max: u32,
     /// Bytes of events that one core keeps while the side thread is busy; beyond it they are lost
     /// and counted. Default 16 MiB.
     pub backlog_bytes_max: u32,
@@ -257,9 +260,31 @@ impl Default for WebhookConfig {
             debounce_events_max: 100_000,
             queue_batches_max: 10_000,
             queue_bytes_max: 16 * MIB,
+            queue_total_bytes_max: 256 * MIB,
             backlog_bytes_max: 16 * MIB,
             dead_letter_file: None,
             dead_letter_bytes_max: 256 * MIB,
         }
+    }
+}
+
+/// Where apps are read besides the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryConfig {
+    /// The database with the table `apps`: `postgres://...` or `sqlite://...`. Default empty: none.
+    pub url: String,
+    /// Seconds between two reads of the table. Default 10: an app that is added is served soon, and
+    /// the database hardly notices.
+    pub refresh_s: u16,
+    /// Seconds that one read may take, connecting included. Default 5: below the time between two.
+    pub timeout_s: u16,
+    /// Apps that may be served, those of the configuration included. Default 10,000: some tens of
+    /// megabytes.
+    pub apps_max: u32,
+}
+
+impl Default for RegistryConfig {
+    fn default() -> Self {
+        Self { url: String::new(), refresh_s: 10, timeout_s: 5, apps_max: 10_000 }
     }
 }

@@ -5,7 +5,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use super::keys::{KEYS, Place};
+use super::rules::breaches_while_running;
 use super::{Config, Effective, Options, Problems};
+use crate::app::App;
 
 /// The flags and the environment of this process, and the name of the file.
 #[derive(Clone, Debug)]
@@ -46,6 +48,14 @@ pub struct Stamp {
     bytes: u64,
     /// Seconds and nanoseconds.
     modified: (i64, i64),
+}
+
+impl Config {
+    /// A line for each thing that keeps this process from serving `apps` before a restart: a limit
+    /// of theirs that goes together only with keys that have not been taken up.
+    pub fn obstacles(&self, apps: &[App]) -> Vec<String> {
+        breaches_while_running(self, apps)
+    }
 }
 
 impl Effective {

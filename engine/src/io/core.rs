@@ -239,9 +239,13 @@ impl Core {
     pub(super) async fn drain(&self) {
         let window_ms = u64::from(self.setup.config.server.drain_window_ms);
         self.with_shard(|shard| shard.start_drain(window_ms));
-        while !self.shard.borrow().is_drained() || self.requests_open.get() > 0 {
+        while !self.is_drained() {
             monoio::time::sleep(DRAIN_CLOCK_INTERVAL).await;
         }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.shard.borrow().is_drained() && self.requests_open.get() == 0 && self.notices.is_empty()
     }
 
     /// The number of the turn that is running.

@@ -5,11 +5,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
-use monoio::net::TcpListener;
-use socket2::{Domain, Protocol, Socket, Type};
+use monoio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::connection;
 use super::core::Core;
@@ -92,4 +93,23 @@ pub(super) async fn accept(core: Rc<Core>, listener: Rc<TcpListener>, purpose: P
             }
         }
     }
+}
+
+/// Take in what the kernel has accepted already, and then no more.
+///
+/// Whoever waits in the kernel's queue believes to be connected, and would be reset.
+pub(super) fn close(core: &Rc<Core>, listener: &TcpListener, purpose: Purpose) {
+    // SAFETY: the listener keeps its descriptor open for longer than this function runs.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(listener.as_raw_fd()) };
+    let socket = SockRef::from(&descriptor); // Never waits: see `listen`.
+    while let Ok((accepted, peer)) = socket.accept() {
+        // The ring waits by itself, and only in a socket that may block; epoll is the opposite.
+        let is_ready = accepted.set_nonblocking(monoio::utils::is_legacy());
+        let stream = is_ready.and_then(|()| TcpStream::from_std(accepted.into()));
+        if let (Ok(stream), Some(peer)) = (stream, peer.as_socket()) {
+            connection::start(core, stream, peer.ip(), purpose);
+        }
+    }
+    // SAFETY: takes no pointer. It ends the accept that is pending, which must not be dropped.
+    let _ = unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) };
 }

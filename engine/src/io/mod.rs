@@ -24,4 +24,4 @@ mod socket;
 mod thread;
 mod websocket;
 
-pub use server::serve;
+pub use server::{Launch, serve};

@@ -47,6 +47,11 @@ impl Notices {
         }
     }
 
+    /// Whether all have been passed on.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.borrow().is_empty()
+    }
+
     /// What has become of all of them, on every core.
     pub(super) fn counters(&self) -> &WebhookCounters {
         self.side.webhook_counters()

@@ -14,14 +14,16 @@ use super::bound::Bound;
 use super::core::Setup;
 use super::cores;
 use super::mailbox::{Address, Envelope, mailbox};
-use super::reload::{LOOK_INTERVAL, Reload};
+use super::reload::{LOOK_INTERVAL, Reload, Told, watch};
 use super::thread::{Event, Start, run};
-use crate::app::Apps;
-use crate::config::{Config, Sources, Stamp};
+use crate::app::{App, Apps};
+use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::id::{CORES_MAX, CoreId};
 use crate::rest::{IdempotencyLimits, RestConfig};
 use crate::shard::ShardConfig;
+use crate::side::registry::Watch;
 use crate::side::{self, Side};
+use crate::webhook;
 
 /// How soon a core whose mailbox was full is told again to drain.
 const REPOST_INTERVAL: Duration = Duration::from_millis(1);
@@ -32,17 +34,34 @@ const FLUSH_SHARE: u32 = 4;
 /// Time to save what is left to tell when somebody does not want to wait for it.
 const HURRY_TIME: Duration = Duration::from_millis(500);
 
+/// What a process starts with.
+#[derive(Debug)]
+pub struct Launch {
+    /// The configuration.
+    pub config: Config,
+    /// The apps to serve: those of the configuration and of `rows`.
+    pub apps: Vec<App>,
+    /// What the database has, if there is one.
+    pub rows: Vec<AppRow>,
+    /// Where all of it was read.
+    pub sources: Sources,
+    /// What the file was then.
+    pub read: Option<Stamp>,
+}
+
 /// Serve until SIGTERM or SIGINT, then drain and end the process with status 0.
 ///
-/// On SIGHUP, and when the configuration's file changes, the apps are read from `sources` again;
-/// `read` is what the file was when `config` was read. A second stop signal ends the drain at once.
+/// On SIGHUP, when the configuration's file changes, and when its database does, the apps are read
+/// again. A second stop signal ends the drain at once.
 ///
 /// # Errors
 /// If an address cannot be bound, or a core cannot start or ends. Whoever is connected is cut off.
-pub fn serve(config: Config, sources: Sources, read: Option<Stamp>) -> io::Result<()> {
+pub fn serve(launch: Launch) -> io::Result<()> {
+    let Launch { config, apps, rows, sources, read } = launch;
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (told, signalled) = unbounded();
     thread::spawn(move || signals.forever().try_for_each(|signal| told.send(signal)));
+    webhook::check_dead_letter_file(&config.webhook)?;
     cores::raise_file_limit()?;
     let processors = cores::allowed()?;
     let cores = match config.server.cores {
@@ -52,13 +71,15 @@ pub fn serve(config: Config, sources: Sources, read: Option<Stamp>) -> io::Resul
     let drain_timeout = Duration::from_secs(config.server.drain_timeout_s.into());
     let bound = Bound::new(&config.server, cores)?;
     let described = bound.describe(&config);
-    let has_webhooks = config.apps.iter().any(|app| !app.webhooks.is_empty());
-    let apps = Apps::new(config.apps.clone()).map_err(io::Error::other)?;
-    let started = start(config.clone(), &apps, cores, &processors, bound)?;
+    let has_webhooks = apps.iter().any(|app| !app.webhooks.is_empty());
+    let apps = Apps::new(apps).map_err(io::Error::other)?;
+    let (watch, database) = watch(&config, &rows);
+    let started = start(config.clone(), &apps, cores, &processors, bound, watch)?;
     let Started { addresses, events, side } = started;
     let is_uring = wait_ready(&events, cores)?;
     announce(is_uring, cores, &described)?;
-    let mut reload = Reload::new(sources, read, config, apps, addresses.clone(), events.clone());
+    let cores_told = Told::new(addresses.clone(), events.clone());
+    let mut reload = Reload::new(cores_told, sources, read, config, apps, rows, database);
     wait_stop(&signalled, &events, &mut reload)?;
     let stopped = Instant::now();
     let deadline = stopped + drain_timeout;
@@ -91,6 +112,7 @@ fn start(
     cores: usize,
     processors: &[usize],
     mut bound: Bound,
+    watch: Option<Watch>,
 ) -> io::Result<Started> {
     let envelopes_max = config.core.mailbox_envelopes_max as usize;
     let mailboxes: io::Result<Vec<_>> = (0..cores).map(|_| mailbox(envelopes_max)).collect();
@@ -98,7 +120,7 @@ fn start(
     let hash_seed = getrandom::u64().map_err(io::Error::other)?;
     let setup = Arc::new(setup(config));
     let (events, received) = unbounded();
-    let side = start_side(&setup.config, addresses.clone(), events.clone())?;
+    let side = start_side(&setup.config, addresses.clone(), events.clone(), watch)?;
     for (index, mailbox) in mailboxes.into_iter().enumerate() {
         let core = CoreId(index as u8);
         let start = Start {
@@ -118,7 +140,12 @@ fn start(
 }
 
 /// Start the thread that talks to other servers.
-fn start_side(config: &Config, addresses: Vec<Address>, events: Sender<Event>) -> io::Result<Side> {
+fn start_side(
+    config: &Config,
+    addresses: Vec<Address>,
+    events: Sender<Event>,
+    watch: Option<Watch>,
+) -> io::Result<Side> {
     let deliver = move |core: CoreId, call, outcome| match addresses[usize::from(core.0)]
         .post(Envelope::Called(call, outcome))
     {
@@ -128,7 +155,7 @@ fn start_side(config: &Config, addresses: Vec<Address>, events: Sender<Event>) -
     let failed = move |error| {
         let _ = events.send(Event::Failed(error)); // Nobody listens once the process exits.
     };
-    side::start(config.webhook.clone(), Box::new(deliver), failed)
+    side::start(config.webhook.clone(), Box::new(deliver), failed, watch)
 }
 
 fn setup(config: Config) -> Setup {
@@ -202,12 +229,14 @@ fn wait_stop(
 ) -> io::Result<()> {
     let looks = tick(LOOK_INTERVAL);
     loop {
+        let rows = reload.rows().clone();
         select! {
             recv(signalled) -> signal => match signal.map_err(io::Error::other)? {
-                SIGHUP => reload.read()?,
+                SIGHUP => reload.on_hangup()?,
                 _ => return Ok(()),
             },
             recv(looks) -> _ => reload.look()?,
+            recv(rows) -> rows => reload.on_rows(rows.map_err(io::Error::other)?)?,
             recv(events) -> event => return Err(ended(event.ok())),
         }
     }

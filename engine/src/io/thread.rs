@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::TcpListener as StdTcpListener;
-use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use monoio::{FusionDriver, RuntimeBuilder};
 use super::core::{Core, Setup};
 use super::cores;
 use super::http::Purpose;
-use super::listener::accept;
+use super::listener::{self, accept};
 use super::mailbox::{Address, Mailbox};
 use crate::app::Apps;
 use crate::shard::{Millis, Shard, ShardConfig};
@@ -87,14 +86,13 @@ async fn run_core(start: Start) -> io::Result<()> {
     for (listener, purpose) in listeners {
         let listener = Rc::new(TcpListener::from_std(listener)?);
         monoio::spawn(accept(Rc::clone(&core), Rc::clone(&listener), purpose));
-        accepting.push(listener);
+        accepting.push((listener, purpose));
     }
     let is_uring = !monoio::utils::is_legacy();
     events.send(Event::Ready { is_uring }).map_err(io::Error::other)?;
     core.drain_begins().await;
-    for listener in &accepting {
-        // SAFETY: takes no pointer. It ends the accept that is pending, which must not be dropped.
-        let _ = unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) };
+    for (listener, purpose) in &accepting {
+        listener::close(&core, listener, *purpose);
     }
     core.drain().await;
     events.send(Event::Drained).map_err(io::Error::other)?;

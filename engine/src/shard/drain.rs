@@ -53,9 +53,11 @@ impl Shard {
         self.drain.is_some()
     }
 
-    /// Whether every websocket is gone.
-    pub const fn is_drained(&self) -> bool {
-        self.counters.connections == 0
+    /// Whether every websocket is gone, and all that follows from it has been said.
+    ///
+    /// A channel is vacant when every core has told its owner so: then the last notice is out.
+    pub fn is_drained(&self) -> bool {
+        self.counters.connections == 0 && self.counters.channels == 0 && !self.has_outputs()
     }
 
     /// Close the waiting websockets whose moment has come.

@@ -202,6 +202,9 @@ impl Shard {
     }
 
     /// Every open connection that has shown a signature for `user_id`.
+    ///
+    /// It looks at each connection of the core: users are ended rarely, and a list of members by
+    /// user would cost every subscription to a presence channel.
     fn connections_of(&self, app: AppIndex, user_id: &str) -> Vec<ConnId> {
         let name = self.user_name(app, user_id);
         let session = self.users.sessions.find_name(&name);

@@ -8,6 +8,7 @@
 
 mod call;
 mod client;
+pub mod registry;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,7 +58,9 @@ struct Asked {
 /// Passes an outcome to the core that called, or gives it back while that core's mailbox is full.
 pub type Deliver = Box<dyn Fn(CoreId, CallId, CallOutcome) -> Result<(), CallOutcome> + Send>;
 
-/// Start the side thread. `failed` is told if the thread ends, which it does by a panic only.
+/// Start the side thread, which also watches the `registry` if there is one.
+///
+/// `failed` is told if the thread ends, which it does by a panic only.
 ///
 /// # Errors
 /// If the thread or its runtime cannot be started.
@@ -65,6 +68,7 @@ pub fn start(
     config: WebhookConfig,
     deliver: Deliver,
     failed: impl FnOnce(io::Error) + Send + 'static,
+    registry: Option<registry::Watch>,
 ) -> io::Result<Side> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (calls, asked) = mpsc::channel(config.calls_in_flight_max as usize);
@@ -72,7 +76,7 @@ pub fn start(
     let (flushes, flushed) = mpsc::channel(1);
     let counters = Arc::new(WebhookCounters::default());
     let side = Side { calls, notices, flushes, counters: Arc::clone(&counters) };
-    let thread = Thread { config, asked, noticed, flushed, counters, deliver };
+    let thread = Thread { config, asked, noticed, flushed, counters, deliver, registry };
     thread::Builder::new().name("side".to_owned()).spawn(move || {
         let run = || LocalSet::new().block_on(&runtime, thread.run());
         if catch_unwind(AssertUnwindSafe(run)).is_err() {
@@ -123,12 +127,17 @@ struct Thread {
     flushed: mpsc::Receiver<Flush>,
     counters: Arc<WebhookCounters>,
     deliver: Deliver,
+    registry: Option<registry::Watch>,
 }
 
 impl Thread {
     /// Run until every [`Side`] is gone.
     async fn run(self) {
-        let Self { config, mut asked, noticed, flushed, counters, deliver } = self;
+        let Self { config, mut asked, noticed, flushed, counters, deliver, registry } = self;
+        let mut watching = JoinSet::new();
+        if let Some(registry) = registry {
+            watching.spawn_local(registry::watch(registry));
+        }
         let (client, deliver) = (Client::default(), Rc::new(deliver));
         let bytes_max = config.call_answer_bytes_max as usize;
         let calls_max = config.calls_in_flight_max as usize;
@@ -139,6 +148,7 @@ impl Thread {
             tokio::select! {
                 Some(ended) = calls.join_next() => propagate(ended),
                 Some(ended) = courier.join_next() => propagate(ended),
+                Some(ended) = watching.join_next() => propagate(ended),
                 asked = asked.recv(), if has_room => {
                     let Some(asked) = asked else { return };
                     let (client, deliver) = (client.clone(), Rc::clone(&deliver));

@@ -23,7 +23,7 @@ fn side(calls: u32) -> (Side, Receiver<Delivered>) {
     let deliver = move |core, id, outcome| {
         sender.send((core, id, outcome)).map_err(|error| error.into_inner().2)
     };
-    (start(config, Box::new(deliver), |error| panic!("{error}")).unwrap(), receiver)
+    (start(config, Box::new(deliver), |error| panic!("{error}"), None).unwrap(), receiver)
 }
 
 /// A server that answers each connection's first request with `answer`; what it was sent.

@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::dead_letters::append;
 use super::dispatch::{Dispatch, Output};
-use super::post::{DeadLetter, Post};
+use super::post::{DeadLetter, Post, without_secrets};
 use super::{Now, Told, WebhookCounters};
 use crate::config::WebhookConfig;
 use crate::shard::Millis;
@@ -142,6 +142,16 @@ impl Courier {
 
     fn posted(&mut self, ended: Result<(usize, Result<(), String>), JoinError>) {
         let (endpoint, outcome) = unwrap_task(ended);
+        let (url, was_failing) = self.dispatch.describe(endpoint);
+        match &outcome {
+            Ok(()) if was_failing => {
+                eprintln!("uringcast: webhook {} is well again", without_secrets(url));
+            }
+            Err(reason) if !was_failing => {
+                eprintln!("uringcast: warning: webhook {} fails: {reason}", without_secrets(url));
+            }
+            Ok(()) | Err(_) => {}
+        }
         match outcome {
             Ok(()) => {
                 let events = self.dispatch.delivered(endpoint);

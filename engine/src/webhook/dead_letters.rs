@@ -40,6 +40,15 @@ pub(super) fn append(path: &Path, bytes_max: u64, letters: &[DeadLetter]) -> io:
     Ok(written)
 }
 
+/// Whether the file at `path` can be written, without leaving an empty one.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    let file = open_locked(path)?;
+    if file.metadata()?.len() == 0 {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
 /// Each line of the file at `path`: a letter, or why it is none.
 pub(super) fn read(path: &Path) -> io::Result<Vec<Result<DeadLetter, String>>> {
     let text = fs::read_to_string(path)?;
@@ -62,6 +71,10 @@ impl Taken {
         let mut aside = path.as_os_str().to_owned();
         aside.push(".replaying");
         let aside = PathBuf::from(aside);
+        if !path.try_exists()? && !aside.try_exists()? {
+            let reason = format!("there is no file {}", path.display());
+            return Err(io::Error::new(io::ErrorKind::NotFound, reason));
+        }
         let mut taken = OpenOptions::new();
         let taken = taken.read(true).append(true).create(true).mode(0o600).open(&aside)?;
         match taken.try_lock() {
@@ -219,7 +232,10 @@ mod tests {
         let taken = Taken::take(&place.0).unwrap();
         let letters = taken.letters().unwrap().into_iter().map(|it| it.unwrap().body);
         assert_eq!(letters.collect::<Vec<_>>(), ["one", "two"]);
+        drop(taken);
+        let taken = Taken::take(&place.0).expect("there is something even without the file");
+        assert_eq!(taken.letters().unwrap().len(), 2);
         taken.finish(&[]).unwrap();
-        assert!(!place.0.exists());
+        assert!(!place.0.exists() && Taken::take(&place.0).is_err());
     }
 }

@@ -5,7 +5,9 @@
 //!
 //! [`next_due`]: Dispatch::next_due
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -46,6 +48,8 @@ pub(super) struct Dispatch {
     debounce: Debounce,
     throttle: Throttle,
     endpoints: Slab<Endpoint>,
+    /// Bytes that wait for all of them.
+    queued_bytes: Rc<Cell<usize>>,
     apps: HashMap<AppIndex, Known>,
     outputs: VecDeque<Output>,
     is_hurried: bool,
@@ -65,6 +69,7 @@ impl Dispatch {
             debounce: Debounce::new(limits.debounce_ms.into(), held_max),
             throttle: Throttle::default(),
             endpoints: Slab::new(),
+            queued_bytes: Rc::default(),
             apps: HashMap::new(),
             outputs: VecDeque::new(),
             is_hurried: false,
@@ -74,9 +79,9 @@ impl Dispatch {
 
     /// Something happened.
     pub(super) fn take(&mut self, now: Now, told: Told) {
-        if let Some(told) = self.debounce.take(now.at, told)
-            && let Some(told) = self.throttle.take(now.at, told)
-        {
+        let Some(told) = self.debounce.take(now.at, told) else { return };
+        let told = if self.is_hurried { Some(told) } else { self.throttle.take(now.at, told) };
+        if let Some(told) = told {
             self.tell(now, &told);
         }
     }
@@ -100,6 +105,12 @@ impl Dispatch {
             }
         }
         endpoints.retain(|_, endpoint| endpoint.is_current || !endpoint.is_idle(limits));
+    }
+
+    /// The URL of `endpoint`, and whether it is failing.
+    pub(super) fn describe(&self, endpoint: usize) -> (&str, bool) {
+        let endpoint = &self.endpoints[endpoint];
+        (&endpoint.webhook.url, endpoint.is_failing())
     }
 
     /// What was posted to `endpoint` has arrived; how many events that was.
@@ -157,8 +168,8 @@ impl Dispatch {
 
     /// Batches that wait, and their bytes.
     pub(super) fn depth(&self) -> (usize, usize) {
-        let depths = self.endpoints.iter().map(|(_, endpoint)| endpoint.depth());
-        depths.fold((0, 0), |sum, depth| (sum.0 + depth.0, sum.1 + depth.1))
+        let batches = self.endpoints.iter().map(|(_, endpoint)| endpoint.depth());
+        (batches.sum(), self.queued_bytes.get())
     }
 
     /// Put an event into the batch of every endpoint that wants it.
@@ -201,7 +212,9 @@ impl Dispatch {
                 !endpoint.is_current && endpoint.webhook == *webhook
             };
             let index = old.iter().find(is_it).copied().unwrap_or_else(|| {
-                self.endpoints.insert(Endpoint::new(Arc::clone(app), webhook.clone()))
+                let total_bytes = Rc::clone(&self.queued_bytes);
+                let endpoint = Endpoint::new(Arc::clone(app), webhook.clone(), total_bytes);
+                self.endpoints.insert(endpoint)
             });
             self.endpoints[index].is_current = true;
             endpoints.push(index);

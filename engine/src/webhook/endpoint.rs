@@ -1,9 +1,11 @@
 //! One endpoint of an app's server: what waits for it, and when to try again.
 //!
 //! Invariant: `bytes` is the sum of the queued bodies, the one in flight included, which stays at
-//! the front until it is delivered or given up.
+//! the front until it is delivered or given up; `total_bytes` is that sum over all endpoints.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -29,6 +31,7 @@ pub(super) struct Endpoint {
     batcher: Batcher,
     queue: VecDeque<Batch>,
     bytes: usize,
+    total_bytes: Rc<Cell<usize>>,
     is_in_flight: bool,
     failures: Option<Failures>,
 }
@@ -42,7 +45,7 @@ struct Failures {
 }
 
 impl Endpoint {
-    pub(super) fn new(app: Arc<App>, webhook: Webhook) -> Self {
+    pub(super) fn new(app: Arc<App>, webhook: Webhook, total_bytes: Rc<Cell<usize>>) -> Self {
         Self {
             app,
             webhook,
@@ -50,6 +53,7 @@ impl Endpoint {
             batcher: Batcher::default(),
             queue: VecDeque::new(),
             bytes: 0,
+            total_bytes,
             is_in_flight: false,
             failures: None,
         }
@@ -97,6 +101,11 @@ impl Endpoint {
         self.pop().expect("what is in flight is queued").events
     }
 
+    /// Whether the last request failed.
+    pub(super) const fn is_failing(&self) -> bool {
+        self.failures.is_some()
+    }
+
     /// The batch in flight has not been delivered. What has waited for too long comes back.
     pub(super) fn failed(&mut self, limits: &WebhookConfig, now: Millis) -> Vec<Batch> {
         assert!(std::mem::take(&mut self.is_in_flight), "only what was sent fails");
@@ -125,8 +134,7 @@ impl Endpoint {
     /// Everything that waits, the batch in flight first.
     pub(super) fn give_up(&mut self) -> Vec<Batch> {
         self.is_in_flight = false;
-        self.bytes = 0;
-        self.queue.drain(..).collect()
+        std::iter::from_fn(|| self.pop()).collect()
     }
 
     /// When something should be done here: a batch leaves, or an attempt is made.
@@ -141,19 +149,21 @@ impl Endpoint {
         self.queue.is_empty() && self.batcher.due(limits).is_none()
     }
 
-    /// Batches that wait, and their bytes.
-    pub(super) fn depth(&self) -> (usize, usize) {
-        (self.queue.len(), self.bytes)
+    /// Batches that wait.
+    pub(super) fn depth(&self) -> usize {
+        self.queue.len()
     }
 
     fn enqueue(&mut self, limits: &WebhookConfig, batch: Batch) -> Option<Batch> {
-        let bytes = self.bytes + batch.body.len();
+        let body_bytes = batch.body.len();
         if self.queue.len() >= limits.queue_batches_max as usize
-            || bytes > limits.queue_bytes_max as usize
+            || self.bytes + body_bytes > limits.queue_bytes_max as usize
+            || self.total_bytes.get() + body_bytes > limits.queue_total_bytes_max as usize
         {
             return Some(batch);
         }
-        self.bytes = bytes;
+        self.bytes += body_bytes;
+        self.total_bytes.set(self.total_bytes.get() + body_bytes);
         self.queue.push_back(batch);
         None
     }
@@ -161,6 +171,7 @@ impl Endpoint {
     fn pop(&mut self) -> Option<Batch> {
         let batch = self.queue.pop_front()?;
         self.bytes -= batch.body.len();
+        self.total_bytes.set(self.total_bytes.get() - batch.body.len());
         Some(batch)
     }
 }

@@ -20,6 +20,8 @@ mod post;
 mod replay;
 mod throttle;
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 pub use counters::WebhookCounters;
@@ -27,7 +29,20 @@ pub(crate) use courier::{Courier, Flush};
 pub use replay::{list, replay};
 
 use crate::app::App;
+use crate::config::WebhookConfig;
 use crate::shard::{Millis, Notice};
+
+/// Whether the dead-letter file, if there is to be one, can be written.
+///
+/// # Errors
+/// If it cannot: better the server does not start than nobody knows.
+pub fn check_dead_letter_file(config: &WebhookConfig) -> io::Result<()> {
+    let Some(path) = &config.dead_letter_file else { return Ok(()) };
+    dead_letters::check(Path::new(path)).map_err(|error| {
+        let reason = format!("the dead-letter file {path} cannot be written: {error}");
+        io::Error::new(error.kind(), reason)
+    })
+}
 
 /// A notice with the app as it was configured then.
 #[derive(Clone, Debug)]

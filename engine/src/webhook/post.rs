@@ -35,6 +35,15 @@ fn is_reserved(name: &str) -> bool {
     name.starts_with("x-pusher-") || framing.contains(&&*name)
 }
 
+/// `url` without what may be secret in it: a password, a query.
+pub(super) fn without_secrets(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}/{path}")
+}
+
 /// A batch that has not been delivered: one line of the dead-letter file, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DeadLetter {
@@ -48,4 +57,21 @@ pub(super) struct DeadLetter {
     /// How many events the body has.
     pub(super) events: u32,
     pub(super) body: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_secrets() {
+        for (url, shown) in [
+            ("https://app.example/hook", "https://app.example/hook"),
+            ("https://app.example", "https://app.example/"),
+            ("http://ann:pw@[::1]:80/a/b@c?token=1", "http://[::1]:80/a/b@c"),
+            ("http://host?token=a/b@c", "http://host/"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
 }

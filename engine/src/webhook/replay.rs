@@ -46,9 +46,6 @@ pub fn list(path: &Path) -> io::Result<String> {
 /// # Errors
 /// If the file cannot be read or written, another replay is running, or something is left.
 pub fn replay(path: &Path, config: &Config) -> io::Result<String> {
-    if !path.try_exists()? {
-        return Err(io::Error::new(io::ErrorKind::NotFound, format!("no file {}", path.display())));
-    }
     let taken = Taken::take(path)?;
     let letters = taken.letters()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -8,7 +8,6 @@ use super::dispatch::{Dispatch, Output};
 use super::post::{DeadLetter, Post};
 use super::*;
 use crate::app::{Webhook, WebhookEvent};
-use crate::config::WebhookConfig;
 use crate::id::{AppIndex, CoreId, SocketId};
 use crate::shard::Fact;
 
@@ -398,6 +397,27 @@ fn a_queue_holds_as_much_as_its_limits_and_the_newest_beyond_it_are_dead_letters
 }
 
 #[test]
+fn all_queues_together_hold_as_much_as_their_limit() {
+    let one_bytes = r#"{"time_ms":1000000,"events":[{"name":"channel_occupied","channel":"a"}]}"#;
+    let limit = |config: &mut WebhookConfig| {
+        config.batch_events_max = 1;
+        config.queue_total_bytes_max = 3 * one_bytes.len() as u32;
+    };
+    let mut world = World::new(limit, vec![webhook("http://one/"), webhook("http://two/")]);
+    world.occupy(&["a"]);
+    world.wait(0);
+    assert!(world.letters.is_empty());
+    world.occupy(&["b"]);
+    world.wait(0);
+    assert_eq!(world.letters.len(), 1);
+    for _ in 0..3 {
+        world.deliver();
+        world.wait(0);
+    }
+    assert_eq!(world.dispatch.depth(), (0, 0));
+}
+
+#[test]
 fn one_dead_endpoint_keeps_no_other_waiting() {
     let mut world = World::new(|_| {}, vec![webhook("http://dead/"), webhook("http://well/")]);
     world.occupy(&["a"]);
@@ -425,6 +445,21 @@ fn a_changed_app_keeps_the_queue_of_an_endpoint_and_signs_with_its_new_key() {
     urls.sort_unstable();
     assert_eq!(urls, ["http://new/", "http://one/"]);
     assert!(world.posts.iter().all(|(_, post)| post.headers[0].1 == "key-2"));
+}
+
+#[test]
+fn at_the_end_no_count_is_held_back() {
+    let mut world = World::plain(|_| {});
+    let count = |subscriptions| Fact::SubscriptionCount { subscriptions };
+    world.tell("a", count(101));
+    world.tell("a", count(102));
+    world.dispatch.hurry(world.now());
+    world.tell("a", count(103));
+    world.tell("a", count(104));
+    world.wait(0);
+    let counts = [101, 102, 103, 104].map(|count| format!("subscription_count a {count}"));
+    assert_eq!(world.deliver(), counts.join(", "));
+    assert!(world.dispatch.is_idle());
 }
 
 #[test]

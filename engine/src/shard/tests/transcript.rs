@@ -8,9 +8,9 @@
 //! `ping`, `pong`, `close [CODE]`, are `gone`, `stall`, and `read [BYTES]`; one that is new is
 //! opened first without a word. What comes compressed is `packed`. `http` does `publish CHANNEL
 //! NAME [BYTES] [counted PLACE] [except CLIENT] [from CORE]`, several joined by `+`, `terminate
-//! USER`, and asks for `channels`, `channel CHANNEL`, `users CHANNEL` and `connections`;
-//! `server` does `drain MS`, `time` is a number of milliseconds, and `mail` is on `hold`, `pass CORE
-//! CORE` or `release`. `app>` is what the app's server is to be told.
+//! USER`, and asks for `channels`, `channel CHANNEL`, `users CHANNEL` and `connections`; `server`
+//! does `drain MS`, `time` is a number of milliseconds, and `mail` is on `hold`, `pass CORE CORE`
+//! or `release`. `app>` is what the app's server is to be told.
 //!
 //! A channel or a user called `something-on-2` is owned by core 2.
 
