@@ -16,8 +16,9 @@ use crate::config::WebhookConfig;
 use crate::shard::Millis;
 use crate::side::{Call, Client};
 
-/// Time that is kept for the dead-letter file at the end of the process.
-const WRITE_TIME: Duration = Duration::from_millis(250);
+/// Time that is kept for the dead-letter file at the end of the process: for the write in progress
+/// and one after it, each with a sync, which takes a while on a busy disk.
+const WRITE_TIME: Duration = Duration::from_secs(1);
 
 /// The order to deliver what waits, because the process ends.
 #[derive(Debug)]
