@@ -1,6 +1,6 @@
 //! Webhooks: what happened in an app, posted to the app's own server.
 //!
-//! `debounce`, `throttle`, `batch`, `endpoint` and [`Dispatch`], which ties them together, do no
+//! `debounce`, `throttle`, `batch`, `endpoint` and `dispatch`, which ties them together, do no
 //! I/O and read no clock: they are told what happened and when, and say what to post and what to
 //! give up. `courier` carries that out on the side thread. What cannot be delivered is a dead
 //! letter, which `dead_letters` keeps in a file and `replay` sends again.

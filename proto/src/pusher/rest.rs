@@ -1,4 +1,4 @@
-//! Bodies of the HTTP API: reading what a publisher sends, and in [`answer`] writing what it gets.
+//! Bodies of the HTTP API: reading what a publisher sends, and in `answer` writing what it gets.
 //!
 //! An event's name and `data` stay the raw JSON tokens of the request, because they are relayed
 //! byte for byte. Limits on names and sizes are the engine's to check; the shape is checked here.
