@@ -17,7 +17,8 @@ fn post(server: &Server, path: &str, headers: &[(&str, &str)], body: &str) -> Re
     let mut http = Http::connect(server.address());
     http.send(
         format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\n{lines}Content-Length: {length}\r\n\r\n{body}"
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\
+             Content-Length: {length}\r\n\r\n{body}"
         )
         .as_bytes(),
     );

@@ -1,7 +1,7 @@
 // ZinTrust's side: publishing with a secret, signing by the server itself, and policies.
 
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -71,11 +71,15 @@ function own(world, headers = {}) {
   return { channelAuthorization: { transport: 'ajax', endpoint, headers } };
 }
 
-/** A JWT with these claims, signed by HS256. */
-function jwt(claims, secret) {
+/** A JWT with these claims, signed by HS256, or by RS256 if the key is no text. */
+function jwt(claims, key) {
+  const isText = typeof key === 'string';
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
-  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+  const signed = `${part({ alg: isText ? 'HS256' : 'RS256', typ: 'JWT' })}.${part(claims)}`;
+  const signature = isText
+    ? createHmac('sha256', key).update(signed).digest()
+    : sign('sha256', Buffer.from(signed), key);
+  return `${signed}.${signature.toString('base64url')}`;
 }
 
 test('deliveries are distinct sockets of both cores', async (t) => {
@@ -139,6 +143,24 @@ test('a token names its channels and its user', async (t) => {
     const stranger = await world.connect(t, own(world, bearer(token)));
     await assert.rejects(subscribe(stranger, 'private-ada-1'));
   }
+});
+
+test('a token may be signed for a public key, which is no secret', async (t) => {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const pem = publicKey.export({ type: 'spki', format: 'pem' });
+  const folder = mkdtempSync(join(tmpdir(), 'uringcast-zintrust-key-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'public.pem');
+  writeFileSync(file, pem);
+  const world = await start(t, `auth = "jwt"\njwt_public_key_file = "${file}"`);
+  const claims = { channels: ['private-*'], exp: Math.floor(Date.now() / 1000) + 60 };
+  const asked = async (key) => {
+    const headers = { Authorization: `Bearer ${jwt(claims, key)}` };
+    return subscribe(await world.connect(t, own(world, headers)), 'private-a');
+  };
+  await asked(privateKey);
+  // The oldest trick: the public key as the secret of another algorithm.
+  await assert.rejects(asked(pem));
 });
 
 test('the application decides who may subscribe, and as whom', async (t) => {

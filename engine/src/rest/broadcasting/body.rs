@@ -93,7 +93,10 @@ mod tests {
         let expected = fields("1.2", "presence-a", Some(r#"{"user_id":"a b"}"#));
         for body in [
             "socket_id=1.2&channel_name=presence-a&channel_data=%7B%22user_id%22%3A%22a+b%22%7D",
-            r#"{"socket_id":"1.2","channel_name":"presence-a","channel_data":"{\"user_id\":\"a b\"}"}"#,
+            concat!(
+                r#"{"socket_id":"1.2","channel_name":"presence-a","#,
+                r#""channel_data":"{\"user_id\":\"a b\"}"}"#
+            ),
             r#" {"socket_id":" 1.2","channel_name":"presence-a","channel_data":{"user_id":"a b"}}"#,
         ] {
             assert_eq!(Fields::parse(body.as_bytes()), expected, "{body}");

@@ -131,7 +131,8 @@ fn a_scope_is_a_prefix_that_may_be_there_already() {
         [("public", "private-a"), ("private", "presence-a"), ("presence", "persistent-a")]
     {
         let error = format!(
-            r#"{{"error":"Broadcast channel scope {scope} conflicts with fully-qualified channel {name}."}}"#
+            "{{\"error\":\"Broadcast channel scope {scope} conflicts with fully-qualified channel \
+             {name}.\"}}"
         );
         check_answer(channel(scope, name), 400, &error);
     }
@@ -166,7 +167,10 @@ fn a_policy_is_shown_what_the_publisher_wants() {
     assert_eq!(found.url(), "http://policy");
     assert_eq!(
         found.question(),
-        r#"{"appId":"a","channels":["room"],"event":"e","data":{"a":1},"socketId":null,"user":null}"#
+        concat!(
+            r#"{"appId":"a","channels":["room"],"event":"e","data":{"a":1},"#,
+            r#""socketId":null,"user":null}"#
+        )
     );
 }
 
@@ -217,7 +221,8 @@ fn without_a_policys_answer_nothing_is_published() {
         Some((200, br#"{"allowed":"yes"}"#)),
     ];
     for answer in answers {
-        let error = r#"{"error":"The publish policy gave no answer that can be used; nothing was published."}"#;
+        let error = "{\"error\":\"The publish policy gave no answer that can be used; \
+                     nothing was published.\"}";
         check_answer(review(BODY).decide(answer).map(Action::Publish), 503, error);
     }
 }
@@ -240,7 +245,10 @@ fn signed_publishes_are_reviewed_too_and_batches_refused() {
         let Action::Review(review) = action.unwrap() else { panic!("it is not reviewed") };
         assert_eq!(
             review.question(),
-            r#"{"appId":"a","channels":["room"],"event":"e","data":"x","socketId":"1.2","user":null}"#
+            concat!(
+                r#"{"appId":"a","channels":["room"],"event":"e","data":"x","#,
+                r#""socketId":"1.2","user":null}"#
+            )
         );
         let answer = br#"{"allowed":true,"event":"f"}"#;
         assert_eq!(review.decide(Some((200, answer))).unwrap().reply, reply);

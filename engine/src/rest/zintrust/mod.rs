@@ -1,5 +1,7 @@
-//! ZinTrust's side of the HTTP API: its servers publish to the same path as Pusher's libraries, with
-//! a secret instead of a signature, a laxer body and answers of their own.
+//! ZinTrust's side of the HTTP API.
+//!
+//! Its servers publish to the same path as Pusher's libraries, with a secret instead of a
+//! signature, a laxer body and answers of their own.
 
 mod draft;
 mod error;
