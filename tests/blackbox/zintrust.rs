@@ -11,8 +11,8 @@ fn start(more: &str) -> Server {
 }
 
 fn post(server: &Server, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
-    let lines: String =
-        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+    let lines = lines.collect::<Vec<_>>().concat();
     let length = body.len();
     let mut http = Http::connect(server.address());
     http.send(
