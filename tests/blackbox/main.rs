@@ -40,3 +40,4 @@ mod subscribe;
 mod subscription_count;
 mod users;
 mod watchlist;
+mod zintrust;

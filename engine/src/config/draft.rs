@@ -12,7 +12,7 @@ use super::keys::KEYS;
 use super::problem::{Fault, Problem, Problems, Source};
 use super::rules::{Judged, index_of};
 use super::{APPS_MAX, Config, Effective};
-use crate::app::App;
+use crate::app::{App, AuthPolicy};
 
 /// What the layers so far add up to.
 pub(super) struct Draft {
@@ -117,7 +117,12 @@ impl Draft {
             None if self.config.has_database() => self.config.apps.clear(),
             None => self.config.apps[0].policy = self.config.pusher.clone(),
         }
-        let Self { config, sources, notices, .. } = self;
+        let Self { config, sources, mut notices, .. } = self;
+        let open = config.apps.iter().filter(|app| app.auth == AuthPolicy::AllowAll);
+        notices.extend(open.map(|app| {
+            let id = &app.id;
+            format!("app {id}: auth = \"allow-all\" lets anybody into every channel")
+        }));
         Ok(Effective { config, sources, app_origins, notices })
     }
 

@@ -65,10 +65,12 @@ const APPS: &str = r#"
 # Who decides at POST /broadcasting/auth. Default: "deny". "allow-all": everybody, for development.
 # "jwt": a bearer token, signed with jwt_secret (HS256) or for the public key in PEM of the file
 # jwt_public_key_file (RS256). "webhook": your own server, asked at auth_url.
+# Encrypted channels are signed without the shared_secret that their clients need.
 #auth = "jwt"
 #jwt_secret = "change-me-as-well"
 
-# The URL that is asked before an event of the HTTP API is published. Default: none.
+# The URL that is asked before an event of the HTTP API is published; an app that has one takes no
+# batches. Default: none.
 #publish_policy_url = "https://example.com/publish-policy"
 
 # Endpoints that are told of what happens, in the form of Pusher's webhooks. At most 20.

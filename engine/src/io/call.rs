@@ -56,7 +56,6 @@ impl Calls {
 
 impl Core {
     /// Call another server and wait for its answer; one that cannot be made is counted.
-    #[allow(dead_code, reason = "what asks other servers comes on top")]
     pub(super) async fn call(&self, call: Call) -> CallOutcome {
         let outcome = self.calls.call(call).await;
         if outcome == Err(CallError::Busy) {

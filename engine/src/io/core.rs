@@ -207,14 +207,16 @@ impl Core {
         self.shard.borrow().is_backlogged() || self.addresses.iter().any(Address::is_backlogged)
     }
 
-    /// Wait for the answer to a question that was just asked.
-    pub(super) async fn answer(&self, ticket: Ticket) -> Answer {
+    /// The answer to a question that was just asked; it may be waited for later.
+    pub(super) fn answer(&self, ticket: Ticket) -> impl Future<Output = Answer> + use<> {
         let waiter = Rc::new(Waiter::default());
         self.waiters.borrow_mut().insert(ticket, Rc::clone(&waiter));
-        loop {
-            waiter.arrived.wait().await;
-            if let Some(answer) = waiter.answer.borrow_mut().take() {
-                return answer;
+        async move {
+            loop {
+                waiter.arrived.wait().await;
+                if let Some(answer) = waiter.answer.borrow_mut().take() {
+                    return answer;
+                }
             }
         }
     }

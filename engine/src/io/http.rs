@@ -5,6 +5,7 @@
 //! done is in [`action`], what the operator may ask in [`operator`].
 
 mod action;
+mod consult;
 mod operator;
 mod publish;
 mod refusal;
@@ -113,7 +114,7 @@ async fn public(core: &Rc<Core>, request: Request<Incoming>) -> Response<Full<By
 async fn answer(core: &Rc<Core>, parts: &Parts, body: Incoming) -> Result<Answer, RestError> {
     let setup = &core.setup;
     let route = rest::route(&core.apps(), &setup.rest, &head(parts, &body), now_unix_s())?;
-    let body = read_body(body, setup.rest.body_bytes_max).await?;
+    let body = read_body(body, route.body_bytes_max(&setup.rest)).await?;
     action::carry_out(core, route.finish(&setup.rest, &body)?).await
 }
 
@@ -138,10 +139,11 @@ async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, RestError>
 fn respond_with(answer: Answer, more: Vec<(HeaderName, HeaderValue)>) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(answer.status).expect("our own statuses are valid");
     let mut headers = HeaderMap::with_capacity(1 + answer.headers.len() + more.len());
-    if status != StatusCode::NO_CONTENT {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
     headers.extend(answer.headers.into_iter().chain(more));
+    if status != StatusCode::NO_CONTENT {
+        let content_type = headers.entry(CONTENT_TYPE);
+        content_type.or_insert(HeaderValue::from_static("application/json"));
+    }
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -1,9 +1,12 @@
 //! What a request wants from the engine.
 
+use super::answer::Answer;
+use super::broadcasting::Question;
 use super::idempotency::IdempotencyKey;
 use super::info::Info;
 use super::publish::{Publication, Reply};
 use super::rate::{Budget, Cost};
+use super::zintrust::Review;
 use crate::id::AppIndex;
 
 /// What a request asks for, checked and complete.
@@ -15,6 +18,12 @@ pub enum Action {
     Ready,
     /// Publish all of these, in this order, before answering.
     Publish(Publish),
+    /// Answer this: a subscription is signed.
+    Granted(Answer),
+    /// Ask the app's server whether a subscription is to be signed.
+    Consult(Box<Question>),
+    /// Ask the app's policy first, then publish what it decides.
+    Review(Box<Review>),
     /// List the occupied channels whose name begins with `prefix`.
     Channels {
         /// The app.
@@ -88,7 +97,8 @@ impl Action {
     /// What it takes out of its app's budgets.
     pub fn cost(&self) -> Option<Cost> {
         match self {
-            Self::Up | Self::Ready => None,
+            // What a review decides is paid for when it is published.
+            Self::Up | Self::Ready | Self::Review(_) | Self::Granted(_) | Self::Consult(_) => None,
             Self::Publish(publish) => Some(publish.cost()),
             Self::Channels { app, .. }
             | Self::Channel { app, .. }

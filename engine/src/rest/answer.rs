@@ -1,7 +1,10 @@
 //! What the peer gets back: a status, headers and a JSON body.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, UPGRADE};
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, UPGRADE,
+};
+use serde::Serialize;
 use uringcast_proto::pusher::rest::{
     PUBLISHED_BODY, batch_body, channel_body, channels_body, connections_body, error_body,
     users_body,
@@ -15,7 +18,8 @@ use super::rate::Spent;
 use super::ready::Readiness;
 use super::socket_path::{KEY_UNKNOWN_BODY, upgrade_required_body};
 
-/// One response. Its content type is `application/json` unless the body is empty.
+/// One response. Its content type is `application/json` unless the body is empty or `headers` has
+/// another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
@@ -28,6 +32,10 @@ pub struct Answer {
 
 /// The body of `GET /up`, as Reverb has it.
 const UP_BODY: &str = r#"{"health":"OK"}"#;
+
+/// As ZinTrust's own servers have it.
+const ZINTRUST_CONTENT_TYPE: (HeaderName, HeaderValue) =
+    (CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
 
 const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -49,7 +57,8 @@ impl Answer {
     /// To [`Action::Publish`](super::Action::Publish), once every publication is queued.
     ///
     /// `counted` has the channels of those publications that were to be counted, by their place in
-    /// the publish.
+    /// the publish. A publish whose deliveries were counted is answered by
+    /// [`delivered`](Self::delivered).
     pub fn published(reply: &Reply, counted: &[(u32, Occupancy)]) -> Self {
         let of = |place: usize| {
             let found = counted.iter().find(|(counted, _)| *counted as usize == place);
@@ -72,7 +81,20 @@ impl Answer {
                     infos.map(|(place, info)| of(place).attributes(*info)).collect();
                 Self::ok(batch_body(&events).into())
             }
+            Reply::Deliveries { channels, event } => Self::delivered(channels, event, 0),
         }
+    }
+
+    /// To a publish in ZinTrust's words, which went to `deliveries` distinct sockets.
+    pub fn delivered(channels: &[String], event: &str, deliveries: u32) -> Self {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            ok: bool,
+            channels: &'a [String],
+            event: &'a str,
+            deliveries: u32,
+        }
+        Self::zintrust(202, &Body { ok: true, channels, event, deliveries })
     }
 
     /// To a publish that was carried out before, what it was answered then.
@@ -118,6 +140,7 @@ impl Answer {
         let body = match error {
             RestError::UpgradeRequired { path } => upgrade_required_body(path),
             RestError::SocketKeyUnknown => KEY_UNKNOWN_BODY.to_owned(),
+            RestError::ZinTrust(error) => error.body(),
             _ => error_body(&error.to_string(), status),
         };
         Self { status, body: body.into(), headers: refusal_headers(error) }
@@ -133,6 +156,12 @@ impl Answer {
     /// What is kept of it for a publish that is sent again.
     pub fn kept(&self) -> Kept {
         Kept { status: self.status, body: self.body.clone() }
+    }
+
+    /// An answer in ZinTrust's words.
+    pub(super) fn zintrust(status: u16, body: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(body).expect("text always has a JSON form");
+        Self { status, body: body.into(), headers: vec![ZINTRUST_CONTENT_TYPE] }
     }
 
     pub(super) const fn no_content() -> Self {
@@ -161,6 +190,7 @@ fn refusal_headers(error: &RestError) -> Vec<(HeaderName, HeaderValue)> {
             let retry_after = (RETRY_AFTER, HeaderValue::from(spent.retry_after_s));
             std::iter::once(retry_after).chain(budget_headers(spent)).collect()
         }
+        RestError::ZinTrust(_) => vec![ZINTRUST_CONTENT_TYPE],
         RestError::IdempotencyRunning | RestError::Overloaded => {
             vec![(RETRY_AFTER, HeaderValue::from_static("1"))]
         }

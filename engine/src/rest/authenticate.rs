@@ -9,6 +9,7 @@ use uringcast_proto::pusher::signature::{self, Credentials, Query, Verified};
 
 use super::error::RestError;
 use super::route::Head;
+use super::zintrust::{ZinTrustError, is_publish_secret};
 use crate::app::{App, AppKey, Apps};
 use crate::id::AppIndex;
 
@@ -25,6 +26,8 @@ pub(super) struct Authenticated {
 enum Proof {
     /// A signature over the head, which names the body's digest.
     Signature(Verified),
+    /// The app's publish secret, on a connection that nobody else can read.
+    Secret,
 }
 
 impl Authenticated {
@@ -52,10 +55,23 @@ impl Authenticated {
         Ok(Self { index, app: Arc::clone(app), proof: Proof::Signature(verified) })
     }
 
+    /// Check that a request to the app at `index` has its publish secret.
+    pub(super) fn by_secret(apps: &Apps, index: AppIndex, secret: &str) -> Result<Self, RestError> {
+        let app = apps.app(index);
+        if !is_publish_secret(app, secret) {
+            return Err(ZinTrustError::Secret.into());
+        }
+        if !app.policy.enabled {
+            return Err(RestError::AppDisabled);
+        }
+        Ok(Self { index, app: Arc::clone(app), proof: Proof::Secret })
+    }
+
     /// Check that the body belongs to the request.
     pub(super) fn check_body(&self, body: &[u8]) -> Result<(), RestError> {
         match &self.proof {
             Proof::Signature(verified) => Ok(signature::check_body(verified, body)?),
+            Proof::Secret => Ok(()),
         }
     }
 }

@@ -47,7 +47,7 @@ const MAX_AGE_S: &str = "7200";
 
 /// What the API takes, and what an authorisation endpoint's callers send besides.
 const ALLOW_HEADERS: &str = "Accept, Authorization, Content-Type, Idempotency-Key, Origin, \
-    X-CSRF-Token, X-Idempotency-Key, X-Requested-With, X-Socket-Id, X-XSRF-Token, \
+    X-App-Key, X-CSRF-Token, X-Idempotency-Key, X-Requested-With, X-Socket-Id, X-XSRF-Token, \
     X-ZinTrust-Socket-Secret";
 
 /// What a page may read besides the body.

@@ -5,6 +5,7 @@ use uringcast_proto::pusher::rest::BodyError;
 use uringcast_proto::pusher::signature::SignatureError;
 
 use super::rate::{Budget, Spent};
+use super::zintrust::ZinTrustError;
 use crate::id::SocketIdError;
 
 /// Why a request is refused: the peer sees the status and the words, as JSON.
@@ -156,6 +157,9 @@ pub enum RestError {
         /// The limit.
         events_max: usize,
     },
+    /// A request in ZinTrust's words, refused in its words.
+    #[error("{0}")]
+    ZinTrust(#[from] ZinTrustError),
     /// 400: users were asked for on a channel that has none.
     #[error("only presence channels have users")]
     NotPresence,
@@ -194,6 +198,7 @@ impl RestError {
             Self::UpgradeRequired { .. } => 426,
             Self::RateLimited(..) => 429,
             Self::Overloaded => 503,
+            Self::ZinTrust(error) => error.status(),
         }
     }
 }

@@ -13,6 +13,7 @@
 mod action;
 mod answer;
 mod authenticate;
+mod broadcasting;
 mod config;
 mod cors;
 mod error;
@@ -24,9 +25,11 @@ mod ready;
 mod resource;
 mod route;
 mod socket_path;
+mod zintrust;
 
 pub use action::{Action, Once, Publish};
 pub use answer::Answer;
+pub use broadcasting::Question;
 pub use config::RestConfig;
 pub use cors::{Cors, OriginError, Origins};
 pub use error::RestError;
@@ -37,6 +40,7 @@ pub use rate::{Bucket, Budget, Cost, Spent};
 pub use ready::Readiness;
 pub use route::{Head, Route, route};
 pub use socket_path::socket_key;
+pub use zintrust::{Review, ZinTrustError};
 
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,13 @@ pub enum Reply {
     Channels(Vec<String>, Info),
     /// These attributes of each event's channel.
     Batch(Vec<Info>),
+    /// In ZinTrust's words, how many sockets the event was sent to.
+    Deliveries {
+        /// The channels that it was published to.
+        channels: Vec<String>,
+        /// Its name.
+        event: String,
+    },
 }
 
 /// The event of `POST channels/{channel}/events`, whose parts are all over the request.

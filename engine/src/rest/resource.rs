@@ -28,6 +28,8 @@ pub(super) enum Resource<'a> {
 #[derive(Clone, Debug)]
 pub(super) enum Target {
     Events,
+    /// The same in ZinTrust's words.
+    ZinTrustEvents,
     BatchEvents,
     ChannelEvents(ChannelEvent),
     /// The body changes nothing.
@@ -38,7 +40,7 @@ pub(super) enum Target {
 pub(super) const READ: &str = "GET, HEAD";
 
 /// The method of what is done.
-const WRITE: &str = "POST";
+pub(super) const WRITE: &str = "POST";
 
 impl<'a> Resource<'a> {
     pub(super) fn parse(path: &'a str) -> Result<Self, RestError> {
@@ -116,7 +118,9 @@ impl Target {
     /// Whether it sends events.
     pub(super) const fn is_publish(&self) -> bool {
         match self {
-            Self::Events | Self::BatchEvents | Self::ChannelEvents(_) => true,
+            Self::Events | Self::ZinTrustEvents | Self::BatchEvents | Self::ChannelEvents(_) => {
+                true
+            }
             Self::Action(_) => false,
         }
     }

@@ -4,6 +4,7 @@
 //! announced length 413, what the head asks for 400, then the body 413, 401 and 400.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use http::HeaderMap;
@@ -12,12 +13,14 @@ use uringcast_proto::pusher::signature::Query;
 
 use super::action::{Action, Once, Publish};
 use super::authenticate::Authenticated;
+use super::broadcasting::{self, Caller};
 use super::config::RestConfig;
 use super::error::RestError;
 use super::idempotency::{self, IdempotencyKey};
 use super::publish::{publish, publish_batch, publish_to_channel};
-use super::resource::{READ, Resource, Target, decode};
+use super::resource::{READ, Resource, Target, WRITE, decode};
 use super::socket_path;
+use super::zintrust::{Draft, Review, ZinTrustError, sent_secret};
 use crate::app::Apps;
 
 /// What is known of a request before its body is read.
@@ -44,6 +47,8 @@ pub struct Route(Stage);
 enum Stage {
     /// Anybody may ask, whatever the body is.
     Open(Action),
+    /// A client asks for a signature.
+    Authorize(Caller),
     /// The app's own server asks.
     Own { sender: Authenticated, target: Target, once: Option<Named> },
 }
@@ -66,47 +71,94 @@ pub fn route(
 ) -> Result<Route, RestError> {
     if let Some(action) = open_action(head.path) {
         check_method(head, READ)?;
-        check_length(config, head.content_length)?;
+        check_length(config.body_bytes_max, head.content_length)?;
         return Ok(Route(Stage::Open(action)));
     }
     if let Some(error) = socket_path::refusal(apps, &config.socket_path, head.path) {
         return Err(error);
     }
+    if head.path == broadcasting::PATH {
+        check_method(head, WRITE)?;
+        let route = Route(Stage::Authorize(Caller::new(apps, head, now_unix_s)?));
+        check_length(route.body_bytes_max(config), head.content_length)?;
+        return Ok(route);
+    }
     let rest = head.path.strip_prefix("/apps/").ok_or(RestError::PathUnknown)?;
     let (id, resource) = rest.split_once('/').ok_or(RestError::PathUnknown)?;
     let resource = Resource::parse(resource)?;
     check_method(head, resource.allow())?;
-    let index = apps.by_id(&decode(id)?).ok_or(RestError::AppUnknown)?;
-    let query = Query::parse(head.query)?;
+    let index = apps.by_id(&decode(id)?);
+    let query = Query::parse(head.query);
+    if let (Resource::Events, Ok(query)) = (resource, &query)
+        && let Some(secret) = sent_secret(head.headers, query)
+    {
+        let index = index.ok_or(ZinTrustError::AppUnknown)?;
+        let sender = Authenticated::by_secret(apps, index, secret)?;
+        return accept(config, head, query, sender, Target::ZinTrustEvents);
+    }
+    let (index, query) = (index.ok_or(RestError::AppUnknown)?, query?);
     let sender = Authenticated::by_signature(apps, index, head, &query, now_unix_s)?;
-    check_length(config, head.content_length)?;
+    check_length(config.body_bytes_max, head.content_length)?;
     let target = resource.target(index, &sender.app, &query)?;
+    accept(config, head, &query, sender, target)
+}
+
+/// The route of a request whose sender may act for the app.
+fn accept(
+    config: &RestConfig,
+    head: &Head<'_>,
+    query: &Query<'_>,
+    sender: Authenticated,
+    target: Target,
+) -> Result<Route, RestError> {
+    check_length(config.body_bytes_max, head.content_length)?;
     let is_once = target.is_publish() && sender.app.policy.idempotency_window_s > 0;
-    let once = if is_once { Some(named(head, &query)?) } else { None };
+    let once = if is_once { Some(named(head, query)?) } else { None };
     Ok(Route(Stage::Own { sender, target, once }))
 }
 
 impl Route {
+    /// Bytes that its body may have.
+    pub const fn body_bytes_max(&self, config: &RestConfig) -> usize {
+        match &self.0 {
+            Stage::Authorize(_) if config.body_bytes_max > broadcasting::BODY_BYTES_MAX => {
+                broadcasting::BODY_BYTES_MAX
+            }
+            Stage::Authorize(_) | Stage::Open(_) | Stage::Own { .. } => config.body_bytes_max,
+        }
+    }
+
     /// Accept or refuse the request by its body, which is empty for a request without one.
     pub fn finish(self, config: &RestConfig, body: &[u8]) -> Result<Action, RestError> {
-        check_length(config, Some(body.len() as u64))?;
+        check_length(self.body_bytes_max(config), Some(body.len() as u64))?;
         let (sender, target, named) = match self.0 {
             Stage::Open(action) => return Ok(action),
+            Stage::Authorize(caller) => return caller.decide(body),
             Stage::Own { sender, target, once } => (sender, target, once),
         };
         sender.check_body(body)?;
         let policy = &sender.app.policy;
-        let ((publications, reply), id) = match target {
+        let url = sender.app.publish_policy_url.as_ref();
+        let ((publications, reply), id, draft) = match target {
             Target::Action(action) => return Ok(action),
             Target::Events => {
                 let body = PublishBody::parse(body)?;
-                (publish(policy, &body)?, body.id)
+                let draft = url.map(|_| Draft::of_pusher(&body));
+                (publish(policy, &body)?, body.id, draft)
             }
+            Target::ZinTrustEvents => {
+                let draft = Draft::of_zintrust(body)?;
+                (draft.publish(policy)?, None, Some(draft))
+            }
+            Target::BatchEvents if url.is_some() => return Err(ZinTrustError::PolicyBatch.into()),
             Target::BatchEvents => {
                 let body = BatchBody::parse(body)?;
-                (publish_batch(policy, &body)?, body.id)
+                (publish_batch(policy, &body)?, body.id, None)
             }
-            Target::ChannelEvents(event) => (publish_to_channel(policy, &event, body)?, None),
+            Target::ChannelEvents(event) => {
+                let draft = url.map(|_| Draft::of_channel(&event, body)).transpose()?;
+                (publish_to_channel(policy, &event, body)?, None, draft)
+            }
         };
         let app = sender.index;
         let once = match named {
@@ -117,7 +169,13 @@ impl Route {
             }
             None => None,
         };
-        Ok(Action::Publish(Publish { app, publications, reply, once }))
+        let publish = Publish { app, publications, reply, once };
+        Ok(match url.cloned().zip(draft) {
+            Some((url, draft)) => {
+                Action::Review(Box::new(Review::new(Arc::clone(&sender.app), url, draft, publish)))
+            }
+            None => Action::Publish(publish),
+        })
     }
 }
 
@@ -147,8 +205,7 @@ fn check_method(head: &Head<'_>, allow: &'static str) -> Result<(), RestError> {
     if is_allowed { Ok(()) } else { Err(RestError::Method { allow }) }
 }
 
-fn check_length(config: &RestConfig, bytes: Option<u64>) -> Result<(), RestError> {
-    let bytes_max = config.body_bytes_max;
+fn check_length(bytes_max: usize, bytes: Option<u64>) -> Result<(), RestError> {
     match bytes {
         Some(bytes) if bytes > bytes_max as u64 => Err(RestError::BodyLength { bytes_max }),
         Some(_) | None => Ok(()),

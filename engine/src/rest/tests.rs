@@ -1,10 +1,13 @@
 //! Requests in, actions or refusals out.
 
+mod broadcasting;
 mod head;
 mod once;
 mod publish;
 mod read;
+mod zintrust;
 
+use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use uringcast_proto::pusher::signature::{Credentials, sign_request};
 

@@ -85,11 +85,15 @@ pub enum Refusal {
     Idempotency,
     /// `core.idempotency_keys_max` or `core.idempotency_bytes_max`: a key forgotten early.
     IdempotencyKeys,
+    /// A subscription that `POST /broadcasting/auth` does not sign.
+    Authorization,
+    /// A publish that its app's publish policy refuses, or cannot be asked about.
+    PublishPolicy,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 39] = [
+    pub const ALL: [(Self, &'static str); 41] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -129,6 +133,8 @@ impl Refusal {
         (Self::ReadRate, "read_rate"),
         (Self::Idempotency, "idempotency"),
         (Self::IdempotencyKeys, "idempotency_keys"),
+        (Self::Authorization, "authorization"),
+        (Self::PublishPolicy, "publish_policy"),
     ];
 }
 

@@ -238,6 +238,13 @@ pub enum Query {
     Counters,
     /// How many websockets an app has on this node.
     Connections(AppIndex),
+    /// How many connections are subscribed to any of these channels.
+    Reach {
+        /// The channels.
+        channels: Arc<[ChannelName]>,
+        /// A connection that is not counted.
+        skip: Option<SocketId>,
+    },
 }
 
 /// A channel as the HTTP API shows it: an occupied one, or one that is asked for by its name and
@@ -282,6 +289,8 @@ pub enum Partial {
     Counters(CoreId, Box<Counters>),
     /// To [`Query::Connections`].
     Connections(u32),
+    /// To [`Query::Reach`]: connections of this core.
+    Reached(u32),
 }
 
 impl Partial {
@@ -290,7 +299,7 @@ impl Partial {
             Self::Channels(channels) => channels.iter().map(ChannelInfo::weight_bytes).sum(),
             Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
             Self::Counters(..) => size_of::<Counters>(),
-            Self::Terminated(_) | Self::Connections(_) => 0,
+            Self::Terminated(_) | Self::Connections(_) | Self::Reached(_) => 0,
         }
     }
 }

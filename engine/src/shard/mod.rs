@@ -33,6 +33,7 @@ mod outbox;
 mod owner;
 mod query;
 mod quota;
+mod reach;
 mod roster;
 mod slow;
 mod subscribe;

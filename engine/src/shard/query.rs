@@ -33,6 +33,8 @@ pub enum Answer {
     Counters(Vec<(CoreId, Box<Counters>)>),
     /// How many websockets an app has.
     Connections(u32),
+    /// How many connections are subscribed to any of the channels asked about.
+    Reached(u32),
     /// Whether a connection has entered its app; it has not where the app is full.
     Entered(bool),
 }
@@ -68,6 +70,7 @@ impl Shard {
             Query::Terminate { .. } => (0..cores, Answer::Terminated(0)),
             Query::Counters => (0..cores, Answer::Counters(Vec::new())),
             Query::Connections(app) => (only(self.app_owner(*app)), Answer::Connections(0)),
+            Query::Reach { .. } => (0..cores, Answer::Reached(0)),
         };
         let ticket = self.open_request(State::Query { missing: targets.len(), answer });
         for core in targets {
@@ -138,6 +141,7 @@ impl Shard {
             Query::Terminate { app, user_id } => Partial::Terminated(self.terminate(*app, user_id)),
             Query::Counters => Partial::Counters(self.config.core, Box::new(self.counters())),
             Query::Connections(app) => Partial::Connections(self.app_connections(*app)),
+            Query::Reach { channels, skip } => Partial::Reached(self.reach(channels, *skip)),
         };
         self.tell(ticket.core, CoreMessage::Answer { ticket, partial });
     }
@@ -181,7 +185,8 @@ impl Shard {
             (Answer::Channels(all), Partial::Channels(part)) => all.extend(part),
             (Answer::Users(all), Partial::Users(part)) => all.extend(part),
             (Answer::Counters(all), Partial::Counters(core, part)) => all.push((core, part)),
-            (Answer::Terminated(all), Partial::Terminated(part)) => *all += part,
+            (Answer::Terminated(all), Partial::Terminated(part))
+            | (Answer::Reached(all), Partial::Reached(part)) => *all += part,
             (Answer::Connections(all), Partial::Connections(part)) => *all = part,
             (
                 Answer::Published(_)
@@ -191,6 +196,7 @@ impl Shard {
                 | Answer::Terminated(_)
                 | Answer::Counters(_)
                 | Answer::Connections(_)
+                | Answer::Reached(_)
                 | Answer::Entered(_),
                 _,
             ) => {

@@ -16,6 +16,7 @@ mod notices;
 mod order;
 mod presence;
 mod quota;
+mod reach;
 mod render;
 mod slow;
 mod subscribe;

@@ -45,6 +45,12 @@ pub fn verify_channel(
     verify(key, auth, || channel_signature(secret, socket_id, channel, channel_data))
 }
 
+/// Whether a secret that was sent as it is, is the expected one, in a time that does not depend on
+/// where they differ.
+pub fn verify_secret(expected: &str, received: &str) -> bool {
+    same(expected, received)
+}
+
 /// The `auth` string that signs `socket_id` in as the user of `user_data`.
 pub fn sign_user(key: &str, secret: &str, socket_id: &str, user_data: &str) -> String {
     format!("{key}:{}", user_signature(secret, socket_id, user_data))

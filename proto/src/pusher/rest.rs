@@ -11,11 +11,13 @@ use serde_json::value::RawValue;
 use super::json::{self, Text};
 
 mod answer;
+mod zintrust;
 
 pub use answer::{
     CachedEvent, ChannelAttributes, PUBLISHED_BODY, batch_body, channel_body, channels_body,
     connections_body, error_body, users_body,
 };
+pub use zintrust::{ZinTrustBody, stringified};
 
 /// Name and `data` of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]

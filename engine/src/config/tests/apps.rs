@@ -313,6 +313,14 @@ fn who_authorizes_is_read() {
     assert_eq!(public, AuthPolicy::Jwt(JwtKey::Rs256(PEM.into())));
 }
 
+#[test]
+fn an_app_that_anybody_may_enter_is_told_at_the_start() {
+    let notices = |text: &str| load(&format!("{APP}{text}"), &[], &[]).unwrap().notices;
+    let notice = "app a: auth = \"allow-all\" lets anybody into every channel";
+    assert_eq!(notices("auth = \"allow-all\""), [notice]);
+    assert_eq!(notices("auth = \"deny\""), [""; 0]);
+}
+
 /// The form is what counts here; whether it is a key is for whoever uses it.
 const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n";
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::super::core::Core;
 use super::super::memory;
-use super::publish;
+use super::{consult, publish};
 use crate::id::AppIndex;
 use crate::rest::{self, Action, Answer, Cost, Info, Readiness, RestError, Spent};
 use crate::shard::{self, ChannelName, Decision, Query, Ticket};
@@ -20,6 +20,9 @@ pub(super) async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer,
         Action::Up => Answer::up(),
         Action::Ready => Answer::ready(readiness(core)),
         Action::Publish(publish) => publish::carry_out(core, publish).await?,
+        Action::Granted(answer) => answer,
+        Action::Consult(question) => consult::authorize(core, *question).await?,
+        Action::Review(review) => consult::review(core, *review).await?,
         Action::Channels { app, prefix, info } => {
             let prefix = prefix.unwrap_or_default().into();
             Answer::channels(channels(core, Query::Channels { app, prefix }).await, info)

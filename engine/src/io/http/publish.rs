@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::super::core::Core;
 use super::action::{decision, name, spend};
 use crate::rest::{Answer, Occupancy, Once, Publish, Reply, Reserved, RestError};
-use crate::shard::{self, Decision, Publication, Settlement};
+use crate::shard::{self, Decision, Publication, Query, Settlement};
 
 /// Publish all of `publish`, or nothing.
 pub(super) async fn carry_out(core: &Rc<Core>, mut publish: Publish) -> Result<Answer, RestError> {
@@ -49,12 +49,33 @@ async fn publish_now(core: &Rc<Core>, publish: Publish) -> Result<Answer, RestEr
         skip: it.skip,
         counted_as: it.is_counted.then_some(place),
     });
-    let publications = publications.collect();
+    let publications: Vec<_> = publications.collect();
+    if let Reply::Deliveries { channels, event } = reply {
+        let deliveries = deliver(core, publications).await;
+        let answer = Answer::delivered(&channels, &event, deliveries);
+        return Ok(answer.with_budget(spent.as_ref()));
+    }
     let ticket = core.with_shard(|shard| shard.publish(publications));
     let shard::Answer::Published(counted) = core.answer(ticket).await else {
         unreachable!("a publish was asked for");
     };
     Ok(answer(&reply, &counted).with_budget(spent.as_ref()))
+}
+
+/// Publish one event; how many sockets it went to.
+async fn deliver(core: &Rc<Core>, publications: Vec<Publication>) -> u32 {
+    let skip = publications.first().and_then(|publication| publication.skip);
+    let channels = publications.iter().map(|publication| publication.channel.clone()).collect();
+    // At once, so that both see the same subscribers unless some come or go this very moment.
+    let (published, reached) = core.with_shard(|shard| {
+        (shard.publish(publications), shard.query(&Query::Reach { channels, skip }))
+    });
+    let (published, reached) = (core.answer(published), core.answer(reached));
+    published.await;
+    let shard::Answer::Reached(sockets) = reached.await else {
+        unreachable!("the reach was asked for");
+    };
+    sockets
 }
 
 fn answer(reply: &Reply, counted: &[shard::Counted]) -> Answer {

@@ -1,6 +1,6 @@
 //! What a refused request counts as.
 
-use crate::rest::{Budget, RestError};
+use crate::rest::{Budget, RestError, ZinTrustError};
 use crate::shard::Refusal;
 
 /// The limit or rule that `error` is about.
@@ -19,6 +19,7 @@ pub(super) fn counted_as(error: &RestError) -> Refusal {
         | RestError::ChannelNameLength { .. }
         | RestError::EventNameEmpty
         | RestError::EventNameLength { .. } => Refusal::ChannelName,
+        RestError::ZinTrust(error) => zintrust(error),
         RestError::Overloaded => Refusal::MailboxBytes,
         RestError::RateLimited(Budget::Publish, _) => Refusal::PublishRate,
         RestError::RateLimited(Budget::Read, _) => Refusal::ReadRate,
@@ -38,5 +39,23 @@ pub(super) fn counted_as(error: &RestError) -> Refusal {
         | RestError::IdempotencyKey { .. }
         | RestError::IdempotencyKeyEncoding
         | RestError::IdempotencyKeys => Refusal::Request,
+    }
+}
+
+const fn zintrust(error: &ZinTrustError) -> Refusal {
+    match error {
+        ZinTrustError::AppUnknown => Refusal::Route,
+        ZinTrustError::Secret => Refusal::Signature,
+        ZinTrustError::AuthAppUnknown => Refusal::UnknownKey,
+        ZinTrustError::Fields
+        | ZinTrustError::ScopeUnknown
+        | ZinTrustError::Scope { .. }
+        | ZinTrustError::AuthFields
+        | ZinTrustError::AuthAppUnnamed => Refusal::Request,
+        ZinTrustError::PolicyRefused { .. }
+        | ZinTrustError::PolicyEmptied
+        | ZinTrustError::PolicyUnavailable
+        | ZinTrustError::PolicyBatch => Refusal::PublishPolicy,
+        ZinTrustError::Forbidden | ZinTrustError::AuthUnavailable => Refusal::Authorization,
     }
 }

@@ -36,6 +36,7 @@ pub(super) fn answer(answer: Answer) -> String {
         }
         Answer::Decided(decision) => return decided(&decision),
         Answer::Terminated(connections) => return format!("terminated {connections}"),
+        Answer::Reached(sockets) => return format!("reached {sockets}"),
         Answer::Connections(connections) => return format!("connections {connections}"),
         Answer::Channels(channels) => {
             let word = |info: &crate::shard::ChannelInfo| {

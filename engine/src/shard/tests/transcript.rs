@@ -8,9 +8,10 @@
 //! `ping`, `pong`, `close [CODE]`, are `gone`, `stall`, and `read [BYTES]`; one that is new is
 //! opened first without a word. What comes compressed is `packed`. `http` does `publish CHANNEL
 //! NAME [BYTES] [counted PLACE] [except CLIENT] [from CORE]`, several joined by `+`, `terminate
-//! USER`, and asks for `channels`, `channel CHANNEL`, `users CHANNEL` and `connections`; `server`
-//! does `drain MS`, `time` is a number of milliseconds, and `mail` is on `hold`, `pass CORE CORE`
-//! or `release`. `app>` is what the app's server is to be told.
+//! USER`, and asks for `channels`, `channel CHANNEL`, `users CHANNEL`, `connections` and the
+//! `reach CHANNEL ... [except CLIENT]`; `server` does `drain MS`, `time` is a number of
+//! milliseconds, and `mail` is on `hold`, `pass CORE CORE` or `release`. `app>` is what the app's
+//! server is to be told.
 //!
 //! A channel or a user called `something-on-2` is owned by core 2.
 
@@ -19,7 +20,7 @@ use uringcast_proto::pusher::{auth, server};
 use uringcast_proto::ws::close::CloseCode;
 
 use super::world::{KEY, Limits, SECRET, World};
-use crate::id::{AppIndex, CoreId};
+use crate::id::{AppIndex, CoreId, SocketId};
 use crate::shard::{ChannelName, Publication, Query};
 
 /// Check `text` on one core, on two and on three, with the clients spread over them.
@@ -106,6 +107,7 @@ impl World {
                 self.ask(&Query::Terminate { app: AppIndex(0), user_id: (*user).into() });
             }
             ("http", ["counters"]) => self.ask(&Query::Counters),
+            ("http", ["reach", rest @ ..]) => self.reach(rest),
             ("http", ["connections"]) => self.ask(&Query::Connections(AppIndex(0))),
             ("time" | "server" | "mail" | "http", _) => panic!("{who} cannot {words:?}"),
             _ => self.client_step(who, words),
@@ -197,14 +199,22 @@ impl World {
         self.shards[usize::from(source.0)].publish(publications);
     }
 
+    /// `CHANNEL ... [except CLIENT]`.
+    fn reach(&mut self, words: &[&str]) {
+        let (names, skip) = self.split_skip(words);
+        let channels = names.iter().map(|name| self.channel(name)).collect();
+        self.ask(&Query::Reach { channels, skip });
+    }
+
+    /// The words before `except CLIENT`, and that client's socket.
+    fn split_skip<'a, 'b>(&mut self, words: &'a [&'b str]) -> (&'a [&'b str], Option<SocketId>) {
+        let [words @ .., "except", name] = words else { return (words, None) };
+        let client = self.clients.iter().rposition(|client| client.name == *name);
+        (words, Some(self.socket_id(client.expect("a client to leave out"))))
+    }
+
     fn publication(&mut self, words: &[&str]) -> Publication {
-        let (words, skip) = match words {
-            [words @ .., "except", name] => {
-                let client = self.clients.iter().rposition(|client| client.name == *name);
-                (words, Some(self.socket_id(client.expect("a client to leave out"))))
-            }
-            words => (words, None),
-        };
+        let (words, skip) = self.split_skip(words);
         let (words, counted_as) = match words {
             [words @ .., "counted", place] => (words, Some(place.parse().unwrap())),
             words => (words, None),

@@ -1,0 +1,116 @@
+//! What a client sends: a form, as pusher-js has it, or JSON.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// The fields of a request for a signature, without the space around them; empty ones are missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fields {
+    pub(super) socket_id: Option<String>,
+    pub(super) channel_name: Option<String>,
+    pub(super) channel_data: Option<String>,
+}
+
+impl Fields {
+    /// Read `body`, which is JSON if it looks like an object; no form does.
+    pub(super) fn parse(body: &[u8]) -> Self {
+        let Ok(text) = std::str::from_utf8(body) else { return Self::default() };
+        if text.trim_ascii_start().starts_with('{') {
+            serde_json::from_str(text).map(|json| Self::of_json(&json)).unwrap_or_default()
+        } else {
+            Self::of_form(text)
+        }
+    }
+
+    fn of_json(json: &Json<'_>) -> Self {
+        Self {
+            socket_id: json.socket_id.and_then(string),
+            channel_name: json.channel_name.and_then(string),
+            // Some clients send the object itself: its text is what would have been sent.
+            channel_data: json.channel_data.and_then(|token| match token.get().as_bytes() {
+                [b'{', ..] => Some(token.get().to_owned()),
+                _ => string(token),
+            }),
+        }
+    }
+
+    fn of_form(text: &str) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {
+            let field = match name {
+                "socket_id" => &mut fields.socket_id,
+                "channel_name" => &mut fields.channel_name,
+                "channel_data" => &mut fields.channel_data,
+                _ => continue,
+            };
+            *field = decode(value).and_then(|value| trimmed(&value));
+        }
+        fields
+    }
+}
+
+#[derive(Deserialize)]
+struct Json<'a> {
+    #[serde(borrow)]
+    socket_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    channel_name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    channel_data: Option<&'a RawValue>,
+}
+
+fn string(token: &RawValue) -> Option<String> {
+    serde_json::from_str::<String>(token.get()).ok().and_then(|text| trimmed(&text))
+}
+
+fn decode(value: &str) -> Option<String> {
+    let value = value.replace('+', " ");
+    percent_decode_str(&value).decode_utf8().ok().map(Cow::into_owned)
+}
+
+fn trimmed(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(socket_id: &str, channel_name: &str, channel_data: Option<&str>) -> Fields {
+        Fields {
+            socket_id: Some(socket_id.to_owned()),
+            channel_name: Some(channel_name.to_owned()),
+            channel_data: channel_data.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_form_and_json_say_the_same() {
+        let expected = fields("1.2", "presence-a", Some(r#"{"user_id":"a b"}"#));
+        for body in [
+            "socket_id=1.2&channel_name=presence-a&channel_data=%7B%22user_id%22%3A%22a+b%22%7D",
+            concat!(
+                r#"{"socket_id":"1.2","channel_name":"presence-a","#,
+                r#""channel_data":"{\"user_id\":\"a b\"}"}"#
+            ),
+            r#" {"socket_id":" 1.2","channel_name":"presence-a","channel_data":{"user_id":"a b"}}"#,
+        ] {
+            assert_eq!(Fields::parse(body.as_bytes()), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_empty_or_of_another_type_is_missing() {
+        let expected = fields("1.2", "a", None);
+        assert_eq!(Fields::parse(b"socket_id=1.2&channel_name=a&channel_data=+&x=y"), expected);
+        let body = br#"{"socket_id":"1.2","channel_name":"a","channel_data":null}"#;
+        assert_eq!(Fields::parse(body), expected);
+        for body in ["", "{", "{}", r#"{"socket_id":1,"channel_name":[]}"#, "socket_id=%FF"] {
+            assert_eq!(Fields::parse(body.as_bytes()), Fields::default(), "{body}");
+        }
+    }
+}

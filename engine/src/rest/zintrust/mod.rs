@@ -1,0 +1,15 @@
+//! ZinTrust's side of the HTTP API.
+//!
+//! Its servers publish to the same path as Pusher's libraries, with a secret instead of a
+//! signature, a laxer body and answers of their own.
+
+mod draft;
+mod error;
+mod review;
+mod secret;
+
+pub use error::ZinTrustError;
+pub use review::Review;
+
+pub(super) use draft::Draft;
+pub(super) use secret::{bearer, is_publish_secret, sent_secret};
