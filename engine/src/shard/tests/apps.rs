@@ -1,6 +1,7 @@
 //! The apps change while their clients are connected.
 
 use super::world::{Limits, World};
+use crate::admission::{Refused, turn_away};
 use crate::app::{App, AppPolicy, Apps};
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId};
@@ -69,4 +70,18 @@ fn a_learned_app_is_known_and_not_served() {
     shard.learn_apps(&next);
     assert_eq!(shard.apps().app(AppIndex(2)).id, "c");
     assert_eq!((shard.apps().by_key("c"), shard.apps().by_key("a")), (None, Some(AppIndex(0))));
+}
+
+/// The table that the apps are in may be empty.
+#[test]
+fn a_client_is_turned_away_where_there_is_no_app_at_all() {
+    let config = World::new(1, Limits::default()).shards.remove(0).config().clone();
+    let mut shard = Shard::new(config, Apps::default(), Millis(0));
+    let conn = connect(&mut shard, 0, Dialect::Pusher);
+    turn_away(&mut shard, conn, Refused::KeyUnknown);
+    shard.end_turn();
+    assert_eq!(open(&mut shard, &[conn]), 0);
+    shard.closed(conn);
+    shard.end_turn();
+    assert!(shard.is_vacant());
 }

@@ -167,6 +167,27 @@ fn connections_are_told_when_they_cross_the_threshold_and_not_between() {
     );
 }
 
+/// Who is refused is a websocket for as long as it takes to say so, and in no app.
+#[test]
+fn who_is_turned_away_is_no_connection_of_the_app() {
+    let edit = |limits: &mut Limits| {
+        told(&[WebhookEvent::ConnectionCount])(limits);
+        limits.connection_count_threshold = 2;
+        limits.app.connections_max = 1;
+    };
+    check_with(
+        edit,
+        "
+        a: open
+        a> established
+        b: open
+        b> error 4004
+        b> close 4004
+        b: gone
+        ",
+    );
+}
+
 #[test]
 fn a_cache_channel_with_nothing_to_tell_is_a_miss() {
     check_with(
