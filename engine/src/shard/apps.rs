@@ -43,6 +43,15 @@ impl Shard {
         self.continue_evictions();
     }
 
+    /// `conn` has become a client of its app, which may have gone since it was let in.
+    pub(super) fn evict_if_late(&mut self, conn: ConnId) {
+        let counted = self.connection(conn).filter(|it| it.is_counted); // Others have no app.
+        let Some(app) = counted.map(|it| it.app) else { return };
+        if let Some(code) = code(self, app) {
+            self.evicted.push((conn, code));
+        }
+    }
+
     /// Close some of the clients that must go.
     pub(super) fn continue_evictions(&mut self) {
         let left = self.evicted.len().saturating_sub(EVICTIONS_PER_TICK);

@@ -105,6 +105,7 @@ impl Shard {
         self.counters.connections += 1;
         self.counters.connections_opened += 1;
         self.reschedule(conn);
+        self.evict_if_late(conn);
         if let Some(drain) = &mut self.drain {
             drain.add(conn); // Its handshake had begun before.
         }

@@ -85,3 +85,22 @@ fn a_client_is_turned_away_where_there_is_no_app_at_all() {
     shard.end_turn();
     assert!(shard.is_vacant());
 }
+
+/// The reload falls between the owner's word and the websocket.
+#[test]
+fn who_is_let_in_while_the_app_goes_is_closed_like_the_others() {
+    for (apps, code) in [(vec![], "removed"), (vec![app("a", false)], "disabled")] {
+        let mut shard = shard(100);
+        let mut limited = app("a", true);
+        limited.policy.connections_max = 1;
+        let limited = shard.apps().updated(vec![limited]).unwrap();
+        shard.set_apps(limited);
+        let conn = shard.open(0).unwrap();
+        assert!(shard.enter(conn, AppIndex(0)).is_some(), "the owner is asked");
+        let next = shard.apps().updated(apps).unwrap();
+        shard.set_apps(next);
+        shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        shard.advance(Millis(100));
+        assert_eq!(open(&mut shard, &[conn]), 0, "{code}");
+    }
+}
