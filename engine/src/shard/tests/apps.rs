@@ -104,3 +104,16 @@ fn who_is_let_in_while_the_app_goes_is_closed_like_the_others() {
         assert_eq!(open(&mut shard, &[conn]), 0, "{code}");
     }
 }
+
+#[test]
+fn who_has_yet_to_be_closed_stays_if_the_app_returns() {
+    let mut shard = shard(EVICTIONS_PER_TICK + 1);
+    let conns: Vec<_> =
+        (0..=EVICTIONS_PER_TICK).map(|_| connect(&mut shard, 0, Dialect::Pusher)).collect();
+    let removed = shard.apps().updated(vec![app("b", true)]).unwrap();
+    shard.set_apps(removed);
+    let back = shard.apps().updated(vec![app("a", true), app("b", true)]).unwrap();
+    shard.set_apps(back);
+    shard.advance(Millis(100));
+    assert_eq!(open(&mut shard, &conns), 1);
+}
