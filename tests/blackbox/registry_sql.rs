@@ -108,6 +108,24 @@ fn a_database_that_cannot_be_read_at_the_start_ends_it_with_69() {
     assert!(errors.contains("no such table: apps"), "{errors}");
 }
 
+/// A database that was just set up serves nobody, and whoever comes is told so.
+#[test]
+fn a_table_without_rows_turns_clients_away_until_there_is_one() {
+    let database = Database::sqlite();
+    database.execute(&schema());
+    let file = format!("[registry]\nurl = \"{}\"\nrefresh_s = 1\n", database.url());
+    let server = Server::start(Options::new().config(&file));
+    for _ in 0..2 {
+        let path = "/app/first-key?protocol=7";
+        let mut early = Client::open(server.address(), path, app("first"));
+        early.expect_error(Some(4001));
+        early.expect_close(4001);
+    }
+    database.execute(&insert("first", ""));
+    until("the first app is served", || status(&server, "first") == 200);
+    client(&server, "first").subscribe("room");
+}
+
 #[test]
 fn rows_that_cannot_be_used_at_the_start_end_it_with_64() {
     let database = Database::sqlite();

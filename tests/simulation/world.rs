@@ -143,7 +143,6 @@ impl World {
                 | CoreMessage::Enter { .. }
                 | CoreMessage::Entered { .. }
                 | CoreMessage::Exit { .. }
-                | CoreMessage::Census { .. }
                 | CoreMessage::Apply { .. }
                 | CoreMessage::Decided { .. } => None,
             };

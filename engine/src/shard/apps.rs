@@ -29,6 +29,7 @@ impl Shard {
     pub fn set_apps(&mut self, apps: Apps) {
         assert!(self.apps.indices().count() <= apps.indices().count(), "no slot is ever lost");
         self.apps = Rc::new(apps);
+        self.evicted.clear(); // Their app may be back.
         let codes: Vec<Option<Code>> = self.apps.indices().map(|it| code(self, it)).collect();
         if codes.iter().all(Option::is_none) {
             return;
@@ -41,6 +42,15 @@ impl Shard {
         });
         self.evicted = evicted.collect();
         self.continue_evictions();
+    }
+
+    /// `conn` has become a client of its app, which may have gone since it was let in.
+    pub(super) fn evict_if_late(&mut self, conn: ConnId) {
+        let counted = self.connection(conn).filter(|it| it.is_counted); // Others have no app.
+        let Some(app) = counted.map(|it| it.app) else { return };
+        if let Some(code) = code(self, app) {
+            self.evicted.push((conn, code));
+        }
     }
 
     /// Close some of the clients that must go.

@@ -8,6 +8,7 @@ use uringcast_proto::pusher::codes::Code;
 
 use super::close::close_frame;
 use super::connection::Farewell;
+use super::quota::AppConnections;
 use super::{Millis, Shard};
 use crate::id::ConnId;
 
@@ -55,9 +56,13 @@ impl Shard {
 
     /// Whether every websocket is gone, and all that follows from it has been said.
     ///
-    /// A channel is vacant when every core has told its owner so: then the last notice is out.
+    /// A channel is vacant when every core has told its owner so, and so is an app: then the last
+    /// notice is out.
     pub fn is_drained(&self) -> bool {
-        self.counters.connections == 0 && self.counters.channels == 0 && !self.has_outputs()
+        self.counters.connections == 0
+            && self.counters.channels == 0
+            && self.app_connections.iter().all(AppConnections::is_vacant)
+            && !self.has_outputs()
     }
 
     /// Close the waiting websockets whose moment has come.

@@ -104,8 +104,8 @@ impl Shard {
         connection.last_activity = now;
         self.counters.connections += 1;
         self.counters.connections_opened += 1;
-        self.census.enter(app);
         self.reschedule(conn);
+        self.evict_if_late(conn);
         if let Some(drain) = &mut self.drain {
             drain.add(conn); // Its handshake had begun before.
         }
@@ -211,7 +211,6 @@ impl Shard {
         }
         if connection.is_websocket() {
             self.counters.connections -= 1;
-            self.census.leave(connection.app);
         }
     }
 

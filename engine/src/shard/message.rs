@@ -450,15 +450,6 @@ pub enum CoreMessage {
         /// The app.
         app: AppIndex,
     },
-    /// To the core that counts an app's connections: how many are on another.
-    Census {
-        /// The app.
-        app: AppIndex,
-        /// Where they are.
-        core: CoreId,
-        /// How many.
-        connections: u32,
-    },
     /// To the core that keeps the account: may this be done?
     Apply {
         /// The question's name.
@@ -492,8 +483,7 @@ impl CoreMessage {
             | Self::Queued { .. }
             | Self::Enter { .. }
             | Self::Entered { .. }
-            | Self::Exit { .. }
-            | Self::Census { .. } => 0,
+            | Self::Exit { .. } => 0,
             Self::Answer { partial, .. } => partial.weight_bytes(),
             Self::Apply { application, .. } => application.weight_bytes(),
             Self::Decided { .. } => size_of::<Decision>(),

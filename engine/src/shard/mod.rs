@@ -15,7 +15,6 @@
 mod apps;
 mod batch;
 mod cache;
-mod census;
 mod channel;
 mod close;
 mod connection;
@@ -65,12 +64,12 @@ pub use user::SigninError;
 
 use batch::Joiner;
 use cache::Cache;
-use census::Census;
 use channel::{Channel, Run};
 use connection::Connection;
 use event_rate::EventRate;
 use ledger::Ledger;
 use owner::Owned;
+use quota::AppConnections;
 use subscription_count::Untold;
 use table::Table;
 use user::Users;
@@ -173,7 +172,7 @@ pub struct Shard {
     /// How many of them came in beyond the limit, to be told so.
     turned_away_sockets: usize,
     /// Connections on all cores of each app that this core owns, by the app's index.
-    app_connections: Vec<u32>,
+    app_connections: Vec<AppConnections>,
     /// Channels that connections of this core are subscribed to.
     locals: Table<Channel>,
     /// Channels that this core puts in order.
@@ -187,7 +186,6 @@ pub struct Shard {
     runs: Vec<Run>,
     outgoing: Vec<Outgoing>,
     requests: Slab<query::Request>,
-    census: Census,
     /// Publishes to answer at the turn's end.
     published: Vec<(Ticket, Vec<Counted>)>,
     /// Budgets and keys that this core keeps for all cores.
@@ -239,7 +237,6 @@ impl Shard {
             runs: Vec::new(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             requests: Slab::new(),
-            census: Census::default(),
             published: Vec::new(),
             ledger: Ledger::new(config.idempotency),
             wheel: Wheel::new(now),
@@ -288,7 +285,6 @@ impl Shard {
         let answer = |(ticket, counted)| Output::Answer(ticket, Answer::Published(counted));
         self.outputs.extend(answers.map(answer));
         self.joiners.iter_mut().for_each(Joiner::forget);
-        self.report_census();
         self.debug_check_invariants();
     }
 
@@ -349,7 +345,7 @@ impl Shard {
             && self.owned.iter().next().is_none()
             && self.users.is_vacant()
             && self.requests.is_empty()
-            && self.app_connections.iter().all(|&connections| connections == 0)
+            && self.app_connections.iter().all(AppConnections::is_vacant)
             && self.runs.is_empty()
             && self.outgoing.iter().all(|outgoing| outgoing.messages.is_empty())
             && self.retained.bytes() == 0
@@ -399,9 +395,6 @@ impl Shard {
             CoreMessage::Enter { app, ticket } => self.on_enter(app, ticket),
             CoreMessage::Entered { ticket, is_admitted } => self.on_entered(ticket, is_admitted),
             CoreMessage::Exit { app } => self.on_exit(app),
-            CoreMessage::Census { app, core, connections } => {
-                self.on_census(app, core, connections);
-            }
             CoreMessage::Apply { ticket, application } => self.on_apply(ticket, *application),
             CoreMessage::Decided { ticket, decision } => self.on_decided(ticket, decision),
         }

@@ -4,12 +4,15 @@
 //! entered before it is established, as left when its socket is gone. Where the app has a limit the
 //! owner is asked first, so the limit holds exactly however the kernel spreads connections over the
 //! cores. Where it has none nobody waits, but all are counted: a limit may come with a reload.
+//! The owner also tells the app's server when that number crosses the app's threshold.
 //!
 //! Invariant: a connection that has been counted knows it, and leaves once.
 
 use super::message::{CoreMessage, Ticket};
+use super::notice::Fact;
 use super::query::Answer;
 use super::{Output, Shard};
+use crate::app::{App, WebhookEvent};
 use crate::id::{AppIndex, ConnId, CoreId};
 
 /// A connection on its way into an app.
@@ -17,6 +20,20 @@ use crate::id::{AppIndex, ConnId, CoreId};
 pub(super) struct Entering {
     conn: ConnId,
     app: AppIndex,
+}
+
+/// Connections of one app on all cores.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AppConnections {
+    count: u32,
+    /// Whether the app's server was told last that there are as many as its threshold.
+    has_reached: bool,
+}
+
+impl AppConnections {
+    pub(super) const fn is_vacant(&self) -> bool {
+        self.count == 0
+    }
 }
 
 impl Shard {
@@ -43,12 +60,12 @@ impl Shard {
         let connections_max = self.apps.app(app).policy.connections_max;
         let index = usize::from(app.0);
         if self.app_connections.len() <= index {
-            self.app_connections.resize(index + 1, 0);
+            self.app_connections.resize_with(index + 1, AppConnections::default);
         }
-        let connections = &mut self.app_connections[index];
-        let is_admitted =
-            ticket.is_none() || connections_max == 0 || *connections < connections_max;
-        *connections += u32::from(is_admitted);
+        let count = &mut self.app_connections[index].count;
+        let is_admitted = ticket.is_none() || connections_max == 0 || *count < connections_max;
+        *count += u32::from(is_admitted);
+        self.notice_connections(app);
         if let Some(ticket) = ticket {
             self.tell(ticket.core, CoreMessage::Entered { ticket, is_admitted });
         }
@@ -72,18 +89,36 @@ impl Shard {
 
     /// To the owner: a connection of `app` is gone.
     pub(super) fn on_exit(&mut self, app: AppIndex) {
-        let connections = &mut self.app_connections[usize::from(app.0)];
-        assert!(*connections > 0, "who leaves has entered before");
-        *connections -= 1;
+        let count = &mut self.app_connections[usize::from(app.0)].count;
+        assert!(*count > 0, "who leaves has entered before");
+        *count -= 1;
+        self.notice_connections(app);
+    }
+
+    /// The connections of an app are more or less: tell its server if that crosses its threshold.
+    fn notice_connections(&mut self, index: AppIndex) {
+        let app = self.apps.app(index);
+        let is_told = is_told_of_connections(app);
+        let threshold = app.connection_count_threshold;
+        let AppConnections { count, has_reached } = &mut self.app_connections[usize::from(index.0)];
+        let (connections, reaches) = (*count, is_told && *count >= threshold);
+        if std::mem::replace(has_reached, reaches) != reaches && is_told {
+            self.push_notice(index, "".into(), Fact::ConnectionCount { connections });
+        }
     }
 
     /// Connections of `app`, which this core owns.
     pub(super) fn app_connections(&self, app: AppIndex) -> u32 {
-        self.app_connections.get(usize::from(app.0)).copied().unwrap_or(0)
+        self.app_connections.get(usize::from(app.0)).map_or(0, |it| it.count)
     }
 
     /// The core that counts the connections of `app`.
     pub(super) fn app_owner(&self, app: AppIndex) -> CoreId {
         CoreId((usize::from(app.0) % self.config.cores) as u8)
     }
+}
+
+fn is_told_of_connections(app: &App) -> bool {
+    let is_wanted = || app.webhooks.iter().any(|it| it.wants(WebhookEvent::ConnectionCount, ""));
+    app.connection_count_threshold > 0 && is_wanted()
 }

@@ -1,6 +1,7 @@
 //! The apps change while their clients are connected.
 
 use super::world::{Limits, World};
+use crate::admission::{Refused, turn_away};
 use crate::app::{App, AppPolicy, Apps};
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId};
@@ -69,4 +70,50 @@ fn a_learned_app_is_known_and_not_served() {
     shard.learn_apps(&next);
     assert_eq!(shard.apps().app(AppIndex(2)).id, "c");
     assert_eq!((shard.apps().by_key("c"), shard.apps().by_key("a")), (None, Some(AppIndex(0))));
+}
+
+/// The table that the apps are in may be empty.
+#[test]
+fn a_client_is_turned_away_where_there_is_no_app_at_all() {
+    let config = World::new(1, Limits::default()).shards.remove(0).config().clone();
+    let mut shard = Shard::new(config, Apps::default(), Millis(0));
+    let conn = connect(&mut shard, 0, Dialect::Pusher);
+    turn_away(&mut shard, conn, Refused::KeyUnknown);
+    shard.end_turn();
+    assert_eq!(open(&mut shard, &[conn]), 0);
+    shard.closed(conn);
+    shard.end_turn();
+    assert!(shard.is_vacant());
+}
+
+/// The reload falls between the owner's word and the websocket.
+#[test]
+fn who_is_let_in_while_the_app_goes_is_closed_like_the_others() {
+    for (apps, code) in [(vec![], "removed"), (vec![app("a", false)], "disabled")] {
+        let mut shard = shard(100);
+        let mut limited = app("a", true);
+        limited.policy.connections_max = 1;
+        let limited = shard.apps().updated(vec![limited]).unwrap();
+        shard.set_apps(limited);
+        let conn = shard.open(0).unwrap();
+        assert!(shard.enter(conn, AppIndex(0)).is_some(), "the owner is asked");
+        let next = shard.apps().updated(apps).unwrap();
+        shard.set_apps(next);
+        shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        shard.advance(Millis(100));
+        assert_eq!(open(&mut shard, &[conn]), 0, "{code}");
+    }
+}
+
+#[test]
+fn who_has_yet_to_be_closed_stays_if_the_app_returns() {
+    let mut shard = shard(EVICTIONS_PER_TICK + 1);
+    let conns: Vec<_> =
+        (0..=EVICTIONS_PER_TICK).map(|_| connect(&mut shard, 0, Dialect::Pusher)).collect();
+    let removed = shard.apps().updated(vec![app("b", true)]).unwrap();
+    shard.set_apps(removed);
+    let back = shard.apps().updated(vec![app("a", true), app("b", true)]).unwrap();
+    shard.set_apps(back);
+    shard.advance(Millis(100));
+    assert_eq!(open(&mut shard, &conns), 1);
 }

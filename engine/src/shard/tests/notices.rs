@@ -1,7 +1,7 @@
 //! What an app's own server is told: each fact once, by the owner, in the channel's order.
 
-use super::transcript::{check, check_with};
-use super::world::Limits;
+use super::transcript::{check, check_on, check_with};
+use super::world::{Limits, World};
 use crate::app::{Webhook, WebhookEvent};
 
 /// One webhook that wants `events`, all if there are none.
@@ -165,6 +165,48 @@ fn connections_are_told_when_they_cross_the_threshold_and_not_between() {
         d> established
         ",
     );
+}
+
+/// Who is refused is a websocket for as long as it takes to say so, and in no app.
+#[test]
+fn who_is_turned_away_is_no_connection_of_the_app() {
+    let edit = |limits: &mut Limits| {
+        told(&[WebhookEvent::ConnectionCount])(limits);
+        limits.connection_count_threshold = 2;
+        limits.app.connections_max = 1;
+    };
+    check_with(
+        edit,
+        "
+        a: open
+        a> established
+        b: open
+        b> error 4004
+        b> close 4004
+        b: gone
+        ",
+    );
+}
+
+/// App 0 belongs to core 0, which ends no earlier than it has heard from the other.
+#[test]
+fn a_drain_waits_for_the_word_that_nobody_is_connected() {
+    let edit = |limits: &mut Limits| {
+        told(&[WebhookEvent::ConnectionCount])(limits);
+        limits.connection_count_threshold = 1;
+    };
+    let opened = "a: open on 1\n app> connection_count 1\n a> established";
+    let mut world = check_on(2, edit, opened);
+    world.shards.iter_mut().for_each(|shard| shard.start_drain(0));
+    world.is_mail_held = true;
+    world.gone(0);
+    world.settle();
+    let is_drained = |world: &World| [0, 1].map(|core| world.shards[core].is_drained());
+    assert_eq!(is_drained(&world), [false, true]);
+    world.is_mail_held = false;
+    world.settle();
+    assert_eq!(world.take_seen(), [("app".to_owned(), "connection_count 0".to_owned())]);
+    assert_eq!(is_drained(&world), [true, true]);
 }
 
 #[test]
