@@ -135,7 +135,7 @@ async fn websocket(
     };
     let is_deflated = may_deflate && upgrade.agree_to_deflate();
     core.with_shard(|shard| {
-        shard.upgrade(conn, admitted.unwrap_or(AppIndex(0)), dialect);
+        shard.upgrade(conn, dialect);
         if is_deflated {
             shard.agree_to_deflate(conn);
         }

@@ -94,17 +94,20 @@ impl Shard {
         Ok(conn)
     }
 
-    /// The first request asked for a websocket and gets it, as a client of `app`.
-    pub fn upgrade(&mut self, conn: ConnId, app: AppIndex, dialect: Dialect) {
+    /// The first request asked for a websocket and gets it: as a client of the app that it has
+    /// [entered](Self::enter), or of none, to be told why.
+    pub fn upgrade(&mut self, conn: ConnId, dialect: Dialect) {
         let now = self.now;
         let Some(connection) = self.connection(conn) else { return };
-        connection.app = app;
         connection.dialect = dialect;
         connection.phase = Phase::Open { pinged: None, authorize_by: None };
         connection.last_activity = now;
+        let entered = connection.is_counted.then_some(connection.app);
         self.counters.connections += 1;
         self.counters.connections_opened += 1;
-        self.census.enter(app);
+        if let Some(app) = entered {
+            self.census.enter(app);
+        }
         self.reschedule(conn);
         if let Some(drain) = &mut self.drain {
             drain.add(conn); // Its handshake had begun before.
@@ -206,12 +209,13 @@ impl Shard {
             Place::Operator => self.operator_sockets -= 1,
             Place::TurnedAway => self.turned_away_sockets -= 1,
         }
+        let is_websocket = connection.is_websocket();
+        self.counters.connections -= u64::from(is_websocket);
         if connection.is_counted {
             self.leave_app(connection.app);
-        }
-        if connection.is_websocket() {
-            self.counters.connections -= 1;
-            self.census.leave(connection.app);
+            if is_websocket {
+                self.census.leave(connection.app);
+            }
         }
     }
 
