@@ -29,6 +29,7 @@ impl Shard {
     pub fn set_apps(&mut self, apps: Apps) {
         assert!(self.apps.indices().count() <= apps.indices().count(), "no slot is ever lost");
         self.apps = Rc::new(apps);
+        self.evicted.clear(); // An app that was gone may be back.
         let codes: Vec<Option<Code>> = self.apps.indices().map(|it| code(self, it)).collect();
         if codes.iter().all(Option::is_none) {
             return;
@@ -41,6 +42,12 @@ impl Shard {
         });
         self.evicted = evicted.collect();
         self.continue_evictions();
+    }
+
+    /// `conn` has become a client of `app`, which may have gone while it was let in.
+    pub(super) fn evict_if_gone(&mut self, conn: ConnId, app: AppIndex) {
+        let code = code(self, app);
+        self.evicted.extend(code.map(|code| (conn, code)));
     }
 
     /// Close some of the clients that must go.

@@ -107,6 +107,7 @@ impl Shard {
         self.counters.connections_opened += 1;
         if let Some(app) = entered {
             self.census.enter(app);
+            self.evict_if_gone(conn, app);
         }
         self.reschedule(conn);
         if let Some(drain) = &mut self.drain {

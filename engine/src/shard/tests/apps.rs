@@ -65,6 +65,30 @@ fn clients_of_a_large_app_are_closed_over_several_ticks() {
 }
 
 #[test]
+fn clients_of_an_app_that_is_back_stay() {
+    let mut shard = shard(EVICTIONS_PER_TICK + 1);
+    let conns: Vec<_> = (0..=EVICTIONS_PER_TICK).map(|_| connect(&mut shard, 0)).collect();
+    let removed = shard.apps().updated(vec![app("b", true)]).unwrap();
+    shard.set_apps(removed);
+    let back = shard.apps().updated(vec![app("a", true), app("b", true)]).unwrap();
+    shard.set_apps(back);
+    shard.advance(Millis(100));
+    assert_eq!(open(&mut shard, &conns), 1, "the last one was not closed yet");
+}
+
+#[test]
+fn a_client_whose_app_goes_while_it_is_let_in_is_closed() {
+    let mut shard = shard(100);
+    let conn = shard.open(0).unwrap();
+    shard.enter(conn, AppIndex(0));
+    let removed = shard.apps().updated(vec![app("b", true)]).unwrap();
+    shard.set_apps(removed);
+    shard.upgrade(conn, Dialect::Pusher);
+    shard.advance(Millis(100));
+    assert_eq!(open(&mut shard, &[conn]), 0);
+}
+
+#[test]
 fn a_client_that_is_turned_away_counts_in_no_app() {
     let mut shard = shard(100);
     shard = Shard::new(shard.config().clone(), Apps::default(), Millis(0));
