@@ -71,7 +71,6 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let drain_timeout = Duration::from_secs(config.server.drain_timeout_s.into());
     let bound = Bound::new(&config.server, cores)?;
     let described = bound.describe(&config);
-    let has_webhooks = apps.iter().any(|app| !app.webhooks.is_empty());
     let apps = Apps::new(apps).map_err(io::Error::other)?;
     let (watch, database) = watch(&config, &rows);
     let started = start(config.clone(), &apps, cores, &processors, bound, watch)?;
@@ -89,7 +88,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
         }
     }
     // What the last clients' leaving causes has yet to be told.
-    let kept = if has_webhooks { drain_timeout / FLUSH_SHARE } else { Duration::ZERO };
+    let kept = if reload.has_webhooks() { drain_timeout / FLUSH_SHARE } else { Duration::ZERO };
     let drained_by = stopped + drain_timeout.saturating_sub(kept);
     let is_hurried = !wait_drained(&events, &signalled, cores, drained_by)?;
     let flush_deadline = if is_hurried { Instant::now() + HURRY_TIME } else { deadline };
