@@ -140,3 +140,26 @@ fn a_webhook_that_came_with_a_reload_is_told_of_the_last_ones_to_leave() {
         })
     });
 }
+
+/// An endpoint that does not answer could take up the whole drain.
+#[test]
+fn a_second_signal_ends_the_wait_for_an_endpoint_that_does_not_answer() {
+    let endpoint = TcpListener::bind("127.0.0.1:0").unwrap();
+    endpoint.set_nonblocking(true).unwrap();
+    let config = format!(
+        "[server]\ndrain_timeout_s = 600\ndrain_window_ms = 0\n[webhook]\nbatch_ms = 10000\n\
+         [[apps]]\nid = \"app-id\"\nkey = \"app-key\"\nsecret = \"app-secret\"\n\
+         [[apps.webhooks]]\nurl = \"http://{}/\"\nevents = [\"channel_occupied\"]\n",
+        endpoint.local_addr().unwrap()
+    );
+    let mut server = Server::start(Options::new().config(&config));
+    Client::connect(&server).subscribe("room");
+    server.signal(libc::SIGTERM);
+    let mut held = None;
+    until("the endpoint is told what is left", || {
+        held = endpoint.accept().ok();
+        held.is_some()
+    });
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.wait_exit().code(), Some(0));
+}
