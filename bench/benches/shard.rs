@@ -145,7 +145,7 @@ fn subscriber(shard: &mut Shard, room: &str) {
 
 fn open(shard: &mut Shard) -> ConnId {
     let conn = shard.open(1).expect("there is room");
-    shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+    shard.upgrade(conn, Dialect::Pusher);
     conn
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use uringcast_tests::{Api, App, Client, Database, Options, Server, until};
+use uringcast_tests::{Api, App, Client, Database, Options, Raw, Server, until};
 
 /// The statement that makes the table, as operators are given it.
 fn schema() -> String {
@@ -153,6 +153,9 @@ fn sighup_reads_the_table_at_once() {
     let file = format!("[registry]\nurl = \"{}\"\nrefresh_s = 3600\n", database.url());
     let server = Server::start(Options::new().config(&file));
     assert_eq!(status(&server, "a"), 404, "no app is served yet, which is no mistake");
+    let mut early = Raw::upgrade(server.address(), "/app/a-key?protocol=7");
+    early.expect_event("pusher:error");
+    early.expect_close(4001);
     database.execute(&insert("a", ""));
     server.signal(libc::SIGHUP);
     until("the new app is served", || status(&server, "a") == 200);

@@ -37,7 +37,7 @@ impl Scenario {
         let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
         let shard = self.world.shard(core);
         assert_eq!(shard.enter(conn, AppIndex(0)), None, "the app has no limit");
-        shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        shard.upgrade(conn, Dialect::Pusher);
         if client.is_multiple_of(3) {
             shard.agree_to_deflate(conn);
         }

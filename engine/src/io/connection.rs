@@ -1,17 +1,14 @@
 //! A connection from its acceptance to whoever serves it.
 
-use std::future::Future;
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use monoio::net::TcpStream;
 use uringcast_proto::ws::handshake::Upgrade;
 
 use super::core::Core;
+use super::guarded::Guarded;
 use super::http::{self, Purpose};
 use super::peek::{self, Wanted};
 use super::socket::Socket;
@@ -73,8 +70,8 @@ fn open(
 async fn serve(core: Rc<Core>, arrival: Arrival) {
     let conn = arrival.conn;
     // Boxed, because an idle websocket should not pay for the room that HTTP needs.
-    let first = Box::pin(serve_first(Rc::clone(&core), arrival));
-    let Ok(reader) = CatchUnwind(first).await else {
+    let first = Guarded::new(serve_first(Rc::clone(&core), arrival));
+    let Ok(reader) = first.await else {
         core.count(|counters| counters.panics += 1);
         return core.forget(conn);
     };
@@ -135,7 +132,7 @@ async fn websocket(
     };
     let is_deflated = may_deflate && upgrade.agree_to_deflate();
     core.with_shard(|shard| {
-        shard.upgrade(conn, admitted.unwrap_or(AppIndex(0)), dialect);
+        shard.upgrade(conn, dialect);
         if is_deflated {
             shard.agree_to_deflate(conn);
         }
@@ -183,19 +180,4 @@ fn too_many_requests(TooSoon { retry_after_s }: TooSoon) -> Vec<u8> {
          Connection: close\r\nContent-Length: 0\r\n\r\n"
     )
     .into_bytes()
-}
-
-/// A future whose panic is its output.
-struct CatchUnwind<F>(Pin<Box<F>>);
-
-impl<F: Future> Future for CatchUnwind<F> {
-    type Output = std::thread::Result<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let inner = self.0.as_mut();
-        match catch_unwind(AssertUnwindSafe(|| inner.poll(context))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    }
 }

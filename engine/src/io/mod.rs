@@ -8,6 +8,7 @@ mod call;
 mod connection;
 mod core;
 mod cores;
+mod guarded;
 mod http;
 mod http_stream;
 mod listener;

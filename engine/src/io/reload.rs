@@ -85,6 +85,11 @@ impl Reload {
         &self.rows
     }
 
+    /// Whether any app's server is told anything.
+    pub(super) fn has_webhooks(&self) -> bool {
+        self.apps.iter().any(|(_, app)| !app.webhooks.is_empty())
+    }
+
     /// Look whether the file has changed, and read it if it has.
     ///
     /// # Errors

@@ -71,7 +71,6 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let drain_timeout = Duration::from_secs(config.server.drain_timeout_s.into());
     let bound = Bound::new(&config.server, cores)?;
     let described = bound.describe(&config);
-    let has_webhooks = apps.iter().any(|app| !app.webhooks.is_empty());
     let apps = Apps::new(apps).map_err(io::Error::other)?;
     let (watch, database) = watch(&config, &rows);
     let started = start(config.clone(), &apps, cores, &processors, bound, watch)?;
@@ -89,11 +88,14 @@ pub fn serve(launch: Launch) -> io::Result<()> {
         }
     }
     // What the last clients' leaving causes has yet to be told.
-    let kept = if has_webhooks { drain_timeout / FLUSH_SHARE } else { Duration::ZERO };
+    let kept = if reload.has_webhooks() { drain_timeout / FLUSH_SHARE } else { Duration::ZERO };
     let drained_by = stopped + drain_timeout.saturating_sub(kept);
-    let is_hurried = !wait_drained(&events, &signalled, cores, drained_by)?;
-    let flush_deadline = if is_hurried { Instant::now() + HURRY_TIME } else { deadline };
-    let _ = side.flush(flush_deadline).recv_deadline(flush_deadline + HURRY_TIME);
+    let is_done = wait_drained(&events, &signalled, cores, drained_by)?
+        && wait_flushed(&side.flush(deadline), &signalled, deadline + HURRY_TIME);
+    if !is_done {
+        let hurried = Instant::now() + HURRY_TIME;
+        let _ = side.flush(hurried).recv_deadline(hurried + HURRY_TIME);
+    }
     // The runtimes are not dropped: operations that are pending would leak what they hold.
     process::exit(0);
 }
@@ -276,4 +278,19 @@ fn wait_drained(
         }
     }
     Ok(true)
+}
+
+/// Wait until `flushed` says so, the time is over, or a second signal comes; false after that.
+fn wait_flushed(flushed: &Receiver<()>, signalled: &Receiver<i32>, deadline: Instant) -> bool {
+    let deadline = at(deadline);
+    loop {
+        select! {
+            recv(flushed) -> _ => return true,
+            recv(signalled) -> signal => match signal {
+                Ok(SIGHUP) => {} // Too late to read anything.
+                Ok(_) | Err(_) => return false,
+            },
+            recv(deadline) -> _ => return true,
+        }
+    }
 }

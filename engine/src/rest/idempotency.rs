@@ -4,8 +4,8 @@
 //! with a key and sends it again: the first one is carried out, and what it was answered is kept
 //! for the others. A publish that was refused leaves nothing behind, so the next one is a first.
 //!
-//! Invariant: every entry stands in `order` once, in the order in which the keys came, and
-//! `bytes` is the sum of what the entries weigh.
+//! Invariant: every entry stands in `order` once, in the order in which the keys came, with no more
+//! than a few gaps for each entry, and `bytes` is the sum of what the entries weigh.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +18,9 @@ use crate::id::AppIndex;
 
 /// The longest key, in bytes: room for any id that is in use.
 const KEY_BYTES_MAX: usize = 128;
+
+/// Gaps in the order that are not worth the walk.
+const GAPS_MIN: usize = 64;
 
 /// Names one publish of an app.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -149,10 +152,19 @@ impl IdempotencyStore {
     /// Forget the oldest keys until the rest fits.
     fn shrink(&mut self) -> u64 {
         let mut forgotten = 0;
-        while self.order.len() > self.limits.keys_max || self.bytes > self.limits.bytes_max {
+        while self.entries.len() > self.limits.keys_max || self.bytes > self.limits.bytes_max {
             forgotten += u64::from(self.pop());
         }
+        self.close_gaps();
         forgotten
+    }
+
+    /// Take places out of the order that lead nowhere, once they are more than those that do.
+    fn close_gaps(&mut self) {
+        if self.order.len() > 2 * self.entries.len() + GAPS_MIN {
+            let Self { entries, order, .. } = self;
+            order.retain(|(key, serial)| entries.get(key).is_some_and(|it| it.serial == *serial));
+        }
     }
 
     /// Take the front of the order; whether a key was forgotten with it.
@@ -249,6 +261,18 @@ mod tests {
         store.settle(&named("a"), serial, None);
         assert_eq!(store.bytes, 0);
         first(&mut store, "a", 1);
+    }
+
+    #[test]
+    fn refused_publishes_push_no_other_key_out() {
+        let mut store = store(2, 10_000);
+        first(&mut store, "a", 0);
+        for turn in 0..1_000 {
+            let serial = first(&mut store, "refused", turn % 100);
+            assert_eq!(store.settle(&named("refused"), serial, None), 0);
+            assert!(store.order.len() <= 2 * store.entries.len() + GAPS_MIN);
+        }
+        assert_eq!(reserve(&mut store, "a", 100), Reserved::Running);
     }
 
     #[test]

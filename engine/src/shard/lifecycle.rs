@@ -94,11 +94,11 @@ impl Shard {
         Ok(conn)
     }
 
-    /// The first request asked for a websocket and gets it, as a client of `app`.
-    pub fn upgrade(&mut self, conn: ConnId, app: AppIndex, dialect: Dialect) {
+    /// The first request asked for a websocket and gets it: as a client of the app that it has
+    /// [entered](Self::enter), or of none, to be told why.
+    pub fn upgrade(&mut self, conn: ConnId, dialect: Dialect) {
         let now = self.now;
         let Some(connection) = self.connection(conn) else { return };
-        connection.app = app;
         connection.dialect = dialect;
         connection.phase = Phase::Open { pinged: None, authorize_by: None };
         connection.last_activity = now;

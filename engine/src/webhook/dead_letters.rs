@@ -19,11 +19,8 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(5);
 /// were written.
 pub(super) fn append(path: &Path, bytes_max: u64, letters: &[DeadLetter]) -> io::Result<usize> {
     let mut file = open_locked(path)?;
-    let mut lines = Vec::new();
     let bytes = file.metadata()?.len();
-    if bytes > 0 && last_byte(&mut file)? != b'\n' {
-        lines.push(b'\n'); // A crash has cut the last line short.
-    }
+    let mut lines = line_end(&mut file)?;
     let mut written = 0;
     for letter in letters {
         let before = lines.len();
@@ -51,7 +48,8 @@ pub(super) fn check(path: &Path) -> io::Result<()> {
 
 /// Each line of the file at `path`: a letter, or why it is none.
 pub(super) fn read(path: &Path) -> io::Result<Vec<Result<DeadLetter, String>>> {
-    let text = fs::read_to_string(path)?;
+    let bytes = fs::read(path)?;
+    let text = String::from_utf8_lossy(&bytes); // A line may be cut short inside a character.
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     Ok(lines.map(|line| serde_json::from_str(line).map_err(|_| line.to_owned())).collect())
 }
@@ -98,7 +96,9 @@ impl Taken {
     pub(super) fn finish(self, lines: &[String]) -> io::Result<()> {
         if !lines.is_empty() {
             let mut file = open_locked(&self.path)?;
-            file.write_all((lines.join("\n") + "\n").as_bytes())?;
+            let mut text = line_end(&mut file)?;
+            text.extend_from_slice((lines.join("\n") + "\n").as_bytes());
+            file.write_all(&text)?;
             file.sync_data()?;
         }
         fs::remove_file(&self.aside)
@@ -107,10 +107,10 @@ impl Taken {
     /// Move the server's lines behind those that were taken before.
     fn take_over(&self) -> io::Result<()> {
         let mut file = open_locked(&self.path)?;
-        let mut lines = Vec::new();
+        let mut taken = OpenOptions::new().read(true).append(true).open(&self.aside)?;
+        let mut lines = line_end(&mut taken)?;
         file.seek(SeekFrom::Start(0))?;
         file.read_to_end(&mut lines)?;
-        let mut taken = OpenOptions::new().append(true).open(&self.aside)?;
         taken.write_all(&lines)?;
         taken.sync_data()?;
         fs::remove_file(&self.path) // Whoever waits for the lock sees that the name is free.
@@ -139,11 +139,15 @@ fn is_under(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-fn last_byte(file: &mut File) -> io::Result<u8> {
+/// What must stand before the next line: a line end, if a crash has cut the last line short.
+fn line_end(file: &mut File) -> io::Result<Vec<u8>> {
+    if file.metadata()?.len() == 0 {
+        return Ok(Vec::new());
+    }
     let mut last = [0];
     file.seek(SeekFrom::End(-1))?;
     file.read_exact(&mut last)?;
-    Ok(last[0])
+    Ok(if last == *b"\n" { Vec::new() } else { vec![b'\n'] })
 }
 
 #[cfg(test)]
@@ -177,6 +181,12 @@ mod tests {
         }
     }
 
+    /// Cut `bytes` off the end of the file at `path`.
+    fn tear(path: &Path, bytes: u64) {
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        file.set_len(file.metadata().unwrap().len() - bytes).unwrap();
+    }
+
     fn bodies(path: &Path) -> Vec<String> {
         read(path).unwrap().into_iter().map(|letter| letter.unwrap().body).collect()
     }
@@ -203,9 +213,34 @@ mod tests {
     fn a_line_that_was_cut_short_spoils_no_other() {
         let place = Place::new("torn");
         append(&place.0, u64::MAX, &[letter("one")]).unwrap();
-        let file = OpenOptions::new().write(true).open(&place.0).unwrap();
-        file.set_len(file.metadata().unwrap().len() - 5).unwrap();
+        tear(&place.0, 5);
         append(&place.0, u64::MAX, &[letter("two")]).unwrap();
+        let read = read(&place.0).unwrap();
+        assert!(matches!(&read[..], [Err(_), Ok(two)] if two.body == "two"));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_inside_a_character_hides_no_other() {
+        let place = Place::new("character");
+        append(&place.0, u64::MAX, &[letter("one"), letter("\u{e9}")]).unwrap();
+        tear(&place.0, "\u{e9}\"}\n".len() as u64 - 1);
+        let read = read(&place.0).unwrap();
+        assert!(matches!(&read[..], [Ok(one), Err(_)] if one.body == "one"));
+    }
+
+    #[test]
+    fn a_replay_puts_no_line_behind_one_that_was_cut_short() {
+        let place = Place::new("replayed");
+        append(&place.0, u64::MAX, &[letter("torn")]).unwrap();
+        tear(&place.0, 5);
+        drop(Taken::take(&place.0).unwrap());
+        append(&place.0, u64::MAX, &[letter("two")]).unwrap();
+        let taken = Taken::take(&place.0).unwrap();
+        let letters = taken.letters().unwrap();
+        assert!(matches!(&letters[..], [Err(_), Ok(two)] if two.body == "two"));
+        append(&place.0, u64::MAX, &[letter("torn")]).unwrap();
+        tear(&place.0, 5);
+        taken.finish(&[serde_json::to_string(&letter("two")).unwrap()]).unwrap();
         let read = read(&place.0).unwrap();
         assert!(matches!(&read[..], [Err(_), Ok(two)] if two.body == "two"));
     }

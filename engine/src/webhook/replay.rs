@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::dead_letters::{Taken, read};
-use super::post::{DeadLetter, Post};
+use super::post::{DeadLetter, Post, without_secrets};
 use crate::app::Webhook;
 use crate::config::Config;
 use crate::side::{Call, Client};
@@ -28,7 +28,7 @@ pub fn list(path: &Path) -> io::Result<String> {
                 it.app_id,
                 it.events,
                 it.body.len(),
-                it.url,
+                without_secrets(&it.url),
                 it.reason
             ),
             Err(line) => writeln!(text, "not a dead letter: {line:?}"),
@@ -74,7 +74,7 @@ async fn send_all(
         };
         let is_failing = failing.contains(&letter.url);
         if !is_failing && let Err(reason) = send(&client, &letter, config).await {
-            eprintln!("uringcast: {}: {reason}", letter.url);
+            eprintln!("uringcast: {}: {reason}", without_secrets(&letter.url));
             failing.insert(letter.url.clone());
         }
         if failing.contains(&letter.url) {
@@ -94,4 +94,30 @@ async fn send(client: &Client, letter: &DeadLetter, config: &Config) -> Result<(
     let Post { url, body, headers } = Post::new(app, webhook, letter.body.clone().into());
     let timeout = Duration::from_secs(config.webhook.timeout_s.into());
     client.post(Call { url, body, headers, timeout }, Instant::now() + timeout).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dead_letters::append;
+    use super::*;
+
+    #[test]
+    fn letters_are_listed_without_the_secrets_of_their_urls() {
+        let name = format!("uringcast-{}-listed.jsonl", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let letter = DeadLetter {
+            app_id: "app".to_owned(),
+            url: "https://ann:pw@app.example/hook?token=1".to_owned(),
+            given_up_ms: 7,
+            reason: "status 500".to_owned(),
+            events: 2,
+            body: "{}".to_owned(),
+        };
+        append(&path, u64::MAX, &[letter]).unwrap();
+        let listed = list(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let expected = "7 app=app events=2 bytes=2 url=https://app.example/hook \
+            reason=\"status 500\"\n";
+        assert_eq!(listed, expected);
+    }
 }

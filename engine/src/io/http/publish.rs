@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::super::core::Core;
+use super::super::guarded::run_apart;
 use super::action::{decision, name, spend};
 use crate::rest::{Answer, Occupancy, Once, Publish, Reply, Reserved, RestError};
 use crate::shard::{self, Decision, Publication, Query, Settlement};
@@ -12,7 +13,7 @@ pub(super) async fn carry_out(core: &Rc<Core>, mut publish: Publish) -> Result<A
     match publish.once.take() {
         None => publish_now(core, publish).await,
         // A task of its own: if the publisher hangs up, it asks again and must learn how it ended.
-        Some(once) => monoio::spawn(publish_once(Rc::clone(core), publish, once)).await,
+        Some(once) => run_apart(publish_once(Rc::clone(core), publish, once)).await,
     }
 }
 

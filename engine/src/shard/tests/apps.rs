@@ -21,9 +21,10 @@ fn shard(connections_max: usize) -> Shard {
     Shard::new(config, Apps::new(vec![app("a", true), app("b", true)]).unwrap(), Millis(0))
 }
 
-fn connect(shard: &mut Shard, app: u16, dialect: Dialect) -> ConnId {
+fn connect(shard: &mut Shard, app: u16) -> ConnId {
     let conn = shard.open(0).unwrap();
-    shard.upgrade(conn, AppIndex(app), dialect);
+    assert_eq!(shard.enter(conn, AppIndex(app)), None, "the app has no limit");
+    shard.upgrade(conn, Dialect::Pusher);
     conn
 }
 
@@ -34,8 +35,9 @@ fn open(shard: &mut Shard, conns: &[ConnId]) -> usize {
 #[test]
 fn only_clients_of_apps_that_are_gone_or_disabled_are_closed() {
     let mut shard = shard(100);
-    let [a, echo] = [Dialect::Pusher, Dialect::Echo].map(|it| connect(&mut shard, 0, it));
-    let b = connect(&mut shard, 1, Dialect::Pusher);
+    let [a, b] = [0, 1].map(|app| connect(&mut shard, app));
+    let echo = shard.open(0).unwrap();
+    shard.upgrade(echo, Dialect::Echo);
     let next = |shard: &Shard, apps| shard.apps().updated(apps).unwrap();
     let changed = next(&shard, vec![app("b", true), App::new("a", "other", "key")]);
     shard.set_apps(changed);
@@ -54,13 +56,49 @@ fn only_clients_of_apps_that_are_gone_or_disabled_are_closed() {
 #[test]
 fn clients_of_a_large_app_are_closed_over_several_ticks() {
     let mut shard = shard(EVICTIONS_PER_TICK + 1);
-    let conns: Vec<_> =
-        (0..=EVICTIONS_PER_TICK).map(|_| connect(&mut shard, 0, Dialect::Pusher)).collect();
+    let conns: Vec<_> = (0..=EVICTIONS_PER_TICK).map(|_| connect(&mut shard, 0)).collect();
     let removed = shard.apps().updated(vec![app("b", true)]).unwrap();
     shard.set_apps(removed);
     assert_eq!(open(&mut shard, &conns), 1);
     shard.advance(Millis(100));
     assert_eq!(open(&mut shard, &conns), 0);
+}
+
+#[test]
+fn clients_of_an_app_that_is_back_stay() {
+    let mut shard = shard(EVICTIONS_PER_TICK + 1);
+    let conns: Vec<_> = (0..=EVICTIONS_PER_TICK).map(|_| connect(&mut shard, 0)).collect();
+    let removed = shard.apps().updated(vec![app("b", true)]).unwrap();
+    shard.set_apps(removed);
+    let back = shard.apps().updated(vec![app("a", true), app("b", true)]).unwrap();
+    shard.set_apps(back);
+    shard.advance(Millis(100));
+    assert_eq!(open(&mut shard, &conns), 1, "the last one was not closed yet");
+}
+
+#[test]
+fn a_client_whose_app_goes_while_it_is_let_in_is_closed() {
+    let mut shard = shard(100);
+    let conn = shard.open(0).unwrap();
+    shard.enter(conn, AppIndex(0));
+    let removed = shard.apps().updated(vec![app("b", true)]).unwrap();
+    shard.set_apps(removed);
+    shard.upgrade(conn, Dialect::Pusher);
+    shard.advance(Millis(100));
+    assert_eq!(open(&mut shard, &[conn]), 0);
+}
+
+#[test]
+fn a_client_that_is_turned_away_counts_in_no_app() {
+    let mut shard = shard(100);
+    shard = Shard::new(shard.config().clone(), Apps::default(), Millis(0));
+    let conn = shard.open(0).unwrap();
+    shard.upgrade(conn, Dialect::Pusher);
+    turn_away(&mut shard, conn, Refused::KeyUnknown);
+    shard.end_turn();
+    shard.closed(conn);
+    shard.end_turn();
+    assert!(shard.is_vacant());
 }
 
 #[test]
@@ -77,7 +115,8 @@ fn a_learned_app_is_known_and_not_served() {
 fn a_client_is_turned_away_where_there_is_no_app_at_all() {
     let config = World::new(1, Limits::default()).shards.remove(0).config().clone();
     let mut shard = Shard::new(config, Apps::default(), Millis(0));
-    let conn = connect(&mut shard, 0, Dialect::Pusher);
+    let conn = shard.open(0).unwrap();
+    shard.upgrade(conn, Dialect::Pusher);
     turn_away(&mut shard, conn, Refused::KeyUnknown);
     shard.end_turn();
     assert_eq!(open(&mut shard, &[conn]), 0);
@@ -99,7 +138,7 @@ fn who_is_let_in_while_the_app_goes_is_closed_like_the_others() {
         assert!(shard.enter(conn, AppIndex(0)).is_some(), "the owner is asked");
         let next = shard.apps().updated(apps).unwrap();
         shard.set_apps(next);
-        shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        shard.upgrade(conn, Dialect::Pusher);
         shard.advance(Millis(100));
         assert_eq!(open(&mut shard, &[conn]), 0, "{code}");
     }
@@ -108,8 +147,7 @@ fn who_is_let_in_while_the_app_goes_is_closed_like_the_others() {
 #[test]
 fn who_has_yet_to_be_closed_stays_if_the_app_returns() {
     let mut shard = shard(EVICTIONS_PER_TICK + 1);
-    let conns: Vec<_> =
-        (0..=EVICTIONS_PER_TICK).map(|_| connect(&mut shard, 0, Dialect::Pusher)).collect();
+    let conns: Vec<_> = (0..=EVICTIONS_PER_TICK).map(|_| connect(&mut shard, 0)).collect();
     let removed = shard.apps().updated(vec![app("b", true)]).unwrap();
     shard.set_apps(removed);
     let back = shard.apps().updated(vec![app("a", true), app("b", true)]).unwrap();

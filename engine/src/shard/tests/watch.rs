@@ -2,7 +2,6 @@
 
 use super::transcript::{check, check_on, check_with};
 use crate::dialect::Dialect;
-use crate::id::AppIndex;
 use crate::shard::watch::NOTICES_MAX;
 
 /// A user is online from the first connection to the last, on whatever cores they are.
@@ -242,7 +241,7 @@ fn a_turn_with_very_many_changes_is_told_in_parts() {
     for _ in 0..NOTICES_MAX / 2 {
         assert!(!shard.has_outputs(), "there is room for more");
         let conn = shard.open(0).unwrap();
-        shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        shard.upgrade(conn, Dialect::Pusher);
         assert_eq!(shard.sign_in(conn, "bob", "{}"), Ok(true));
         shard.closed(conn);
     }

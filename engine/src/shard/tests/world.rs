@@ -134,7 +134,7 @@ impl World {
     fn establish(&mut self, client: usize, is_admitted: bool) {
         let conn = self.clients[client].conn;
         let shard = self.shard_of(client);
-        shard.upgrade(conn, AppIndex(0), Dialect::Pusher);
+        shard.upgrade(conn, Dialect::Pusher);
         if is_admitted {
             pusher::greet(shard, conn);
         } else {
