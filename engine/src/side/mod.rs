@@ -109,7 +109,7 @@ impl Side {
     pub fn flush(&self, deadline: Instant) -> Receiver<()> {
         let (done, flushed) = crossbeam_channel::bounded(1);
         // A second flush changes nothing, and its asker sees that nobody will answer.
-        let _ = self.flushes.try_send(Flush { deadline, done });
+        let _ = self.flushes.try_send(Flush::new(deadline, done));
         flushed
     }
 

@@ -16,17 +16,19 @@ use crate::config::WebhookConfig;
 use crate::shard::Millis;
 use crate::side::{Call, Client};
 
-/// Time that is kept for the dead-letter file at the end of the process: for the write in progress
-/// and one after it, each with a sync, which takes a while on a busy disk.
-const WRITE_TIME: Duration = Duration::from_secs(1);
+/// The most time that is kept for the dead-letter file at the end of the process: for the write in
+/// progress and one after it, each with a sync, which takes a while on a busy disk.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The order to deliver what waits, because the process ends.
 #[derive(Debug)]
 pub(crate) struct Flush {
     /// When the process ends.
-    pub(crate) deadline: Instant,
+    deadline: Instant,
+    /// What of the time until then is for the dead-letter file.
+    write_time: Duration,
     /// Told when nothing is left to do.
-    pub(crate) done: crossbeam_channel::Sender<()>,
+    done: crossbeam_channel::Sender<()>,
 }
 
 /// The webhooks of all apps.
@@ -206,7 +208,7 @@ impl Courier {
             self.posts = JoinSet::new(); // Whatever is in flight may have arrived or not.
             self.dispatch.give_up(self.now());
             // Nothing is left, so the end of the flush waits for the file only.
-            self.flush.iter_mut().for_each(|flush| flush.deadline += WRITE_TIME);
+            self.flush.iter_mut().for_each(|flush| flush.deadline += WRITE_TIME_MAX);
         }
     }
 
@@ -227,9 +229,15 @@ impl Courier {
 }
 
 impl Flush {
+    /// The order to be done by `deadline`. If that is near, half of the time is for delivering.
+    pub(crate) fn new(deadline: Instant, done: crossbeam_channel::Sender<()>) -> Self {
+        let left = deadline.saturating_duration_since(Instant::now());
+        Self { deadline, write_time: WRITE_TIME_MAX.min(left / 2), done }
+    }
+
     /// When requests are ended so that what they carry can still be written.
     fn last_moment(&self) -> Instant {
-        self.deadline.checked_sub(WRITE_TIME).unwrap_or(self.deadline)
+        self.deadline.checked_sub(self.write_time).unwrap_or(self.deadline)
     }
 }
 
