@@ -1,6 +1,6 @@
 //! `POST /broadcasting/auth`: signing subscriptions for apps whose own server does not.
 //!
-//! [`Caller`] is what the head says, [`Caller::decide`] what the app's [`AuthPolicy`] makes of it
+//! [`Caller`] is what the head says, [`Caller::decide`] what the app's `AuthPolicy` makes of it
 //! and of the body. Encrypted channels are signed like private ones, without the `shared_secret`
 //! that their clients need: this server knows no key to derive it from.
 
