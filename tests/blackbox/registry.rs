@@ -34,6 +34,15 @@ fn expect_unknown(server: &Server, name: &str) {
 }
 
 #[test]
+fn publishers_reach_an_app_by_any_of_its_ids() {
+    let server = start(&table("a", "id_aliases = [\"internal\"]"));
+    let alias = App::new("internal", "a-key", "a-secret");
+    assert_eq!(Api::with_app(server.address(), alias).get("/channels").status, 200);
+    assert_eq!(status(&server, "a"), 200);
+    assert_eq!(status(&server, "local"), 404);
+}
+
+#[test]
 fn all_keys_of_an_app_are_good_at_the_same_time() {
     let server = start(
         "[[apps]]\nid = \"a\"\nkeys = [{ key = \"new\", secret = \"s-new\" }, \

@@ -31,6 +31,8 @@ pub struct AppKey {
 pub struct App {
     /// Names the app in the HTTP API's path: `/apps/{id}/...`.
     pub id: String,
+    /// Other ids under which publishers know it, such as the one a library falls back to.
+    pub id_aliases: Vec<String>,
     /// All that are good now, at least one. The first signs what this server itself signs.
     pub keys: Vec<AppKey>,
     /// Lets a publisher in that sends it as it is, instead of a signature; `None` is the secret of
@@ -57,6 +59,7 @@ impl App {
         let keys = vec![AppKey { key: key.into(), secret: secret.into() }];
         Self {
             id: id.into(),
+            id_aliases: Vec::new(),
             keys,
             publish_secret: None,
             policy: AppPolicy::default(),
@@ -90,7 +93,7 @@ pub struct Apps {
 /// Two apps that a request could not tell apart.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppsError {
-    /// Two apps have the same id.
+    /// Two apps, or one app twice, have the same id or alias.
     #[error("two apps have the id {0:?}")]
     SameId(String),
     /// Two apps, or one app twice, have the same key.
@@ -115,7 +118,7 @@ impl Apps {
         self.by_key.get(key).copied()
     }
 
-    /// The app that the HTTP API names by `id`.
+    /// The app that the HTTP API names by `id`, its own or one of its aliases.
     pub fn by_id(&self, id: &str) -> Option<AppIndex> {
         self.by_id.get(id).copied()
     }

@@ -70,8 +70,10 @@ impl Apps {
 
     /// Let requests find `app` at `index`.
     pub(super) fn name(&mut self, app: &App, index: AppIndex) -> Result<(), AppsError> {
-        if self.by_id.insert(app.id.clone(), index).is_some() {
-            return Err(AppsError::SameId(app.id.clone()));
+        for id in std::iter::once(&app.id).chain(&app.id_aliases) {
+            if self.by_id.insert(id.clone(), index).is_some() {
+                return Err(AppsError::SameId(id.clone()));
+            }
         }
         for AppKey { key, .. } in &app.keys {
             if self.by_key.insert(key.clone(), index).is_some() {

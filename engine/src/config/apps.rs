@@ -105,9 +105,11 @@ impl<'a> Seen<'a> {
     fn add(&mut self, it: &'a SourcedApp) -> Vec<Problem> {
         let source = &it.origin.source;
         let mut faults = Vec::new();
-        if let Some(first) = self.ids.insert(&it.app.id, source) {
-            let (value, first) = (it.app.id.clone(), first.clone());
-            faults.push(Fault::SameApp { part: "id", value, first });
+        for id in std::iter::once(&it.app.id).chain(&it.app.id_aliases) {
+            if let Some(first) = self.ids.insert(id, source) {
+                let (value, first) = (id.clone(), first.clone());
+                faults.push(Fault::SameApp { part: "id", value, first });
+            }
         }
         for key in &it.app.keys {
             let value = key.key.clone();

@@ -41,6 +41,10 @@ const APPS: &str = r#"
 # In the path of the HTTP API. 1 to 128 letters, digits or any of - . _ ~; no two apps share one.
 #id = "my-app"
 
+# Other ids under which publishers know the app, such as the one that a library falls back to.
+# Default: []. At most 16.
+#id_aliases = ["internal", "local"]
+
 # Key: in the path of websockets; public; as for id. Secret: signs requests and subscriptions; never
 # leaves the server; 1 to 256 bytes. Either `key` and `secret`, or `keys` with 1 to 8 of them, all
 # good at the same time: to rotate, add the new pair in front, move clients and publishers over,

@@ -12,6 +12,9 @@ use crate::app::{App, AuthPolicy, JwtKey, Webhook, WebhookEvent};
 pub(in super::super) fn write(out: &mut impl Write, app: &App, origin: &AppOrigin) -> fmt::Result {
     writeln!(out, "\n[[apps]] # {}", one_line(&origin.source))?;
     writeln!(out, "id = {}", quoted(&app.id))?;
+    if !app.id_aliases.is_empty() {
+        writeln!(out, "id_aliases = [{}]", list(app.id_aliases.iter().map(String::as_str)))?;
+    }
     write_keys(out, app)?;
     for (index, source) in &origin.own {
         let key = &KEYS[*index];

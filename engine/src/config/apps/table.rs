@@ -18,6 +18,7 @@ pub(in super::super) fn read(mut fields: Fields<'_>) -> Option<SourcedApp> {
     origin.public_key_file = public_key_file;
     let app = App {
         id: id.clone().unwrap_or_default(),
+        id_aliases: read_aliases(&mut fields),
         keys,
         publish_secret: fields.text("publish_secret", &SECRET),
         policy,
@@ -70,6 +71,12 @@ fn read_policy(fields: &mut Fields<'_>, origin: &mut AppOrigin) -> AppPolicy {
     policy
 }
 
+fn read_aliases(fields: &mut Fields<'_>) -> Vec<String> {
+    let Some(entry) = fields.take("id_aliases") else { return Vec::new() };
+    let aliases = entry.list("an array of strings", 0..=ALIASES_MAX);
+    aliases.iter().filter_map(|alias| alias.text_of(&NAME)).collect()
+}
+
 fn read_origins(fields: &mut Fields<'_>) -> Vec<String> {
     let Some(entry) = fields.take("origins") else { return Vec::new() };
     let origins = entry.list("an array of strings", 0..=ORIGINS_MAX);
@@ -90,6 +97,8 @@ fn read_threshold(fields: &mut Fields<'_>) -> u32 {
 
 /// Keys that are good at the same time. Default reason: a rotation needs two.
 const KEYS_MAX: usize = 8;
+/// Other ids of one app: each stands in the registry beside its own.
+const ALIASES_MAX: usize = 16;
 /// Origins of one app: each is compared at each handshake of a browser.
 const ORIGINS_MAX: usize = 100;
 /// As far as `connections_max` goes.

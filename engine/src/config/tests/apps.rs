@@ -229,6 +229,28 @@ fn rules_between_keys_hold_for_each_app() {
 }
 
 #[test]
+fn aliases_are_ids_of_one_app_and_stand_for_no_other() {
+    assert_eq!(
+        app_with("id_aliases = [\"internal\", \"local\"]").id_aliases,
+        ["internal", "local"]
+    );
+    let aliases = |count: usize| {
+        let ids: Vec<String> = (0..count).map(|n| format!("\"i{n}\"")).collect();
+        problem_count(&format!("{APP}id_aliases = [{}]", ids.join(", ")))
+    };
+    assert_eq!([aliases(16), aliases(17)], [0, 1]);
+    check_app(
+        "id_aliases = [\"b\", \"a\", \"x/y\"]\n\
+         [[apps]]\nid = \"b\"\nkey = \"l\"\nsecret = \"s\"",
+        &[
+            "FILE:1: two apps have the id \"a\", the first from FILE:1",
+            "FILE:5: apps.id_aliases must be 1 to 128 letters, digits or any of - . _ ~",
+            "FILE:6: two apps have the id \"b\", the first from FILE:1",
+        ],
+    );
+}
+
+#[test]
 fn origins_thresholds_and_the_publish_policy_are_read() {
     let app = app_with(
         "origins = [\"https://example.com\", \"*.example.com\"]\n\
