@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -56,9 +57,20 @@ pub struct ServerArgs {
     /// Cores for the load itself
     #[arg(long)]
     pub load_cores: Option<Cores>,
+    /// Take what arrived every so many microseconds instead of at once: 100 to 300 repeat best
+    /// where server and load share a core
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    pub drain_us: u64,
     /// Print the result as JSON, or write it to FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub json: Option<PathBuf>,
+}
+
+impl ServerArgs {
+    /// Time between two looks at what arrived.
+    pub const fn drain(&self) -> Duration {
+        Duration::from_micros(self.drain_us)
+    }
 }
 
 /// How events are published.
@@ -223,6 +235,10 @@ pub struct LimitArgs {
     /// Cores for the receiving process
     #[arg(long)]
     pub load_cores: Option<Cores>,
+    /// Take what arrived every so many microseconds instead of at once: 100 to 300 repeat best
+    /// where server and load share a core
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    pub drain_us: u64,
     /// Print the result as JSON, or write it to FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub json: Option<PathBuf>,
@@ -232,6 +248,11 @@ impl LimitArgs {
     /// Size of each send, in bytes: at most ten million.
     pub fn send_bytes(&self) -> u32 {
         self.frame_bytes * self.frames_per_send
+    }
+
+    /// Time between two looks at what arrived.
+    pub const fn drain(&self) -> Duration {
+        Duration::from_micros(self.drain_us)
     }
 }
 

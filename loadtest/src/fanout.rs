@@ -25,6 +25,7 @@ pub fn fanout(args: &FanoutArgs) -> anyhow::Result<ExitCode> {
         publishers: 1,
         pace: args.publish.pace(args.window, burst),
         frame_bytes: args.publish.frame_bytes as usize,
+        drain: args.server.drain(),
         time_limit: Duration::from_secs(args.publish.timeout_s),
     })
 }

@@ -131,7 +131,7 @@ struct Receiver {
 
 impl Receiver {
     fn connect(args: &LimitArgs, server: &Server, starts: ChildStdin) -> Result<Self, Failure> {
-        let mut ring = Ring::new().map_err(Failure::NoRing)?;
+        let mut ring = Ring::new(args.drain()).map_err(Failure::NoRing)?;
         for index in 0..args.subscribers.get() as usize {
             ring.add(connect::dial(server.address, index)?)?;
         }

@@ -51,7 +51,7 @@ pub struct Outcome {
 impl Load {
     /// Open and subscribe every connection of the plan.
     pub fn connect(plan: Plan, opened: impl FnMut(u64)) -> Result<Self, Failure> {
-        let mut ring = Ring::new().map_err(Failure::NoRing)?;
+        let mut ring = Ring::new(plan.drain).map_err(Failure::NoRing)?;
         let rooms = rooms(&plan);
         let wanted: Vec<_> = (0..plan.subscribers())
             .map(|index| vec![plan.channels[index % plan.channels.len()].clone()])

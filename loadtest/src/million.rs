@@ -20,6 +20,7 @@ pub fn million(args: &MillionArgs) -> anyhow::Result<ExitCode> {
         publishers: args.publish.publishers(rooms as usize),
         pace: args.publish.pace(args.window, args.burst),
         frame_bytes: args.publish.frame_bytes as usize,
+        drain: args.server.drain(),
         time_limit: Duration::from_secs(args.publish.timeout_s),
     })
 }

@@ -72,6 +72,8 @@ pub struct Plan {
     pub pace: Pace,
     /// Size of a delivered frame with its header, in bytes.
     pub frame_bytes: usize,
+    /// Time between two looks at what arrived; zero looks as soon as anything has.
+    pub drain: Duration,
     /// The load fails if it takes longer.
     pub time_limit: Duration,
 }

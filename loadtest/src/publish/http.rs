@@ -240,7 +240,7 @@ mod tests {
     fn an_answer_before_the_report_of_its_send_loses_no_request() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let mut ring = Ring::new().unwrap();
+        let mut ring = Ring::new(Duration::ZERO).unwrap();
         let link = ring.add(client).unwrap();
         let rooms = [Room::new(0, "private-load-0".to_owned(), "load", 1, 267)];
         let template = Template::new(300);
