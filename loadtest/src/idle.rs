@@ -64,7 +64,7 @@ pub fn idle(args: &IdleArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let mut progress = Progress::new("connected", u64::from(connections));
     let opened = |done| progress.advance(done, start.elapsed());
-    let sessions = connect::open(&subject.endpoint, &subject.app, &wanted, opened);
+    let sessions = connect::open(&subject.endpoint, &subject.dialect, &wanted, opened);
     progress.finish();
     let sessions = sessions?;
     let connect_ms = start.elapsed().as_millis() as u64;

@@ -10,6 +10,7 @@ pub mod args;
 pub mod clock;
 pub mod control;
 pub mod cores;
+pub mod dialect;
 pub mod endpoint;
 pub mod failure;
 pub mod fanout;

@@ -56,7 +56,7 @@ impl Load {
         let wanted: Vec<_> = (0..plan.subscribers())
             .map(|index| vec![plan.channels[index % plan.channels.len()].clone()])
             .collect();
-        let sessions = connect::open(&plan.endpoint, &plan.app, &wanted, opened)?;
+        let sessions = connect::open(&plan.endpoint, &plan.dialect, &wanted, opened)?;
         let mut links = Vec::with_capacity(sessions.len());
         let mut subscribers = Vec::with_capacity(sessions.len());
         for (index, Session { stream, inbox }) in sessions.into_iter().enumerate() {
@@ -153,8 +153,10 @@ fn websocket_publishers(
     rooms: &[Room],
     ring: &mut Ring,
 ) -> Result<Publishers, Failure> {
-    let wanted: Vec<_> = (0..plan.publishers).map(|index| channels_of(plan, index)).collect();
-    let sessions = connect::open(&plan.endpoint, &plan.app, &wanted, |_| ())?;
+    let wanted: Vec<_> = (0..plan.publishers)
+        .map(|index| plan.dialect.publisher_channels(channels_of(plan, index)))
+        .collect();
+    let sessions = connect::open(&plan.endpoint, &plan.dialect, &wanted, |_| ())?;
     let mut publishers = Publishers::default();
     for (index, Session { stream, inbox }) in sessions.into_iter().enumerate() {
         let publisher = websocket::Publisher::new(inbox, rooms, index, plan.publishers);
@@ -171,7 +173,7 @@ fn http_publishers(
 ) -> Result<Publishers, Failure> {
     let mut publishers = Publishers::default();
     for index in 0..plan.publishers {
-        let (endpoint, app) = (plan.endpoint.clone(), plan.app.clone());
+        let (endpoint, dialect) = (plan.endpoint.clone(), plan.dialect.clone());
         let rooms = channels_of(plan, index).len() as u64;
         // A room is refilled no later than when `burst` events have left its window, so this many
         // events come to a publisher without its doing anything.
@@ -179,7 +181,7 @@ fn http_publishers(
             Pace::Window { window, burst } => rooms * (window + 1).saturating_sub(burst),
             Pace::Interval { .. } => 1,
         };
-        let target = http::Target { endpoint, app, route };
+        let target = http::Target { endpoint, dialect, route };
         let to_come = rooms * plan.events_per_room;
         let publisher = http::Publisher::new(target, to_come, certain as usize);
         publishers.0.push(ring.add(connect::dial(plan.endpoint.address, 0)?)?);

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::endpoint::{App, Endpoint};
+use crate::dialect::Dialect;
+use crate::endpoint::Endpoint;
 use crate::publish::http::Route;
 
 /// The way events get into the server.
@@ -56,8 +57,8 @@ pub enum Pace {
 pub struct Plan {
     /// The server.
     pub endpoint: Endpoint,
-    /// The app on it.
-    pub app: App,
+    /// How it is spoken to.
+    pub dialect: Dialect,
     /// The channels.
     pub channels: Vec<String>,
     /// Connections subscribed to each channel.

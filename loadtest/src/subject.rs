@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::args::ServerArgs;
-use crate::endpoint::{App, Endpoint};
+use crate::dialect::Dialect;
+use crate::endpoint::Endpoint;
 use crate::proc::Process;
 use crate::server::Server;
 
@@ -13,8 +14,8 @@ use crate::server::Server;
 pub struct Subject {
     /// Where it is.
     pub endpoint: Endpoint,
-    /// The app to use on it.
-    pub app: App,
+    /// How it is spoken to.
+    pub dialect: Dialect,
     /// The process to measure, where it is known.
     pub process: Option<Process>,
     /// Held so that it ends with the load.
@@ -39,8 +40,8 @@ impl Subject {
         if let Some(cores) = &args.load_cores {
             cores.pin()?;
         }
-        let app = args.app.clone();
-        Ok(Self { endpoint, app, process: pid.map(Process::new), _server: server })
+        let dialect = Dialect::Pusher(args.app.clone());
+        Ok(Self { endpoint, dialect, process: pid.map(Process::new), _server: server })
     }
 
     /// Processor time of the server so far, where it can be read.

@@ -4,13 +4,11 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use uringcast_proto::pusher::signature::{self, Credentials};
 
 use super::response::Responses;
 use super::{Context, Due};
-use crate::endpoint::{App, Endpoint};
+use crate::dialect::Dialect;
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::payload::Stamp;
 use crate::socket::outbox::Outbox;
@@ -29,7 +27,8 @@ pub enum Route {
 }
 
 impl Route {
-    const fn name(self) -> &'static str {
+    /// The last part of its path.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Events => "events",
             Self::Batch => "batch_events",
@@ -49,9 +48,9 @@ impl Route {
 pub struct Target {
     /// The server.
     pub endpoint: Endpoint,
-    /// The app whose secret signs.
-    pub app: App,
-    /// The endpoint within the app.
+    /// How it is spoken to.
+    pub dialect: Dialect,
+    /// The endpoint there.
     pub route: Route,
 }
 
@@ -77,8 +76,7 @@ impl Publisher {
     /// A publisher that will be given `to_come` events, and can always count on `certain` of them
     /// being pushed without an answer to the ones before.
     pub fn new(target: Target, to_come: u64, certain: usize) -> Self {
-        let path =
-            format!("{}/apps/{}/{}", target.endpoint.prefix, target.app.id, target.route.name());
+        let path = target.endpoint.prefix.clone() + &target.dialect.publish_path(target.route);
         Self {
             outbox: Outbox::default(),
             enough: target.route.events_max().min(certain).max(1),
@@ -145,14 +143,11 @@ impl Publisher {
     }
 
     fn write_request(&mut self) -> io::Result<()> {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let App { key, secret, .. } = &self.target.app;
-        let credentials = Credentials { key, secret };
-        let query = signature::sign_request("POST", &self.path, &[], &self.body, credentials, unix);
+        let query = self.target.dialect.query(&self.path, &self.body);
         let out = &mut self.outbox.filling;
         write!(
             out,
-            "POST {}?{query} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+            "POST {}{query} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n",
             self.path,
             self.target.endpoint.authority,
@@ -187,8 +182,8 @@ mod tests {
 
     fn publisher(route: Route) -> Publisher {
         let endpoint = "ws://127.0.0.1:1".parse().unwrap();
-        let app = "app-id:app-key:app-secret".parse().unwrap();
-        Publisher::new(Target { endpoint, app, route }, 12, 64)
+        let dialect = Dialect::Pusher("app-id:app-key:app-secret".parse().unwrap());
+        Publisher::new(Target { endpoint, dialect, route }, 12, 64)
     }
 
     fn written(publisher: &mut Publisher) -> serde_json::Value {
