@@ -90,6 +90,20 @@ impl Plan {
         self.events() * u64::from(self.subscribers_per_room)
     }
 
+    /// Events that requests must have published in the end; a websocket answers nothing.
+    pub fn answers(&self) -> u64 {
+        match self.via {
+            Via::ClientEvents => 0,
+            Via::Http(_) => self.events(),
+        }
+    }
+
+    /// Deliveries and answers together that so many events in each room must bring.
+    pub fn settled(&self, events_per_room: u64) -> u64 {
+        let plan = Self { events_per_room, ..self.clone() };
+        plan.deliveries() + plan.answers()
+    }
+
     /// Subscriber connections.
     pub fn subscribers(&self) -> usize {
         self.channels.len() * self.subscribers_per_room as usize

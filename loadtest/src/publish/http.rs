@@ -63,8 +63,9 @@ pub struct Publisher {
     path: String,
     responses: Responses,
     waiting: VecDeque<Due>,
-    /// A request is sent and not answered.
-    busy: bool,
+    /// The rooms of the events in the request that is sent and not answered.
+    asked: Vec<u32>,
+    rooms: u64,
     /// Events to wait for before a request is made, unless no more are to come.
     enough: usize,
     /// Events of this connection's rooms that were not pushed yet.
@@ -73,9 +74,9 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher that will be given `to_come` events, and can always count on `certain` of them
-    /// being pushed without an answer to the ones before.
-    pub fn new(target: Target, to_come: u64, certain: usize) -> Self {
+    /// A publisher for `rooms` rooms that can always count on `certain` events being pushed without
+    /// an answer to the ones before.
+    pub fn new(target: Target, rooms: u64, certain: usize) -> Self {
         let path = target.endpoint.prefix.clone() + &target.dialect.publish_path(target.route);
         Self {
             outbox: Outbox::default(),
@@ -84,10 +85,16 @@ impl Publisher {
             path,
             responses: Responses::default(),
             waiting: VecDeque::new(),
-            busy: false,
-            to_come,
+            asked: Vec::new(),
+            rooms,
+            to_come: 0,
             body: Vec::new(),
         }
+    }
+
+    /// Count on `to_come` more events for each room.
+    pub fn expect(&mut self, to_come: u64) {
+        self.to_come = self.rooms * to_come;
     }
 
     /// Queue one event.
@@ -96,14 +103,14 @@ impl Publisher {
         self.to_come = self.to_come.saturating_sub(1);
     }
 
-    /// Read answers; any refusal ends the load.
-    pub fn on_received(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Read answers; any refusal ends the load. The rooms of accepted events go to `answered`.
+    pub fn on_received(&mut self, bytes: &[u8], answered: &mut Vec<u32>) -> Result<(), Failure> {
         self.responses.feed(bytes)?;
         while let Some(response) = self.responses.take()? {
             if !(200..300).contains(&response.status) {
                 return Err(Failure::Publish { status: response.status, body: response.body });
             }
-            self.busy = false;
+            answered.append(&mut self.asked);
         }
         Ok(())
     }
@@ -119,10 +126,9 @@ impl Publisher {
 
     fn next_request(&mut self, context: Context<'_>) -> io::Result<()> {
         let ready = self.waiting.len() >= self.enough || self.to_come == 0;
-        if self.busy || self.waiting.is_empty() || !ready {
+        if !self.asked.is_empty() || self.waiting.is_empty() || !ready {
             return Ok(());
         }
-        self.busy = true;
         self.write_body(context);
         self.write_request()
     }
@@ -138,6 +144,7 @@ impl Publisher {
                 body.push(b',');
             }
             write_event(body, due, context);
+            self.asked.push(due.room);
         }
         body.extend_from_slice(if batch { b"]}" } else { b"" });
     }
@@ -183,7 +190,9 @@ mod tests {
     fn publisher(route: Route) -> Publisher {
         let endpoint = "ws://127.0.0.1:1".parse().unwrap();
         let dialect = Dialect::Pusher("app-id:app-key:app-secret".parse().unwrap());
-        Publisher::new(Target { endpoint, dialect, route }, 12, 64)
+        let mut publisher = Publisher::new(Target { endpoint, dialect, route }, 12, 64);
+        publisher.expect(1);
+        publisher
     }
 
     fn written(publisher: &mut Publisher) -> serde_json::Value {
@@ -225,7 +234,7 @@ mod tests {
     fn a_refusal_ends_the_load() {
         let mut publisher = publisher(Route::Events);
         let refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno";
-        let failure = publisher.on_received(refusal).unwrap_err();
+        let failure = publisher.on_received(refusal, &mut Vec::new()).unwrap_err();
         assert_eq!(failure.to_string(), "publish answered 401: no");
     }
 
@@ -244,7 +253,10 @@ mod tests {
         for sequence in 0..2 {
             publisher.push(Due { room: 0, sequence, at_ns: Some(7) });
             publisher.flush(&mut ring, link, context).unwrap();
-            publisher.on_received(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+            let mut answered = Vec::new();
+            let accepted = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+            publisher.on_received(accepted, &mut answered).unwrap();
+            assert_eq!(answered, [0]);
         }
         assert!(!publisher.outbox.filling.is_empty());
         let mut reported = 0;
