@@ -1,5 +1,7 @@
 //! The command line and the environment.
 
+pub mod profile;
+
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +31,10 @@ pub enum Command {
     Fanout(FanoutArgs),
     /// Many connections that do nothing
     Idle(IdleArgs),
+    /// One or all of the fixed profiles, against one server
+    Profile(profile::ProfileArgs),
+    /// The fixed profiles against every server that is installed, and the physical limit
+    Compare(profile::CompareArgs),
     /// No server at all: what bare sends of ready bytes to many sockets cost on this machine
     Limit(LimitArgs),
     /// The sending side of `limit`, which starts it by itself
@@ -229,6 +235,9 @@ pub struct LimitArgs {
     /// Rounds measured; one more comes before them
     #[arg(long, default_value = "1000")]
     pub rounds: NonZeroU64,
+    /// Begin this many rounds per second, instead of each as soon as the last one is received
+    #[arg(long)]
+    pub rate: Option<NonZeroU64>,
     /// Cores for the sending process, such as 0 or 0,2-3
     #[arg(long)]
     pub server_cores: Option<Cores>,
@@ -275,9 +284,12 @@ mod tests {
         let words = ["loadtest", "million"].into_iter().chain(line.split_whitespace());
         match Arguments::try_parse_from(words).unwrap().command {
             Command::Million(args) => args,
-            Command::Fanout(_) | Command::Idle(_) | Command::Limit(_) | Command::LimitSender(_) => {
-                panic!("not what was asked for")
-            }
+            Command::Fanout(_)
+            | Command::Idle(_)
+            | Command::Profile(_)
+            | Command::Compare(_)
+            | Command::Limit(_)
+            | Command::LimitSender(_) => panic!("not what was asked for"),
         }
     }
 

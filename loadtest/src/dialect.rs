@@ -73,6 +73,15 @@ impl Dialect {
         }
     }
 
+    /// What a body calls the event's name. A server of topics delivers the body itself, so there it
+    /// is what a delivery calls it.
+    pub const fn event_key(&self) -> &'static str {
+        match self {
+            Self::Pusher(_) => "name",
+            Self::Topics => "event",
+        }
+    }
+
     /// What has to be behind the path for this body: a signature with its question mark, or
     /// nothing.
     pub fn query(&self, path: &str, body: &[u8]) -> String {

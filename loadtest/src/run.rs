@@ -30,9 +30,7 @@ pub fn run(args: &ServerArgs, plan: impl FnOnce(&Subject) -> Plan) -> anyhow::Re
     progress.finish();
     let usage = Usage {
         server_cpu: after.0.zip(before.0).map(|(after, before)| after.saturating_sub(before)),
-        server_peak_rss_bytes: subject
-            .process
-            .and_then(|process| process.resident_bytes_peak().ok()),
+        server_peak_rss_bytes: subject.peak_rss_bytes(),
         load_cpu: after.1.saturating_sub(before.1),
     };
     report::publish(&Report::new(&plan, &outcome, usage), args.json.as_deref())?;

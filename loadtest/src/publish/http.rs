@@ -143,7 +143,7 @@ impl Publisher {
             if index > 0 {
                 body.push(b',');
             }
-            write_event(body, due, context);
+            write_event(body, self.target.dialect.event_key(), due, context);
             self.asked.push(due.room);
         }
         body.extend_from_slice(if batch { b"]}" } else { b"" });
@@ -165,10 +165,12 @@ impl Publisher {
     }
 }
 
-fn write_event(body: &mut Vec<u8>, due: Due, context: Context<'_>) {
+fn write_event(body: &mut Vec<u8>, key: &str, due: Due, context: Context<'_>) {
     let room = &context.rooms[due.room as usize];
     let due_ns = due.at_ns.unwrap_or_else(|| context.clock.now_ns());
-    for part in ["{\"name\":\"", room.event, "\",\"channel\":\"", &room.channel, "\",\"data\":\""] {
+    for part in
+        ["{\"", key, "\":\"", room.event, "\",\"channel\":\"", &room.channel, "\",\"data\":\""]
+    {
         body.extend_from_slice(part.as_bytes());
     }
     let stamp = Stamp { sequence: due.sequence, room: due.room, due_ns };
