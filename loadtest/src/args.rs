@@ -1,7 +1,10 @@
 //! The command line and the environment.
 
+pub mod profile;
+
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -28,6 +31,10 @@ pub enum Command {
     Fanout(FanoutArgs),
     /// Many connections that do nothing
     Idle(IdleArgs),
+    /// One or all of the fixed profiles, against one server
+    Profile(profile::ProfileArgs),
+    /// The fixed profiles against every server that is installed, and the physical limit
+    Compare(profile::CompareArgs),
     /// No server at all: what bare sends of ready bytes to many sockets cost on this machine
     Limit(LimitArgs),
     /// The sending side of `limit`, which starts it by itself
@@ -56,9 +63,20 @@ pub struct ServerArgs {
     /// Cores for the load itself
     #[arg(long)]
     pub load_cores: Option<Cores>,
+    /// Take what arrived every so many microseconds instead of at once: 100 to 300 repeat best
+    /// where server and load share a core
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    pub drain_us: u64,
     /// Print the result as JSON, or write it to FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub json: Option<PathBuf>,
+}
+
+impl ServerArgs {
+    /// Time between two looks at what arrived.
+    pub const fn drain(&self) -> Duration {
+        Duration::from_micros(self.drain_us)
+    }
 }
 
 /// How events are published.
@@ -217,12 +235,19 @@ pub struct LimitArgs {
     /// Rounds measured; one more comes before them
     #[arg(long, default_value = "1000")]
     pub rounds: NonZeroU64,
+    /// Begin this many rounds per second, instead of each as soon as the last one is received
+    #[arg(long)]
+    pub rate: Option<NonZeroU64>,
     /// Cores for the sending process, such as 0 or 0,2-3
     #[arg(long)]
     pub server_cores: Option<Cores>,
     /// Cores for the receiving process
     #[arg(long)]
     pub load_cores: Option<Cores>,
+    /// Take what arrived every so many microseconds instead of at once: 100 to 300 repeat best
+    /// where server and load share a core
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    pub drain_us: u64,
     /// Print the result as JSON, or write it to FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub json: Option<PathBuf>,
@@ -232,6 +257,11 @@ impl LimitArgs {
     /// Size of each send, in bytes: at most ten million.
     pub fn send_bytes(&self) -> u32 {
         self.frame_bytes * self.frames_per_send
+    }
+
+    /// Time between two looks at what arrived.
+    pub const fn drain(&self) -> Duration {
+        Duration::from_micros(self.drain_us)
     }
 }
 
@@ -254,9 +284,12 @@ mod tests {
         let words = ["loadtest", "million"].into_iter().chain(line.split_whitespace());
         match Arguments::try_parse_from(words).unwrap().command {
             Command::Million(args) => args,
-            Command::Fanout(_) | Command::Idle(_) | Command::Limit(_) | Command::LimitSender(_) => {
-                panic!("not what was asked for")
-            }
+            Command::Fanout(_)
+            | Command::Idle(_)
+            | Command::Profile(_)
+            | Command::Compare(_)
+            | Command::Limit(_)
+            | Command::LimitSender(_) => panic!("not what was asked for"),
         }
     }
 

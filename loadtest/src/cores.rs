@@ -13,6 +13,24 @@ pub struct Cores(Vec<usize>);
 pub struct CoresError;
 
 impl Cores {
+    /// The cores that the calling thread may run on.
+    pub fn allowed() -> io::Result<Self> {
+        // SAFETY: a cpu_set_t is plain bits, and all zeros is the empty set.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the pointer is to a live set of the given size.
+        if unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: every core asked for is below CPU_SETSIZE.
+        let is_set = |core: &usize| unsafe { libc::CPU_ISSET(*core, &set) };
+        Ok(Self((0..libc::CPU_SETSIZE as usize).filter(is_set).collect()))
+    }
+
+    /// The `index`th of these cores alone.
+    pub fn only(&self, index: usize) -> Option<Self> {
+        self.0.get(index).map(|core| Self(vec![*core]))
+    }
+
     /// Number of cores in the list, at least one.
     pub fn count(&self) -> usize {
         self.0.len()
@@ -65,6 +83,14 @@ mod tests {
         for (text, cores) in [("0", vec![0]), ("1,0", vec![0, 1]), ("0,2-4,3", vec![0, 2, 3, 4])] {
             assert_eq!(text.parse::<Cores>().unwrap(), Cores(cores));
         }
+    }
+
+    #[test]
+    fn the_cores_of_a_thread_are_known_and_one_can_be_picked() {
+        let allowed = Cores::allowed().unwrap();
+        assert_eq!(allowed.only(0).unwrap().count(), 1);
+        assert_eq!(allowed.only(allowed.count()), None);
+        assert_eq!("3,5".parse::<Cores>().unwrap().only(1), Some(Cores(vec![5])));
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::io;
 
 use uringcast_proto::ws::client::FrameError;
 
+use crate::payload::Damaged;
+
 /// Anything that ends a load early. None of them can happen with a healthy server.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -42,6 +44,9 @@ pub enum Failure {
     /// The HTTP answer could not be read.
     #[error("not an HTTP answer: {0}")]
     Response(&'static str),
+    /// An event of the warm-up has other bytes than were published.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
     /// Nothing arrived for this long.
     #[error("no delivery for {0} s")]
     Stalled(u64),

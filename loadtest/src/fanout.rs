@@ -17,7 +17,7 @@ pub fn fanout(args: &FanoutArgs) -> anyhow::Result<ExitCode> {
     let burst = args.burst.unwrap_or(args.window.get() / 2);
     run::run(&args.server, |subject| Plan {
         endpoint: subject.endpoint.clone(),
-        app: subject.app.clone(),
+        dialect: subject.dialect.clone(),
         channels: vec![channel.to_owned()],
         subscribers_per_room: args.subscribers.get(),
         events_per_room: args.events.get(),
@@ -25,6 +25,7 @@ pub fn fanout(args: &FanoutArgs) -> anyhow::Result<ExitCode> {
         publishers: 1,
         pace: args.publish.pace(args.window, burst),
         frame_bytes: args.publish.frame_bytes as usize,
+        drain: args.server.drain(),
         time_limit: Duration::from_secs(args.publish.timeout_s),
     })
 }

@@ -28,7 +28,7 @@ const READINGS_MAX: u32 = 25;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
-    connections: usize,
+    connections: u32,
     channels: u32,
     connect_ms: u64,
     resident_bytes_before: Option<u64>,
@@ -52,37 +52,62 @@ impl Table for Report {
     }
 }
 
-/// Open the connections, subscribe them, and read the server's memory before and after.
+/// What was read around the opening of idle connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// Connections that were opened and stayed open.
+    pub connections: u32,
+    /// How long that took.
+    pub connect: Duration,
+    /// Resident memory of the server before, in bytes, where its process is known.
+    pub before: Option<u64>,
+    /// And after.
+    pub after: Option<u64>,
+}
+
+impl Measured {
+    /// Resident bytes for each connection.
+    pub fn bytes_each(&self) -> Option<u64> {
+        let grown = self.after.zip(self.before);
+        let grown = grown.map(|(after, before)| after.saturating_sub(before));
+        grown.map(|bytes| bytes / u64::from(self.connections))
+    }
+}
+
+/// Measure the server that the arguments name.
 pub fn idle(args: &IdleArgs) -> anyhow::Result<ExitCode> {
-    let connections = args.connections.get();
-    limits::raise_open_files(u64::from(connections) + FILES_SPARE)?;
     let subject = Subject::of(&args.server)?;
-    let wanted: Vec<_> = (0..connections)
-        .map(|index| vec![format!("load-idle-{}", index % args.channels)])
-        .collect();
+    let measured = measure(&subject, args.connections.get(), args.channels.get())?;
+    let report = Report {
+        connections: measured.connections,
+        channels: args.channels.get(),
+        connect_ms: measured.connect.as_millis() as u64,
+        resident_bytes_before: measured.before,
+        resident_bytes_after: measured.after,
+        resident_bytes_per_connection: measured.bytes_each(),
+    };
+    report::publish(&report, args.server.json.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Open the connections, subscribe them, and read the server's memory before and after.
+pub fn measure(subject: &Subject, connections: u32, channels: u32) -> anyhow::Result<Measured> {
+    limits::raise_open_files(u64::from(connections) + FILES_SPARE)?;
+    let wanted: Vec<_> =
+        (0..connections).map(|index| vec![format!("load-idle-{}", index % channels)]).collect();
     let before = steady_resident_bytes(subject.process)?;
     let start = Instant::now();
     let mut progress = Progress::new("connected", u64::from(connections));
     let opened = |done| progress.advance(done, start.elapsed());
-    let sessions = connect::open(&subject.endpoint, &subject.app, &wanted, opened);
+    let sessions = connect::open(&subject.endpoint, &subject.dialect, &wanted, opened);
     progress.finish();
     let sessions = sessions?;
-    let connect_ms = start.elapsed().as_millis() as u64;
+    let connect = start.elapsed();
     let after = steady_resident_bytes(subject.process)?;
     for session in &sessions {
         still_open(&session.stream).context("a connection did not stay open")?;
     }
-    let grown = after.zip(before).map(|(after, before)| after.saturating_sub(before));
-    let report = Report {
-        connections: sessions.len(),
-        channels: args.channels.get(),
-        connect_ms,
-        resident_bytes_before: before,
-        resident_bytes_after: after,
-        resident_bytes_per_connection: grown.map(|bytes| bytes / u64::from(connections)),
-    };
-    report::publish(&report, args.server.json.as_deref())?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Measured { connections, connect, before, after })
 }
 
 /// Resident bytes once they stop changing.

@@ -13,6 +13,7 @@ pub mod sender;
 
 use std::io::Write as _;
 use std::process::{ChildStdin, Command, ExitCode, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -50,9 +51,10 @@ struct Report {
 }
 
 impl Report {
-    fn new(args: &LimitArgs, received_bytes: u64, elapsed: Duration, cpu: Duration) -> Self {
+    fn new(args: &LimitArgs, measured: &Measured) -> Self {
+        let Measured { received_bytes, elapsed, cpu, .. } = *measured;
         let sends = received_bytes / u64::from(args.send_bytes());
-        let deliveries = received_bytes / u64::from(args.frame_bytes);
+        let deliveries = measured.deliveries(args);
         let (seconds, cpu_seconds) = (elapsed.as_secs_f64().max(1e-9), cpu.as_secs_f64());
         let cpu_us_per = |count: u64| (cpu_seconds * 1e9 / count as f64).round() / 1e3;
         Self {
@@ -86,29 +88,58 @@ impl Table for Report {
     }
 }
 
-/// Start the sender, connect to it, and measure it over all rounds.
+/// What both sides did in all rounds together.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// Bytes that arrived.
+    pub received_bytes: u64,
+    /// From the first start to the last receipt.
+    pub elapsed: Duration,
+    /// Processor time of the sender.
+    pub cpu: Duration,
+    /// Processor time of the receiver.
+    pub load_cpu: Duration,
+    /// Rounds that began more than an interval after they were due, where there is a rate.
+    pub late: u64,
+}
+
+impl Measured {
+    /// Frames that arrived.
+    pub fn deliveries(&self, args: &LimitArgs) -> u64 {
+        self.received_bytes / u64::from(args.frame_bytes)
+    }
+}
+
+/// Measure, and report it.
 pub fn limit(args: &LimitArgs) -> anyhow::Result<ExitCode> {
+    let measured = measure(args)?;
+    report::publish(&Report::new(args, &measured), args.json.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Start the sender, connect to it, and measure it over all rounds.
+pub fn measure(args: &LimitArgs) -> anyhow::Result<Measured> {
     limits::raise_open_files(u64::from(args.subscribers.get()) + FILES_SPARE)?;
     let mut server = Server::spawn(sender_command(args)?, args.server_cores.as_ref())?;
     // Pinned only now, so that the sender does not inherit these cores.
     if let Some(cores) = &args.load_cores {
         cores.pin()?;
     }
-    let process = Process::new(server.pid());
+    let (process, this) = (Process::new(server.pid()), Process::new(std::process::id()));
     let starts = server.stdin().context("the sender has no standard input")?;
     let mut receiver = Receiver::connect(args, &server, starts)?;
     // Once this round is over, the sender has accepted every connection and set up its ring.
     receiver.round()?;
-    let before = (receiver.received_bytes, process.cpu()?);
+    let before = (receiver.received_bytes, process.cpu()?, this.cpu()?);
     let start = Instant::now();
-    for _ in 0..args.rounds.get() {
-        receiver.round()?;
-    }
-    let elapsed = start.elapsed();
-    let cpu = process.cpu()?.saturating_sub(before.1);
-    let received_bytes = receiver.received_bytes - before.0;
-    report::publish(&Report::new(args, received_bytes, elapsed, cpu), args.json.as_deref())?;
-    Ok(ExitCode::SUCCESS)
+    let late = receiver.rounds(args)?;
+    Ok(Measured {
+        elapsed: start.elapsed(),
+        cpu: process.cpu()?.saturating_sub(before.1),
+        load_cpu: this.cpu()?.saturating_sub(before.2),
+        received_bytes: receiver.received_bytes - before.0,
+        late,
+    })
 }
 
 /// This program again, as the sender.
@@ -131,12 +162,28 @@ struct Receiver {
 
 impl Receiver {
     fn connect(args: &LimitArgs, server: &Server, starts: ChildStdin) -> Result<Self, Failure> {
-        let mut ring = Ring::new().map_err(Failure::NoRing)?;
+        let mut ring = Ring::new(args.drain()).map_err(Failure::NoRing)?;
         for index in 0..args.subscribers.get() as usize {
             ring.add(connect::dial(server.address, index)?)?;
         }
         let round_bytes = u64::from(args.subscribers.get()) * u64::from(args.send_bytes());
         Ok(Self { ring, starts, round_bytes, received_bytes: 0 })
+    }
+
+    /// All rounds, at the rate if there is one; the number of those that began late is returned.
+    fn rounds(&mut self, args: &LimitArgs) -> Result<u64, Failure> {
+        let start = Instant::now();
+        let mut late = 0;
+        for round in 0..args.rounds.get() {
+            if let Some(rate) = args.rate {
+                let due = Duration::from_secs_f64(round as f64 / rate.get() as f64);
+                let interval = Duration::from_secs_f64(1.0 / rate.get() as f64);
+                late += u64::from(start.elapsed() > due + interval);
+                thread::sleep(due.saturating_sub(start.elapsed()));
+            }
+            self.round()?;
+        }
+        Ok(late)
     }
 
     /// Start a round, and wait until every socket has received its bytes.

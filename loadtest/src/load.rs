@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::payload::Damaged;
 use crate::plan::{Pace, Plan, Via};
@@ -42,6 +41,8 @@ pub struct Outcome {
     pub elapsed: Duration,
     /// Latency of each delivery, in nanoseconds.
     pub latency: Histogram<u64>,
+    /// Events that an open loop published more than one interval after they were due.
+    pub late: u64,
     /// What was wrong with the first damaged event.
     pub damage: Option<Damaged>,
     /// Why it ended early, if it did.
@@ -51,12 +52,12 @@ pub struct Outcome {
 impl Load {
     /// Open and subscribe every connection of the plan.
     pub fn connect(plan: Plan, opened: impl FnMut(u64)) -> Result<Self, Failure> {
-        let mut ring = Ring::new().map_err(Failure::NoRing)?;
+        let mut ring = Ring::new(plan.drain).map_err(Failure::NoRing)?;
         let rooms = rooms(&plan);
         let wanted: Vec<_> = (0..plan.subscribers())
             .map(|index| vec![plan.channels[index % plan.channels.len()].clone()])
             .collect();
-        let sessions = connect::open(&plan.endpoint, &plan.app, &wanted, opened)?;
+        let sessions = connect::open(&plan.endpoint, &plan.dialect, &wanted, opened)?;
         let mut links = Vec::with_capacity(sessions.len());
         let mut subscribers = Vec::with_capacity(sessions.len());
         for (index, Session { stream, inbox }) in sessions.into_iter().enumerate() {
@@ -73,28 +74,45 @@ impl Load {
         Ok(Self { plan, ring, subscribers: links, publishers: publisher_links, traffic })
     }
 
-    /// Run to the end. What went wrong on the way is part of the outcome.
-    pub fn run(mut self, progress: &mut Progress) -> Outcome {
-        self.traffic.clock = Clock::start();
-        let failure = self.deliver(progress).err();
-        let elapsed = self.traffic.clock.elapsed();
-        let failure = failure.or_else(|| self.settle().err());
-        let Traffic { tally, latency, damage, .. } = self.traffic;
-        Outcome { tally, elapsed, latency, damage, failure }
+    /// Deliver `events_per_room` events that do not count; whatever goes wrong is a failure.
+    ///
+    /// Servers differ in what their first events cost: one compiles, one learns, one allocates.
+    pub fn warm_up(&mut self, events_per_room: u64) -> Result<(), Failure> {
+        self.traffic.begin(events_per_room);
+        self.deliver(self.plan.settled(events_per_room), |_, _| ())?;
+        match self.traffic.damage {
+            Some(damaged) => Err(Failure::Damaged(damaged)),
+            None => Ok(()),
+        }
     }
 
-    fn deliver(&mut self, progress: &mut Progress) -> Result<(), Failure> {
-        let expected = self.plan.deliveries();
+    /// Run to the end. What went wrong on the way is part of the outcome.
+    pub fn run(mut self, progress: &mut Progress) -> Outcome {
+        let events_per_room = self.plan.events_per_room;
+        self.traffic.begin(events_per_room);
+        let settled = self.plan.settled(events_per_room);
+        let failure = self.deliver(settled, |done, elapsed| progress.advance(done, elapsed)).err();
+        let elapsed = self.traffic.clock.elapsed();
+        let failure = failure.or_else(|| self.settle().err());
+        let Traffic { tally, latency, late, damage, .. } = self.traffic;
+        Outcome { tally, elapsed, latency, late, damage, failure }
+    }
+
+    fn deliver(
+        &mut self,
+        expected: u64,
+        mut advance: impl FnMut(u64, Duration),
+    ) -> Result<(), Failure> {
         let (mut settled, mut settled_at) = (0, Duration::ZERO);
         while settled < expected {
-            let next_ns = self.traffic.publish(self.plan.pace, self.plan.events_per_room);
+            let next_ns = self.traffic.publish(self.plan.pace);
             self.flush()?;
             let wait = next_ns.map_or(WAIT_MAX, |ns| Duration::from_nanos(ns).min(WAIT_MAX));
             self.receive(wait)?;
             let elapsed = self.traffic.clock.elapsed();
             if self.traffic.tally.settled() > settled {
                 (settled, settled_at) = (self.traffic.tally.settled(), elapsed);
-                progress.advance(self.traffic.tally.delivered, elapsed);
+                advance(settled, elapsed);
             }
             if elapsed > settled_at + STALL_LIMIT {
                 return Err(Failure::Stalled(STALL_LIMIT.as_secs()));
@@ -153,8 +171,10 @@ fn websocket_publishers(
     rooms: &[Room],
     ring: &mut Ring,
 ) -> Result<Publishers, Failure> {
-    let wanted: Vec<_> = (0..plan.publishers).map(|index| channels_of(plan, index)).collect();
-    let sessions = connect::open(&plan.endpoint, &plan.app, &wanted, |_| ())?;
+    let wanted: Vec<_> = (0..plan.publishers)
+        .map(|index| plan.dialect.publisher_channels(channels_of(plan, index)))
+        .collect();
+    let sessions = connect::open(&plan.endpoint, &plan.dialect, &wanted, |_| ())?;
     let mut publishers = Publishers::default();
     for (index, Session { stream, inbox }) in sessions.into_iter().enumerate() {
         let publisher = websocket::Publisher::new(inbox, rooms, index, plan.publishers);
@@ -171,7 +191,7 @@ fn http_publishers(
 ) -> Result<Publishers, Failure> {
     let mut publishers = Publishers::default();
     for index in 0..plan.publishers {
-        let (endpoint, app) = (plan.endpoint.clone(), plan.app.clone());
+        let (endpoint, dialect) = (plan.endpoint.clone(), plan.dialect.clone());
         let rooms = channels_of(plan, index).len() as u64;
         // A room is refilled no later than when `burst` events have left its window, so this many
         // events come to a publisher without its doing anything.
@@ -179,9 +199,8 @@ fn http_publishers(
             Pace::Window { window, burst } => rooms * (window + 1).saturating_sub(burst),
             Pace::Interval { .. } => 1,
         };
-        let target = http::Target { endpoint, app, route };
-        let to_come = rooms * plan.events_per_room;
-        let publisher = http::Publisher::new(target, to_come, certain as usize);
+        let target = http::Target { endpoint, dialect, route };
+        let publisher = http::Publisher::new(target, rooms, certain as usize);
         publishers.0.push(ring.add(connect::dial(plan.endpoint.address, 0)?)?);
         publishers.1.push(Publisher::Http(Box::new(publisher)));
     }

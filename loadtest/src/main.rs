@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use loadtest::{args, fanout, idle, limit, million};
+use loadtest::{args, fanout, idle, limit, million, profile};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -14,6 +14,8 @@ fn main() -> ExitCode {
         args::Command::Million(args) => million::million(&args),
         args::Command::Fanout(args) => fanout::fanout(&args),
         args::Command::Idle(args) => idle::idle(&args),
+        args::Command::Profile(args) => profile::profile(&args),
+        args::Command::Compare(_) => Ok(ExitCode::FAILURE),
         args::Command::Limit(args) => limit::limit(&args),
         args::Command::LimitSender(args) => limit::sender::send(&args),
     };

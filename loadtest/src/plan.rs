@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::endpoint::{App, Endpoint};
+use crate::dialect::Dialect;
+use crate::endpoint::Endpoint;
 use crate::publish::http::Route;
 
 /// The way events get into the server.
@@ -56,8 +57,8 @@ pub enum Pace {
 pub struct Plan {
     /// The server.
     pub endpoint: Endpoint,
-    /// The app on it.
-    pub app: App,
+    /// How it is spoken to.
+    pub dialect: Dialect,
     /// The channels.
     pub channels: Vec<String>,
     /// Connections subscribed to each channel.
@@ -72,6 +73,8 @@ pub struct Plan {
     pub pace: Pace,
     /// Size of a delivered frame with its header, in bytes.
     pub frame_bytes: usize,
+    /// Time between two looks at what arrived; zero looks as soon as anything has.
+    pub drain: Duration,
     /// The load fails if it takes longer.
     pub time_limit: Duration,
 }
@@ -85,6 +88,20 @@ impl Plan {
     /// Deliveries that must happen.
     pub fn deliveries(&self) -> u64 {
         self.events() * u64::from(self.subscribers_per_room)
+    }
+
+    /// Events that requests must have published in the end; a websocket answers nothing.
+    pub fn answers(&self) -> u64 {
+        match self.via {
+            Via::ClientEvents => 0,
+            Via::Http(_) => self.events(),
+        }
+    }
+
+    /// Deliveries and answers together that so many events in each room must bring.
+    pub fn settled(&self, events_per_room: u64) -> u64 {
+        let plan = Self { events_per_room, ..self.clone() };
+        plan.deliveries() + plan.answers()
     }
 
     /// Subscriber connections.

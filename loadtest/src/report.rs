@@ -165,15 +165,31 @@ pub fn mebibytes(bytes: u64) -> String {
 
 /// Give a result out: as JSON to a file (a table is printed too) or to stdout, else as a table.
 pub fn publish(report: &(impl Serialize + Table), json: Option<&Path>) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(report)?;
+    give_out(serde_json::to_string_pretty(report)?, &[report.rows()], json)
+}
+
+/// The same for several results: as one JSON array, or as one table below the other.
+pub fn publish_all(reports: &[impl Serialize + Table], json: Option<&Path>) -> anyhow::Result<()> {
+    let tables: Vec<_> = reports.iter().map(Table::rows).collect();
+    give_out(serde_json::to_string_pretty(reports)?, &tables, json)
+}
+
+fn give_out(
+    text: String,
+    tables: &[Vec<(&'static str, String)>],
+    json: Option<&Path>,
+) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match json {
         Some(path) if path == Path::new("-") => return Ok(writeln!(out, "{text}")?),
         Some(path) => fs::write(path, text + "\n")?,
         None => {}
     }
-    for (key, value) in report.rows() {
-        writeln!(out, "{key:18}{value}")?;
+    for (index, table) in tables.iter().enumerate() {
+        write!(out, "{}", if index > 0 { "\n" } else { "" })?;
+        for (key, value) in table {
+            writeln!(out, "{key:18}{value}")?;
+        }
     }
     Ok(())
 }

@@ -109,6 +109,15 @@ impl Room {
         self.completed > before
     }
 
+    /// A request with the oldest event in flight was accepted.
+    ///
+    /// True if that completed the event, because nobody is there to receive it.
+    pub fn answer(&mut self) -> bool {
+        let complete = self.subscribers == 0 && self.waiting.pop_front().is_some();
+        self.completed += u64::from(complete);
+        complete
+    }
+
     /// Read one text frame that a subscriber of this room received.
     #[inline]
     pub fn read<'a>(
@@ -238,6 +247,16 @@ mod tests {
         let ping = br#"{"event":"pusher:ping","data":{}}"#;
         assert!(matches!(room.read(ping, &template), Ok(Reading::Other(_))));
         assert!(room.read(b"nonsense", &template).is_err());
+    }
+
+    #[test]
+    fn an_answer_completes_an_event_only_where_nobody_subscribed() {
+        let (mut subscribed, _) = room();
+        assert!(!subscribed.answer());
+        let mut empty = Room::new(0, "c".to_owned(), "load", 0, 267);
+        empty.publish();
+        assert!(empty.answer());
+        assert_eq!(empty.in_flight(), 0);
     }
 
     #[test]

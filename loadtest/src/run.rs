@@ -24,15 +24,13 @@ pub fn run(args: &ServerArgs, plan: impl FnOnce(&Subject) -> Plan) -> anyhow::Re
     let load = connected(&plan)?;
     let process = Process::new(std::process::id());
     let before = (subject.cpu(), process.cpu()?);
-    let mut progress = Progress::new("delivered", plan.deliveries());
+    let mut progress = Progress::new("done", plan.settled(plan.events_per_room));
     let outcome = load.run(&mut progress);
     let after = (subject.cpu(), process.cpu()?);
     progress.finish();
     let usage = Usage {
         server_cpu: after.0.zip(before.0).map(|(after, before)| after.saturating_sub(before)),
-        server_peak_rss_bytes: subject
-            .process
-            .and_then(|process| process.resident_bytes_peak().ok()),
+        server_peak_rss_bytes: subject.peak_rss_bytes(),
         load_cpu: after.1.saturating_sub(before.1),
     };
     report::publish(&Report::new(&plan, &outcome, usage), args.json.as_deref())?;
@@ -51,7 +49,7 @@ fn connected(plan: &Plan) -> anyhow::Result<Load> {
 fn verdict(plan: &Plan, outcome: &Outcome) -> io::Result<ExitCode> {
     let Outcome { tally, damage, failure, .. } = outcome;
     let mut out = io::stderr();
-    let complete = tally.delivered == plan.deliveries();
+    let complete = tally.delivered == plan.deliveries() && tally.answered == plan.answers();
     if complete && tally.is_clean() && failure.is_none() {
         return Ok(ExitCode::SUCCESS);
     }

@@ -1,7 +1,7 @@
 //! A server of our own, as a child process that never outlives the load.
 
 use std::io::{self, BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -16,8 +16,8 @@ use crate::endpoint::App;
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// How long it may take to end by itself, above its own default drain time of 2 s.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
-/// Pause between two looks at whether it has ended.
-const STOP_POLL: Duration = Duration::from_millis(5);
+/// Pause between two looks at whether it listens or has ended.
+const STATE_POLL: Duration = Duration::from_millis(5);
 
 /// What the server prints when it listens, before the address.
 pub(crate) const LISTENING: &str = "listening on ";
@@ -44,6 +44,9 @@ pub enum ServerError {
     /// It ended, or said nothing for ten seconds.
     #[error("{0} did not print `listening on ADDRESS`")]
     Silent(PathBuf),
+    /// It ended, or did not listen within ten seconds.
+    #[error("{0} does not listen at {1}")]
+    Deaf(PathBuf, SocketAddr),
 }
 
 impl Server {
@@ -63,18 +66,43 @@ impl Server {
     pub fn spawn(mut command: Command, cores: Option<&Cores>) -> Result<Self, ServerError> {
         let program = PathBuf::from(command.get_program());
         command.stdout(Stdio::piped());
+        // From here on the child is ended even if it never listens.
+        let mut server = Self::run(&mut command, cores)?;
+        let stdout = server.child.stdout.take();
+        let address = stdout.and_then(listening_address);
+        server.address = address.ok_or(ServerError::Silent(program))?;
+        Ok(server)
+    }
+
+    /// Start what `command` says, on `cores` if given, and wait until it accepts connections at
+    /// `address`.
+    pub fn spawn_at(
+        mut command: Command,
+        address: SocketAddr,
+        cores: Option<&Cores>,
+    ) -> Result<Self, ServerError> {
+        let program = PathBuf::from(command.get_program());
+        let mut server = Self::run(&mut command, cores)?;
+        server.address = address;
+        let deadline = Instant::now() + START_LIMIT;
+        while Instant::now() < deadline && matches!(server.child.try_wait(), Ok(None)) {
+            if TcpStream::connect(address).is_ok() {
+                return Ok(server);
+            }
+            thread::sleep(STATE_POLL);
+        }
+        Err(ServerError::Deaf(program, address))
+    }
+
+    /// The process, which has no address yet.
+    fn run(command: &mut Command, cores: Option<&Cores>) -> Result<Self, ServerError> {
         let cores = cores.cloned();
         // SAFETY: between fork and exec the closure only makes system calls.
         unsafe { command.pre_exec(move || prepare(cores.as_ref())) };
         let spawned = command.spawn();
-        let spawn_error = |error| ServerError::Spawn { program: program.clone(), error };
-        let mut child = spawned.map_err(spawn_error)?;
-        let stdout = child.stdout.take();
-        // From here on the child is ended even if it never listens.
-        let mut server = Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
-        let address = stdout.and_then(listening_address);
-        server.address = address.ok_or(ServerError::Silent(program))?;
-        Ok(server)
+        let program = || PathBuf::from(command.get_program());
+        let child = spawned.map_err(|error| ServerError::Spawn { program: program(), error })?;
+        Ok(Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)) })
     }
 
     /// The process's id.
@@ -99,7 +127,7 @@ impl Server {
             if self.child.try_wait()?.is_some() {
                 return Ok(());
             }
-            thread::sleep(STOP_POLL);
+            thread::sleep(STATE_POLL);
         }
         self.child.kill()?;
         self.child.wait().map(drop)

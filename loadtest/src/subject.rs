@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::args::ServerArgs;
-use crate::endpoint::{App, Endpoint};
+use crate::dialect::Dialect;
+use crate::endpoint::{Endpoint, EndpointError};
 use crate::proc::Process;
 use crate::server::Server;
 
@@ -13,8 +14,8 @@ use crate::server::Server;
 pub struct Subject {
     /// Where it is.
     pub endpoint: Endpoint,
-    /// The app to use on it.
-    pub app: App,
+    /// How it is spoken to.
+    pub dialect: Dialect,
     /// The process to measure, where it is known.
     pub process: Option<Process>,
     /// Held so that it ends with the load.
@@ -26,21 +27,34 @@ impl Subject {
     ///
     /// The calling thread is pinned last, so that the server does not inherit the load's cores.
     pub fn of(args: &ServerArgs) -> anyhow::Result<Self> {
-        let server = match args.url {
-            Some(_) => None,
-            None => Some(Server::start(&program(args)?, &args.app, args.server_cores.as_ref())?),
+        let dialect = Dialect::Pusher(args.app.clone());
+        let subject = if let Some(url) = &args.url {
+            Self::running(url.clone(), dialect, args.server_pid)
+        } else {
+            let cores = args.server_cores.as_ref();
+            Self::started(Server::start(&program(args)?, &args.app, cores)?, dialect)?
         };
-        let endpoint = match (&args.url, &server) {
-            (Some(url), _) => url.clone(),
-            (None, Some(server)) => format!("ws://{}", server.address).parse()?,
-            (None, None) => anyhow::bail!("neither an address nor a server"),
-        };
-        let pid = server.as_ref().map(Server::pid).or(args.server_pid);
         if let Some(cores) = &args.load_cores {
             cores.pin()?;
         }
-        let app = args.app.clone();
-        Ok(Self { endpoint, app, process: pid.map(Process::new), _server: server })
+        Ok(subject)
+    }
+
+    /// A server that runs already, with its process where that is known.
+    pub fn running(endpoint: Endpoint, dialect: Dialect, pid: Option<u32>) -> Self {
+        Self { endpoint, dialect, process: pid.map(Process::new), _server: None }
+    }
+
+    /// A server that was started for this load and ends with it.
+    pub fn started(server: Server, dialect: Dialect) -> Result<Self, EndpointError> {
+        let endpoint = format!("ws://{}", server.address).parse()?;
+        let process = Some(Process::new(server.pid()));
+        Ok(Self { endpoint, dialect, process, _server: Some(server) })
+    }
+
+    /// The most resident memory of the server so far, where it can be read.
+    pub fn peak_rss_bytes(&self) -> Option<u64> {
+        self.process.and_then(|process| process.resident_bytes_peak().ok())
     }
 
     /// Processor time of the server so far, where it can be read.

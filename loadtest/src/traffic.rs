@@ -58,8 +58,15 @@ pub struct Traffic {
     pub refillable: Vec<u32>,
     /// Subscribers with something to send.
     pub replying: Vec<Link>,
-    /// Events published by the schedule of an open loop.
+    /// Rooms of events whose requests were just accepted.
+    answered: Vec<u32>,
+    /// Events that an open loop published more than one interval after they were due.
+    pub late: u64,
+    /// Events published by the schedule of an open loop, and the events it has.
     scheduled: u64,
+    schedule: u64,
+    /// Events to be published into each room, counted from the very first.
+    target: u64,
 }
 
 impl Traffic {
@@ -67,7 +74,7 @@ impl Traffic {
     pub fn new(rooms: Vec<Room>, subscribers: Vec<Subscriber>, publishers: Vec<Publisher>) -> Self {
         let text_bytes_max = rooms.iter().map(|room| room.text_bytes).max().unwrap_or(0);
         Self {
-            refillable: (0..rooms.len() as u32).collect(),
+            refillable: Vec::new(),
             rooms,
             subscribers,
             publishers,
@@ -77,8 +84,29 @@ impl Traffic {
             damage: None,
             latency: no_latencies(),
             replying: Vec::new(),
+            answered: Vec::new(),
+            late: 0,
             scheduled: 0,
+            schedule: 0,
+            target: 0,
         }
+    }
+
+    /// Begin to count, with `events_per_room` more events to be published into each room.
+    ///
+    /// Nothing may be in flight: what a warm-up published has to be received before.
+    pub fn begin(&mut self, events_per_room: u64) {
+        assert!(self.rooms.iter().all(|room| room.in_flight() == 0), "all is received");
+        self.target += events_per_room;
+        (self.late, self.scheduled) = (0, 0);
+        self.schedule = self.rooms.len() as u64 * events_per_room;
+        self.refillable = (0..self.rooms.len() as u32).collect();
+        for publisher in &mut self.publishers {
+            publisher.expect(events_per_room);
+        }
+        self.tally = Tally::default();
+        self.latency.reset();
+        self.clock = Clock::start();
     }
 
     /// What publishers need, and the publishers.
@@ -93,9 +121,7 @@ impl Traffic {
         let subscribers = self.subscribers.len();
         match event {
             Event::Received(bytes) if link.index() < subscribers => self.on_received(link, bytes),
-            Event::Received(bytes) => {
-                self.publishers[link.index() - subscribers].on_received(bytes)
-            }
+            Event::Received(bytes) => self.on_answered(link.index() - subscribers, bytes),
             Event::Sent(spare) => {
                 match self.publishers.get_mut(link.index().wrapping_sub(subscribers)) {
                     Some(publisher) => publisher.on_sent(spare),
@@ -143,23 +169,35 @@ impl Traffic {
         Ok(())
     }
 
+    fn on_answered(&mut self, publisher: usize, bytes: &[u8]) -> Result<(), Failure> {
+        let Self { rooms, publishers, answered, refillable, tally, .. } = self;
+        publishers[publisher].on_received(bytes, answered)?;
+        for index in answered.drain(..) {
+            tally.answered += 1;
+            if rooms[index as usize].answer() {
+                refillable.push(index);
+            }
+        }
+        Ok(())
+    }
+
     /// Publish everything the pace allows now; with an open loop, the nanoseconds until the next
     /// event are returned.
-    pub fn publish(&mut self, pace: Pace, events_per_room: u64) -> Option<u64> {
+    pub fn publish(&mut self, pace: Pace) -> Option<u64> {
         match pace {
             Pace::Window { window, burst } => {
-                self.refill(window, burst, events_per_room);
+                self.refill(window, burst);
                 None
             }
-            Pace::Interval { interval_ns } => self.publish_due(interval_ns, events_per_room),
+            Pace::Interval { interval_ns } => self.publish_due(interval_ns),
         }
     }
 
-    fn refill(&mut self, window: u64, burst: u64, events_per_room: u64) {
+    fn refill(&mut self, window: u64, burst: u64) {
         let mut refillable = std::mem::take(&mut self.refillable);
         for index in refillable.drain(..) {
             let room = &self.rooms[index as usize];
-            let left = events_per_room - room.published;
+            let left = self.target - room.published;
             let free = window.saturating_sub(room.in_flight()).min(left);
             if free >= burst.min(left) {
                 for _ in 0..free {
@@ -170,15 +208,16 @@ impl Traffic {
         self.refillable = refillable;
     }
 
-    fn publish_due(&mut self, interval_ns: u64, events_per_room: u64) -> Option<u64> {
+    fn publish_due(&mut self, interval_ns: u64) -> Option<u64> {
         let rooms = self.rooms.len() as u64;
         self.refillable.clear();
         let now_ns = self.clock.now_ns();
-        while self.scheduled < rooms * events_per_room {
+        while self.scheduled < self.schedule {
             let due_ns = self.scheduled * interval_ns;
             if due_ns > now_ns {
                 return Some(due_ns - now_ns);
             }
+            self.late += u64::from(now_ns - due_ns > interval_ns);
             self.publish_one((self.scheduled % rooms) as u32, Some(due_ns));
             self.scheduled += 1;
         }

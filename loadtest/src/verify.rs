@@ -11,6 +11,8 @@ pub struct Tally {
     pub duplicates: u64,
     /// Events that did not have the published bytes.
     pub damaged: u64,
+    /// Events published by requests that were accepted.
+    pub answered: u64,
 }
 
 impl Tally {
@@ -19,9 +21,9 @@ impl Tally {
         self.gaps == 0 && self.duplicates == 0 && self.damaged == 0
     }
 
-    /// Deliveries that will not happen any more or have happened.
+    /// Deliveries and answers that will not happen any more or have happened.
     pub const fn settled(self) -> u64 {
-        self.delivered + self.gaps
+        self.delivered + self.gaps + self.answered
     }
 }
 

@@ -4,13 +4,11 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use uringcast_proto::pusher::signature::{self, Credentials};
 
 use super::response::Responses;
 use super::{Context, Due};
-use crate::endpoint::{App, Endpoint};
+use crate::dialect::Dialect;
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::payload::Stamp;
 use crate::socket::outbox::Outbox;
@@ -29,7 +27,8 @@ pub enum Route {
 }
 
 impl Route {
-    const fn name(self) -> &'static str {
+    /// The last part of its path.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Events => "events",
             Self::Batch => "batch_events",
@@ -49,9 +48,9 @@ impl Route {
 pub struct Target {
     /// The server.
     pub endpoint: Endpoint,
-    /// The app whose secret signs.
-    pub app: App,
-    /// The endpoint within the app.
+    /// How it is spoken to.
+    pub dialect: Dialect,
+    /// The endpoint there.
     pub route: Route,
 }
 
@@ -64,8 +63,9 @@ pub struct Publisher {
     path: String,
     responses: Responses,
     waiting: VecDeque<Due>,
-    /// A request is sent and not answered.
-    busy: bool,
+    /// The rooms of the events in the request that is sent and not answered.
+    asked: Vec<u32>,
+    rooms: u64,
     /// Events to wait for before a request is made, unless no more are to come.
     enough: usize,
     /// Events of this connection's rooms that were not pushed yet.
@@ -74,11 +74,10 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher that will be given `to_come` events, and can always count on `certain` of them
-    /// being pushed without an answer to the ones before.
-    pub fn new(target: Target, to_come: u64, certain: usize) -> Self {
-        let path =
-            format!("{}/apps/{}/{}", target.endpoint.prefix, target.app.id, target.route.name());
+    /// A publisher for `rooms` rooms that can always count on `certain` events being pushed without
+    /// an answer to the ones before.
+    pub fn new(target: Target, rooms: u64, certain: usize) -> Self {
+        let path = target.endpoint.prefix.clone() + &target.dialect.publish_path(target.route);
         Self {
             outbox: Outbox::default(),
             enough: target.route.events_max().min(certain).max(1),
@@ -86,10 +85,16 @@ impl Publisher {
             path,
             responses: Responses::default(),
             waiting: VecDeque::new(),
-            busy: false,
-            to_come,
+            asked: Vec::new(),
+            rooms,
+            to_come: 0,
             body: Vec::new(),
         }
+    }
+
+    /// Count on `to_come` more events for each room.
+    pub fn expect(&mut self, to_come: u64) {
+        self.to_come = self.rooms * to_come;
     }
 
     /// Queue one event.
@@ -98,14 +103,14 @@ impl Publisher {
         self.to_come = self.to_come.saturating_sub(1);
     }
 
-    /// Read answers; any refusal ends the load.
-    pub fn on_received(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Read answers; any refusal ends the load. The rooms of accepted events go to `answered`.
+    pub fn on_received(&mut self, bytes: &[u8], answered: &mut Vec<u32>) -> Result<(), Failure> {
         self.responses.feed(bytes)?;
         while let Some(response) = self.responses.take()? {
             if !(200..300).contains(&response.status) {
                 return Err(Failure::Publish { status: response.status, body: response.body });
             }
-            self.busy = false;
+            answered.append(&mut self.asked);
         }
         Ok(())
     }
@@ -121,10 +126,9 @@ impl Publisher {
 
     fn next_request(&mut self, context: Context<'_>) -> io::Result<()> {
         let ready = self.waiting.len() >= self.enough || self.to_come == 0;
-        if self.busy || self.waiting.is_empty() || !ready {
+        if !self.asked.is_empty() || self.waiting.is_empty() || !ready {
             return Ok(());
         }
-        self.busy = true;
         self.write_body(context);
         self.write_request()
     }
@@ -139,20 +143,18 @@ impl Publisher {
             if index > 0 {
                 body.push(b',');
             }
-            write_event(body, due, context);
+            write_event(body, self.target.dialect.event_key(), due, context);
+            self.asked.push(due.room);
         }
         body.extend_from_slice(if batch { b"]}" } else { b"" });
     }
 
     fn write_request(&mut self) -> io::Result<()> {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let App { key, secret, .. } = &self.target.app;
-        let credentials = Credentials { key, secret };
-        let query = signature::sign_request("POST", &self.path, &[], &self.body, credentials, unix);
+        let query = self.target.dialect.query(&self.path, &self.body);
         let out = &mut self.outbox.filling;
         write!(
             out,
-            "POST {}?{query} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+            "POST {}{query} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n",
             self.path,
             self.target.endpoint.authority,
@@ -163,10 +165,12 @@ impl Publisher {
     }
 }
 
-fn write_event(body: &mut Vec<u8>, due: Due, context: Context<'_>) {
+fn write_event(body: &mut Vec<u8>, key: &str, due: Due, context: Context<'_>) {
     let room = &context.rooms[due.room as usize];
     let due_ns = due.at_ns.unwrap_or_else(|| context.clock.now_ns());
-    for part in ["{\"name\":\"", room.event, "\",\"channel\":\"", &room.channel, "\",\"data\":\""] {
+    for part in
+        ["{\"", key, "\":\"", room.event, "\",\"channel\":\"", &room.channel, "\",\"data\":\""]
+    {
         body.extend_from_slice(part.as_bytes());
     }
     let stamp = Stamp { sequence: due.sequence, room: due.room, due_ns };
@@ -187,8 +191,10 @@ mod tests {
 
     fn publisher(route: Route) -> Publisher {
         let endpoint = "ws://127.0.0.1:1".parse().unwrap();
-        let app = "app-id:app-key:app-secret".parse().unwrap();
-        Publisher::new(Target { endpoint, app, route }, 12, 64)
+        let dialect = Dialect::Pusher("app-id:app-key:app-secret".parse().unwrap());
+        let mut publisher = Publisher::new(Target { endpoint, dialect, route }, 12, 64);
+        publisher.expect(1);
+        publisher
     }
 
     fn written(publisher: &mut Publisher) -> serde_json::Value {
@@ -230,7 +236,7 @@ mod tests {
     fn a_refusal_ends_the_load() {
         let mut publisher = publisher(Route::Events);
         let refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno";
-        let failure = publisher.on_received(refusal).unwrap_err();
+        let failure = publisher.on_received(refusal, &mut Vec::new()).unwrap_err();
         assert_eq!(failure.to_string(), "publish answered 401: no");
     }
 
@@ -240,7 +246,7 @@ mod tests {
     fn an_answer_before_the_report_of_its_send_loses_no_request() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let mut ring = Ring::new().unwrap();
+        let mut ring = Ring::new(Duration::ZERO).unwrap();
         let link = ring.add(client).unwrap();
         let rooms = [Room::new(0, "private-load-0".to_owned(), "load", 1, 267)];
         let template = Template::new(300);
@@ -249,7 +255,10 @@ mod tests {
         for sequence in 0..2 {
             publisher.push(Due { room: 0, sequence, at_ns: Some(7) });
             publisher.flush(&mut ring, link, context).unwrap();
-            publisher.on_received(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+            let mut answered = Vec::new();
+            let accepted = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+            publisher.on_received(accepted, &mut answered).unwrap();
+            assert_eq!(answered, [0]);
         }
         assert!(!publisher.outbox.filling.is_empty());
         let mut reported = 0;

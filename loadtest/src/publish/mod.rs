@@ -54,11 +54,20 @@ impl Publisher {
         }
     }
 
-    /// Bytes came back on its connection.
-    pub fn on_received(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Bytes came back on its connection; the room of each event that they accept is added to
+    /// `answered`.
+    pub fn on_received(&mut self, bytes: &[u8], answered: &mut Vec<u32>) -> Result<(), Failure> {
         match self {
             Self::Websocket(publisher) => publisher.on_received(bytes),
-            Self::Http(publisher) => publisher.on_received(bytes),
+            Self::Http(publisher) => publisher.on_received(bytes, answered),
+        }
+    }
+
+    /// It will be given `to_come` more events for each of its rooms.
+    pub fn expect(&mut self, to_come: u64) {
+        match self {
+            Self::Websocket(_) => {}
+            Self::Http(publisher) => publisher.expect(to_come),
         }
     }
 

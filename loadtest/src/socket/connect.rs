@@ -9,11 +9,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use uringcast_proto::pusher::auth;
 use uringcast_proto::ws::client::{Frame, FrameCursor};
 use uringcast_proto::ws::{Opcode, encode};
 
-use crate::endpoint::{App, Endpoint};
+use crate::dialect::Dialect;
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -46,24 +46,27 @@ pub struct Session {
 /// acknowledged. `opened` is told the number of connections that are ready.
 pub fn open(
     endpoint: &Endpoint,
-    app: &App,
+    dialect: &Dialect,
     wanted: &[Vec<String>],
     mut opened: impl FnMut(u64),
 ) -> Result<Vec<Session>, Failure> {
     let mut sessions = Vec::with_capacity(wanted.len());
     for together in wanted.chunks(TOGETHER) {
         let first = sessions.len();
-        for index in first..first + together.len() {
+        for (index, channels) in (first..).zip(together) {
             let mut stream = dial(endpoint.address, index)?;
-            stream.write_all(upgrade_request(endpoint, app).as_bytes())?;
+            let path = dialect.upgrade_path(channels);
+            stream.write_all(upgrade_request(endpoint, &path).as_bytes())?;
             sessions.push(Session { stream, inbox: FrameCursor::new() });
         }
+        let mut missing = Vec::with_capacity(together.len());
         for (session, channels) in sessions[first..].iter_mut().zip(together) {
-            let socket_id = session.greeting()?;
-            session.subscribe(app, &socket_id, channels)?;
+            let socket_id = session.greeting(dialect)?;
+            let requests = channels.iter().filter_map(|it| dialect.subscribe(&socket_id, it));
+            missing.push(session.subscribe(requests)?);
         }
-        for (session, channels) in sessions[first..].iter_mut().zip(together) {
-            session.subscribed(channels.len())?;
+        for (session, missing) in sessions[first..].iter_mut().zip(missing) {
+            session.subscribed(missing)?;
             session.stream.set_read_timeout(None)?;
         }
         opened(sessions.len() as u64);
@@ -85,25 +88,22 @@ pub fn dial(address: SocketAddr, index: usize) -> io::Result<TcpStream> {
     Ok(socket.into())
 }
 
-fn upgrade_request(endpoint: &Endpoint, app: &App) -> String {
+fn upgrade_request(endpoint: &Endpoint, path: &str) -> String {
     format!(
-        "GET {}/app/{}?protocol=7&client=loadtest&version={} HTTP/1.1\r\nHost: {}\r\n\
+        "GET {}{path} HTTP/1.1\r\nHost: {}\r\n\
          Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: {KEY}\r\n\r\n",
-        endpoint.prefix,
-        app.key,
-        env!("CARGO_PKG_VERSION"),
-        endpoint.authority
+        endpoint.prefix, endpoint.authority
     )
 }
 
 impl Session {
     /// Read the upgrade's answer and the greeting; the socket id is returned.
-    fn greeting(&mut self) -> Result<String, Failure> {
+    fn greeting(&mut self, dialect: &Dialect) -> Result<String, Failure> {
         let early = self.upgraded()?;
         let mut socket_id = None;
         self.read_until(&early, |message| {
-            socket_id = message.socket_id();
+            socket_id = dialect.greeting(message);
             socket_id.is_some()
         })?;
         Ok(socket_id.unwrap_or_default())
@@ -132,17 +132,16 @@ impl Session {
         Err(Failure::Upgrade(String::from_utf8_lossy(&head).into_owned()))
     }
 
-    fn subscribe(&mut self, app: &App, socket_id: &str, wanted: &[String]) -> io::Result<()> {
+    /// Send the requests, and return how many there are.
+    fn subscribe(&mut self, requests: impl Iterator<Item = String>) -> io::Result<usize> {
         let mut out = Vec::new();
-        for channel in wanted {
-            let private = channel.starts_with("private-");
-            let sign = || auth::sign_channel(&app.key, &app.secret, socket_id, channel, None);
-            let auth = private.then(sign);
-            let data = serde_json::json!({ "channel": channel, "auth": auth.unwrap_or_default() });
-            let text = serde_json::json!({ "event": "pusher:subscribe", "data": data }).to_string();
+        let mut count = 0;
+        for text in requests {
             encode::masked_into(Opcode::Text, text.as_bytes(), MASK, &mut out);
+            count += 1;
         }
-        self.stream.write_all(&out)
+        self.stream.write_all(&out)?;
+        Ok(count)
     }
 
     fn subscribed(&mut self, wanted: usize) -> Result<(), Failure> {

@@ -8,8 +8,13 @@ use crate::publish::websocket;
 
 const FOREVER: u64 = 1_000_000;
 
-/// Two rooms with one subscriber each, and one publisher.
+/// Two rooms with one subscriber each, and one publisher, with no end to the events.
 fn traffic() -> Traffic {
+    traffic_of(FOREVER)
+}
+
+/// The same with so many events in each room.
+fn traffic_of(events_per_room: u64) -> Traffic {
     let room =
         |index: u32| Room::new(index, format!("private-load-{index}"), "client-load", 1, 267);
     let rooms = vec![room(0), room(1)];
@@ -21,7 +26,9 @@ fn traffic() -> Traffic {
     };
     let publisher = websocket::Publisher::new(FrameCursor::new(), &rooms, 0, 1);
     let publishers = vec![Publisher::Websocket(publisher)];
-    Traffic::new(rooms, vec![subscriber(0), subscriber(1)], publishers)
+    let mut traffic = Traffic::new(rooms, vec![subscriber(0), subscriber(1)], publishers);
+    traffic.begin(events_per_room);
+    traffic
 }
 
 /// The frame with which the server delivers an event.
@@ -43,7 +50,7 @@ fn deliver(traffic: &mut Traffic, room: u32, sequences: &[u64]) -> Tally {
 }
 
 fn published(traffic: &mut Traffic, window: u64, burst: u64) -> [u64; 2] {
-    assert_eq!(traffic.publish(Pace::Window { window, burst }, FOREVER), None);
+    assert_eq!(traffic.publish(Pace::Window { window, burst }), None);
     [traffic.rooms[0].published, traffic.rooms[1].published]
 }
 
@@ -68,11 +75,11 @@ fn a_refill_waits_for_a_whole_burst() {
 
 #[test]
 fn the_last_events_are_published_even_if_they_are_less_than_a_burst() {
-    let mut traffic = traffic();
+    let mut traffic = traffic_of(5);
     let pace = Pace::Window { window: 4, burst: 4 };
-    traffic.publish(pace, 5);
+    traffic.publish(pace);
     deliver(&mut traffic, 0, &[0, 1, 2]);
-    traffic.publish(pace, 5);
+    traffic.publish(pace);
     assert_eq!(traffic.rooms[0].published, 5);
     assert_eq!(traffic.rooms[1].published, 4);
 }
@@ -80,11 +87,27 @@ fn the_last_events_are_published_even_if_they_are_less_than_a_burst() {
 #[test]
 fn an_open_loop_publishes_what_is_due_and_says_when_the_next_is() {
     let mut traffic = traffic();
-    let next_ns = traffic.publish(Pace::Interval { interval_ns: 3_600_000_000_000 }, FOREVER);
+    let next_ns = traffic.publish(Pace::Interval { interval_ns: 3_600_000_000_000 });
     assert!(next_ns.unwrap() <= 3_600_000_000_000);
     assert_eq!([traffic.rooms[0].published, traffic.rooms[1].published], [1, 0]);
-    assert_eq!(traffic.publish(Pace::Interval { interval_ns: 0 }, 2), None);
+    assert_eq!(traffic.late, 0);
+    let mut traffic = traffic_of(2);
+    assert_eq!(traffic.publish(Pace::Interval { interval_ns: 0 }), None);
     assert_eq!([traffic.rooms[0].published, traffic.rooms[1].published], [2, 2]);
+    assert_eq!(traffic.late, 4);
+}
+
+#[test]
+fn a_warm_up_is_not_counted_and_the_sequence_goes_on() {
+    let mut traffic = traffic_of(2);
+    assert_eq!(published(&mut traffic, 4, 1), [2, 2]);
+    deliver(&mut traffic, 0, &[0, 1]);
+    deliver(&mut traffic, 1, &[0, 1]);
+    traffic.begin(1);
+    assert_eq!((traffic.tally, traffic.latency.len()), (Tally::default(), 0));
+    assert_eq!(published(&mut traffic, 4, 1), [3, 3]);
+    let counted = deliver(&mut traffic, 0, &[2]);
+    assert_eq!(counted, Tally { delivered: 1, ..Tally::default() });
 }
 
 #[test]
