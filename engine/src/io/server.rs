@@ -14,6 +14,7 @@ use super::bound::Bound;
 use super::core::Setup;
 use super::cores;
 use super::mailbox::{Address, Envelope, mailbox};
+use super::memory;
 use super::reload::{LOOK_INTERVAL, Reload, Told, watch};
 use super::thread::{Event, Start, run};
 use crate::app::{App, Apps};
@@ -58,6 +59,7 @@ pub struct Launch {
 /// If an address cannot be bound, or a core cannot start or ends. Whoever is connected is cut off.
 pub fn serve(launch: Launch) -> io::Result<()> {
     let Launch { config, apps, rows, sources, read } = launch;
+    let _ = memory::forgo_huge_pages(); // What a kernel without them says no to.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (told, signalled) = unbounded();
     thread::spawn(move || signals.forever().try_for_each(|signal| told.send(signal)));
