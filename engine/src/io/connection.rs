@@ -99,7 +99,9 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
         }
         Some(Wanted::Http { .. }) if is_turned_away => drop(socket.try_write(NO_ROOM)),
         Some(Wanted::Http { read }) => {
-            http::serve(Rc::clone(&core), conn, Rc::clone(&socket), purpose, read).await;
+            // Boxed, because a websocket's handshake should not pay for the room that this needs.
+            let served = http::serve(Rc::clone(&core), conn, Rc::clone(&socket), purpose, read);
+            Box::pin(served).await;
         }
         None => {}
     }

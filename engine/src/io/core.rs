@@ -20,7 +20,7 @@ use super::pace::Pace;
 use super::parting::Parting;
 use super::readiness::Readiness;
 use super::signal::Signal;
-use super::socket::Socket;
+use super::socket::{Reporting, Socket};
 use super::websocket::Reader;
 use crate::admission::{IpRate, Rules, TooSoon};
 use crate::app::Apps;
@@ -108,10 +108,10 @@ impl Core {
             setup,
             notices,
             calls: Calls::new(shard.config().core, side),
+            sockets: RefCell::new(Vec::with_capacity(shard.config().sockets_reserved())),
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
             inflater: RefCell::default(),
-            sockets: RefCell::default(),
             waiters: RefCell::default(),
             readiness: Readiness::new()?,
             held_back: RefCell::default(),
@@ -197,19 +197,17 @@ impl Core {
     pub(super) fn listen(&self, conn: ConnId, reader: Reader) {
         let Some(socket) = self.socket(conn) else { return };
         socket.reader.set(Some(reader));
-        match self.readiness.add(socket.fd(), conn) {
-            Ok(()) => socket.is_reported.set(true),
-            Err(_) => {
-                self.count(|counters| counters.refuse(Refusal::Connections)); // Out of memory.
-                self.forget(conn);
-            }
+        if self.readiness.add(socket.fd(), conn).is_err() {
+            self.count(|counters| counters.refuse(Refusal::Connections)); // Out of memory.
+            return self.forget(conn);
         }
+        socket.reporting.set(Reporting::Reads);
     }
 
     /// The connection is over: end its socket and tell the shard.
     pub(super) fn forget(&self, conn: ConnId) {
         if let Some(socket) = self.sockets.borrow_mut()[conn.slot as usize].take() {
-            if socket.is_reported.get() {
+            if socket.reporting.replace(Reporting::Nothing) != Reporting::Nothing {
                 self.readiness.remove(socket.fd(), conn);
             }
             socket.cut();
@@ -219,7 +217,8 @@ impl Core {
 
     /// Read nothing more from the socket of `conn`, unless it is over, until [`resume`](Self::resume).
     pub(super) fn pause(&self, conn: ConnId, socket: &Socket) {
-        if !socket.is_paused.replace(true) {
+        if socket.reporting.get() == Reporting::Reads {
+            socket.reporting.set(Reporting::End);
             self.readiness.set_listening(socket.fd(), conn, false);
         }
     }
@@ -443,7 +442,8 @@ impl Core {
 
     /// Read on, if the connection was paused.
     fn resume(&self, conn: ConnId, socket: &Socket) {
-        if socket.is_paused.replace(false) {
+        if socket.reporting.get() == Reporting::End {
+            socket.reporting.set(Reporting::Reads);
             self.readiness.set_listening(socket.fd(), conn, true);
         }
     }

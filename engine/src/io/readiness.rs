@@ -17,7 +17,7 @@ use monoio::net::UnixStream;
 use crate::id::ConnId;
 
 /// Sockets taken at a time. Whatever else is ready waits for the next turn, in the kernel's queue.
-const TOGETHER: usize = 256;
+const TOGETHER: u16 = 256;
 
 /// One core's set.
 pub(super) struct Readiness {
@@ -45,7 +45,7 @@ impl Readiness {
             }
         };
         let set = UnixStream::from_std(StdUnixStream::from(set))?;
-        Ok(Self { set, events: RefCell::new(Vec::with_capacity(TOGETHER)) })
+        Ok(Self { set, events: RefCell::new(Vec::with_capacity(TOGETHER.into())) })
     }
 
     /// Report the socket `fd` of `conn` from now on, until [`remove`](Self::remove).
@@ -79,7 +79,7 @@ impl Readiness {
         // the first ones, as many as it returns, are written then. 0 does not wait.
         unsafe {
             let (set, room) = (self.set.as_raw_fd(), events.spare_capacity_mut());
-            let count = libc::epoll_wait(set, room.as_mut_ptr().cast(), TOGETHER as i32, 0);
+            let count = libc::epoll_wait(set, room.as_mut_ptr().cast(), TOGETHER.into(), 0);
             events.set_len(usize::try_from(count).unwrap_or_default());
         }
         for event in events.drain(..) {

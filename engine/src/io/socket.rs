@@ -26,15 +26,26 @@ pub(super) struct Socket {
     stream: UnsafeCell<UnixStream>,
     /// What a websocket keeps between reads; nothing before the handshake and on plain HTTP.
     pub(super) reader: Cell<Option<Reader>>,
-    /// Whether the core is told when there is something to read.
-    pub(super) is_reported: Cell<bool>,
-    /// Whether reading waits: for the connection's own outbox, or for other cores.
-    pub(super) is_paused: Cell<bool>,
+    pub(super) reporting: Cell<Reporting>,
     /// Whether the connection stands in its core's list of those that wait for other cores.
     pub(super) is_held_back: Cell<bool>,
     is_finished: Cell<bool>,
     /// The generation of the connection that this is the socket of; its slot is the core's to know.
     generation: Cell<u32>,
+}
+
+/// With the two counts of its `Rc` a socket fills a class of the allocator. There may be a million.
+const _: () = assert!(size_of::<Socket>() <= 48 - 16);
+
+/// What the core is told of a socket without asking for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reporting {
+    /// Nothing: it is not in the core's set.
+    Nothing,
+    /// That there is something to read, or that it is over.
+    Reads,
+    /// That it is over. Reading waits: for the connection's own outbox, or for other cores.
+    End,
 }
 
 /// A send: a segment's bytes from `start` on.
@@ -65,8 +76,7 @@ impl Socket {
         Ok(Rc::new(Self {
             stream: UnsafeCell::new(UnixStream::from_std(stream)?),
             reader: Cell::new(None),
-            is_reported: Cell::new(false),
-            is_paused: Cell::new(false),
+            reporting: Cell::new(Reporting::Nothing),
             is_held_back: Cell::new(false),
             is_finished: Cell::new(false),
             generation: Cell::new(0),
