@@ -16,7 +16,7 @@ use super::websocket::{Agreed, Reader};
 use crate::admission::{self, Refused, Request, TooSoon, client_address, is_trusted, turn_away};
 use crate::dialect::{Dialect, pusher};
 use crate::id::{AppIndex, ConnId};
-use crate::shard::{Answer, ConnectionsFull, Shard};
+use crate::shard::{Answer, ConnectionsFull, Refusal, Shard};
 
 const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -34,7 +34,9 @@ struct Arrival {
 
 /// Serve `stream`, which is from `peer`, in a task of its own.
 pub(super) fn start(core: &Rc<Core>, stream: TcpStream, peer: IpAddr, purpose: Purpose) {
-    let socket = Socket::new(stream);
+    let Ok(socket) = Socket::new(stream) else {
+        return core.count(|counters| counters.refuse(Refusal::Connections)); // Out of memory.
+    };
     // Whom a proxy speaks for is in the head.
     if purpose == Purpose::Public
         && !is_trusted(core.rules().trusted_proxies, peer)
@@ -69,29 +71,27 @@ fn open(
 /// Serve one connection; a panic on the way ends it and no other.
 async fn serve(core: Rc<Core>, arrival: Arrival) {
     let conn = arrival.conn;
-    // Boxed, because an idle websocket should not pay for the room that HTTP needs.
     let first = Guarded::new(serve_first(Rc::clone(&core), arrival));
     let Ok(reader) = first.await else {
         core.count(|counters| counters.panics += 1);
         return core.forget(conn);
     };
-    if let Some(reader) = reader {
-        monoio::spawn(reader.run(core));
-    } else {
-        core.forget(conn);
+    match reader {
+        Some(reader) => core.listen(conn, reader),
+        None => core.forget(conn),
     }
 }
 
 /// Serve the first request and, if it is plain HTTP, all others. A websocket is handed back.
-async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Box<Reader>> {
+async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
     let Arrival { conn, purpose, is_turned_away, .. } = arrival;
     let socket = Rc::clone(&arrival.socket);
     match peek::first_request(&core, &socket).await {
         Some(Wanted::WebSocket { upgrade, request, rest }) => {
             match websocket(&core, &arrival, &request, upgrade).await {
                 Ok(agreed) => {
-                    let mut reader = Box::new(Reader::new(&core.setup, conn, socket, agreed));
-                    reader.hear_early(&core, rest);
+                    let mut reader = Reader::new(agreed);
+                    reader.hear_early(&core, conn, rest);
                     return Some(reader);
                 }
                 Err(answer) => drop(socket.try_write(&answer)),
@@ -99,7 +99,9 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Box<Reader>> {
         }
         Some(Wanted::Http { .. }) if is_turned_away => drop(socket.try_write(NO_ROOM)),
         Some(Wanted::Http { read }) => {
-            http::serve(Rc::clone(&core), conn, Rc::clone(&socket), purpose, read).await;
+            // Boxed, because a websocket's handshake should not pay for the room that this needs.
+            let served = http::serve(Rc::clone(&core), conn, Rc::clone(&socket), purpose, read);
+            Box::pin(served).await;
         }
         None => {}
     }

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
+use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,8 +18,10 @@ use super::mailbox::{Address, Envelope, Inbox};
 use super::notices::Notices;
 use super::pace::Pace;
 use super::parting::Parting;
+use super::readiness::Readiness;
 use super::signal::Signal;
-use super::socket::Socket;
+use super::socket::{Reporting, Socket};
+use super::websocket::Reader;
 use crate::admission::{IpRate, Rules, TooSoon};
 use crate::app::Apps;
 use crate::config::Config;
@@ -63,8 +66,10 @@ pub(super) struct Core {
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     /// Who waits for which answer.
     waiters: RefCell<HashMap<Ticket, Rc<Waiter>>>,
+    /// Which websockets have something to read.
+    pub(super) readiness: Readiness,
     /// Connections whose reading waits for another core to take its messages.
-    held_back: RefCell<Vec<Rc<Socket>>>,
+    held_back: RefCell<Vec<ConnId>>,
     addresses: Vec<Address>,
     inbox: Inbox,
     turn: Signal,
@@ -91,7 +96,7 @@ impl Core {
         addresses: Vec<Address>,
         inbox: Inbox,
         side: Side,
-    ) -> Rc<Self> {
+    ) -> io::Result<Rc<Self>> {
         let limits = &setup.config.connection;
         let ip_rate = IpRate::new(limits.ip_rate, limits.ip_burst, limits.ip_table_max);
         let patience_ms = u64::from(limits.close_timeout_s) * 1_000;
@@ -99,15 +104,16 @@ impl Core {
         let backlog_bytes_max = setup.config.webhook.backlog_bytes_max as usize;
         let notices = Notices::new(side.clone(), backlog_bytes_max);
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
-        Rc::new(Self {
+        Ok(Rc::new(Self {
             setup,
             notices,
             calls: Calls::new(shard.config().core, side),
+            sockets: RefCell::new(Vec::with_capacity(shard.config().sockets_reserved())),
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
             inflater: RefCell::default(),
-            sockets: RefCell::default(),
             waiters: RefCell::default(),
+            readiness: Readiness::new()?,
             held_back: RefCell::default(),
             addresses,
             inbox,
@@ -119,7 +125,7 @@ impl Core {
             requests_open: Cell::new(0),
             ip_rate: RefCell::new(ip_rate),
             parting: RefCell::new(parting),
-        })
+        }))
     }
 
     /// Tell the shard something; the outputs follow at the end of the turn.
@@ -187,18 +193,40 @@ impl Core {
         sockets[slot] = Some(socket);
     }
 
+    /// From now on `reader` hears what `conn` says.
+    pub(super) fn listen(&self, conn: ConnId, reader: Reader) {
+        let Some(socket) = self.socket(conn) else { return };
+        socket.reader.set(Some(reader));
+        if self.readiness.add(socket.fd(), conn).is_err() {
+            self.count(|counters| counters.refuse(Refusal::Connections)); // Out of memory.
+            return self.forget(conn);
+        }
+        socket.reporting.set(Reporting::Reads);
+    }
+
     /// The connection is over: end its socket and tell the shard.
     pub(super) fn forget(&self, conn: ConnId) {
         if let Some(socket) = self.sockets.borrow_mut()[conn.slot as usize].take() {
+            if socket.reporting.replace(Reporting::Nothing) != Reporting::Nothing {
+                self.readiness.remove(socket.fd(), conn);
+            }
             socket.cut();
         }
         self.with_shard(|shard| shard.closed(conn));
     }
 
-    /// Hold `socket`'s reader back until other cores have taken what waits for them.
-    pub(super) fn hold_back(&self, socket: &Rc<Socket>) {
+    /// Read nothing more from the socket of `conn`, unless it is over, until [`resume`](Self::resume).
+    pub(super) fn pause(&self, conn: ConnId, socket: &Socket) {
+        if socket.reporting.get() == Reporting::Reads {
+            socket.reporting.set(Reporting::End);
+            self.readiness.set_listening(socket.fd(), conn, false);
+        }
+    }
+
+    /// Resume `conn` when other cores have taken what waits for them.
+    pub(super) fn hold_back(&self, conn: ConnId, socket: &Socket) {
         if !socket.is_held_back.replace(true) {
-            self.held_back.borrow_mut().push(Rc::clone(socket));
+            self.held_back.borrow_mut().push(conn);
         }
     }
 
@@ -333,9 +361,11 @@ impl Core {
         self.inbox.set_backlogged(shard.is_backlogged());
         drop(shard);
         if !self.held_back.borrow().is_empty() && !self.is_backlogged() {
-            for socket in self.held_back.borrow_mut().drain(..) {
-                socket.is_held_back.set(false);
-                socket.resume.raise();
+            for conn in self.held_back.borrow_mut().drain(..) {
+                if let Some(socket) = self.socket(conn) {
+                    socket.is_held_back.set(false);
+                    self.resume(conn, &socket);
+                }
             }
         }
     }
@@ -405,8 +435,16 @@ impl Core {
             let mut shard = self.shard.borrow_mut();
             next = shard.take_send(conn);
             if !shard.is_congested(conn) {
-                socket.resume.raise();
+                self.resume(conn, &socket);
             }
+        }
+    }
+
+    /// Read on, if the connection was paused.
+    fn resume(&self, conn: ConnId, socket: &Socket) {
+        if socket.reporting.get() == Reporting::End {
+            socket.reporting.set(Reporting::Reads);
+            self.readiness.set_listening(socket.fd(), conn, true);
         }
     }
 
@@ -420,7 +458,7 @@ impl Core {
 
     /// The socket of `conn`. An output may be carried out after its connection has gone and another
     /// has taken the slot: it must not reach that one's socket.
-    fn socket(&self, conn: ConnId) -> Option<Rc<Socket>> {
+    pub(super) fn socket(&self, conn: ConnId) -> Option<Rc<Socket>> {
         let sockets = self.sockets.borrow();
         let socket = sockets.get(conn.slot as usize)?.as_ref()?;
         socket.is_of(conn).then(|| Rc::clone(socket))

@@ -18,6 +18,7 @@ mod notices;
 mod pace;
 mod parting;
 mod peek;
+mod readiness;
 mod reload;
 mod server;
 mod signal;

@@ -1,34 +1,51 @@
 //! One TCP socket as this engine uses it: polled, read without waiting, written by the ring.
 //!
-//! Reads go through one scratch buffer a core, so an idle connection holds a poll and no buffer.
+//! Reads go through one scratch buffer a core, so an idle connection holds no buffer.
 //! Sends go through the runtime, which hands many of them to the kernel at once. No send that is
 //! pending is ever dropped: a socket is ended by [`Socket::cut`], and what waits on it then ends.
 
 use std::cell::{Cell, UnsafeCell};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
+use std::os::unix::net::UnixStream as StdUnixStream;
 use std::rc::Rc;
 
 use monoio::buf::IoBuf;
 use monoio::io::AsyncWriteRent;
-use monoio::net::TcpStream;
+use monoio::net::{TcpStream, UnixStream};
 
-use super::signal::Signal;
+use super::websocket::Reader;
 use crate::id::ConnId;
 use crate::shard::Segment;
 
 /// A connected socket.
 pub(super) struct Socket {
-    stream: UnsafeCell<TcpStream>,
-    /// Raised when a reader that waits for its own outbox, or for other cores, may look again.
-    pub(super) resume: Signal,
-    /// Whether the reader stands in its core's list of those held back.
+    /// A TCP stream: the runtime's own type for those keeps both addresses, 72 bytes, for ever, and
+    /// does with the descriptor what this one does.
+    stream: UnsafeCell<UnixStream>,
+    /// What a websocket keeps between reads; nothing before the handshake and on plain HTTP.
+    pub(super) reader: Cell<Option<Reader>>,
+    pub(super) reporting: Cell<Reporting>,
+    /// Whether the connection stands in its core's list of those that wait for other cores.
     pub(super) is_held_back: Cell<bool>,
-    is_cut: Cell<bool>,
     is_finished: Cell<bool>,
     /// The generation of the connection that this is the socket of; its slot is the core's to know.
     generation: Cell<u32>,
+}
+
+/// With the two counts of its `Rc` a socket fills a class of the allocator. There may be a million.
+const _: () = assert!(size_of::<Socket>() <= 48 - 16);
+
+/// What the core is told of a socket without asking for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reporting {
+    /// Nothing: it is not in the core's set.
+    Nothing,
+    /// That there is something to read, or that it is over.
+    Reads,
+    /// That it is over. Reading waits: for the connection's own outbox, or for other cores.
+    End,
 }
 
 /// A send: a segment's bytes from `start` on.
@@ -51,17 +68,19 @@ unsafe impl IoBuf for Remainder {
 
 impl Socket {
     /// Take over an accepted stream.
-    pub(super) fn new(stream: TcpStream) -> Rc<Self> {
+    pub(super) fn new(stream: TcpStream) -> io::Result<Rc<Self>> {
         // A batch is one send already: waiting for more to send would only add latency.
         let _ = stream.set_nodelay(true);
-        Rc::new(Self {
-            stream: UnsafeCell::new(stream),
-            resume: Signal::default(),
+        // SAFETY: the descriptor is open, and nobody else's from here on.
+        let stream = unsafe { StdUnixStream::from_raw_fd(stream.into_raw_fd()) };
+        Ok(Rc::new(Self {
+            stream: UnsafeCell::new(UnixStream::from_std(stream)?),
+            reader: Cell::new(None),
+            reporting: Cell::new(Reporting::Nothing),
             is_held_back: Cell::new(false),
-            is_cut: Cell::new(false),
             is_finished: Cell::new(false),
             generation: Cell::new(0),
-        })
+        }))
     }
 
     /// Note that this is the socket of `conn`.
@@ -151,14 +170,12 @@ impl Socket {
 
     /// End the socket in both directions; every pending read and write ends.
     pub(super) fn cut(&self) {
-        self.is_cut.set(true);
         self.shutdown(libc::SHUT_RDWR);
-        self.resume.raise();
     }
 
-    /// Whether [`cut`](Self::cut) was called: whoever waits to read need not.
-    pub(super) fn is_cut(&self) -> bool {
-        self.is_cut.get()
+    /// The descriptor, open for as long as `self` lives.
+    pub(super) fn fd(&self) -> RawFd {
+        self.stream().as_raw_fd()
     }
 
     fn shutdown(&self, how: i32) {
@@ -166,12 +183,8 @@ impl Socket {
         let _ = unsafe { libc::shutdown(self.fd(), how) };
     }
 
-    fn stream(&self) -> &TcpStream {
+    fn stream(&self) -> &UnixStream {
         // SAFETY: see `send`: no method keeps a unique reference while another runs.
         unsafe { &*self.stream.get() }
-    }
-
-    fn fd(&self) -> RawFd {
-        self.stream().as_raw_fd()
     }
 }

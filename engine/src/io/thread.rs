@@ -16,6 +16,7 @@ use super::cores;
 use super::http::Purpose;
 use super::listener::{self, accept};
 use super::mailbox::{Address, Mailbox};
+use super::websocket::run_readers;
 use crate::app::Apps;
 use crate::shard::{Millis, Shard, ShardConfig};
 use crate::side::Side;
@@ -78,10 +79,11 @@ fn try_run(start: Start) -> io::Result<()> {
 async fn run_core(start: Start) -> io::Result<()> {
     let Start { setup, apps, shard, listeners, addresses, mailbox, side, events, .. } = start;
     let shard = Shard::new(shard, apps, Millis::default());
-    let core = Core::new(setup, shard, addresses, mailbox.install()?, side);
+    let core = Core::new(setup, shard, addresses, mailbox.install()?, side)?;
     monoio::spawn(Rc::clone(&core).run_turns());
     monoio::spawn(Rc::clone(&core).run_clock());
     monoio::spawn(Rc::clone(&core).run_inbox());
+    monoio::spawn(run_readers(Rc::clone(&core)));
     let mut accepting = Vec::new();
     for (listener, purpose) in listeners {
         let listener = Rc::new(TcpListener::from_std(listener)?);

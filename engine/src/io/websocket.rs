@@ -1,8 +1,8 @@
 //! One websocket connection, from the bytes read to the dialect that understands them.
 //!
 //! A read takes all that is there into the core's scratch buffer and is worked off before anything
-//! is flushed, so a busy publisher's events leave in few large sends. On `io_uring` that is one
-//! read a turn, on epoll a few: every other connection gets its turn in between.
+//! is flushed, so a busy publisher's events leave in few large sends. There is one read a turn from
+//! each connection that has something, and one task for all of them: an idle connection has none.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,14 +12,15 @@ use uringcast_proto::ws::assembler::{AssembleError, Assembler, Limits, Message};
 use uringcast_proto::ws::close::CloseCode;
 use uringcast_proto::ws::encode;
 
-use super::core::{Core, Setup};
+use super::core::Core;
 use super::pace::Pace;
+use super::readiness::Ready;
 use super::socket::Socket;
 use crate::dialect::{Dialect, echo, pusher};
 use crate::id::ConnId;
 use crate::shard::{Refusal, Shard};
 
-/// Reads that may follow the first within a turn, which is possible on epoll only.
+/// Rounds of reads that may follow the first within a turn, which is possible on epoll only.
 const EAGER_READS_MAX: u16 = 1;
 
 /// The most that one read takes of a connection that may compress.
@@ -46,69 +47,79 @@ enum Hearing {
     Deaf,
 }
 
-/// One websocket's reading side.
+/// One websocket's reading side: what is kept of it between reads.
 pub(super) struct Reader {
-    conn: ConnId,
-    socket: Rc<Socket>,
-    limits: Limits,
     assembler: Assembler,
+    dialect: Dialect,
     hearing: Hearing,
     /// Whether the handshake agreed to `permessage-deflate`.
     is_deflated: bool,
-    pace: Pace,
+}
+
+/// Read from the websockets of `core` for ever.
+pub(super) async fn run_readers(core: Rc<Core>) {
+    let mut pace = Pace::new(EAGER_READS_MAX);
+    loop {
+        if core.readiness.wait().await.is_err() {
+            return; // The set's descriptor is ours and open: cannot happen while we run.
+        }
+        if let Some(pause) = pace.step(core.turn()) {
+            pause.await;
+        }
+        core.readiness.take(|ready| read(&core, ready));
+    }
+}
+
+/// Read what one websocket has, unless that has to wait.
+fn read(core: &Core, Ready { conn, is_over }: Ready) {
+    let Some(socket) = core.socket(conn) else { return };
+    if !is_over && must_wait(core, conn, &socket) {
+        return core.pause(conn, &socket);
+    }
+    let Some(mut reader) = socket.reader.take() else { return };
+    if reader.read(core, conn, &socket) {
+        socket.reader.set(Some(reader));
+    } else {
+        core.forget(conn);
+    }
+}
+
+/// Whether this connection's messages wait: for its own outbox, or for other cores.
+fn must_wait(core: &Core, conn: ConnId, socket: &Socket) -> bool {
+    if core.ask(|shard| shard.is_congested(conn)) {
+        return true;
+    }
+    let is_backlogged = core.is_backlogged();
+    if is_backlogged {
+        core.hold_back(conn, socket);
+    }
+    is_backlogged
 }
 
 impl Reader {
-    /// The reader of `conn`, which speaks as was `agreed`.
-    pub(super) fn new(setup: &Setup, conn: ConnId, socket: Rc<Socket>, agreed: Agreed) -> Self {
-        let Agreed { dialect, is_deflated } = agreed;
-        let limits = match dialect {
-            Dialect::Pusher => Limits {
-                message_bytes_max: setup.config.connection.message_bytes_max as usize,
-                ..Limits::default()
-            },
-            Dialect::Echo => echo::LIMITS,
-        };
+    /// The reader of a connection that speaks as was `agreed`.
+    pub(super) const fn new(Agreed { dialect, is_deflated }: Agreed) -> Self {
         let assembler = Assembler::new();
-        let pace = Pace::new(EAGER_READS_MAX);
-        let hearing = Hearing::Listening;
-        Self { conn, socket, limits, assembler, hearing, is_deflated, pace }
+        Self { assembler, dialect, hearing: Hearing::Listening, is_deflated }
     }
 
     /// Work off bytes that came with the handshake: who sent them did not know what was agreed.
-    pub(super) fn hear_early(&mut self, core: &Core, mut bytes: Vec<u8>) {
+    pub(super) fn hear_early(&mut self, core: &Core, conn: ConnId, mut bytes: Vec<u8>) {
         let is_deflated = std::mem::take(&mut self.is_deflated);
-        core.with_shard(|shard| self.hear(core, shard, &mut bytes));
+        core.with_shard(|shard| self.hear(core, shard, conn, &mut bytes));
         self.is_deflated = is_deflated;
     }
 
-    /// Read until the connection is over.
-    ///
-    /// Boxed, because a future keeps what it is given twice.
-    pub(super) async fn run(mut self: Box<Self>, core: Rc<Core>) {
-        while self.read(&core).await {}
-        core.forget(self.conn);
-    }
-
-    /// Wait for bytes and work them off; false when the connection is over.
-    async fn read(&mut self, core: &Rc<Core>) -> bool {
-        while !self.socket.is_cut() && self.must_wait(core) {
-            self.socket.resume.wait().await;
-        }
-        if self.socket.readable().await.is_err() {
-            return false;
-        }
-        if let Some(pause) = self.pace.step(core.turn()) {
-            pause.await;
-        }
+    /// Read what is there and work it off; false when the connection is over.
+    fn read(&mut self, core: &Core, conn: ConnId, socket: &Socket) -> bool {
         core.with_scratch(|shard, scratch| {
             let room = if self.is_deflated { DEFLATED_READ_BYTES_MAX } else { usize::MAX };
             let room = room.min(scratch.len());
-            match self.socket.try_read(&mut scratch[..room]) {
+            match socket.try_read(&mut scratch[..room]) {
                 Ok(0) => false,
                 Ok(bytes) => {
-                    shard.active(self.conn, bytes);
-                    self.hear(core, shard, &mut scratch[..bytes]);
+                    shard.active(conn, bytes);
+                    self.hear(core, shard, conn, &mut scratch[..bytes]);
                     true
                 }
                 Err(error) => error.kind() == io::ErrorKind::WouldBlock,
@@ -116,33 +127,21 @@ impl Reader {
         })
     }
 
-    /// Whether this connection's messages wait: for its own outbox, or for other cores.
-    fn must_wait(&self, core: &Core) -> bool {
-        if core.ask(|shard| shard.is_congested(self.conn)) {
-            return true;
-        }
-        let is_backlogged = core.is_backlogged();
-        if is_backlogged {
-            core.hold_back(&self.socket);
-        }
-        is_backlogged
-    }
-
     /// Work off `bytes`; a panic on the way closes this connection and no other.
-    fn hear(&mut self, core: &Core, shard: &mut Shard, bytes: &mut [u8]) {
+    fn hear(&mut self, core: &Core, shard: &mut Shard, conn: ConnId, bytes: &mut [u8]) {
         if self.hearing == Hearing::Deaf {
             return;
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(core, shard, bytes)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(core, shard, conn, bytes)));
         match outcome {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 shard.refuse(refusal(error));
-                self.fail(shard, error.close_code(), &error.to_string());
+                self.fail(shard, conn, error.close_code(), &error.to_string());
             }
             Err(_) => {
                 shard.counters_mut().panics += 1;
-                self.fail(shard, CloseCode::INTERNAL, "internal error");
+                self.fail(shard, conn, CloseCode::INTERNAL, "internal error");
             }
         }
     }
@@ -151,25 +150,38 @@ impl Reader {
         &mut self,
         core: &Core,
         shard: &mut Shard,
+        conn: ConnId,
         mut bytes: &mut [u8],
     ) -> Result<(), AssembleError> {
+        let limits = limits(core, self.dialect);
         let mut inflater = self.is_deflated.then(|| core.inflater());
         while let Some(message) =
-            self.assembler.next(&self.limits, inflater.as_deref_mut(), &mut bytes)?
+            self.assembler.next(&limits, inflater.as_deref_mut(), &mut bytes)?
         {
             if let Message::Close(reason) = message {
-                shard.on_peer_close(self.conn, reason.map(|(code, _)| code));
+                shard.on_peer_close(conn, reason.map(|(code, _)| code));
                 self.hearing = Hearing::Deaf; // RFC 6455 section 5.5.1: nothing follows it.
                 return Ok(());
             }
-            understand(shard, self.conn, message);
+            understand(shard, conn, message);
         }
         Ok(())
     }
 
-    fn fail(&mut self, shard: &mut Shard, code: CloseCode, reason: &str) {
+    fn fail(&mut self, shard: &mut Shard, conn: ConnId, code: CloseCode, reason: &str) {
         self.hearing = Hearing::Deaf;
-        shard.fail(self.conn, code, reason);
+        shard.fail(conn, code, reason);
+    }
+}
+
+/// What one message of `dialect` may cost.
+fn limits(core: &Core, dialect: Dialect) -> Limits {
+    match dialect {
+        Dialect::Pusher => Limits {
+            message_bytes_max: core.setup.config.connection.message_bytes_max as usize,
+            ..Limits::default()
+        },
+        Dialect::Echo => echo::LIMITS,
     }
 }
 

@@ -111,6 +111,9 @@ pub(super) struct Connection {
     pub(super) user: Option<Box<User>>,
 }
 
+/// There may be a million: what few of them need belongs behind a box.
+const _: () = assert!(size_of::<Connection>() <= 192);
+
 impl Connection {
     /// Whether events and answers may still be queued.
     pub(super) const fn is_open(&self) -> bool {

@@ -135,6 +135,16 @@ pub struct ShardConfig {
     pub idempotency: IdempotencyLimits,
 }
 
+impl ShardConfig {
+    /// Sockets that a core reserves addresses for.
+    ///
+    /// Memory is taken when it is first used, so the reserve costs nothing; a list that grew by
+    /// doubling would copy itself, and leave its old places resident, when there are most clients.
+    pub fn sockets_reserved(&self) -> usize {
+        (self.connections_max + self.turned_away_max).min(SOCKETS_RESERVED_MAX)
+    }
+}
+
 /// What the I/O layer must do next, in this order.
 #[derive(Debug)]
 pub enum Output {
@@ -151,6 +161,9 @@ pub enum Output {
     /// An app's server wants to be told of this. What is told of one channel is in its order.
     Notice(Notice),
 }
+
+/// The most sockets that a core reserves addresses for: some 200 MB. Beyond it lists double.
+const SOCKETS_RESERVED_MAX: usize = 1 << 20;
 
 /// Messages that wait to be passed to one other core.
 #[derive(Debug, Default)]
@@ -225,7 +238,7 @@ impl Shard {
         assert!(config.outbox_bytes_soft <= config.outbox_bytes_max, "soft comes before hard");
         Self {
             apps: Rc::new(apps),
-            connections: Slab::new(),
+            connections: Slab::with_capacity(config.sockets_reserved()),
             operator_sockets: 0,
             turned_away_sockets: 0,
             app_connections: Vec::new(),

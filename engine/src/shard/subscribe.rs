@@ -57,6 +57,11 @@ impl Shard {
         if connection.find(local).is_some() {
             return Err(SubscribeError::AlreadySubscribed);
         }
+        if connection.channels.is_empty() {
+            // Most connections have one subscription for life; a list starts with room for four.
+            connection.channels.reserve_exact(1);
+            connection.subscriptions.reserve_exact(1);
+        }
         connection.channels.push(local);
         let kept = member.clone().map(Box::new);
         connection.subscriptions.push(Subscription { position: JOINING, attempt, member: kept });
