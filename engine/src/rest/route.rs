@@ -9,7 +9,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use http::HeaderMap;
 use uringcast_proto::pusher::rest::{BatchBody, PublishBody};
-use uringcast_proto::pusher::signature::Query;
+use uringcast_proto::pusher::signature::{BodyMd5, Query};
 
 use super::action::{Action, Once, Publish};
 use super::authenticate::Authenticated;
@@ -128,15 +128,29 @@ impl Route {
         }
     }
 
-    /// Accept or refuse the request by its body, which is empty for a request without one.
-    pub fn finish(self, config: &RestConfig, body: &[u8]) -> Result<Action, RestError> {
+    /// Whether [`finish`](Self::finish) needs the body's MD5.
+    pub const fn needs_md5(&self) -> bool {
+        match &self.0 {
+            Stage::Open(_) | Stage::Authorize(_) => false,
+            Stage::Own { sender, .. } => sender.is_signature(),
+        }
+    }
+
+    /// Accept or refuse the request by its body, which is empty for a request without one; `md5` is
+    /// the body's, where somebody has it already.
+    pub fn finish(
+        self,
+        config: &RestConfig,
+        body: &[u8],
+        md5: Option<BodyMd5>,
+    ) -> Result<Action, RestError> {
         check_length(self.body_bytes_max(config), Some(body.len() as u64))?;
         let (sender, target, named) = match self.0 {
             Stage::Open(action) => return Ok(action),
             Stage::Authorize(caller) => return caller.decide(body),
             Stage::Own { sender, target, once } => (sender, target, once),
         };
-        sender.check_body(body)?;
+        sender.check_body(body, md5)?;
         let policy = &sender.app.policy;
         let url = sender.app.publish_policy_url.as_ref();
         let ((publications, reply), id, draft) = match target {

@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::json::{self, Text};
 
 mod answer;
+mod quick;
 mod zintrust;
 
 pub use answer::{
@@ -110,7 +111,8 @@ impl EventBody<'_> {
 impl<'a> PublishBody<'a> {
     /// Read one publish.
     pub fn parse(body: &'a [u8]) -> Result<Self, BodyError> {
-        let fields: EventFields<'a> = object(body)?;
+        let text = utf8(body)?;
+        let fields = quick::publish(text).map_or_else(|| object(text), Ok)?;
         let event = fields.event()?;
         let channels = match (fields.channel, fields.channels) {
             (Some(_), Some(_)) => return Err(BodyError::ChannelsTwice),
@@ -129,14 +131,15 @@ impl<'a> PublishBody<'a> {
 impl<'a> BatchBody<'a> {
     /// Read one batch.
     pub fn parse(body: &'a [u8]) -> Result<Self, BodyError> {
-        let fields: BatchFields<'a> = object(body)?;
+        let text = utf8(body)?;
+        let fields = quick::batch(text).map_or_else(|| object(text), Ok)?;
         let events = fields.batch.ok_or(BodyError::Batch)?;
         let events: Result<_, _> = events.into_iter().map(EventFields::batch_event).collect();
         Ok(Self { events: events?, id: fields.id.map(|text| text.0) })
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct BatchFields<'a> {
     #[serde(borrow)]
     batch: Option<Vec<EventFields<'a>>>,
@@ -144,12 +147,12 @@ struct BatchFields<'a> {
     id: Option<Text<'a>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct EventFields<'a> {
     #[serde(borrow)]
-    name: Option<&'a RawValue>,
+    name: Option<Token<'a>>,
     #[serde(borrow)]
-    data: Option<&'a RawValue>,
+    data: Option<Token<'a>>,
     #[serde(borrow)]
     channel: Option<Text<'a>>,
     #[serde(borrow)]
@@ -162,11 +165,21 @@ struct EventFields<'a> {
     id: Option<Text<'a>>,
 }
 
+/// One JSON value as it came in.
+#[derive(Clone, Copy, Debug)]
+struct Token<'a>(&'a str);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Token<'a> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(input).map(|raw| Self(raw.get()))
+    }
+}
+
 impl<'a> EventFields<'a> {
     fn event(&self) -> Result<EventBody<'a>, BodyError> {
-        let name_json = self.name.ok_or(BodyError::Name)?.get();
+        let name_json = self.name.ok_or(BodyError::Name)?.0;
         let name = json::string(name_json).ok_or(BodyError::Name)?;
-        let data_json = self.data.ok_or(BodyError::Data)?.get();
+        let data_json = self.data.ok_or(BodyError::Data)?.0;
         if !data_json.starts_with('"') {
             return Err(BodyError::Data);
         }
@@ -181,8 +194,11 @@ impl<'a> EventFields<'a> {
     }
 }
 
-fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BodyError> {
-    let text = std::str::from_utf8(body).map_err(|_| BodyError::Utf8)?;
+fn utf8(body: &[u8]) -> Result<&str, BodyError> {
+    std::str::from_utf8(body).map_err(|_| BodyError::Utf8)
+}
+
+fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, BodyError> {
     match text.trim_ascii_start().as_bytes().first() {
         // Serde would also take an array for a struct.
         Some(b'[') => Err(BodyError::Object),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::json;
-use super::{BodyError, object};
+use super::{BodyError, object, utf8};
 
 /// The body of ZinTrust's `POST /apps/{id}/events`.
 ///
@@ -29,7 +29,7 @@ pub struct ZinTrustBody<'a> {
 impl<'a> ZinTrustBody<'a> {
     /// Read one publish.
     pub fn parse(body: &'a [u8]) -> Result<Self, BodyError> {
-        let fields: Fields<'a> = object(body)?;
+        let fields: Fields<'a> = object(utf8(body)?)?;
         let [name, socket_id, scope] = [
             first([fields.name, fields.event]),
             first([fields.socket_id, fields.socket_id_camel]),
