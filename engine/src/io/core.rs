@@ -220,7 +220,7 @@ impl Core {
         self.with_shard(|shard| shard.closed(conn));
     }
 
-    /// Read nothing more from the socket of `conn`, unless it is over, until [`resume`](Self::resume).
+    /// Read nothing more from the socket of `conn` until it is resumed, unless it is over.
     pub(super) fn pause(&self, conn: ConnId, socket: &Socket) {
         if socket.reporting.get() == Reporting::Reads {
             socket.reporting.set(Reporting::End);

@@ -165,6 +165,11 @@ pub enum Output {
 /// The most sockets that a core reserves addresses for: some 200 MB. Beyond it lists double.
 const SOCKETS_RESERVED_MAX: usize = 1 << 20;
 
+/// Empty lists that a core keeps for messages to others, and the longest that it keeps: a full read
+/// is as many messages.
+const SPARES_MAX: usize = 4;
+const SPARE_MESSAGES_MAX: usize = 4_096;
+
 /// Messages that wait to be passed to one other core.
 #[derive(Debug, Default)]
 struct Outgoing {
@@ -198,6 +203,9 @@ pub struct Shard {
     /// Events of this turn, one run for each channel that has any.
     runs: Vec<Run>,
     outgoing: Vec<Outgoing>,
+    /// Lists of messages that came from other cores, empty, for those that go to them: memory that
+    /// one core takes and another gives back is faulted in anew each time.
+    spares: Vec<Vec<CoreMessage>>,
     requests: Slab<query::Request>,
     /// Publishes to answer at the turn's end.
     published: Vec<(Ticket, Vec<Counted>)>,
@@ -249,6 +257,7 @@ impl Shard {
             users: Users::new(),
             runs: Vec::new(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
+            spares: Vec::new(),
             requests: Slab::new(),
             published: Vec::new(),
             ledger: Ledger::new(config.idempotency),
@@ -271,9 +280,12 @@ impl Shard {
     }
 
     /// Take in what another core sent, in its order.
-    pub fn receive(&mut self, messages: Vec<CoreMessage>) {
-        for message in messages {
+    pub fn receive(&mut self, mut messages: Vec<CoreMessage>) {
+        for message in messages.drain(..) {
             self.receive_one(message);
+        }
+        if messages.capacity() <= SPARE_MESSAGES_MAX && self.spares.len() < SPARES_MAX {
+            self.spares.push(messages);
         }
     }
 
@@ -331,7 +343,10 @@ impl Shard {
             return None;
         }
         outgoing.taken_bytes = std::mem::take(&mut outgoing.bytes);
-        Some(std::mem::take(&mut outgoing.messages))
+        // The next turn has as many, most likely, and growing towards that would copy them again.
+        let room = outgoing.messages.len().min(SPARE_MESSAGES_MAX);
+        let next = self.spares.pop().unwrap_or_else(|| Vec::with_capacity(room));
+        Some(std::mem::replace(&mut outgoing.messages, next))
     }
 
     /// Put back what `core`'s full mailbox did not take.
