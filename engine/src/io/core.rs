@@ -65,7 +65,7 @@ pub(super) struct Core {
     /// The socket of each connection, by its slot.
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     /// Who waits for which answer.
-    waiters: RefCell<HashMap<Ticket, Rc<Waiter>>>,
+    waiters: RefCell<HashMap<Ticket, Rc<Waiter>, foldhash::fast::RandomState>>,
     /// Connections whose reading waits for another core to take its messages.
     held_back: RefCell<Vec<Rc<Socket>>>,
     addresses: Vec<Address>,
