@@ -86,9 +86,12 @@ impl App {
 #[derive(Clone, Debug, Default)]
 pub struct Apps {
     slots: Vec<Arc<App>>,
-    by_id: HashMap<String, AppIndex>,
-    by_key: HashMap<String, AppIndex>,
+    by_id: Index,
+    by_key: Index,
 }
+
+/// Seeded at random, so that nobody can aim at one bucket, and cheaper than the standard hash.
+type Index = HashMap<String, AppIndex, foldhash::fast::RandomState>;
 
 /// Two apps that a request could not tell apart.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

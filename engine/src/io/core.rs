@@ -68,7 +68,7 @@ pub(super) struct Core {
     /// The socket of each connection, by its slot.
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     /// Who waits for which answer.
-    waiters: RefCell<HashMap<Ticket, Rc<Waiter>>>,
+    waiters: RefCell<HashMap<Ticket, Rc<Waiter>, foldhash::fast::RandomState>>,
     /// Which websockets have something to read.
     pub(super) readiness: Readiness,
     /// Connections whose reading waits for another core to take its messages.

@@ -1,6 +1,7 @@
 //! From the body of a publish to the frames of its events.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use uringcast_proto::pusher::channel::check_publish_channel_name;
@@ -16,7 +17,7 @@ use crate::id::SocketId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publication {
     /// The channel's name, valid.
-    pub channel: String,
+    pub channel: Arc<str>,
     /// The websocket frame that each subscriber gets.
     pub frame: Bytes,
     /// The connection that must not get it.
@@ -133,7 +134,7 @@ fn publication(
     check_publish_channel_name(channel)?;
     check_channel_length(policy, channel)?;
     let frame = server::event(event.name_json, channel, event.data_json, None);
-    Ok(Publication { channel: channel.to_owned(), frame, skip, is_counted: info.is_any() })
+    Ok(Publication { channel: channel.into(), frame, skip, is_counted: info.is_any() })
 }
 
 fn check_event(policy: &AppPolicy, event: &EventBody<'_>) -> Result<(), RestError> {

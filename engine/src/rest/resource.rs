@@ -1,5 +1,7 @@
 //! What a path names inside an app.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 use uringcast_proto::pusher::channel::{ChannelKind, check_publish_channel_name};
 use uringcast_proto::pusher::signature::Query;
@@ -127,16 +129,18 @@ impl Target {
 }
 
 /// A path segment without its percent escapes. A plus stays a plus: it is a space in queries only.
-pub(super) fn decode(segment: &str) -> Result<String, RestError> {
-    let decoded = percent_decode_str(segment).decode_utf8();
-    decoded.map(String::from).map_err(|_| RestError::PathEncoding)
+pub(super) fn decode(segment: &str) -> Result<Cow<'_, str>, RestError> {
+    if !segment.contains('%') {
+        return Ok(Cow::Borrowed(segment));
+    }
+    percent_decode_str(segment).decode_utf8().map_err(|_| RestError::PathEncoding)
 }
 
 /// The channel that a path segment names.
 fn channel(segment: &str) -> Result<(String, ChannelKind), RestError> {
     let name = decode(segment)?;
     let kind = check_publish_channel_name(&name)?;
-    Ok((name, kind))
+    Ok((name.into_owned(), kind))
 }
 
 fn channel_event(segment: &str, query: &Query<'_>) -> Result<ChannelEvent, RestError> {
@@ -149,7 +153,7 @@ fn user_id(app: &App, segment: &str) -> Result<String, RestError> {
     let user_id = decode(segment)?;
     let (bytes, bytes_max) = (user_id.len(), app.policy.presence_user_id_max as usize);
     if (1..=bytes_max).contains(&bytes) {
-        return Ok(user_id);
+        return Ok(user_id.into_owned());
     }
     Err(RestError::UserIdLength { bytes, bytes_max })
 }

@@ -38,6 +38,10 @@ impl Shard {
         self.counters.publishes += publications.len() as u64;
         for publication in publications {
             let owner = publication.channel.owner(self.config.cores);
+            if owner == self.config.core {
+                self.on_publish_named(publication, ticket);
+                continue;
+            }
             let publication = Box::new(publication);
             self.tell(owner, CoreMessage::PublishNamed { publication, ticket });
         }

@@ -27,8 +27,10 @@ pub struct ChannelName {
 
 impl ChannelName {
     /// The channel `name` of `app`; all cores of a process must use the same `seed`.
-    pub fn new(app: AppIndex, name: &str, seed: u64) -> Self {
-        Self { app, name: Arc::from(name), hash: hash(app, name, seed) }
+    pub fn new(app: AppIndex, name: impl Into<Arc<str>>, seed: u64) -> Self {
+        let name = name.into();
+        let hash = hash(app, &name, seed);
+        Self { app, name, hash }
     }
 
     /// The app that the channel belongs to.
@@ -500,7 +502,7 @@ mod tests {
     fn every_core_owns_a_fair_share_of_channels() {
         let mut owned = [0_u32; 4];
         for index in 0..4_000 {
-            let name = ChannelName::new(AppIndex(0), &format!("room-{index}"), 7);
+            let name = ChannelName::new(AppIndex(0), format!("room-{index}"), 7);
             owned[usize::from(name.owner(4).0)] += 1;
         }
         assert!(owned.iter().all(|&count| (850..1_150).contains(&count)), "{owned:?}");

@@ -198,7 +198,7 @@ impl Shard {
 
     /// What the user `user_id` of `app` is called among the cores.
     pub(super) fn user_name(&self, app: AppIndex, user_id: &str) -> ChannelName {
-        ChannelName::new(app, &user_channel(user_id), self.config.hash_seed)
+        ChannelName::new(app, user_channel(user_id), self.config.hash_seed)
     }
 
     /// Every open connection that has shown a signature for `user_id`.

@@ -118,7 +118,7 @@ pub fn check_publish_channel_name(name: &str) -> Result<ChannelKind, ChannelName
     if user_of_channel(name).is_some() {
         return Ok(ChannelKind::Public);
     }
-    match bare.bytes().position(|byte| !is_allowed(byte)) {
+    match bare.bytes().position(|byte| !ALLOWED[usize::from(byte)]) {
         // Every byte before the first bad one is ASCII, so a character begins there.
         Some(at) => Err(ChannelNameError::Character {
             found: bare[at..].chars().next().unwrap_or_default(),
@@ -126,6 +126,17 @@ pub fn check_publish_channel_name(name: &str) -> Result<ChannelKind, ChannelName
         None => Ok(ChannelKind::of(name)),
     }
 }
+
+/// Which bytes a name may have.
+const ALLOWED: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0;
+    while byte < allowed.len() {
+        allowed[byte] = is_allowed(byte as u8);
+        byte += 1;
+    }
+    allowed
+};
 
 const fn is_allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=' | b'@' | b',' | b'.' | b';')

@@ -99,6 +99,10 @@ pub(super) fn escaped(text: &str) -> Cow<'_, str> {
 /// Append `text` to `out` as it stands between the quotes of a JSON string.
 pub(super) fn escape_into(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
+    // Without a way out the look at all of it needs no branch for each byte.
+    if !bytes.iter().fold(false, |found, &byte| found | needs_escape(byte)) {
+        return out.extend_from_slice(bytes);
+    }
     let mut copied = 0;
     for (at, &byte) in bytes.iter().enumerate() {
         if !needs_escape(byte) {

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use super::super::core::Core;
 use super::super::guarded::run_apart;
-use super::action::{decision, name, spend};
+use super::action::{decision, spend};
 use crate::rest::{Answer, Occupancy, Once, Publish, Reply, Reserved, RestError};
-use crate::shard::{self, Decision, Publication, Query, Settlement};
+use crate::shard::{self, ChannelName, Decision, Publication, Query, Settlement};
 
 /// Publish all of `publish`, or nothing.
 pub(super) async fn carry_out(core: &Rc<Core>, mut publish: Publish) -> Result<Answer, RestError> {
@@ -44,8 +44,9 @@ async fn publish_now(core: &Rc<Core>, publish: Publish) -> Result<Answer, RestEr
     if publications.is_empty() {
         return Ok(Answer::published(&reply, &[]).with_budget(spent.as_ref()));
     }
+    let seed = core.ask(|shard| shard.config().hash_seed);
     let publications = (0..).zip(publications).map(|(place, it)| Publication {
-        channel: name(core, app, &it.channel),
+        channel: ChannelName::new(app, it.channel, seed),
         frame: it.frame,
         skip: it.skip,
         counted_as: it.is_counted.then_some(place),

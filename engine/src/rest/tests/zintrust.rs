@@ -125,7 +125,7 @@ fn a_scope_is_a_prefix_that_may_be_there_already() {
         ("persistent", "a", "persistent-a"),
         ("persistent", "persistent-a", "persistent-a"),
     ] {
-        assert_eq!(publications(channel(scope, name))[0].channel, found);
+        assert_eq!(&*publications(channel(scope, name))[0].channel, found);
     }
     for (scope, name) in
         [("public", "private-a"), ("private", "presence-a"), ("presence", "persistent-a")]
@@ -184,7 +184,7 @@ fn a_policy_may_let_an_event_through_as_it_is() {
 fn a_policy_may_rewrite_an_event() {
     let answer = r#"{"allowed":true,"channels":["b","c"],"event":"f","data":"x","socketId":"1.2"}"#;
     let publish = review(BODY).decide(Some((200, answer.as_bytes()))).unwrap();
-    let channels: Vec<&str> = publish.publications.iter().map(|it| it.channel.as_str()).collect();
+    let channels: Vec<&str> = publish.publications.iter().map(|it| &*it.channel).collect();
     assert_eq!(channels, ["b", "c"]);
     let publication = &publish.publications[0];
     assert_eq!(publication.skip.map(|id| id.to_string()).as_deref(), Some("1.2"));

@@ -79,7 +79,8 @@ fn hash_seed(cores: usize, text: &str) -> u64 {
         names.iter().all(|name| {
             let core: usize = name.rsplit('-').next().unwrap().parse().unwrap();
             [(*name).to_owned(), user_channel(name)].iter().all(|name| {
-                ChannelName::new(AppIndex(0), name, *seed).owner(cores).0 as usize == core % cores
+                ChannelName::new(AppIndex(0), name.as_str(), *seed).owner(cores).0 as usize
+                    == core % cores
             })
         })
     };

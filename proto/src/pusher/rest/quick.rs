@@ -176,8 +176,8 @@ fn next_special(bytes: &[u8], start: usize) -> Option<usize> {
     }
     let far = rest.get(NEAR_BYTES..)?;
     let at = memchr::memchr2(b'"', b'\\', far)?;
-    let has_control = far[..at].iter().fold(false, |found, &byte| found | (byte < 0x20));
-    (!has_control).then_some(start + NEAR_BYTES + at)
+    let least = far[..at].iter().fold(u8::MAX, |least, &byte| least.min(byte));
+    (least >= 0x20).then_some(start + NEAR_BYTES + at)
 }
 
 /// The length of the escape that `bytes` begins with.
