@@ -125,6 +125,11 @@ impl Comparison {
         for Absent { peer, reason } in &self.absent {
             writeln!(out, "{}: not installed: {reason}", peer.name())?;
         }
+        let disturbed = self.runs.iter().filter(|it| it.run.figures.is_disturbed()).count();
+        if disturbed > 0 {
+            let runs = self.runs.len();
+            writeln!(out, "{disturbed} of {runs} runs shared their cores with other processes")?;
+        }
         for Failed { block, profile, peer, reason } in &self.failed {
             let block = block + 1;
             writeln!(out, "{} {} block {block}: {reason}", profile.name(), peer.name())?;

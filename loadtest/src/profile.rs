@@ -132,10 +132,13 @@ fn of_load(
     let mut load = Load::connect(plan.clone(), |_| ())?;
     load.warm_up(shape.warm_up)?;
     let process = Process::new(std::process::id());
+    let cores = placement.cores();
+    let busy_before = cores.busy()?;
     let before = (subject.cpu(), process.cpu()?);
     let mut progress = Progress::new(case.profile.name(), plan.settled(plan.events_per_room));
     let outcome = load.run(&mut progress);
     let after = (subject.cpu(), process.cpu()?);
+    let busy = cores.busy()?.saturating_sub(busy_before);
     progress.finish();
     complete(&plan, &outcome)?;
     let conduct = Conduct {
@@ -149,6 +152,7 @@ fn of_load(
     };
     let units = if plan.deliveries() > 0 { plan.deliveries() } else { plan.answers() };
     let figures = Figures::of_load(units, &conduct, Some(Latency::of(&outcome.latency)));
+    let figures = figures.among_others(cores.count(), busy, &conduct);
     Ok(Figures { peak_rss_bytes: subject.peak_rss_bytes(), ..figures })
 }
 
