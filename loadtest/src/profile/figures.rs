@@ -107,12 +107,13 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// The same figures, with what others used of `cores` cores that were busy for so long.
+    /// The same figures, with what others used of cores that together had `whole` to give and were
+    /// `busy` for a part of it.
     #[must_use]
-    pub fn among_others(self, cores: usize, busy: Duration, conduct: &Conduct) -> Self {
+    pub fn among_others(self, whole: Duration, busy: Duration, conduct: &Conduct) -> Self {
         let own = conduct.server_cpu.map(|server| server + conduct.load_cpu);
         let others = own.map(|own| busy.saturating_sub(own).as_secs_f64());
-        let whole = conduct.elapsed.as_secs_f64().max(1e-9) * cores as f64;
+        let whole = whole.as_secs_f64().max(1e-9);
         Self { others_utilisation: others.map(|others| rounded(others / whole)), ..self }
     }
 
@@ -170,6 +171,7 @@ impl Table for Run {
         let unit = case.unit.name();
         let latency = |of: fn(&Latency) -> f64| figures.latency_ms.as_ref().map(of);
         let percent = |share: f64| format!("{:.0} % of a core", share * 100.0);
+        let of_all = |share: f64| format!("{:.0} % of these cores", share * 100.0);
         let ms = |ms: f64| format!("{ms:.2} ms");
         let shown = [
             ("profile", Some(format!("{} against {}", case.profile.name(), case.peer.name()))),
@@ -184,7 +186,7 @@ impl Table for Run {
             ("server peak RSS", figures.peak_rss_bytes.map(report::mebibytes)),
             ("server CPU", figures.server_utilisation.map(percent)),
             ("load CPU", figures.load_utilisation.map(percent)),
-            ("others' CPU", figures.others_utilisation.map(percent)),
+            ("others' CPU", figures.others_utilisation.map(of_all)),
             ("refused", figures.refused.clone()),
         ];
         shown.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
@@ -240,9 +242,9 @@ mod tests {
         let conduct = conduct(Layout::TwoCore, true);
         let among = |busy_ms| {
             let busy = Duration::from_millis(busy_ms);
-            Figures::default().among_others(2, busy, &conduct)
+            Figures::default().among_others(Duration::from_secs(4), busy, &conduct)
         };
-        // Two seconds on two cores, of which the server used one second and the load a half.
+        // Four seconds, two on each core, of which the server used one second and the load a half.
         assert_eq!(among(1700).others_utilisation, Some(0.05));
         assert!(!among(1700).is_disturbed() && among(1710).is_disturbed());
         assert_eq!(among(1000).others_utilisation, Some(0.0));
