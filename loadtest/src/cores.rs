@@ -1,7 +1,9 @@
 //! Lists of processor cores, and pinning to them.
 
+use std::fs;
 use std::io;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Cores to run on, such as `0` or `0,2-3`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,6 +33,25 @@ impl Cores {
         self.0.get(index).map(|core| Self(vec![*core]))
     }
 
+    /// These cores and the `other` ones, each once.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let mut cores = [&self.0[..], &other.0].concat();
+        cores.sort_unstable();
+        cores.dedup();
+        Self(cores)
+    }
+
+    /// Processor time that all processes together used on them since the machine began, in the
+    /// steps of its ticks, and what the host took of them.
+    pub fn busy(&self) -> io::Result<Duration> {
+        let text = fs::read_to_string("/proc/stat")?;
+        let ticks: Option<u64> = self.0.iter().map(|core| ticks_of_core(&text, *core)).sum();
+        // SAFETY: a system call without arguments in memory.
+        let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1).cast_unsigned();
+        Ok(Duration::from_millis(ticks.ok_or(io::ErrorKind::InvalidData)? * 1000 / per_second))
+    }
+
     /// Number of cores in the list, at least one.
     pub fn count(&self) -> usize {
         self.0.len()
@@ -52,6 +73,14 @@ impl Cores {
             _ => Err(io::Error::last_os_error()),
         }
     }
+}
+
+/// User, nice, system and stolen time. Interrupts are left out: they serve whoever sends.
+fn ticks_of_core(stat: &str, core: usize) -> Option<u64> {
+    let name = format!("cpu{core}");
+    let line = stat.lines().find(|line| line.split_whitespace().next() == Some(&name))?;
+    let ticks = |column| line.split_whitespace().nth(column)?.parse::<u64>().ok();
+    [1, 2, 3, 8].into_iter().map(ticks).sum()
 }
 
 impl FromStr for Cores {
@@ -83,6 +112,22 @@ mod tests {
         for (text, cores) in [("0", vec![0]), ("1,0", vec![0, 1]), ("0,2-4,3", vec![0, 2, 3, 4])] {
             assert_eq!(text.parse::<Cores>().unwrap(), Cores(cores));
         }
+    }
+
+    #[test]
+    fn a_core_is_busy_with_users_the_kernel_and_the_host() {
+        let stat = "cpu  9 9\ncpu1 1 2 4 8 16 32 64 128 256 512\ncpu10 5 0 0 0 0 0 0 0 0 0\n";
+        assert_eq!(ticks_of_core(stat, 1), Some(1 + 2 + 4 + 128));
+        assert_eq!(ticks_of_core(stat, 10), Some(5));
+        assert_eq!(ticks_of_core(stat, 2), None);
+        assert!(Cores::allowed().unwrap().busy().unwrap() > Duration::ZERO);
+    }
+
+    #[test]
+    fn two_lists_have_a_core_they_share_once() {
+        let cores = |text: &str| text.parse::<Cores>().unwrap();
+        assert_eq!(cores("0").and(&cores("0-1")), cores("0-1"));
+        assert_eq!(cores("0").and(&cores("0")).count(), 1);
     }
 
     #[test]

@@ -33,6 +33,13 @@ pub struct Placement {
     pub load: Cores,
 }
 
+impl Placement {
+    /// The cores of both.
+    pub fn cores(&self) -> Cores {
+        self.server.and(&self.load)
+    }
+}
+
 impl Layout {
     /// The cores to use of those that are `allowed`.
     pub fn place(self, allowed: &Cores) -> io::Result<Placement> {

@@ -8,6 +8,7 @@
 
 pub mod args;
 pub mod clock;
+pub mod compare;
 pub mod control;
 pub mod cores;
 pub mod dialect;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use loadtest::{args, fanout, idle, limit, million, profile};
+use loadtest::{args, compare, fanout, idle, limit, million, profile};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         args::Command::Fanout(args) => fanout::fanout(&args),
         args::Command::Idle(args) => idle::idle(&args),
         args::Command::Profile(args) => profile::profile(&args),
-        args::Command::Compare(_) => Ok(ExitCode::FAILURE),
+        args::Command::Compare(args) => compare::compare(&args),
         args::Command::Limit(args) => limit::limit(&args),
         args::Command::LimitSender(args) => limit::sender::send(&args),
     };

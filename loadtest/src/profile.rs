@@ -7,7 +7,7 @@ pub mod verdict;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
@@ -132,10 +132,14 @@ fn of_load(
     let mut load = Load::connect(plan.clone(), |_| ())?;
     load.warm_up(shape.warm_up)?;
     let process = Process::new(std::process::id());
+    let cores = placement.cores();
+    let (watch, busy_before) = (Instant::now(), cores.busy()?);
     let before = (subject.cpu(), process.cpu()?);
     let mut progress = Progress::new(case.profile.name(), plan.settled(plan.events_per_room));
     let outcome = load.run(&mut progress);
     let after = (subject.cpu(), process.cpu()?);
+    let busy = cores.busy()?.saturating_sub(busy_before);
+    let whole = watch.elapsed() * cores.count() as u32;
     progress.finish();
     complete(&plan, &outcome)?;
     let conduct = Conduct {
@@ -149,6 +153,7 @@ fn of_load(
     };
     let units = if plan.deliveries() > 0 { plan.deliveries() } else { plan.answers() };
     let figures = Figures::of_load(units, &conduct, Some(Latency::of(&outcome.latency)));
+    let figures = figures.among_others(whole, busy, &conduct);
     Ok(Figures { peak_rss_bytes: subject.peak_rss_bytes(), ..figures })
 }
 

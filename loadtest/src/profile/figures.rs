@@ -2,6 +2,8 @@
 
 #![allow(clippy::cast_precision_loss, reason = "figures for people need no 53rd bit")]
 
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,9 @@ use super::verdict::Conduct;
 use crate::layout::Layout;
 use crate::peer::Peer;
 use crate::report::{self, Table};
+
+/// Others may use this share of the cores before a run counts as disturbed.
+const OTHERS_MAX: f64 = 0.05;
 
 /// Percentiles of the time from when an event was due to each of its deliveries, in milliseconds.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
@@ -94,11 +99,29 @@ pub struct Figures {
     pub server_utilisation: Option<f64>,
     /// Share of a core that the load used.
     pub load_utilisation: Option<f64>,
+    /// Share of the cores of server and load that neither of them used: other processes, and what
+    /// the host took. From the ticks in `/proc/stat`, so it is coarse for runs below a second.
+    pub others_utilisation: Option<f64>,
     /// Why there are no figures, if there are none.
     pub refused: Option<String>,
 }
 
 impl Figures {
+    /// The same figures, with what others used of cores that together had `whole` to give and were
+    /// `busy` for a part of it.
+    #[must_use]
+    pub fn among_others(self, whole: Duration, busy: Duration, conduct: &Conduct) -> Self {
+        let own = conduct.server_cpu.map(|server| server + conduct.load_cpu);
+        let others = own.map(|own| busy.saturating_sub(own).as_secs_f64());
+        let whole = whole.as_secs_f64().max(1e-9);
+        Self { others_utilisation: others.map(|others| rounded(others / whole)), ..self }
+    }
+
+    /// Whether others used so much of the cores that the figures may be theirs.
+    pub fn is_disturbed(&self) -> bool {
+        self.others_utilisation.is_some_and(|share| share > OTHERS_MAX)
+    }
+
     /// The figures of a load that delivered `units`, refused where they say nothing.
     pub fn of_load(units: u64, conduct: &Conduct, latency: Option<Latency>) -> Self {
         let units = units as f64;
@@ -148,6 +171,7 @@ impl Table for Run {
         let unit = case.unit.name();
         let latency = |of: fn(&Latency) -> f64| figures.latency_ms.as_ref().map(of);
         let percent = |share: f64| format!("{:.0} % of a core", share * 100.0);
+        let of_all = |share: f64| format!("{:.0} % of these cores", share * 100.0);
         let ms = |ms: f64| format!("{ms:.2} ms");
         let shown = [
             ("profile", Some(format!("{} against {}", case.profile.name(), case.peer.name()))),
@@ -162,6 +186,7 @@ impl Table for Run {
             ("server peak RSS", figures.peak_rss_bytes.map(report::mebibytes)),
             ("server CPU", figures.server_utilisation.map(percent)),
             ("load CPU", figures.load_utilisation.map(percent)),
+            ("others' CPU", figures.others_utilisation.map(of_all)),
             ("refused", figures.refused.clone()),
         ];
         shown.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
@@ -170,8 +195,6 @@ impl Table for Run {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn conduct(layout: Layout, is_open_loop: bool) -> Conduct {
@@ -212,6 +235,19 @@ mod tests {
         assert_eq!((figures.cpu_us, figures.per_cpu_second), (None, None));
         assert_eq!((figures.per_second, figures.latency_ms), (None, None));
         assert_eq!(figures.load_utilisation, Some(0.25));
+    }
+
+    #[test]
+    fn what_neither_of_the_two_used_was_used_by_others() {
+        let conduct = conduct(Layout::TwoCore, true);
+        let among = |busy_ms| {
+            let busy = Duration::from_millis(busy_ms);
+            Figures::default().among_others(Duration::from_secs(4), busy, &conduct)
+        };
+        // Four seconds, two on each core, of which the server used one second and the load a half.
+        assert_eq!(among(1700).others_utilisation, Some(0.05));
+        assert!(!among(1700).is_disturbed() && among(1710).is_disturbed());
+        assert_eq!(among(1000).others_utilisation, Some(0.0));
     }
 
     #[test]
