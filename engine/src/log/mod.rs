@@ -1,0 +1,4 @@
+//! The event log of channels that keep their history.
+
+pub mod commit;
+pub mod store;
