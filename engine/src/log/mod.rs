@@ -1,4 +1,5 @@
 //! The event log of channels that keep their history.
 
 pub mod commit;
+pub mod file;
 pub mod store;

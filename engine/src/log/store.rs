@@ -13,20 +13,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// A logged channel, by names that mean the same in every run: an app's index does not.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LogName {
-    /// The id of the app.
-    pub app_id: Box<str>,
-    /// The channel's name within it.
-    pub channel: Box<str>,
-}
-
 /// One change of one log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The log; its owner makes this once and shares it.
-    pub log: Arc<LogName>,
+    /// The id of the log's app, which means the same in every run: the app's index does not.
+    pub app_id: Arc<str>,
+    /// The name of the log's channel within the app.
+    pub channel: Arc<str>,
     /// What has changed.
     pub change: Change,
 }
@@ -66,11 +59,9 @@ pub enum Change {
     /// A dead letter is gone.
     DeadLetterGone {
         /// Which.
-        id: Arc<str>,
+        id: Box<str>,
     },
-    /// All dead letters are gone.
-    DeadLettersCleared,
-    /// The whole log is forgotten, its sequences, too.
+    /// The whole log is forgotten, its sequences, too: what comes next starts a new one.
     Forgotten,
 }
 
@@ -85,8 +76,8 @@ pub struct StoredEvent {
     pub unix_ms: u64,
     /// When it is as good as gone, in milliseconds since 1970; `u64::MAX` is never.
     pub expires_unix_ms: u64,
-    /// Tells it from others of its log, whoever publishes it again.
-    pub id: Arc<str>,
+    /// Tells it from others of its log, whoever publishes it again; empty if it has none.
+    pub id: Box<str>,
     /// What subscribers may choose by.
     pub event_type: Arc<str>,
     /// The whole websocket frame, as subscribers get it.
@@ -108,7 +99,7 @@ pub struct StoredSnapshot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredDeadLetter {
     /// Tells it from others of its log.
-    pub id: Arc<str>,
+    pub id: Box<str>,
     /// Raw JSON, with whatever there is to say.
     pub entry: Bytes,
 }
@@ -116,8 +107,10 @@ pub struct StoredDeadLetter {
 /// All that is stored of one log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredLog {
-    /// Which.
-    pub name: Arc<LogName>,
+    /// The id of its app.
+    pub app_id: Arc<str>,
+    /// The name of its channel within the app.
+    pub channel: Arc<str>,
     /// The oldest event that its owner kept.
     pub first_sequence: u64,
     /// The newest event that there has been, 0 if there was none.
@@ -263,13 +256,6 @@ impl Store for MemoryStore {
     }
 }
 
-impl LogName {
-    /// The log of `channel` in the app called `app_id`.
-    pub fn new(app_id: &str, channel: &str) -> Arc<Self> {
-        Arc::new(Self { app_id: app_id.into(), channel: channel.into() })
-    }
-}
-
 impl Record {
     /// About how much memory the record holds while it waits.
     pub fn weight_bytes(&self) -> usize {
@@ -287,7 +273,7 @@ impl Change {
             Self::Snapshot(snapshot) => snapshot.state.len(),
             Self::DeadLetter(letter) => letter.id.len() + letter.entry.len(),
             Self::DeadLetterGone { id } => id.len(),
-            Self::Head { .. } | Self::DeadLettersCleared | Self::Forgotten => 0,
+            Self::Head { .. } | Self::Forgotten => 0,
         }
     }
 }
