@@ -136,7 +136,7 @@ fn what_is_gone_does_not_come_back_from_an_older_segment() {
     assert_eq!(names, ["b", "c", "d", "pin"]);
     let b = log(&recovered, "b");
     assert_eq!((b.cursors.len(), b.dead_letters.len()), (0, 0));
-    assert_eq!(sequences(log(&recovered, "c")), []);
+    assert!(log(&recovered, "c").events.is_empty());
     // Once the oldest segment has gone, nothing need be said of them any more.
     store.commit(&[trimming_event("pin", 21, 21)]).unwrap();
     settle(&mut store, NOW);
