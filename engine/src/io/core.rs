@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use uringcast_proto::ws::deflate::Inflater;
 
@@ -136,7 +136,9 @@ impl Core {
     /// Tell the shard something about bytes read into the scratch buffer that the core lends.
     pub(super) fn with_scratch<R>(&self, tell: impl FnOnce(&mut Shard, &mut [u8]) -> R) -> R {
         self.turn.raise();
-        tell(&mut self.shard.borrow_mut(), &mut self.scratch.borrow_mut())
+        let mut shard = self.shard.borrow_mut();
+        shard.set_unix_ms(now_unix_ms());
+        tell(&mut shard, &mut self.scratch.borrow_mut())
     }
 
     /// What decompresses one message after the other for all connections.
@@ -278,7 +280,10 @@ impl Core {
             time += now.duration_since(last).min(CLOCK_STEP_MAX);
             last = now;
             let now = Millis(time.as_millis() as u64);
-            self.with_shard(|shard| shard.advance(now));
+            self.with_shard(|shard| {
+                shard.set_unix_ms(now_unix_ms());
+                shard.advance(now);
+            });
             self.parting.borrow_mut().advance(now);
         }
     }
@@ -289,6 +294,7 @@ impl Core {
         loop {
             let depth = self.inbox.depth() as u64;
             self.count(|counters| counters.mailbox_depth = depth);
+            self.ask(|shard| shard.set_unix_ms(now_unix_ms()));
             // What comes while these are taken waits for the next turn.
             for _ in 0..self.inbox.len() {
                 self.take_in();
@@ -432,6 +438,11 @@ impl Core {
         let socket = sockets.get(conn.slot as usize)?.as_ref()?;
         socket.is_of(conn).then(|| Rc::clone(socket))
     }
+}
+
+/// What the time is for those outside of this process.
+fn now_unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 /// One HTTP request being answered.
