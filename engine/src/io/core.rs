@@ -9,13 +9,14 @@ use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use uringcast_proto::pusher::signature::BodyMd5;
 use uringcast_proto::ws::deflate::Inflater;
 
 use super::call::Calls;
+use super::held::Held;
 use super::http::Digests;
 use super::mailbox::{Address, Envelope, Inbox};
 use super::notices::Notices;
@@ -71,6 +72,8 @@ pub(super) struct Core {
     waiters: RefCell<HashMap<Ticket, Rc<Waiter>, foldhash::fast::RandomState>>,
     /// Which websockets have something to read.
     pub(super) readiness: Readiness,
+    /// What was read of websockets and must wait.
+    pub(super) held: Held,
     /// Connections whose reading waits for another core to take its messages.
     held_back: RefCell<Vec<ConnId>>,
     addresses: Vec<Address>,
@@ -118,6 +121,7 @@ impl Core {
             inflater: RefCell::default(),
             waiters: RefCell::default(),
             readiness: Readiness::new()?,
+            held: Held::default(),
             held_back: RefCell::default(),
             addresses,
             inbox,
@@ -147,7 +151,9 @@ impl Core {
     /// Tell the shard something about bytes read into the scratch buffer that the core lends.
     pub(super) fn with_scratch<R>(&self, tell: impl FnOnce(&mut Shard, &mut [u8]) -> R) -> R {
         self.turn.raise();
-        tell(&mut self.shard.borrow_mut(), &mut self.scratch.borrow_mut())
+        let mut shard = self.shard.borrow_mut();
+        shard.set_unix_ms(now_unix_ms());
+        tell(&mut shard, &mut self.scratch.borrow_mut())
     }
 
     /// What decompresses one message after the other for all connections.
@@ -207,6 +213,9 @@ impl Core {
             return self.forget(conn);
         }
         socket.reporting.set(Reporting::Reads);
+        if self.held.holds(conn) {
+            self.pause(conn, &socket);
+        }
     }
 
     /// The connection is over: end its socket and tell the shard.
@@ -217,6 +226,7 @@ impl Core {
             }
             socket.cut();
         }
+        self.held.take(conn);
         self.with_shard(|shard| shard.closed(conn));
     }
 
@@ -318,7 +328,10 @@ impl Core {
             time += now.duration_since(last).min(CLOCK_STEP_MAX);
             last = now;
             let now = Millis(time.as_millis() as u64);
-            self.with_shard(|shard| shard.advance(now));
+            self.with_shard(|shard| {
+                shard.set_unix_ms(now_unix_ms());
+                shard.advance(now);
+            });
             self.parting.borrow_mut().advance(now);
         }
     }
@@ -329,6 +342,7 @@ impl Core {
         loop {
             let depth = self.inbox.depth() as u64;
             self.count(|counters| counters.mailbox_depth = depth);
+            self.ask(|shard| shard.set_unix_ms(now_unix_ms()));
             // What comes while these are taken waits for the next turn.
             for _ in 0..self.inbox.len() {
                 self.take_in();
@@ -371,6 +385,9 @@ impl Core {
         }
         self.notices.post();
         self.inbox.set_backlogged(shard.is_backlogged());
+        if shard.has_outputs() {
+            self.turn.raise(); // There are more pages of logs than one turn gives.
+        }
         drop(shard);
         if !self.held_back.borrow().is_empty() && !self.is_backlogged() {
             for conn in self.held_back.borrow_mut().drain(..) {
@@ -427,6 +444,10 @@ impl Core {
                     waiter.arrived.raise();
                 }
             }
+            Output::Resume(conn) => {
+                self.socket(conn).iter().for_each(|socket| self.resume(conn, socket));
+            }
+            Output::Log(_) => unreachable!("no log thread is configured"),
             Output::Notice(notice) => self.notices.push(&shard.apps(), notice),
         }
     }
@@ -446,15 +467,15 @@ impl Core {
             }
             let mut shard = self.shard.borrow_mut();
             next = shard.take_send(conn);
-            if !shard.is_congested(conn) {
+            if !shard.must_pause(conn) {
                 self.resume(conn, &socket);
             }
         }
     }
 
-    /// Read on, if the connection was paused.
-    fn resume(&self, conn: ConnId, socket: &Socket) {
-        if socket.reporting.get() == Reporting::End {
+    /// Read on, if the connection was paused; what is held of it comes first.
+    pub(super) fn resume(&self, conn: ConnId, socket: &Socket) {
+        if !self.held.resume(conn) && socket.reporting.get() == Reporting::End {
             socket.reporting.set(Reporting::Reads);
             self.readiness.set_listening(socket.fd(), conn, true);
         }
@@ -475,6 +496,11 @@ impl Core {
         let socket = sockets.get(conn.slot as usize)?.as_ref()?;
         socket.is_of(conn).then(|| Rc::clone(socket))
     }
+}
+
+/// What the time is for those outside of this process.
+fn now_unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 /// One HTTP request being answered.

@@ -9,6 +9,7 @@ mod connection;
 mod core;
 mod cores;
 mod guarded;
+mod held;
 mod http;
 mod http_stream;
 mod listener;

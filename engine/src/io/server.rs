@@ -195,6 +195,7 @@ fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> 
             keys_max: config.core.idempotency_keys_max as usize,
             bytes_max: config.core.idempotency_bytes_max as usize,
         },
+        log: config.log.limits(false),
     }
 }
 

@@ -3,6 +3,9 @@
 //! A read takes all that is there into the core's scratch buffer and is worked off before anything
 //! is flushed, so a busy publisher's events leave in few large sends. There is one read a turn from
 //! each connection that has something, and one task for all of them: an idle connection has none.
+//!
+//! A message may have to wait: for the answer to one before it, or because what its connection asks
+//! for is not taken. What was read with it is kept, and nothing is read before it is worked off.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,23 +73,56 @@ pub(super) async fn run_readers(core: Rc<Core>) {
     }
 }
 
+/// Work off what was held of the websockets of `core` for ever.
+pub(super) async fn run_held(core: Rc<Core>) {
+    loop {
+        for conn in core.held.due().await {
+            hear_held(&core, conn);
+        }
+    }
+}
+
 /// Read what one websocket has, unless that has to wait.
 fn read(core: &Core, Ready { conn, is_over }: Ready) {
     let Some(socket) = core.socket(conn) else { return };
+    if is_over && core.held.holds(conn) {
+        return core.forget(conn); // Broken off before its messages could be worked off.
+    }
     if !is_over && must_wait(core, conn, &socket) {
         return core.pause(conn, &socket);
     }
     let Some(mut reader) = socket.reader.take() else { return };
-    if reader.read(core, conn, &socket) {
-        socket.reader.set(Some(reader));
-    } else {
-        core.forget(conn);
+    if !reader.read(core, conn, &socket) {
+        return core.forget(conn);
+    }
+    socket.reader.set(Some(reader));
+    if core.held.holds(conn) {
+        core.pause(conn, &socket);
     }
 }
 
-/// Whether this connection's messages wait: for its own outbox, or for other cores.
+/// Work off what was held of `conn`, as far as it need not wait again, and read on after it.
+fn hear_held(core: &Core, conn: ConnId) {
+    let Some(socket) = core.socket(conn) else { return };
+    if must_wait(core, conn, &socket) {
+        return; // What it waits for now resumes it again.
+    }
+    let (Some(mut left), Some(mut reader)) = (core.held.take(conn), socket.reader.take()) else {
+        return;
+    };
+    let count = core.with_shard(|shard| reader.hear(core, shard, conn, left.bytes()));
+    core.held.keep_rest(conn, left, count);
+    socket.reader.set(Some(reader));
+    if count == 0 {
+        core.resume(conn, &socket);
+    } else if core.ask(|shard| !shard.must_pause(conn)) {
+        core.held.resume(conn); // What it waited for came at once.
+    }
+}
+
+/// Whether this connection's messages wait: for an answer, for its own outbox, or for other cores.
 fn must_wait(core: &Core, conn: ConnId, socket: &Socket) -> bool {
-    if core.ask(|shard| shard.is_congested(conn)) {
+    if core.ask(|shard| shard.must_pause(conn)) {
         return true;
     }
     let is_backlogged = core.is_backlogged();
@@ -106,7 +142,7 @@ impl Reader {
     /// Work off bytes that came with the handshake: who sent them did not know what was agreed.
     pub(super) fn hear_early(&mut self, core: &Core, conn: ConnId, mut bytes: Vec<u8>) {
         let is_deflated = std::mem::take(&mut self.is_deflated);
-        core.with_shard(|shard| self.hear(core, shard, conn, &mut bytes));
+        core.with_shard(|shard| self.hear_read(core, shard, conn, &mut bytes));
         self.is_deflated = is_deflated;
     }
 
@@ -119,7 +155,7 @@ impl Reader {
                 Ok(0) => false,
                 Ok(bytes) => {
                     shard.active(conn, bytes);
-                    self.hear(core, shard, conn, &mut scratch[..bytes]);
+                    self.hear_read(core, shard, conn, &mut scratch[..bytes]);
                     true
                 }
                 Err(error) => error.kind() == io::ErrorKind::WouldBlock,
@@ -127,14 +163,21 @@ impl Reader {
         })
     }
 
-    /// Work off `bytes`; a panic on the way closes this connection and no other.
-    fn hear(&mut self, core: &Core, shard: &mut Shard, conn: ConnId, bytes: &mut [u8]) {
+    /// Work off what was read, and keep what must wait.
+    fn hear_read(&mut self, core: &Core, shard: &mut Shard, conn: ConnId, bytes: &mut [u8]) {
+        let left = self.hear(core, shard, conn, bytes);
+        core.held.keep(conn, &bytes[bytes.len() - left..]);
+    }
+
+    /// Work off `bytes`; a panic on the way closes this connection and no other. Returns how many
+    /// are left that must wait.
+    fn hear(&mut self, core: &Core, shard: &mut Shard, conn: ConnId, bytes: &mut [u8]) -> usize {
         if self.hearing == Hearing::Deaf {
-            return;
+            return 0;
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(core, shard, conn, bytes)));
         match outcome {
-            Ok(Ok(())) => {}
+            Ok(Ok(left)) => return left,
             Ok(Err(error)) => {
                 shard.refuse(refusal(error));
                 self.fail(shard, conn, error.close_code(), &error.to_string());
@@ -144,6 +187,7 @@ impl Reader {
                 self.fail(shard, conn, CloseCode::INTERNAL, "internal error");
             }
         }
+        0
     }
 
     fn assemble(
@@ -152,7 +196,7 @@ impl Reader {
         shard: &mut Shard,
         conn: ConnId,
         mut bytes: &mut [u8],
-    ) -> Result<(), AssembleError> {
+    ) -> Result<usize, AssembleError> {
         let limits = limits(core, self.dialect);
         let mut inflater = self.is_deflated.then(|| core.inflater());
         while let Some(message) =
@@ -161,11 +205,14 @@ impl Reader {
             if let Message::Close(reason) = message {
                 shard.on_peer_close(conn, reason.map(|(code, _)| code));
                 self.hearing = Hearing::Deaf; // RFC 6455 section 5.5.1: nothing follows it.
-                return Ok(());
+                return Ok(0);
             }
             understand(shard, conn, message);
+            if shard.must_pause(conn) {
+                return Ok(bytes.len());
+            }
         }
-        Ok(())
+        Ok(0)
     }
 
     fn fail(&mut self, shard: &mut Shard, conn: ConnId, code: CloseCode, reason: &str) {

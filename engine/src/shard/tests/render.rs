@@ -6,7 +6,9 @@ use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::Frame;
 
 use crate::rest::Reserved;
-use crate::shard::{Answer, Decision, Fact, Notice};
+use crate::shard::{
+    Answer, AppendError, Appended, ChannelLogInfo, Decision, Fact, LogAnswer, Notice,
+};
 
 /// A frame that a client received.
 pub(super) fn render(frame: &Frame<'_>) -> String {
@@ -26,6 +28,14 @@ pub(super) fn render(frame: &Frame<'_>) -> String {
 /// The answer to a question.
 pub(super) fn answer(answer: Answer) -> String {
     let words = match answer {
+        Answer::Appended(outcomes) => return appended(outcomes),
+        Answer::Log(LogAnswer::Info(Some(info))) => {
+            let ChannelLogInfo { first_sequence, last_sequence, cursors, lag, .. } = info;
+            return format!(
+                "info {first_sequence} to {last_sequence}, {cursors} cursor, lag {lag}"
+            );
+        }
+        Answer::Log(answer) => return format!("{answer:?}"),
         Answer::Published(counted) if counted.is_empty() => return "published".to_owned(),
         Answer::Published(counted) => {
             let word = |it: &crate::shard::Counted| {
@@ -129,6 +139,15 @@ fn message(message: &Value) -> String {
             let event = event.trim_start_matches("pusher_internal:");
             format!("{event} {channel} {}", data["user_id"].as_str().unwrap())
         }
+        "uringcast:truncated" => {
+            let data = &message["data"];
+            format!("truncated {channel} {} {}", data["first"], data["last"])
+        }
+        "uringcast:resumed" => format!("resumed {channel} {}", message["data"]["after"]),
+        "uringcast:snapshot" => format!("snapshot {channel} {}", message["data"]),
+        _ if message["sequence"].is_u64() => {
+            format!("event {channel} {event} {}", message["sequence"])
+        }
         _ => match message["user_id"].as_str() {
             None => format!("event {channel} {event}"),
             Some(user) => format!("event {channel} {event} by {user}"),
@@ -145,4 +164,15 @@ fn watchlist_event(event: &Value) -> String {
 fn sorted(mut words: Vec<String>) -> String {
     words.sort_unstable();
     format!("[{}]", words.join(" "))
+}
+
+/// Numbers of events, or why they were not appended.
+fn appended(outcomes: Vec<Result<Appended, AppendError>>) -> String {
+    let word = |outcome: Result<Appended, AppendError>| match outcome {
+        Ok(Appended { sequence, is_duplicate: false, .. }) => sequence.to_string(),
+        Ok(Appended { sequence, is_duplicate: true, .. }) => format!("{sequence} again"),
+        Err(error) => error.to_string(),
+    };
+    let words: Vec<String> = outcomes.into_iter().map(word).collect();
+    format!("appended {}", words.join(", "))
 }
