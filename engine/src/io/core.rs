@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use uringcast_proto::ws::deflate::Inflater;
 
@@ -126,7 +126,6 @@ impl Core {
     pub(super) fn with_shard<R>(&self, tell: impl FnOnce(&mut Shard) -> R) -> R {
         self.turn.raise();
         let mut shard = self.shard.borrow_mut();
-        shard.set_unix_ms(unix_ms());
         tell(&mut shard)
     }
 
@@ -139,7 +138,7 @@ impl Core {
     pub(super) fn with_scratch<R>(&self, tell: impl FnOnce(&mut Shard, &mut [u8]) -> R) -> R {
         self.turn.raise();
         let mut shard = self.shard.borrow_mut();
-        shard.set_unix_ms(unix_ms());
+        shard.set_unix_ms(now_unix_ms());
         tell(&mut shard, &mut self.scratch.borrow_mut())
     }
 
@@ -283,7 +282,10 @@ impl Core {
             time += now.duration_since(last).min(CLOCK_STEP_MAX);
             last = now;
             let now = Millis(time.as_millis() as u64);
-            self.with_shard(|shard| shard.advance(now));
+            self.with_shard(|shard| {
+                shard.set_unix_ms(now_unix_ms());
+                shard.advance(now);
+            });
             self.parting.borrow_mut().advance(now);
         }
     }
@@ -294,6 +296,7 @@ impl Core {
         loop {
             let depth = self.inbox.depth() as u64;
             self.count(|counters| counters.mailbox_depth = depth);
+            self.ask(|shard| shard.set_unix_ms(now_unix_ms()));
             // What comes while these are taken waits for the next turn.
             for _ in 0..self.inbox.len() {
                 self.take_in();
@@ -439,9 +442,9 @@ impl Core {
     }
 }
 
-fn unix_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_millis() as u64)
+/// What the time is for those outside of this process.
+fn now_unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 /// One HTTP request being answered.

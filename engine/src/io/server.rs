@@ -21,7 +21,6 @@ use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::dialect::zps::Rules;
 use crate::id::{CORES_MAX, CoreId};
-use crate::log::LogLimits;
 use crate::rest::{IdempotencyLimits, RestConfig};
 use crate::shard::ShardConfig;
 use crate::side::registry::Watch;
@@ -204,7 +203,7 @@ fn shard_config(
             keys_max: config.core.idempotency_keys_max as usize,
             bytes_max: config.core.idempotency_bytes_max as usize,
         },
-        log: LogLimits::default(),
+        log: config.log.limits(false),
     }
 }
 

@@ -17,16 +17,27 @@ pub(in super::super) struct ConnLog {
     holds: u32,
     /// What its dialect keeps of it.
     pub(super) zps: Option<Box<zps::State>>,
-    /// Channels in which it is catching up.
+    /// Whether a page for it is on its way; there is one at a time.
+    pub(in super::super) is_asked: bool,
+    /// Whether it stands in the queue of those who want a page.
+    pub(super) is_queued: bool,
+    /// Channels in which it is catching up, the one whose turn is next first.
     pub(super) catching_up: SmallVec<[u32; 2]>,
     /// Users that it has entered.
     pub(super) entered: Vec<(ChannelName, Box<str>)>,
 }
 
+impl ConnLog {
+    /// Whether an answer is waited for.
+    pub(in super::super) const fn is_held(&self) -> bool {
+        self.holds > 0
+    }
+}
+
 impl Shard {
     /// Whether `conn`'s next message must wait for the answer to an earlier one.
     pub fn is_held(&mut self, conn: ConnId) -> bool {
-        self.connection(conn).is_some_and(|it| it.log.as_ref().is_some_and(|log| log.holds > 0))
+        self.connection(conn).is_some_and(|it| it.log.as_ref().is_some_and(|log| log.is_held()))
     }
 
     /// The next message of `conn` must wait until [`release`](Self::release) is called as often.
@@ -51,7 +62,7 @@ impl Shard {
     }
 
     /// What `conn`, which is there, has to do with logs.
-    pub(super) fn conn_log(&mut self, conn: ConnId) -> &mut ConnLog {
+    pub(in super::super) fn conn_log(&mut self, conn: ConnId) -> &mut ConnLog {
         let connection = &mut self.connections[conn.slot as usize];
         connection.log.get_or_insert_default()
     }
