@@ -101,3 +101,12 @@ fn keys_that_cannot_be_read_keep_the_server_from_starting() {
     let (_, said) = Server::refused(&options);
     assert!(said.contains("zps.jwks_file") && said.contains("/nowhere/keys.json"), "{said}");
 }
+
+#[test]
+fn a_full_server_says_so() {
+    let server = Server::start(Options::new().config("[core]\nconnections_max = 1\n"));
+    let mut one = Zps::connect(&server, "one");
+    let mut two = Zps::open(&server, "/");
+    two.expect_close(1013, "Realtime gateway overloaded");
+    one.expect_quiet();
+}

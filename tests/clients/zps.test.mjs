@@ -1,6 +1,10 @@
 // zero-pub-sub as its own client uses it: events, gaps, acks, presence, and coming back.
 
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { configFile } from './harness/config.mjs';
@@ -143,4 +147,35 @@ test('presence is told to those who are there, and who is cut has left', async (
   assert.deepEqual(await inbox.next(), ['bob']);
   guest.cut();
   assert.deepEqual(await inbox.next(), []);
+});
+
+/** A JWT with these claims, signed by RS256. */
+function jwt(claims, key, kid) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${part({ alg: 'RS256', typ: 'JWT', kid })}.${part(claims)}`;
+  return `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`;
+}
+
+test('tokens are signed with a public key or with one of a key set', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'uringcast-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const [mine, other] = [1, 2].map(() => generateKeyPairSync('rsa', { modulusLength: 2048 }));
+  const pem = mine.publicKey.export({ type: 'spki', format: 'pem' });
+  const jwk = ({ publicKey }, kid) => ({ ...publicKey.export({ format: 'jwk' }), kid });
+  const claims = { exp: 4e9, rooms: ['chat:*'] };
+  for (const [key, name, text] of [
+    ['zps.jwt_public_key_file', 'key.pem', pem],
+    ['zps.jwks_file', 'keys.json', JSON.stringify({ keys: [jwk(other, 'old'), jwk(mine, 'k')] })],
+  ]) {
+    const path = join(folder, name);
+    await writeFile(path, text);
+    const to = await Server.start({ settings: { ...SETTINGS, [key]: path } });
+    t.after(() => to.stop());
+    const client = connect(t, 'known', { to, token: jwt(claims, mine.privateKey, 'k') });
+    const inbox = subscribe(client, 'chat:known');
+    publish(client, 'chat:known', 1, 1);
+    assert.equal(await inbox.next(), 1);
+    const forger = connect(t, 'forger', { to, token: jwt(claims, other.privateKey, 'k') });
+    await heard(forger, 'the refusal', ({ message }) => message === 'Invalid token');
+  }
 });

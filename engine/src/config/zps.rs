@@ -12,8 +12,8 @@ pub struct ZpsConfig {
     pub app: String,
     /// Rooms one connection may subscribe to. Default 128, as the original has it.
     pub max_subscriptions: u32,
-    /// The largest message, in bytes; a larger one closes with 4409. Default 64 KiB, as the original
-    /// has it.
+    /// The largest message, in bytes; a larger one closes with 4409. Default 64 KiB, as the
+    /// original has it.
     pub max_payload_bytes: u32,
     /// Messages in a window, acks not counted; one more closes with 4408; 0 is unlimited.
     /// Default 100, as the original has it, where acks count and close fast readers.
@@ -26,8 +26,8 @@ pub struct ZpsConfig {
     /// Milliseconds of silence after which the server pings. Default 30,000, as the original has
     /// it, which pings whoever talks, too.
     pub heartbeat_interval_ms: u32,
-    /// Milliseconds to answer a ping, after which the socket is cut. Default 10,000, as the original
-    /// has it.
+    /// Milliseconds to answer a ping, after which the socket is cut. Default 10,000, as the
+    /// original has it.
     pub heartbeat_timeout_ms: u32,
     /// Unsent bytes of one connection, above which it is closed with 1013. Default 1 MiB, as the
     /// original has it.

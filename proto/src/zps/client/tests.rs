@@ -1,3 +1,5 @@
+//! Client messages: what the original server says to each, and what they mean here.
+
 use super::*;
 
 fn check(text: &str, expected: ClientMessage<'_>) {
@@ -205,7 +207,10 @@ fn an_ack_and_a_replay_request_have_whole_numbers() {
         ClientMessage::Ack { room: "a".into(), sequence: 3 },
     );
     check(
-        r#"{"type":"replay_request","room":"a","fromSequence":0,"toSequence":3,"limit":2,"eventTypes":["odd"]}"#,
+        concat!(
+            r#"{"type":"replay_request","room":"a","fromSequence":0,"toSequence":3,"limit":2,"#,
+            r#""eventTypes":["odd"]}"#
+        ),
         ClientMessage::Replay(Replay {
             room: "a".into(),
             from_sequence: 0,

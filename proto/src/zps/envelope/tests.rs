@@ -1,3 +1,5 @@
+//! Envelopes as the original server makes them, and what publishers may say about them.
+
 use super::super::client::ClientMessage;
 use super::*;
 

@@ -1,3 +1,5 @@
+//! Server frames as the original server sends them.
+
 use super::*;
 use crate::ws::client::FrameCursor;
 

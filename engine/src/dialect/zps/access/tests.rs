@@ -1,3 +1,5 @@
+//! Who is let in, and to which rooms.
+
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
