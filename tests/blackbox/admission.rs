@@ -51,7 +51,7 @@ fn each_fault_of_the_url_has_its_code() {
     let server = Server::start(Options::new());
     for (path, code) in [
         ("/app/no-such-key?protocol=7", 4001),
-        ("/?protocol=7", 4005),
+        ("/nothing?protocol=7", 4005),
         ("/app/?protocol=7", 4005),
         ("/nowhere/app-key?protocol=7", 4005),
         ("/apps/app-id/events", 4005),

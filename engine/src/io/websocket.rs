@@ -19,7 +19,7 @@ use super::core::Core;
 use super::pace::Pace;
 use super::readiness::Ready;
 use super::socket::Socket;
-use crate::dialect::{Dialect, echo, pusher};
+use crate::dialect::{Dialect, echo, pusher, zps};
 use crate::id::ConnId;
 use crate::shard::{Refusal, Shard};
 
@@ -217,7 +217,10 @@ impl Reader {
 
     fn fail(&mut self, shard: &mut Shard, conn: ConnId, code: CloseCode, reason: &str) {
         self.hearing = Hearing::Deaf;
-        shard.fail(conn, code, reason);
+        match self.dialect {
+            Dialect::Zps => zps::fail(shard, conn, code, reason),
+            Dialect::Pusher | Dialect::Echo => shard.fail(conn, code, reason),
+        }
     }
 }
 
@@ -226,6 +229,10 @@ fn limits(core: &Core, dialect: Dialect) -> Limits {
     match dialect {
         Dialect::Pusher => Limits {
             message_bytes_max: core.setup.config.connection.message_bytes_max as usize,
+            ..Limits::default()
+        },
+        Dialect::Zps => Limits {
+            message_bytes_max: core.setup.config.zps.max_payload_bytes as usize,
             ..Limits::default()
         },
         Dialect::Echo => echo::LIMITS,
@@ -240,6 +247,8 @@ fn understand(shard: &mut Shard, conn: ConnId, message: Message<'_>) {
         (_, Message::Pong(_) | Message::Close(_)) => {} // Noted when it was read.
         (Dialect::Pusher, Message::Text(text)) => pusher::on_text(shard, conn, text),
         (Dialect::Pusher, Message::Binary(_)) => pusher::on_binary(shard, conn),
+        (Dialect::Zps, Message::Text(text)) => zps::on_text(shard, conn, text),
+        (Dialect::Zps, Message::Binary(bytes)) => zps::on_binary(shard, conn, bytes),
         (Dialect::Echo, Message::Text(text)) => echo::on_text(shard, conn, text),
         (Dialect::Echo, Message::Binary(bytes)) => echo::on_binary(shard, conn, bytes),
     }

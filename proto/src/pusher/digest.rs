@@ -5,7 +5,7 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::json::HEX_DIGITS;
+use crate::json::HEX_DIGITS;
 
 #[cfg(target_arch = "x86_64")]
 mod lanes;
