@@ -308,3 +308,6 @@ fn change(kind: RecordKind) -> Change {
         RecordKind::Forgotten { .. } => Change::Forgotten,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,7 +178,12 @@ fn setup(config: Config) -> Setup {
     Setup { config, rest }
 }
 
-fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> ShardConfig {
+pub(super) fn shard_config(
+    config: &Config,
+    core: CoreId,
+    cores: usize,
+    hash_seed: u64,
+) -> ShardConfig {
     let connection = &config.connection;
     let ms = |seconds: u16| u64::from(seconds) * 1_000;
     ShardConfig {
