@@ -20,6 +20,7 @@ mod rows;
 mod rules;
 mod sections;
 mod sources;
+mod zps;
 
 use std::ffi::OsString;
 
@@ -36,6 +37,7 @@ pub use sections::{
     WebhookConfig,
 };
 pub use sources::{Sources, Stamp};
+pub use zps::ZpsConfig;
 
 /// The whole effective configuration of one process.
 ///
@@ -58,6 +60,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Where apps are read besides.
     pub registry: RegistryConfig,
+    /// The zero-pub-sub protocol.
+    pub zps: ZpsConfig,
     /// The apps served, without those of a database: at most [`APPS_MAX`], no two with the same id
     /// or key.
     pub apps: Vec<App>,
@@ -92,6 +96,7 @@ impl Default for Config {
             webhook: WebhookConfig::default(),
             log: LogConfig::default(),
             registry: RegistryConfig::default(),
+            zps: ZpsConfig::default(),
             apps: vec![development_app()],
         }
     }

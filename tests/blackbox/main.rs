@@ -41,3 +41,7 @@ mod subscription_count;
 mod users;
 mod watchlist;
 mod zintrust;
+mod zps_golden;
+mod zps_limits;
+mod zps_paths;
+mod zps_rooms;

@@ -23,6 +23,7 @@ mod server;
 mod sign;
 mod sql;
 mod wait;
+mod zps;
 
 pub use api::{Api, Signed};
 pub use client::Client;
@@ -38,3 +39,4 @@ pub use server::{Driver, Server};
 pub use sign::{hex_md5, signature};
 pub use sql::Database;
 pub use wait::{DEADLINE, until};
+pub use zps::{Zps, base64url, token};

@@ -130,7 +130,8 @@ impl Core {
     /// Tell the shard something; the outputs follow at the end of the turn.
     pub(super) fn with_shard<R>(&self, tell: impl FnOnce(&mut Shard) -> R) -> R {
         self.turn.raise();
-        tell(&mut self.shard.borrow_mut())
+        let mut shard = self.shard.borrow_mut();
+        tell(&mut shard)
     }
 
     /// Ask the shard something that changes nothing.
@@ -167,6 +168,7 @@ impl Core {
             socket_path: &self.setup.config.server.socket_path,
             trusted_proxies: &self.setup.config.server.trusted_proxies,
             is_protocol_required: self.setup.config.connection.protocol_required,
+            zps_app: self.setup.config.zps.enabled.then_some(&*self.setup.config.zps.app),
         }
     }
 

@@ -25,5 +25,6 @@ mod signal;
 mod socket;
 mod thread;
 mod websocket;
+mod zps;
 
 pub use server::{Launch, serve};

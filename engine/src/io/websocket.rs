@@ -18,7 +18,7 @@ use uringcast_proto::ws::encode;
 use super::core::{Core, Setup};
 use super::pace::Pace;
 use super::socket::Socket;
-use crate::dialect::{Dialect, echo, pusher};
+use crate::dialect::{Dialect, echo, pusher, zps};
 use crate::id::ConnId;
 use crate::shard::{Refusal, Shard};
 
@@ -72,6 +72,10 @@ impl Reader {
         let limits = match dialect {
             Dialect::Pusher => Limits {
                 message_bytes_max: setup.config.connection.message_bytes_max as usize,
+                ..Limits::default()
+            },
+            Dialect::Zps => Limits {
+                message_bytes_max: setup.config.zps.max_payload_bytes as usize,
                 ..Limits::default()
             },
             Dialect::Echo => echo::LIMITS,
@@ -204,7 +208,12 @@ impl Reader {
 
     fn fail(&mut self, shard: &mut Shard, code: CloseCode, reason: &str) {
         self.hearing = Hearing::Deaf;
-        shard.fail(self.conn, code, reason);
+        match shard.speaks(self.conn) {
+            Some((_, Dialect::Zps)) => zps::fail(shard, self.conn, code, reason),
+            Some((_, Dialect::Pusher | Dialect::Echo)) | None => {
+                shard.fail(self.conn, code, reason);
+            }
+        }
     }
 }
 
@@ -216,6 +225,8 @@ fn understand(shard: &mut Shard, conn: ConnId, message: Message<'_>) {
         (_, Message::Pong(_) | Message::Close(_)) => {} // Noted when it was read.
         (Dialect::Pusher, Message::Text(text)) => pusher::on_text(shard, conn, text),
         (Dialect::Pusher, Message::Binary(_)) => pusher::on_binary(shard, conn),
+        (Dialect::Zps, Message::Text(text)) => zps::on_text(shard, conn, text),
+        (Dialect::Zps, Message::Binary(bytes)) => zps::on_binary(shard, conn, bytes),
         (Dialect::Echo, Message::Text(text)) => echo::on_text(shard, conn, text),
         (Dialect::Echo, Message::Binary(bytes)) => echo::on_binary(shard, conn, bytes),
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crossbeam_channel::Receiver;
 
 use super::super::server::shard_config;
+use super::super::zps;
 use super::*;
 use crate::app::App;
 use crate::config::Config;
@@ -41,7 +42,10 @@ fn channel(name: &str) -> ChannelName {
 
 impl Core {
     fn new() -> Self {
-        let mut shard = Shard::new(shard_config(&config(), CoreId(0), 1, 0), apps(), Millis(0));
+        let config = config();
+        let zps = Arc::new(zps::rules(&config.zps).unwrap());
+        let shard = shard_config(&config, &zps, CoreId(0), 1, 0);
+        let mut shard = Shard::new(shard, apps(), Millis(0));
         shard.set_unix_ms(NOW);
         let (batches, received) = bounded(1);
         let thread = LogThread { batches, counters: Arc::default() };
@@ -96,7 +100,7 @@ impl Core {
     }
 
     /// Sequences of the events of the next batch.
-    fn handed_over(&mut self) -> (u32, Vec<u64>) {
+    fn handed_over(&self) -> (u32, Vec<u64>) {
         let batch = self.batches.try_recv().expect("something was handed over");
         let sequences = batch.records.iter().filter_map(|record| match &record.change {
             Change::Event(event) => Some(event.sequence),

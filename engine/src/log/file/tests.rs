@@ -36,18 +36,7 @@ impl Place {
     }
 
     fn open(&self) -> FileStore {
-        self.open_with(self.options())
-    }
-
-    /// Another test may just start a program, which has all files of ours open for a moment.
-    fn open_with(&self, options: FileOptions) -> FileStore {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            match FileStore::open(options.clone()) {
-                Err(StoreError::Locked { .. }) if Instant::now() < deadline => thread::yield_now(),
-                opened => return opened.unwrap(),
-            }
-        }
+        open(&self.options())
     }
 
     /// The store as a process finds it that starts now, and what it has found.
@@ -59,7 +48,7 @@ impl Place {
 
     /// A store with segments of at least `segment_bytes`, recovered, on a disk that is fast.
     fn start_small(&self, segment_bytes: u64) -> FileStore {
-        let mut store = self.open_with(FileOptions { segment_bytes, ..self.options() });
+        let mut store = open(&FileOptions { segment_bytes, ..self.options() });
         store.recover(NOW).unwrap();
         store.sync_data = |_file| Ok(());
         store
@@ -71,6 +60,17 @@ impl Place {
             entries.filter(|path| path.extension().is_some_and(|it| it == "log")).collect();
         paths.sort();
         paths
+    }
+}
+
+/// Another test may just start a program, which has all files of ours open for a moment.
+fn open(options: &FileOptions) -> FileStore {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match FileStore::open(options.clone()) {
+            Err(StoreError::Locked { .. }) if Instant::now() < deadline => thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod page;
 mod replay;
 mod restore;
 mod wish;
+mod zps;
 
 use std::collections::VecDeque;
 

@@ -215,7 +215,7 @@ fn damage_is_named_and_ends_the_start_unless_it_is_to_be_skipped() {
         drop(store);
         if !is_last_group {
             let skipping = FileOptions { is_skipping: true, ..place.options() };
-            let recovered = place.open_with(skipping).recover(NOW).unwrap();
+            let recovered = open(&skipping).recover(NOW).unwrap();
             let left = sequences(log(&recovered, "a"));
             assert_eq!((left.len(), recovered.skipped_bytes > 20), (8, true), "{left:?}");
         }
