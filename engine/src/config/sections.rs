@@ -272,6 +272,24 @@ impl Default for WebhookConfig {
 /// What one core keeps of channels with a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
+    /// `memory`, or `file` for logs that outlive the process. Default `memory`: the operator must
+    /// choose a disk.
+    pub driver: String,
+    /// The directory of the driver `file`. Default `uringcast-log`, where the server was started.
+    pub dir: String,
+    /// `strict` ends the start if a file is damaged, `skip` goes on without what cannot be read.
+    /// Default `strict`: what is lost should be known.
+    pub recover: String,
+    /// Events that are written and synced at once. Default 1000: beyond it a sync costs less than
+    /// the writing.
+    pub sync_events_max: u32,
+    /// Bytes that are written and synced at once. Default 256 KiB: what those take.
+    pub sync_bytes_max: u32,
+    /// Milliseconds that an event waits for others. Default 2: less than most disks take to sync.
+    pub sync_delay_ms: u32,
+    /// Bytes from which on a file of the log is followed by a new one. Default 32 MiB: 100,000
+    /// events, read in a tenth of a second.
+    pub segment_bytes: u32,
     /// Channels with a log. Default 100,000: some tens of megabytes when all are empty.
     pub channels_max: u32,
     /// Bytes of all events, snapshots and dead letters; above it the oldest events go. Default
@@ -312,6 +330,13 @@ impl Default for LogConfig {
             unsynced_bytes_max,
         } = LogLimits::default();
         Self {
+            driver: "memory".to_owned(),
+            dir: "uringcast-log".to_owned(),
+            recover: "strict".to_owned(),
+            sync_events_max: 1000,
+            sync_bytes_max: 256 * KIB,
+            sync_delay_ms: 2,
+            segment_bytes: 32 * MIB,
             channels_max: channels_max as u32,
             bytes_max: bytes_max as u32,
             cursors_max: cursors_max as u32,
@@ -327,10 +352,15 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
-    /// The same for a shard; `is_durable` is whether there is a log thread.
-    pub const fn limits(&self, is_durable: bool) -> LogLimits {
+    /// Whether logs outlive the process.
+    pub fn is_durable(&self) -> bool {
+        self.driver == "file"
+    }
+
+    /// The same for a shard.
+    pub fn limits(&self) -> LogLimits {
         LogLimits {
-            is_durable,
+            is_durable: self.is_durable(),
             channels_max: self.channels_max as usize,
             bytes_max: self.bytes_max as usize,
             cursors_max: self.cursors_max as usize,

@@ -18,6 +18,7 @@ use uringcast_proto::ws::deflate::Inflater;
 use super::call::Calls;
 use super::held::Held;
 use super::http::Digests;
+use super::log::{LogPort, LogThread};
 use super::mailbox::{Address, Envelope, Inbox};
 use super::notices::Notices;
 use super::pace::Pace;
@@ -63,6 +64,8 @@ pub(super) struct Core {
     pub(super) calls: Calls,
     /// What apps' servers are to be told.
     pub(super) notices: Notices,
+    /// What is to outlive the process.
+    pub(super) log: LogPort,
     shard: RefCell<Shard>,
     scratch: RefCell<Box<[u8]>>,
     inflater: RefCell<Inflater>,
@@ -103,6 +106,7 @@ impl Core {
         addresses: Vec<Address>,
         inbox: Inbox,
         side: Side,
+        log: Option<LogThread>,
     ) -> io::Result<Rc<Self>> {
         let limits = &setup.config.connection;
         let ip_rate = IpRate::new(limits.ip_rate, limits.ip_burst, limits.ip_table_max);
@@ -114,6 +118,7 @@ impl Core {
         Ok(Rc::new(Self {
             setup,
             notices,
+            log: LogPort::new(shard.config().core, log),
             calls: Calls::new(shard.config().core, side),
             sockets: RefCell::new(Vec::with_capacity(shard.config().sockets_reserved())),
             shard: RefCell::new(shard),
@@ -298,7 +303,8 @@ impl Core {
     }
 
     fn is_drained(&self) -> bool {
-        self.shard.borrow().is_drained() && self.requests_open.get() == 0 && self.notices.is_empty()
+        let is_told = self.notices.is_empty() && self.log.is_empty();
+        self.shard.borrow().is_drained() && self.requests_open.get() == 0 && is_told
     }
 
     /// The number of the turn that is running.
@@ -374,6 +380,9 @@ impl Core {
                 self.draining.raise();
             }
             Some(Envelope::Called(call, outcome)) => self.calls.answered(call, outcome),
+            Some(Envelope::Committed(committed)) => {
+                self.with_shard(|shard| self.log.committed(shard, &committed));
+            }
             None => {}
         }
     }
@@ -386,6 +395,9 @@ impl Core {
             self.carry_out(&mut shard, output);
         }
         self.notices.post();
+        if !self.log.post() {
+            self.repost_soon();
+        }
         self.inbox.set_backlogged(shard.is_backlogged());
         if shard.has_outputs() {
             self.turn.raise(); // There are more pages of logs than one turn gives.
@@ -411,7 +423,13 @@ impl Core {
                 is_left = true;
             }
         }
-        if is_left && !self.is_reposting.replace(true) {
+        if is_left {
+            self.repost_soon();
+        }
+    }
+
+    fn repost_soon(self: &Rc<Self>) {
+        if !self.is_reposting.replace(true) {
             monoio::spawn(Rc::clone(self).repost());
         }
     }
@@ -449,7 +467,7 @@ impl Core {
             Output::Resume(conn) => {
                 self.socket(conn).iter().for_each(|socket| self.resume(conn, socket));
             }
-            Output::Log(_) => unreachable!("no log thread is configured"),
+            Output::Log(record) => self.log.push(&shard.apps(), record),
             Output::Notice(notice) => self.notices.push(&shard.apps(), notice),
         }
     }

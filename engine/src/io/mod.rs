@@ -13,6 +13,7 @@ mod held;
 mod http;
 mod http_stream;
 mod listener;
+mod log;
 mod mailbox;
 mod memory;
 mod notices;

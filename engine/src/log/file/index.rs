@@ -235,20 +235,9 @@ impl LogEntry {
         self.forgotten.is_some()
     }
 
-    /// The incarnation that `change` belongs to if it comes next.
-    pub(super) fn next_incarnation(&self, change: &Change) -> u32 {
-        let is_repeated = match change {
-            // Its owner has not been told of this log: its app was not configured at the start.
-            Change::Event(event) => event.sequence <= self.last_sequence,
-            Change::Head { .. }
-            | Change::Cursor { .. }
-            | Change::CursorForgotten { .. }
-            | Change::Snapshot(_)
-            | Change::DeadLetter(_)
-            | Change::DeadLetterGone { .. }
-            | Change::Forgotten => false,
-        };
-        self.incarnation + u32::from(is_repeated || self.is_forgotten())
+    /// The incarnation that what comes next belongs to.
+    pub(super) fn next_incarnation(&self) -> u32 {
+        self.incarnation + u32::from(self.is_forgotten())
     }
 
     fn is(&self, app_id: &str, channel: &str) -> bool {

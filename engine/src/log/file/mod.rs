@@ -227,7 +227,7 @@ impl Group {
         let restarted = self.restarts.iter_mut().find(|(restarted, _)| *restarted == id);
         let incarnation = match &restarted {
             Some((_, incarnation)) => *incarnation,
-            None => index.get(id).next_incarnation(change),
+            None => index.get(id).next_incarnation(),
         };
         let next = incarnation + u32::from(*change == Change::Forgotten);
         match restarted {

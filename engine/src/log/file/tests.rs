@@ -7,6 +7,8 @@ mod retention;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -34,7 +36,7 @@ impl Place {
     }
 
     fn open(&self) -> FileStore {
-        FileStore::open(self.options()).unwrap()
+        open(&self.options())
     }
 
     /// The store as a process finds it that starts now, and what it has found.
@@ -44,10 +46,11 @@ impl Place {
         (store, recovered)
     }
 
-    /// A store with segments of at least `segment_bytes`, recovered.
+    /// A store with segments of at least `segment_bytes`, recovered, on a disk that is fast.
     fn start_small(&self, segment_bytes: u64) -> FileStore {
-        let mut store = FileStore::open(FileOptions { segment_bytes, ..self.options() }).unwrap();
+        let mut store = open(&FileOptions { segment_bytes, ..self.options() });
         store.recover(NOW).unwrap();
+        store.sync_data = |_file| Ok(());
         store
     }
 
@@ -57,6 +60,17 @@ impl Place {
             entries.filter(|path| path.extension().is_some_and(|it| it == "log")).collect();
         paths.sort();
         paths
+    }
+}
+
+/// Another test may just start a program, which has all files of ours open for a moment.
+fn open(options: &FileOptions) -> FileStore {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match FileStore::open(options.clone()) {
+            Err(StoreError::Locked { .. }) if Instant::now() < deadline => thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
     }
 }
 

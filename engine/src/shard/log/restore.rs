@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::message::ChannelName;
 use super::super::{Output, Shard};
 use crate::log::store::StoredLog;
-use crate::log::{Entry, History, LogRecord, Snapshot};
+use crate::log::{Entry, Evicted, History, LogRecord, Snapshot};
 
 impl Shard {
     /// Take in what is stored of `channel`, which this core owns and whose app keeps a log of it.
@@ -66,18 +66,13 @@ impl Shard {
 
     /// Put events that are gone in the places up to `next`: a history has no holes.
     fn fill_hole(&mut self, index: u32, next: u64) {
-        let history = &mut self.log(index).history;
-        let missing = next - history.last_sequence() - 1;
+        let missing = next - self.log(index).history.last_sequence() - 1;
         let events_max = u64::from(self.log(index).rule.events_max);
         if missing > events_max {
-            // All that is in front of so large a hole would have to go to make room for it.
-            let evicted = self.log(index).history.len();
-            for _ in 0..evicted {
-                let first = self.log(index).history.first_sequence();
-                self.evict_restored(index, first);
-            }
+            // All that is in front of so large a hole would have to make room for it.
+            let before = (self.log(index).history.len(), self.log(index).history.bytes());
             self.log(index).history = History::after(next - 1);
-            return;
+            return self.count_history(before, (0, 0), Evicted::default());
         }
         for _ in 0..missing {
             let event_type = Arc::from("");

@@ -141,3 +141,56 @@ fn a_start_fails_if_what_it_has_read_cannot_be_made_durable() {
     SYNCS.set((0, 1));
     assert!(matches!(store.recover(NOW), Err(StoreError::Io { doing: "cannot sync", .. })));
 }
+
+/// A file system of so many bytes in the place's directory, if this process may make one.
+struct SmallDisk<'a>(&'a Place);
+
+impl<'a> SmallDisk<'a> {
+    fn mount(place: &'a Place, size: &str) -> Option<Self> {
+        fs::create_dir_all(&place.0).unwrap();
+        let size = format!("size={size}");
+        let mut mount = std::process::Command::new("mount");
+        let status = mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&place.0).status();
+        status.is_ok_and(|status| status.success()).then_some(Self(place))
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_fails_commits_until_there_is_room_again() {
+    let place = Place::new();
+    let Some(_disk) = SmallDisk::mount(&place, "512k") else {
+        return eprintln!("skipped: this process may not mount a file system");
+    };
+    let rest = place.0.join("rest");
+    fs::write(&rest, vec![0; 256 * 1024]).unwrap();
+    let mut store = place.start_small(64 * 1024);
+    let mut last = 0;
+    let error = loop {
+        let group: Vec<Record> = (last + 1..=last + 100).map(|it| event("a", it)).collect();
+        match store.commit(&group) {
+            Ok(()) => last += 100,
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("No space left"), "{error}");
+    for _ in 0..5 {
+        let group: Vec<Record> = (last + 1..=last + 1_000).map(|it| event("a", it)).collect();
+        store.commit(&group).unwrap_err();
+    }
+    store.retain(NOW).unwrap();
+    drop(store);
+    let (mut store, recovered) = place.start();
+    assert_eq!(log(&recovered, "a").last_sequence, last, "what failed was cut off");
+    fs::remove_file(rest).unwrap();
+    store.commit(&[event("a", last + 1)]).unwrap();
+    drop(store);
+    let (store, recovered) = place.start();
+    assert_eq!(sequences(log(&recovered, "a")), (1..=last + 1).collect::<Vec<_>>());
+    drop(store);
+}

@@ -131,20 +131,6 @@ fn a_log_that_was_forgotten_begins_again() {
     assert_eq!((sequences(a), a.cursors.len()), (vec![1, 2, 3], 0));
 }
 
-/// The app was not configured when the process started, so nobody knew of its log.
-#[test]
-fn a_log_whose_owner_did_not_know_of_it_begins_again() {
-    let place = Place::new();
-    let (mut store, _) = place.start();
-    store.commit(&[event("a", 1), event("a", 2), event("a", 3), cursor("a", "ann", 3)]).unwrap();
-    store.commit(&[event("a", 1), event("a", 2)]).unwrap();
-    store.commit(&[event("a", 3), event("a", 4)]).unwrap();
-    drop(store);
-    let (_, recovered) = place.start();
-    let a = log(&recovered, "a");
-    assert_eq!((sequences(a), a.cursors.len()), (vec![1, 2, 3, 4], 0));
-}
-
 #[test]
 fn a_segment_that_is_full_is_followed_by_another() {
     let place = Place::new();
@@ -229,7 +215,7 @@ fn damage_is_named_and_ends_the_start_unless_it_is_to_be_skipped() {
         drop(store);
         if !is_last_group {
             let skipping = FileOptions { is_skipping: true, ..place.options() };
-            let recovered = FileStore::open(skipping).unwrap().recover(NOW).unwrap();
+            let recovered = open(&skipping).recover(NOW).unwrap();
             let left = sequences(log(&recovered, "a"));
             assert_eq!((left.len(), recovered.skipped_bytes > 20), (8, true), "{left:?}");
         }
