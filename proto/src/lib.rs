@@ -5,4 +5,5 @@
 
 pub mod limits;
 pub mod pusher;
+pub mod sse;
 pub mod ws;
