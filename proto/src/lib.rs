@@ -3,7 +3,10 @@
 //! Everything here turns bytes into meaning or meaning into bytes. Nothing here does I/O, reads a
 //! clock, starts a thread, draws a random number or logs.
 
+mod json;
+mod json_frame;
 pub mod limits;
 pub mod pusher;
 pub mod sse;
 pub mod ws;
+pub mod zps;

@@ -63,3 +63,7 @@ pub const PUSHER_ACTIVITY_TIMEOUT_S: u16 = 120;
 
 /// Default for the wait for an answer to a ping, in seconds (spec pusher.md, `pongTimeout`).
 pub const PUSHER_PONG_TIMEOUT_S: u16 = 30;
+
+/// Bytes of the name that a zps publisher gives an event. The original has no limit; every name of
+/// the idempotency window is kept.
+pub const ZPS_EVENT_ID_BYTES_MAX: usize = 200;

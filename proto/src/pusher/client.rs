@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json;
+use crate::json;
 
 /// One message of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::json::HEX_DIGITS;
+use crate::json::HEX_DIGITS;
 
 /// Hex HMAC-SHA256 of the concatenated `parts` under `secret`.
 pub(super) fn hmac_sha256_hex(secret: &str, parts: &[&str]) -> String {

@@ -8,7 +8,6 @@ pub mod channel;
 pub mod client;
 pub mod codes;
 mod digest;
-mod json;
 pub mod presence;
 pub mod rest;
 pub mod server;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json;
+use crate::json;
 use crate::limits::{PUSHER_USER_ID_BYTES_MAX, PUSHER_USER_INFO_BYTES_MAX};
 
 /// One user of a presence channel.

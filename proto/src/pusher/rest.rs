@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{self, Text};
+use crate::json::{self, Text};
 
 mod answer;
 mod zintrust;

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{escape_into, escaped};
 use super::user::OnlineStatus;
+use crate::json::escaped;
+use crate::json_frame::JsonFrame;
 use crate::ws::client::FrameCursor;
-use crate::ws::encode::TextFrame;
 
 /// The first frame of every connection.
 ///
@@ -195,31 +195,6 @@ fn internal(event: &str, channel: Option<&str>, data_json: &str) -> Bytes {
 /// Echo maps over the members' values, so each needs one.
 const fn value_or_empty(user_info_json: &str) -> &str {
     if user_info_json.is_empty() { "{}" } else { user_info_json }
-}
-
-/// A text frame under construction, whose pieces are JSON.
-struct JsonFrame(TextFrame);
-
-impl JsonFrame {
-    fn with_capacity(payload_bytes: usize) -> Self {
-        Self(TextFrame::with_capacity(payload_bytes))
-    }
-
-    /// Append JSON as it is.
-    fn raw(mut self, json: &str) -> Self {
-        self.0.buffer().extend_from_slice(json.as_bytes());
-        self
-    }
-
-    /// Append text as it stands between the quotes of a JSON string.
-    fn text(mut self, text: &str) -> Self {
-        escape_into(self.0.buffer(), text);
-        self
-    }
-
-    fn finish(self) -> Bytes {
-        self.0.finish()
-    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json;
 use super::presence::MemberLimits;
+use crate::json;
 
 /// What the name of a user's own channel begins with; the user's id is the rest.
 pub const USER_CHANNEL_PREFIX: &str = "#server-to-user-";

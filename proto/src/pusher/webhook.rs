@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::digest::hmac_sha256_hex;
-use super::json::escaped;
+use crate::json::escaped;
 use crate::ws::encode;
 
 /// One thing that an app's server is told.

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::json;
 use super::{BodyError, object};
+use crate::json;
 
 /// The body of ZinTrust's `POST /apps/{id}/events`.
 ///

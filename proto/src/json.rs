@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 /// Read `text` as one JSON object.
 ///
 /// Serde would also take an array for a struct; on the wire that is no message at all.
-pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     if !text.trim_ascii_start().starts_with('{') {
         return None;
     }
@@ -18,7 +18,7 @@ pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
 }
 
 /// Read a field so that `null` is told from a missing one: `Option` alone takes both for `None`.
-pub(super) fn present<'de, D>(input: D) -> Result<Option<&'de RawValue>, D::Error>
+pub(crate) fn present<'de, D>(input: D) -> Result<Option<&'de RawValue>, D::Error>
 where
     D: Deserializer<'de>,
 {
@@ -29,17 +29,17 @@ where
 ///
 /// Serde borrows a bare `Cow` field, but not one inside an `Option` or a `Vec`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 impl Text<'_> {
-    pub(super) fn into_owned<'b>(self) -> Text<'b> {
+    pub(crate) fn into_owned<'b>(self) -> Text<'b> {
         Text(Cow::Owned(self.0.into_owned()))
     }
 }
 
 /// The string behind a string token, or `None` when the token is another kind of value or has an
 /// unpaired surrogate.
-pub(super) fn string(token: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn string(token: &str) -> Option<Cow<'_, str>> {
     let inner = token.strip_prefix('"')?.strip_suffix('"')?;
     if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
         return Some(Cow::Borrowed(inner));
@@ -50,7 +50,7 @@ pub(super) fn string(token: &str) -> Option<Cow<'_, str>> {
 /// UTF-8 bytes of the string behind a string token, or `None` when it is another kind of value.
 ///
 /// An unpaired surrogate counts as the three bytes that some encoders make of it.
-pub(super) fn string_bytes(token: &str) -> Option<usize> {
+pub(crate) fn string_bytes(token: &str) -> Option<usize> {
     let inner = token.strip_prefix('"')?.strip_suffix('"')?.as_bytes();
     let mut bytes = inner.len();
     let mut at = 0;
@@ -87,7 +87,7 @@ fn code_unit(text: &[u8]) -> Option<u16> {
 }
 
 /// `text` as it stands between the quotes of a JSON string; borrowed when nothing needs escaping.
-pub(super) fn escaped(text: &str) -> Cow<'_, str> {
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     if !text.bytes().any(needs_escape) {
         return Cow::Borrowed(text);
     }
@@ -97,7 +97,7 @@ pub(super) fn escaped(text: &str) -> Cow<'_, str> {
 }
 
 /// Append `text` to `out` as it stands between the quotes of a JSON string.
-pub(super) fn escape_into(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn escape_into(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let mut copied = 0;
     for (at, &byte) in bytes.iter().enumerate() {
@@ -130,7 +130,7 @@ fn push_escape(out: &mut Vec<u8>, byte: u8) {
     }
 }
 
-pub(super) const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+pub(crate) const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {
