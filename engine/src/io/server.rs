@@ -71,12 +71,13 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let drain_timeout = Duration::from_secs(config.server.drain_timeout_s.into());
     let bound = Bound::new(&config.server, cores)?;
     let described = bound.describe(&config);
+    let gateway = if sources.is_gateway() { bound.describe_gateway() } else { String::new() };
     let apps = Apps::new(apps).map_err(io::Error::other)?;
     let (watch, database) = watch(&config, &rows);
     let started = start(config.clone(), &apps, cores, &processors, bound, watch)?;
     let Started { addresses, events, side } = started;
     let is_uring = wait_ready(&events, cores)?;
-    announce(is_uring, cores, &described)?;
+    announce(is_uring, cores, &described, &gateway)?;
     let cores_told = Told::new(addresses.clone(), events.clone());
     let mut reload = Reload::new(cores_told, sources, read, config, apps, rows, database);
     wait_stop(&signalled, &events, &mut reload)?;
@@ -209,7 +210,7 @@ fn wait_ready(events: &Receiver<Event>, cores: usize) -> io::Result<bool> {
     Ok(is_uring)
 }
 
-fn announce(is_uring: bool, cores: usize, described: &str) -> io::Result<()> {
+fn announce(is_uring: bool, cores: usize, described: &str, last: &str) -> io::Result<()> {
     let driver = if is_uring { "io_uring" } else { "epoll" };
     if !is_uring {
         eprintln!(
@@ -219,7 +220,8 @@ fn announce(is_uring: bool, cores: usize, described: &str) -> io::Result<()> {
     }
     let mut stdout = io::stdout().lock();
     let version = env!("CARGO_PKG_VERSION");
-    write!(stdout, "uringcast {version}\ndriver {driver}\ncores {cores}\n{described}ready\n")?;
+    let begin = format!("uringcast {version}\ndriver {driver}\ncores {cores}\n");
+    write!(stdout, "{begin}{described}ready\n{last}")?;
     stdout.flush()
 }
 
