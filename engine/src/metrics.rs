@@ -101,6 +101,7 @@ const COUNTS: &[(&str, &str, Value)] = &[
     ("log_truncations", "Times that a reader was told of events gone", |it| it.log_truncations),
     ("log_catch_ups", "Subscriptions that began with older events", |it| it.log_catch_ups),
     ("log_set_backs", "Slow subscribers sent back to the log", |it| it.log_set_backs),
+    ("log_snapshots_given", "Snapshots given to who asked", |it| it.snapshots_given),
     ("acks_received", "Acknowledgements taken from subscribers", |it| it.acks_received),
     ("ack_updates", "Cursors moved on by acknowledgements", |it| it.ack_updates),
     ("panics", "Panics caught, each closed one connection", |it| it.panics),

@@ -41,3 +41,4 @@ mod subscription_count;
 mod users;
 mod watchlist;
 mod zintrust;
+mod zps_http;

@@ -9,6 +9,7 @@ mod consult;
 mod operator;
 mod publish;
 mod refusal;
+mod zps;
 
 use std::cell::RefCell;
 use std::convert::Infallible;

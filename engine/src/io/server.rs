@@ -20,7 +20,7 @@ use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::id::{CORES_MAX, CoreId};
 use crate::log::LogLimits;
-use crate::rest::{IdempotencyLimits, RestConfig};
+use crate::rest::{IdempotencyLimits, RestConfig, ZpsRestConfig};
 use crate::shard::ShardConfig;
 use crate::side::registry::Watch;
 use crate::side::{self, Side};
@@ -167,6 +167,7 @@ fn setup(config: Config) -> Setup {
         body_bytes_max: config.http.body_bytes_max as usize,
         cors_origins: config.http.cors_origins.clone(),
         socket_path: config.server.socket_path.clone(),
+        zps: ZpsRestConfig::default(),
     };
     Setup { config, rest }
 }

@@ -236,6 +236,8 @@ pub struct Counters {
     pub log_set_backs: u64,
     /// Subscriptions that began with reading the log.
     pub log_catch_ups: u64,
+    /// Snapshots given to subscribers and publishers.
+    pub snapshots_given: u64,
     /// Acknowledgements taken from subscribers.
     pub acks_received: u64,
     /// Cursors moved on by them.
@@ -272,6 +274,11 @@ impl Default for Refusals {
 }
 
 impl Refusals {
+    /// How often any happened.
+    pub fn sum(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
     /// How often `refusal` happened.
     pub const fn of(&self, refusal: Refusal) -> u64 {
         self.0[refusal as usize]

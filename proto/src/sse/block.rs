@@ -8,11 +8,12 @@ use memchr::memchr2_iter;
 use serde::{Deserialize, Serialize};
 
 use super::cursor::Cursor;
+use crate::zps::http::head_of;
 
 /// Says that the stream is alive.
 pub const HEARTBEAT: &[u8] = b"event: heartbeat\ndata: {}\n\n";
 
-/// How every logged event's message begins; then come its id, its type, its room, its sequence.
+/// How every logged event's message begins.
 const EVENT_HEAD: &[u8] = b"{\"type\":\"event\",\"data\":";
 
 /// The first block of a stream, which goes on after these sequences of its rooms.
@@ -52,27 +53,8 @@ pub fn message_into(json: &[u8], block: &mut Vec<u8>) {
 /// A logged event's room as a JSON string, its sequence, and its envelope.
 fn event(json: &[u8]) -> Option<(&[u8], u64, &[u8])> {
     let envelope = json.strip_prefix(EVENT_HEAD)?.strip_suffix(b"}")?;
-    let rest = skip_string(envelope.strip_prefix(b"{\"id\":")?)?;
-    let rest = skip_string(rest.strip_prefix(b",\"type\":")?)?;
-    let rest = rest.strip_prefix(b",\"room\":")?;
-    let after = skip_string(rest)?;
-    let room = &rest[..rest.len() - after.len()];
-    let digits = after.strip_prefix(b",\"sequence\":")?;
-    let count = digits.iter().position(|byte| !byte.is_ascii_digit())?;
-    let sequence = std::str::from_utf8(&digits[..count]).ok()?.parse().ok()?;
+    let (room, sequence) = head_of(envelope)?;
     Some((room, sequence, envelope))
-}
-
-/// What follows the JSON string that `text` begins with.
-fn skip_string(text: &[u8]) -> Option<&[u8]> {
-    let inner = text.strip_prefix(b"\"")?;
-    let mut is_escaped = false;
-    let end = inner.iter().position(|&byte| {
-        let is_end = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        is_end
-    })?;
-    Some(&inner[end + 1..])
 }
 
 fn event_into(room_json: &[u8], sequence: u64, envelope: &[u8], block: &mut Vec<u8>) {
