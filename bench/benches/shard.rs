@@ -188,6 +188,7 @@ fn shard(core: u8, cores: usize) -> Shard {
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,
         cache_bytes_max: 1 << 26,
+        zps: std::sync::Arc::default(),
         idempotency: IdempotencyLimits::default(),
         log: LogLimits::default(),
     };

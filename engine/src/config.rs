@@ -20,6 +20,7 @@ mod rows;
 mod rules;
 mod sections;
 mod sources;
+mod zps;
 
 use std::ffi::OsString;
 
@@ -35,6 +36,7 @@ pub use sections::{
     ConnectionConfig, CoreConfig, HttpConfig, RegistryConfig, ServerConfig, WebhookConfig,
 };
 pub use sources::{Sources, Stamp};
+pub use zps::ZpsConfig;
 
 /// The whole effective configuration of one process.
 ///
@@ -55,6 +57,8 @@ pub struct Config {
     pub webhook: WebhookConfig,
     /// Where apps are read besides.
     pub registry: RegistryConfig,
+    /// The zero-pub-sub protocol.
+    pub zps: ZpsConfig,
     /// The apps served, without those of a database: at most [`APPS_MAX`], no two with the same id
     /// or key.
     pub apps: Vec<App>,
@@ -88,6 +92,7 @@ impl Default for Config {
             pusher: AppPolicy::default(),
             webhook: WebhookConfig::default(),
             registry: RegistryConfig::default(),
+            zps: ZpsConfig::default(),
             apps: vec![development_app()],
         }
     }

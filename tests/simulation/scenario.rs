@@ -317,6 +317,7 @@ fn config(random: &mut Random) -> ShardConfig {
         retained_bytes_max: random.pick(&[8_000, 1 << 28]),
         mailbox_bytes_max: random.pick(&[2_000, 1 << 26]),
         cache_bytes_max: random.pick(&[CACHE_BYTES_SMALL, 1 << 26, 1 << 26]),
+        zps: std::sync::Arc::default(),
         idempotency: IdempotencyLimits::default(),
         log: LogLimits::default(),
     }

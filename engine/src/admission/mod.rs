@@ -12,11 +12,13 @@ mod proxy;
 mod refused;
 mod request;
 mod version;
+mod zps;
 
 pub use ip_rate::{IpRate, TooSoon};
 pub use proxy::{client_address, is_trusted, private_networks};
 pub use refused::{Refused, turn_away};
 pub use request::Request;
+pub use zps::{ZpsPath, path as zps_path};
 
 use core::net::IpAddr;
 
@@ -35,6 +37,8 @@ pub struct Rules<'a> {
     pub socket_path: &'a str,
     /// `connection.protocol_required`.
     pub is_protocol_required: bool,
+    /// `zps.app`; `None` where `zps.enabled` is off.
+    pub zps_app: Option<&'a str>,
 }
 
 /// Find the app that `request` from `peer` wants to connect to, and check all that one look tells.
@@ -46,10 +50,18 @@ pub fn admit(
     peer: IpAddr,
     request: &Request,
 ) -> Result<AppIndex, Refused> {
+    let index = match zps::path(rules, request) {
+        Some(path) => path.app(apps, rules).ok_or(Refused::KeyUnknown)?,
+        None => admit_key(apps, rules, request)?,
+    };
+    check_app(apps.app(index), rules, peer, request)?;
+    Ok(index)
+}
+
+fn admit_key(apps: &Apps, rules: &Rules<'_>, request: &Request) -> Result<AppIndex, Refused> {
     let key = rest::socket_key(rules.socket_path, &request.target).ok_or(Refused::PathUnknown)?;
     let index = apps.by_key(&key).ok_or(Refused::KeyUnknown)?;
     version::check(request.query(), rules.is_protocol_required)?;
-    check_app(apps.app(index), rules, peer, request)?;
     Ok(index)
 }
 

@@ -69,7 +69,7 @@ impl Refused {
 
     /// What the refusal counts as; `None` where it was counted already, or is no refusal of this
     /// client.
-    const fn refusal(self) -> Option<Refusal> {
+    pub(crate) const fn refusal(self) -> Option<Refusal> {
         match self {
             Self::TlsRequired => Some(Refusal::Tls),
             Self::KeyUnknown => Some(Refusal::UnknownKey),

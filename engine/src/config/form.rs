@@ -131,6 +131,45 @@ pub(super) static DATABASE_URL: TextForm = TextForm {
     },
 };
 
+/// The id of an app, or empty.
+pub(super) static APP_ID: TextForm = TextForm {
+    allowed: "empty, or 1 to 128 letters, digits or any of - . _ ~",
+    parse: |text| (text.is_empty() || (NAME.is_met)(text)).then(|| text.to_owned()),
+    mask: str::to_owned,
+};
+
+/// The secret of tokens, or empty.
+pub(super) static ZPS_SECRET: TextForm = TextForm {
+    allowed: "empty, or 1 to 256 bytes without control characters, and not a mask",
+    parse: |text| {
+        let is_mask = !text.is_empty() && text.bytes().all(|byte| byte == b'*');
+        let is_good = text.is_empty() || ((SECRET.is_met)(text) && !is_mask);
+        is_good.then(|| text.to_owned())
+    },
+    mask: |text| if text.is_empty() { String::new() } else { SECRET_MASK.to_owned() },
+};
+
+/// Scopes of rooms between commas.
+pub(super) static ZPS_SCOPES: TextForm = TextForm {
+    allowed: "empty, or scopes of rooms between commas, each of 1 to 64 letters, digits or any of \
+              . _ -",
+    parse: |text| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let is_scope = |it: &str| (1..=64).contains(&it.len()) && it.bytes().all(is_allowed);
+        let scopes: Vec<&str> = text.split(',').map(str::trim).collect();
+        let is_good = text.is_empty() || scopes.iter().all(|it| is_scope(it));
+        is_good.then(|| scopes.join(","))
+    },
+    mask: str::to_owned,
+};
+
+/// Who decides about rooms.
+pub(super) static ZPS_AUTHORIZE: TextForm = TextForm {
+    allowed: "\"claims\" or \"open\"",
+    parse: |text| matches!(text, "claims" | "open").then(|| text.to_owned()),
+    mask: str::to_owned,
+};
+
 const SOCKET_PATH_MAX: usize = 128;
 const SOCKET_PATH_DEFAULT: &str = "/app";
 /// What the HTTP API has at these names, or may come to have.

@@ -69,6 +69,13 @@ pub(super) static RULES: &[Rule] = &[
         other_key: "pusher.event_data_bytes_max",
         holds: |config| config.connection.outbox_bytes_max > config.pusher.event_data_bytes_max,
     },
+    // A message must fit into the outboxes of those it is for.
+    Rule {
+        key: "zps.max_socket_buffered_bytes",
+        relation: "be above",
+        other_key: "zps.max_payload_bytes",
+        holds: |config| config.zps.max_socket_buffered_bytes > config.zps.max_payload_bytes,
+    },
     Rule {
         key: "core.retained_bytes_max",
         relation: "not be below",

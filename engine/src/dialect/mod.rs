@@ -6,9 +6,14 @@
 pub mod echo;
 mod log;
 pub mod pusher;
+pub mod zps;
 
 use bytes::Bytes;
+use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::pusher::server;
+use uringcast_proto::ws::close::CloseCode;
+use uringcast_proto::ws::encode;
+use uringcast_proto::zps::server as zps_server;
 
 use crate::log::Snapshot;
 use crate::shard::{AppendError, EnterError, JoinRefused, ShardConfig};
@@ -18,15 +23,18 @@ use crate::shard::{AppendError, EnterError, JoinRefused, ShardConfig};
 pub enum Dialect {
     /// Pusher Channels, protocol 7.
     Pusher,
+    /// zero-pub-sub.
+    Zps,
     /// Every message comes back; only on the listener for tests.
     Echo,
 }
 
 impl Dialect {
     /// Unsent bytes above which a connection is a slow consumer.
-    pub const fn outbox_bytes_max(self, config: &ShardConfig) -> usize {
+    pub fn outbox_bytes_max(self, config: &ShardConfig) -> usize {
         match self {
             Self::Pusher => config.outbox_bytes_max,
+            Self::Zps => config.zps.outbox_bytes_max,
             Self::Echo => echo::OUTBOX_BYTES_MAX,
         }
     }
@@ -35,6 +43,7 @@ impl Dialect {
     pub fn ping(self) -> Option<Bytes> {
         match self {
             Self::Pusher => Some(server::ping()),
+            Self::Zps => Some(encode::ping(b"")),
             Self::Echo => None,
         }
     }
@@ -43,6 +52,7 @@ impl Dialect {
     pub fn subscribed(self, channel: &str) -> Bytes {
         match self {
             Self::Pusher => server::subscription_succeeded(channel),
+            Self::Zps => zps_server::subscribed(channel),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
@@ -51,6 +61,7 @@ impl Dialect {
     pub fn cache_miss(self, channel: &str) -> Bytes {
         match self {
             Self::Pusher => server::cache_miss(channel),
+            Self::Zps => unreachable!("a room is no cache channel"),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
@@ -63,6 +74,7 @@ impl Dialect {
     ) -> Bytes {
         match self {
             Self::Pusher => server::presence_subscription_succeeded(channel, members),
+            Self::Zps => unreachable!("a room has no members"),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
@@ -71,6 +83,7 @@ impl Dialect {
     pub fn join_refused(self, channel: &str, refused: JoinRefused) -> Vec<Bytes> {
         match self {
             Self::Pusher => pusher::join_refused(channel, refused).into(),
+            Self::Zps => vec![zps::join_refused(channel, refused)],
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
@@ -79,30 +92,34 @@ impl Dialect {
     pub fn snapshot(self, channel: &str, snapshot: Option<&Snapshot>) -> Bytes {
         match self {
             Self::Pusher => log::snapshot(channel, snapshot),
+            Self::Zps => zps::snapshot(channel, snapshot),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
 
     /// The frame that says that a subscription begins after event `sequence`, if there is one.
-    pub fn fast_forward(self, channel: &str, sequence: u64, _unix_ms: u64) -> Option<Bytes> {
+    pub fn fast_forward(self, channel: &str, sequence: u64, unix_ms: u64) -> Option<Bytes> {
         match self {
             Self::Pusher => Some(log::resumed(channel, sequence)),
+            Self::Zps => Some(zps::truncated(channel, sequence, unix_ms)),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
 
     /// The frame that says that events `first` to `last` of `channel` are gone.
-    pub fn truncated(self, channel: &str, first: u64, last: u64, _unix_ms: u64) -> Option<Bytes> {
+    pub fn truncated(self, channel: &str, first: u64, last: u64, unix_ms: u64) -> Option<Bytes> {
         match self {
             Self::Pusher => Some(log::truncated(channel, first, last)),
+            Self::Zps => Some(zps::truncated(channel, last, unix_ms)),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
 
     /// The frames that bring events again: `frames` are those that subscribers got.
-    pub fn replayed(self, _channel: &str, frames: Vec<Bytes>) -> Vec<Bytes> {
+    pub fn replayed(self, channel: &str, frames: Vec<Bytes>) -> Vec<Bytes> {
         match self {
             Self::Pusher => frames,
+            Self::Zps => vec![zps::replayed(channel, &frames)],
             Self::Echo => unreachable!("an echo connection asks for nothing"),
         }
     }
@@ -111,6 +128,7 @@ impl Dialect {
     pub fn append_refused(self, channel: &str, error: AppendError) -> Bytes {
         match self {
             Self::Pusher => server::error(None, &format!("{channel}: {error}")),
+            Self::Zps => zps::append_refused(channel, error),
             Self::Echo => unreachable!("an echo connection never publishes"),
         }
     }
@@ -119,19 +137,21 @@ impl Dialect {
     /// has one.
     pub fn presence<'a>(
         self,
-        _channel: &str,
-        _users: impl Iterator<Item = &'a str>,
+        channel: &str,
+        users: impl Iterator<Item = &'a str>,
     ) -> Option<Bytes> {
         match self {
             Self::Pusher => None,
+            Self::Zps => Some(zps::presence(channel, users)),
             Self::Echo => unreachable!("an echo connection enters nobody"),
         }
     }
 
     /// The frame that says that a user who had been entered is gone, if the dialect has one.
-    pub fn user_left(self, _channel: &str, _user_id: &str, _unix_ms: u64) -> Option<Bytes> {
+    pub fn user_left(self, channel: &str, user_id: &str, unix_ms: u64) -> Option<Bytes> {
         match self {
             Self::Pusher => None,
+            Self::Zps => Some(zps::user_left(channel, user_id, unix_ms)),
             Self::Echo => unreachable!("an echo connection enters nobody"),
         }
     }
@@ -140,7 +160,24 @@ impl Dialect {
     pub fn enter_refused(self, channel: &str, error: EnterError) -> Bytes {
         match self {
             Self::Pusher => server::error(None, &format!("{channel}: {error}")),
+            Self::Zps => zps::enter_refused(channel, error),
             Self::Echo => unreachable!("an echo connection enters nobody"),
+        }
+    }
+
+    /// The close frame that says `code`, with `reason` where the dialect has no text of its own.
+    pub fn farewell(self, code: Code, reason: &str) -> Bytes {
+        match self {
+            Self::Pusher | Self::Echo => encode::close(CloseCode(code.value()), reason),
+            Self::Zps => zps::farewell(code, reason),
+        }
+    }
+
+    /// Milliseconds of silence after which a sign of life is asked for, and to give it.
+    pub fn heartbeat_ms(self, config: &ShardConfig) -> (u64, u64) {
+        match self {
+            Self::Pusher | Self::Echo => (config.activity_timeout_ms, config.pong_timeout_ms),
+            Self::Zps => (config.zps.heartbeat_interval_ms, config.zps.heartbeat_timeout_ms),
         }
     }
 }

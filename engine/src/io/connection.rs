@@ -13,8 +13,9 @@ use super::http::{self, Purpose};
 use super::peek::{self, Wanted};
 use super::socket::Socket;
 use super::websocket::{Agreed, Reader};
-use crate::admission::{self, Refused, Request, TooSoon, client_address, is_trusted, turn_away};
-use crate::dialect::{Dialect, pusher};
+use crate::admission::{self, Refused, Request, TooSoon, ZpsPath, client_address, is_trusted};
+use crate::admission::{turn_away, zps_path};
+use crate::dialect::{Dialect, pusher, zps};
 use crate::id::{AppIndex, ConnId};
 use crate::shard::{Answer, ConnectionsFull, Shard};
 
@@ -117,18 +118,22 @@ async fn websocket(
     mut upgrade: Upgrade,
 ) -> Result<Agreed, Vec<u8>> {
     let conn = arrival.conn;
+    let zps_path = zps_path(&core.rules(), request).filter(|_| arrival.purpose == Purpose::Public);
     let (dialect, admitted) = match arrival.purpose {
         Purpose::Public => {
             admit_client(core, arrival.peer, request).map_err(too_many_requests)?;
-            (Dialect::Pusher, admit(core, arrival, request).await)
+            let dialect = if zps_path.is_some() { Dialect::Zps } else { Dialect::Pusher };
+            (dialect, admit(core, arrival, request).await)
         }
         Purpose::Echo => (Dialect::Echo, Ok(AppIndex(0))),
         Purpose::Metrics => return Err(peek::NOT_FOUND.to_vec()),
     };
     let may_deflate = match (dialect, admitted) {
         (Dialect::Echo, _) => true,
-        (Dialect::Pusher, Ok(app)) => core.ask(|shard| shard.apps().app(app).policy.deflate),
-        (Dialect::Pusher, Err(_)) => false,
+        (Dialect::Pusher | Dialect::Zps, Ok(app)) => {
+            core.ask(|shard| shard.apps().app(app).policy.deflate)
+        }
+        (Dialect::Pusher | Dialect::Zps, Err(_)) => false,
     };
     let is_deflated = may_deflate && upgrade.agree_to_deflate();
     core.with_shard(|shard| {
@@ -141,6 +146,11 @@ async fn websocket(
             (Dialect::Echo, _) => {}
             (Dialect::Pusher, Ok(_)) => pusher::greet(shard, conn),
             (Dialect::Pusher, Err(refused)) => turn_away(shard, conn, refused),
+            (Dialect::Zps, Ok(_)) => {
+                let is_app_path = matches!(zps_path, Some(ZpsPath::App(_)));
+                zps::greet(shard, conn, is_app_path);
+            }
+            (Dialect::Zps, Err(refused)) => zps::turn_away(shard, conn, refused),
         }
     });
     Ok(Agreed { dialect, is_deflated })

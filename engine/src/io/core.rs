@@ -125,7 +125,9 @@ impl Core {
     /// Tell the shard something; the outputs follow at the end of the turn.
     pub(super) fn with_shard<R>(&self, tell: impl FnOnce(&mut Shard) -> R) -> R {
         self.turn.raise();
-        tell(&mut self.shard.borrow_mut())
+        let mut shard = self.shard.borrow_mut();
+        shard.set_unix_ms(unix_ms());
+        tell(&mut shard)
     }
 
     /// Ask the shard something that changes nothing.
@@ -136,7 +138,9 @@ impl Core {
     /// Tell the shard something about bytes read into the scratch buffer that the core lends.
     pub(super) fn with_scratch<R>(&self, tell: impl FnOnce(&mut Shard, &mut [u8]) -> R) -> R {
         self.turn.raise();
-        tell(&mut self.shard.borrow_mut(), &mut self.scratch.borrow_mut())
+        let mut shard = self.shard.borrow_mut();
+        shard.set_unix_ms(unix_ms());
+        tell(&mut shard, &mut self.scratch.borrow_mut())
     }
 
     /// What decompresses one message after the other for all connections.
@@ -160,6 +164,7 @@ impl Core {
             socket_path: &self.setup.config.server.socket_path,
             trusted_proxies: &self.setup.config.server.trusted_proxies,
             is_protocol_required: self.setup.config.connection.protocol_required,
+            zps_app: self.setup.config.zps.enabled.then_some(&*self.setup.config.zps.app),
         }
     }
 
@@ -432,6 +437,11 @@ impl Core {
         let socket = sockets.get(conn.slot as usize)?.as_ref()?;
         socket.is_of(conn).then(|| Rc::clone(socket))
     }
+}
+
+fn unix_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
 }
 
 /// One HTTP request being answered.

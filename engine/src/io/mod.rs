@@ -24,5 +24,6 @@ mod signal;
 mod socket;
 mod thread;
 mod websocket;
+mod zps;
 
 pub use server::{Launch, serve};

@@ -16,8 +16,10 @@ use super::cores;
 use super::mailbox::{Address, Envelope, mailbox};
 use super::reload::{LOOK_INTERVAL, Reload, Told, watch};
 use super::thread::{Event, Start, run};
+use super::zps;
 use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
+use crate::dialect::zps::Rules;
 use crate::id::{CORES_MAX, CoreId};
 use crate::log::LogLimits;
 use crate::rest::{IdempotencyLimits, RestConfig, ZpsRestConfig};
@@ -122,13 +124,14 @@ fn start(
     let mailboxes: io::Result<Vec<_>> = (0..cores).map(|_| mailbox(envelopes_max)).collect();
     let (addresses, mailboxes): (Vec<_>, Vec<_>) = mailboxes?.into_iter().unzip();
     let hash_seed = getrandom::u64().map_err(io::Error::other)?;
+    let zps = Arc::new(zps::rules(&config.zps)?);
     let setup = Arc::new(setup(config));
     let (events, received) = unbounded();
     let side = start_side(&setup.config, addresses.clone(), events.clone(), watch)?;
     for (index, mailbox) in mailboxes.into_iter().enumerate() {
         let core = CoreId(index as u8);
         let start = Start {
-            shard: shard_config(&setup.config, core, cores, hash_seed),
+            shard: shard_config(&setup.config, &zps, core, cores, hash_seed),
             setup: Arc::clone(&setup),
             apps: apps.clone(),
             processor: processors.get(index).copied().filter(|_| cores <= processors.len()),
@@ -172,7 +175,13 @@ fn setup(config: Config) -> Setup {
     Setup { config, rest }
 }
 
-fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> ShardConfig {
+fn shard_config(
+    config: &Config,
+    zps: &Arc<Rules>,
+    core: CoreId,
+    cores: usize,
+    hash_seed: u64,
+) -> ShardConfig {
     let connection = &config.connection;
     let ms = |seconds: u16| u64::from(seconds) * 1_000;
     ShardConfig {
@@ -192,6 +201,7 @@ fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> 
         retained_bytes_max: config.core.retained_bytes_max as usize,
         mailbox_bytes_max: config.core.mailbox_bytes_max as usize,
         cache_bytes_max: config.core.cache_bytes_max as usize,
+        zps: Arc::clone(zps),
         idempotency: IdempotencyLimits {
             keys_max: config.core.idempotency_keys_max as usize,
             bytes_max: config.core.idempotency_bytes_max as usize,

@@ -15,7 +15,7 @@ use uringcast_proto::ws::encode;
 use super::core::{Core, Setup};
 use super::pace::Pace;
 use super::socket::Socket;
-use crate::dialect::{Dialect, echo, pusher};
+use crate::dialect::{Dialect, echo, pusher, zps};
 use crate::id::ConnId;
 use crate::shard::{Refusal, Shard};
 
@@ -65,6 +65,10 @@ impl Reader {
         let limits = match dialect {
             Dialect::Pusher => Limits {
                 message_bytes_max: setup.config.connection.message_bytes_max as usize,
+                ..Limits::default()
+            },
+            Dialect::Zps => Limits {
+                message_bytes_max: setup.config.zps.max_payload_bytes as usize,
                 ..Limits::default()
             },
             Dialect::Echo => echo::LIMITS,
@@ -138,6 +142,11 @@ impl Reader {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 shard.refuse(refusal(error));
+                let is_zps = shard.speaks(self.conn).is_some_and(|(_, it)| it == Dialect::Zps);
+                if is_zps && matches!(error, AssembleError::MessageTooBig) {
+                    self.hearing = Hearing::Deaf;
+                    return zps::on_too_large(shard, self.conn);
+                }
                 self.fail(shard, error.close_code(), &error.to_string());
             }
             Err(_) => {
@@ -181,6 +190,8 @@ fn understand(shard: &mut Shard, conn: ConnId, message: Message<'_>) {
         (_, Message::Pong(_) | Message::Close(_)) => {} // Noted when it was read.
         (Dialect::Pusher, Message::Text(text)) => pusher::on_text(shard, conn, text),
         (Dialect::Pusher, Message::Binary(_)) => pusher::on_binary(shard, conn),
+        (Dialect::Zps, Message::Text(text)) => zps::on_text(shard, conn, text),
+        (Dialect::Zps, Message::Binary(bytes)) => zps::on_binary(shard, conn, bytes),
         (Dialect::Echo, Message::Text(text)) => echo::on_text(shard, conn, text),
         (Dialect::Echo, Message::Binary(bytes)) => echo::on_binary(shard, conn, bytes),
     }

@@ -8,8 +8,6 @@ use std::rc::Rc;
 use uringcast_proto::pusher::codes::Code;
 
 use super::Shard;
-use super::close::close_frame;
-use super::connection::Farewell;
 use crate::app::{Apps, Standing};
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId};
@@ -58,7 +56,7 @@ impl Shard {
     pub(super) fn continue_evictions(&mut self) {
         let left = self.evicted.len().saturating_sub(EVICTIONS_PER_TICK);
         for (conn, code) in self.evicted.split_off(left) {
-            self.begin_close(conn, close_frame(code, code.text()), Farewell::Awaited);
+            self.close_with(conn, code, code.text());
         }
     }
 }

@@ -36,6 +36,12 @@ impl Shard {
         }
     }
 
+    /// Close `conn` for a reason of Pusher's, in the words of its own dialect.
+    pub(super) fn close_with(&mut self, conn: ConnId, code: Code, reason: &str) {
+        let Some(dialect) = self.connection(conn).map(|it| it.dialect) else { return };
+        self.begin_close(conn, dialect.farewell(code, reason), Farewell::Awaited);
+    }
+
     pub(super) fn begin_close(&mut self, conn: ConnId, frame: Bytes, farewell: Farewell) {
         let until = self.now.plus(self.config.close_timeout_ms);
         if self.connection(conn).is_none_or(|it| !it.is_open()) {
@@ -79,9 +85,4 @@ impl Shard {
             self.outputs.push_back(output);
         }
     }
-}
-
-/// The close frame of one of the protocol's codes.
-pub(super) fn close_frame(code: Code, reason: &str) -> Bytes {
-    encode::close(CloseCode(code.value()), reason)
 }

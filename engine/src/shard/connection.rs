@@ -23,7 +23,7 @@ pub(super) enum Phase {
     /// Speaks plain HTTP. Ends at the time given unless the I/O layer moves it.
     Http { until: Millis, is_request_open: bool },
     /// A websocket that is open. `pinged` is when the server asked for a sign of life;
-    /// `authorize_by` the second at which it is closed if the app's server does not know it.
+    /// `authorize_by` the tick at which it is closed if nobody has shown who it is.
     Open { pinged: Option<Millis>, authorize_by: Option<NonZeroU32> },
     /// A websocket that is being closed; nothing but the close frame is sent any more.
     Closing(Closing),

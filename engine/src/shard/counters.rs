@@ -105,11 +105,15 @@ pub enum Refusal {
     LogUnsynced,
     /// An event that could not be written.
     LogWrite,
+    /// `zps.max_messages_per_window`.
+    ZpsMessages,
+    /// A field of a zps message that is longer than it may be.
+    ZpsLength,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 49] = [
+    pub const ALL: [(Self, &'static str); 51] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -159,6 +163,8 @@ impl Refusal {
         (Self::LogEntered, "log_entered"),
         (Self::LogUnsynced, "log_unsynced"),
         (Self::LogWrite, "log_write"),
+        (Self::ZpsMessages, "zps_messages"),
+        (Self::ZpsLength, "zps_length"),
     ];
 }
 

@@ -6,8 +6,6 @@
 
 use uringcast_proto::pusher::codes::Code;
 
-use super::close::close_frame;
-use super::connection::Farewell;
 use super::quota::AppConnections;
 use super::{Millis, Shard};
 use crate::id::ConnId;
@@ -76,7 +74,7 @@ impl Shard {
             }
             drain.waiting.pop();
             let code = Code::Reconnect;
-            self.begin_close(conn, close_frame(code, code.text()), Farewell::Awaited);
+            self.close_with(conn, code, code.text());
         }
     }
 }

@@ -7,13 +7,13 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;
 
-use super::close::close_frame;
-use super::connection::{Closing, Connection, Farewell, Phase, Place};
+use super::connection::{Closing, Connection, Phase, Place};
 use super::counters::Refusal;
 use super::event_rate::EventRate;
 use super::outbox::Outbox;
+use super::user::AUTHORIZE_TICK_MS;
 use super::{Millis, Output, Segment, Shard};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, zps};
 use crate::id::{AppIndex, ConnId, SocketId};
 
 /// How often sends in flight are looked at for progress.
@@ -273,10 +273,11 @@ impl Shard {
     /// When an open connection must have given a sign of life.
     fn alive_by(&self, connection: &Connection, pinged: Option<Millis>) -> Millis {
         let congested = self.sign_of_life(connection);
+        let (activity_timeout_ms, pong_timeout_ms) = connection.dialect.heartbeat_ms(&self.config);
         if let Some(at) = pinged {
-            return at.max(congested).plus(self.config.pong_timeout_ms);
+            return at.max(congested).plus(pong_timeout_ms);
         }
-        connection.last_activity.max(congested).plus(self.config.activity_timeout_ms)
+        connection.last_activity.max(congested).plus(activity_timeout_ms)
     }
 
     /// When a connection whose messages wait for its own outbox last took anything from it.
@@ -304,8 +305,15 @@ impl Shard {
         let connection = &mut self.connections[conn.slot as usize];
         match &mut connection.phase {
             Phase::Open { authorize_by: Some(by), .. } if authorization_deadline(*by) <= now => {
+                let dialect = connection.dialect;
                 self.refuse(Refusal::SigninTimeout);
-                self.close_unauthorized(conn, "the connection was not authorized in time");
+                match dialect {
+                    Dialect::Pusher | Dialect::Echo => {
+                        let text = "the connection was not authorized in time";
+                        self.close_unauthorized(conn, text);
+                    }
+                    Dialect::Zps => zps::on_init_timeout(self, conn),
+                }
             }
             Phase::Handshake { .. } => {
                 // What still comes is read and thrown away for a while: a reset takes the answer.
@@ -331,15 +339,21 @@ impl Shard {
                     self.send(conn, frame);
                 }
             }
-            Phase::Open { pinged: Some(_), .. } => {
+            Phase::Open { pinged: pinged @ Some(_), .. } => {
                 let code = Code::PongMissing;
-                self.begin_close(conn, close_frame(code, code.text()), Farewell::Awaited);
+                match connection.dialect {
+                    Dialect::Pusher | Dialect::Echo => self.close_with(conn, code, code.text()),
+                    Dialect::Zps => {
+                        *pinged = Some(now); // Cut as soon as it can be.
+                        self.outputs.push_back(Output::Abort(conn));
+                    }
+                }
             }
         }
     }
 }
 
-/// A connection is not closed before the second by which it must be authorized.
+/// A connection is not closed before the tick by which it must be authorized.
 fn authorization_deadline(by: NonZeroU32) -> Millis {
-    Millis(u64::from(by.get()) * 1_000)
+    Millis(u64::from(by.get()) * AUTHORIZE_TICK_MS)
 }

@@ -45,6 +45,7 @@ mod wheel;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use slab::Slab;
 use uringcast_proto::pusher::codes::Code;
@@ -82,6 +83,7 @@ use user::Users;
 use wheel::Wheel;
 
 use crate::app::Apps;
+use crate::dialect::zps;
 use crate::id::{ConnId, CoreId};
 use crate::log::{LogLimits, LogRecord};
 use crate::rest::IdempotencyLimits;
@@ -138,6 +140,8 @@ pub struct ShardConfig {
     pub mailbox_bytes_max: usize,
     /// Bytes that the last events of cache channels may take. Default 64 MiB.
     pub cache_bytes_max: usize,
+    /// What the operator has decided about zero-pub-sub.
+    pub zps: Arc<zps::Rules>,
     /// What is kept of publishes that may be sent again. Default 100,000 keys and 32 MiB.
     pub idempotency: IdempotencyLimits,
     /// What is kept of channels with a log.

@@ -6,8 +6,7 @@
 use uringcast_proto::pusher::codes::Code;
 
 use super::Shard;
-use super::close::close_frame;
-use super::connection::{Connection, Farewell};
+use super::connection::Connection;
 use super::counters::Refusal;
 use crate::id::ConnId;
 
@@ -88,7 +87,6 @@ impl Shard {
         connection.outbox.discard();
         self.refuse(refusal);
         self.counters.slow_consumer_closes += 1;
-        let frame = close_frame(Code::OverCapacity, "slow consumer: too much waits unread");
-        self.begin_close(conn, frame, Farewell::Awaited);
+        self.close_with(conn, Code::OverCapacity, "slow consumer: too much waits unread");
     }
 }

@@ -186,7 +186,7 @@ impl Shard {
         Ok((connection.app, connection.dialect))
     }
 
-    fn find_subscription(&mut self, conn: ConnId, name: &str) -> Option<(u32, usize)> {
+    pub(super) fn find_subscription(&mut self, conn: ConnId, name: &str) -> Option<(u32, usize)> {
         let seed = self.config.hash_seed;
         let app = self.connection(conn)?.app;
         let local = self.locals.find(app, name, hash(app, name, seed))?;

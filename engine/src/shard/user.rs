@@ -13,8 +13,7 @@ use uringcast_proto::pusher::server;
 use uringcast_proto::pusher::user::{user_channel, user_of_channel};
 
 use super::Shard;
-use super::close::close_frame;
-use super::connection::{Connection, Farewell, Phase};
+use super::connection::{Connection, Phase};
 use super::message::{ChannelName, CoreMessage, Member, UserMessage};
 use super::online::Online;
 use super::table::Table;
@@ -82,6 +81,9 @@ impl Users {
     }
 }
 
+/// The unit in which it is remembered until when a connection must be authorized.
+pub(super) const AUTHORIZE_TICK_MS: u64 = 100;
+
 impl Shard {
     /// The user behind `conn` is `user_id`, described by `user_info` as JSON. True when that was
     /// not known before.
@@ -130,11 +132,16 @@ impl Shard {
 
     /// Close `conn` with 4009 unless it is authorized within `timeout_s`; 0 is never.
     pub fn await_authorization(&mut self, conn: ConnId, timeout_s: u16) {
-        let by = self.now.plus(u64::from(timeout_s) * 1_000).0.div_ceil(1_000);
+        self.await_authorization_ms(conn, u64::from(timeout_s) * 1_000);
+    }
+
+    /// The same, in the dialect's own words; to the next tick of the shard's clock.
+    pub fn await_authorization_ms(&mut self, conn: ConnId, timeout_ms: u64) {
+        let by = self.now.plus(timeout_ms).0.div_ceil(AUTHORIZE_TICK_MS);
         if let Some(connection) = self.connection(conn)
             && let Phase::Open { authorize_by, .. } = &mut connection.phase
         {
-            *authorize_by = NonZeroU32::new(by as u32).filter(|_| timeout_s > 0);
+            *authorize_by = NonZeroU32::new(by as u32).filter(|_| timeout_ms > 0);
             self.reschedule(conn);
         }
     }
@@ -183,7 +190,7 @@ impl Shard {
     pub fn close_unauthorized(&mut self, conn: ConnId, text: &str) {
         let code = Code::Unauthorized;
         self.send(conn, server::error(Some(code.value()), text));
-        self.begin_close(conn, close_frame(code, text), Farewell::Awaited);
+        self.close_with(conn, code, text);
     }
 
     /// Pass on what concerns `user` to the core that keeps the user's state.

@@ -191,12 +191,13 @@ pub enum PresenceChange<'a> {
     },
 }
 
-/// The event `presence.enter` or `presence.leave`; `producer` is the subscriber who said so.
+/// The event `presence.enter` or `presence.leave`; `producer` is the subscriber who said so, if one
+/// did.
 pub fn presence_change(
     id: &str,
     room: &str,
     change: PresenceChange<'_>,
-    producer: &str,
+    producer: Option<&str>,
     now_unix_ms: u64,
 ) -> Bytes {
     let (event_type, payload) = match change {
@@ -207,14 +208,14 @@ pub fn presence_change(
             ("presence.leave", format!(r#"{{"userId":"{}"}}"#, crate::json::escaped(user_id)))
         }
     };
-    let metadata = format!(r#"{{"producer":"{}"}}"#, crate::json::escaped(producer));
+    let metadata = producer.map(|it| format!(r#"{{"producer":"{}"}}"#, crate::json::escaped(it)));
     ephemeral(&Ephemeral {
         id,
         event_type,
         room,
         emitted_unix_ms: now_unix_ms,
         payload_json: &payload,
-        metadata_json: Some(&metadata),
+        metadata_json: metadata.as_deref(),
     })
 }
 

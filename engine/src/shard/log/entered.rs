@@ -136,17 +136,20 @@ impl Shard {
     pub(super) fn on_enter_user(&mut self, entering: Entering) {
         let Entering { channel, core, conn, dialect, user_id, user_json, announcement } = entering;
         let outcome = if let Some(user_json) = user_json {
-            self.put_user(&channel, EnteredUser { user_id, user_json, core, conn })
+            let user = EnteredUser { user_id, user_json, core, conn };
+            self.put_user(&channel, user).map(|()| true)
         } else {
-            self.take_user(&channel, &user_id, core, conn);
-            Ok(())
+            Ok(self.take_user(&channel, &user_id, core, conn))
         };
-        if outcome.is_ok() {
-            self.tell_presence(&channel, dialect);
+        if let Ok(is_changed) = outcome {
+            if is_changed {
+                self.tell_presence(&channel, dialect);
+            }
             if let Some(frame) = announcement {
                 self.on_ephemeral(&channel, frame);
             }
         }
+        let outcome = outcome.map(|_| ());
         let entered = Message::Entered { channel, conn, outcome };
         self.tell(core, Message::into_core(entered));
     }
@@ -166,16 +169,25 @@ impl Shard {
         Ok(())
     }
 
-    fn take_user(&mut self, channel: &ChannelName, user_id: &str, core: CoreId, conn: ConnId) {
-        let Some(index) = self.logs.channels.find_name(channel) else { return };
+    /// Take a user out; whether there was such a one.
+    fn take_user(
+        &mut self,
+        channel: &ChannelName,
+        user_id: &str,
+        core: CoreId,
+        conn: ConnId,
+    ) -> bool {
+        let Some(index) = self.logs.channels.find_name(channel) else { return false };
         let slot = &mut self.log(index).entered;
-        let Some(entered) = slot else { return };
-        if let Some(place) = entered.place(user_id, core, conn) {
+        let Some(entered) = slot else { return false };
+        let place = entered.place(user_id, core, conn);
+        if let Some(place) = place {
             entered.users.remove(place);
         }
         if entered.users.is_empty() {
             *slot = None;
         }
+        place.is_some()
     }
 
     /// Tell the subscribers of `channel` who is in it.

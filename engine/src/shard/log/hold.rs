@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::super::message::ChannelName;
 use super::super::{Output, Shard};
+use crate::dialect::zps;
 use crate::id::ConnId;
 
 /// What few connections have to do with logs.
@@ -14,6 +15,8 @@ use crate::id::ConnId;
 pub(in super::super) struct ConnLog {
     /// Answers that it waits for.
     holds: u32,
+    /// What its dialect keeps of it.
+    pub(super) zps: Option<Box<zps::State>>,
     /// Channels in which it is catching up.
     pub(super) catching_up: SmallVec<[u32; 2]>,
     /// Users that it has entered.
@@ -38,7 +41,11 @@ impl Shard {
         let Some(connection) = self.connection(conn) else { return };
         let Some(log) = connection.log.as_mut().filter(|log| log.holds > 0) else { return };
         log.holds -= 1;
-        if log.holds == 0 {
+        if log.holds > 0 {
+            return;
+        }
+        zps::go_on(self, conn); // It may have to wait again.
+        if !self.is_held(conn) {
             self.outputs.push_back(Output::Resume(conn));
         }
     }

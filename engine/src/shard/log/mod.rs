@@ -20,6 +20,7 @@ mod message;
 mod page;
 mod replay;
 mod wish;
+mod zps;
 
 use std::collections::VecDeque;
 

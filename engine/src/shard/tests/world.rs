@@ -52,6 +52,7 @@ fn shard_config() -> ShardConfig {
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,
         cache_bytes_max: 1 << 26,
+        zps: std::sync::Arc::default(),
         idempotency: IdempotencyLimits::default(),
         log: LogLimits::default(),
     }

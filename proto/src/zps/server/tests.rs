@@ -59,7 +59,7 @@ fn presence_is_a_list_and_an_event() {
     check(&presence("c:p", [].into_iter()), r#"{"type":"presence","room":"c:p","users":[]}"#);
     let enter = PresenceChange::Enter { user_json: &user };
     check(
-        &presence_change("eph_1", "chat:p", enter, "p1", NOW),
+        &presence_change("eph_1", "chat:p", enter, Some("p1"), NOW),
         &format!(
             concat!(
                 r#"{{"type":"ephemeral","data":{{"id":"eph_1","type":"presence.enter","#,
@@ -71,7 +71,7 @@ fn presence_is_a_list_and_an_event() {
     );
     let leave = PresenceChange::Leave { user_id: "u1" };
     check(
-        &presence_change("eph_2", "chat:p", leave, "p1", NOW),
+        &presence_change("eph_2", "chat:p", leave, Some("p1"), NOW),
         concat!(
             r#"{"type":"ephemeral","data":{"id":"eph_2","type":"presence.leave","#,
             r#""room":"chat:p","emittedAt":"2026-11-21T03:05:48.888Z","#,

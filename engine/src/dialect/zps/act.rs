@@ -1,0 +1,118 @@
+//! Events, acks and replays: what a client does with a room's log.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use uringcast_proto::zps::client::{Event, Replay};
+use uringcast_proto::zps::room::RoomError;
+use uringcast_proto::zps::server;
+
+use super::access::{AccessError, Action};
+use super::subscribe::event_types;
+use super::{Me, Refused};
+use crate::id::AppIndex;
+use crate::log::Draft;
+use crate::shard::{ReplayRange, Shard};
+
+/// Append an event to its room's log. Nobody is told but those who are subscribed.
+pub(super) fn on_publish(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused> {
+    if !shard.config().zps.is_publish_allowed {
+        return Err(Refused::PublishDisabled);
+    }
+    check_target(shard, me, &event.room)?;
+    check_event_type(shard, me, &event.event_type)?;
+    let (now, random) = (shard.unix_ms(), next_random(shard, me));
+    let draft = event.draft(now, random, shard.config().zps.provider)?;
+    let draft = Draft {
+        id: draft.id,
+        event_type: draft.event_type.into(),
+        text: Bytes::from(draft.text),
+        sequence_at: draft.sequence_at,
+        emitted_unix_ms: draft.emitted_unix_ms,
+        expires_unix_ms: draft.expires_unix_ms,
+    };
+    shard.append(me.conn, &event.room, draft);
+    Ok(())
+}
+
+/// Send an event to those who are subscribed to its room now.
+pub(super) fn on_ephemeral(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused> {
+    check_target(shard, me, &event.room)?;
+    check_event_type(shard, me, &event.event_type)?;
+    let (now, random) = (shard.unix_ms(), next_random(shard, me));
+    let frame = event.ephemeral(now, random)?;
+    if let Some(app) = app_of(shard, me) {
+        shard.publish_ephemeral(app, &event.room, frame);
+    }
+    Ok(())
+}
+
+/// Remember how far the subscriber has read a room's log.
+pub(super) fn on_ack(shard: &mut Shard, me: &Me, room: &str, sequence: u64) -> Result<(), Refused> {
+    check(shard, me, room, Action::Ack)?;
+    shard.ack(me.conn, room, &me.subscriber_id, sequence);
+    shard.send(me.conn, server::ack(room, sequence));
+    Ok(())
+}
+
+/// Send part of a room's log again.
+pub(super) fn on_replay(shard: &mut Shard, me: &Me, replay: Replay<'_>) -> Result<(), Refused> {
+    check(shard, me, &replay.room, Action::Replay)?;
+    let types = event_types(shard, me, replay.event_types)?;
+    let range = ReplayRange {
+        after: replay.from_sequence,
+        to: replay.to_sequence,
+        limit: replay.limit.map_or(0, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+        event_types: types.map(Arc::from),
+    };
+    shard.replay(me.conn, &replay.room, range);
+    Ok(())
+}
+
+/// Check that the client may do `action` with a room, and that the room's name is not too long;
+/// whether it stands for all rooms of its scope.
+pub(super) fn check(
+    shard: &mut Shard,
+    me: &Me,
+    room: &str,
+    action: Action,
+) -> Result<bool, Refused> {
+    let rules = Arc::clone(&shard.config().zps);
+    let Some(state) = shard.zps(me.conn) else { return Err(denied(room)) };
+    let is_wildcard = rules.access.check(&state.shown, room, action)?.is_wildcard();
+    let Some(app) = app_of(shard, me) else { return Err(denied(room)) };
+    let max = shard.apps().app(app).policy.channel_name_max as usize;
+    if room.len() > max {
+        return Err(Refused::Length { field: "room", max, unit: "bytes" });
+    }
+    Ok(is_wildcard)
+}
+
+/// The same for a room that something is sent to, which must be a single one.
+pub(super) fn check_target(shard: &mut Shard, me: &Me, room: &str) -> Result<(), Refused> {
+    if check(shard, me, room, Action::Publish)? {
+        return Err(AccessError::Room(RoomError(room.to_owned())).into());
+    }
+    Ok(())
+}
+
+pub(super) fn next_random(shard: &mut Shard, me: &Me) -> u64 {
+    shard.zps(me.conn).map_or(0, super::State::next_random)
+}
+
+fn check_event_type(shard: &mut Shard, me: &Me, event_type: &str) -> Result<(), Refused> {
+    let Some(app) = app_of(shard, me) else { return Ok(()) };
+    let max = shard.apps().app(app).policy.event_name_max as usize;
+    if event_type.len() > max {
+        return Err(Refused::Length { field: "event.type", max, unit: "bytes" });
+    }
+    Ok(())
+}
+
+fn app_of(shard: &mut Shard, me: &Me) -> Option<AppIndex> {
+    shard.speaks(me.conn).map(|(app, _)| app)
+}
+
+fn denied(room: &str) -> Refused {
+    AccessError::Denied(room.to_owned()).into()
+}

@@ -1,0 +1,105 @@
+//! Subscriptions: which rooms, from where on, and which events.
+
+use std::borrow::Cow;
+
+use uringcast_proto::zps::client::Subscribe;
+use uringcast_proto::zps::server;
+
+use super::access::Action;
+use super::act::check;
+use super::rules::EVENT_TYPES_MAX;
+use super::state::{Rest, Wish};
+use super::{Me, Refused, refuse};
+use crate::id::ConnId;
+use crate::shard::{LoggedWish, Shard, Start, SubscribeError};
+
+/// Subscribe to one room after the other; an error ends the message.
+pub(super) fn on_subscribe(
+    shard: &mut Shard,
+    me: &Me,
+    message: Subscribe<'_>,
+) -> Result<(), Refused> {
+    let event_types = event_types(shard, me, message.event_types)?;
+    let start = match (message.from_sequence, message.with_snapshot) {
+        (Some(sequence), _) => Start::After(sequence),
+        (None, true) => Start::Snapshot,
+        (None, false) => Start::Cursor,
+    };
+    let wish = Wish { start, with_snapshot: message.with_snapshot, event_types };
+    let rooms = message.rooms.into_iter().map(Cow::into_owned).collect();
+    subscribe_all(shard, me, Rest { rooms, wish })
+}
+
+/// End the subscription to a room, if there is one.
+pub(super) fn on_unsubscribe(shard: &mut Shard, me: &Me, room: &str) {
+    shard.unsubscribe(me.conn, room);
+    shard.send(me.conn, server::unsubscribed(room));
+}
+
+/// The answer that `conn` waited for is here: carry on with the message that it belongs to.
+pub fn go_on(shard: &mut Shard, conn: ConnId) {
+    let Some(state) = shard.zps(conn) else { return };
+    let Some(rest) = state.rest.take() else { return };
+    let Some(subscriber_id) = state.subscriber_id.clone() else { return };
+    if let Err(refused) = subscribe_all(shard, &Me { conn, subscriber_id }, *rest) {
+        refuse(shard, conn, &refused);
+    }
+}
+
+/// The types that a client wants, if it does not want all.
+pub(super) fn event_types(
+    shard: &mut Shard,
+    me: &Me,
+    types: Option<Vec<Cow<'_, str>>>,
+) -> Result<Option<Box<[Box<str>]>>, Refused> {
+    // The original takes an empty list for no wish at all.
+    let Some(types) = types.filter(|types| !types.is_empty()) else { return Ok(None) };
+    if types.len() > EVENT_TYPES_MAX {
+        return Err(Refused::Length { field: "eventTypes", max: EVENT_TYPES_MAX, unit: "types" });
+    }
+    let Some((app, _)) = shard.speaks(me.conn) else { return Ok(None) };
+    let max = shard.apps().app(app).policy.event_name_max as usize;
+    if types.iter().any(|it| it.len() > max) {
+        return Err(Refused::Length { field: "eventTypes", max, unit: "bytes each" });
+    }
+    Ok(Some(types.into_iter().map(|it| Box::from(&*it)).collect()))
+}
+
+fn subscribe_all(shard: &mut Shard, me: &Me, mut rest: Rest) -> Result<(), Refused> {
+    while let Some(room) = rest.rooms.pop_front() {
+        subscribe(shard, me, &room, rest.wish.clone())?;
+        if !rest.rooms.is_empty() && shard.is_held(me.conn) {
+            if let Some(state) = shard.zps(me.conn) {
+                state.rest = Some(Box::new(rest));
+            }
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn subscribe(shard: &mut Shard, me: &Me, room: &str, wish: Wish) -> Result<(), Refused> {
+    let is_wildcard = check(shard, me, room, Action::Subscribe)?;
+    let subscriptions_max = shard.config().zps.subscriptions_max;
+    if !shard.is_subscribed(me.conn, room) && shard.subscriptions(me.conn) >= subscriptions_max {
+        return Err(Refused::Subscriptions);
+    }
+    let fast_forward = shard.config().zps.fast_forward && wish.start == Start::Cursor;
+    if is_wildcard && wish.with_snapshot {
+        shard.send(me.conn, server::snapshot(room, None));
+    }
+    let wish = LoggedWish {
+        start: wish.start,
+        subscriber_id: me.subscriber_id.clone(),
+        event_types: wish.event_types,
+        with_snapshot: wish.with_snapshot && !is_wildcard,
+        fast_forward,
+        member: None,
+    };
+    match shard.subscribe_logged(me.conn, room, wish) {
+        // One that is closing hears nothing more.
+        Ok(()) | Err(SubscribeError::Closing) => Ok(()),
+        Err(SubscribeError::TooMany { .. }) => Err(Refused::Subscriptions),
+        Err(SubscribeError::AlreadySubscribed) => unreachable!("a subscription is replaced"),
+    }
+}

@@ -1,0 +1,67 @@
+//! The rules of zero-pub-sub connections, with the keys of tokens read from their files.
+
+use std::fs;
+use std::io;
+
+use uringcast_proto::zps::Provider;
+
+use crate::config::ZpsConfig;
+use crate::dialect::zps::{Access, KeyError, Rules, Verifier};
+
+/// What `config` says, once for all cores.
+///
+/// # Errors
+/// If a file with keys cannot be read or used.
+pub(super) fn rules(config: &ZpsConfig) -> io::Result<Rules> {
+    let scopes = config.scopes.split(',').filter(|scope| !scope.is_empty());
+    let access = Access {
+        verifier: verifier(config)?,
+        scopes: scopes.map(Box::from).collect(),
+        is_open: config.authorize == "open",
+        is_app_key_good: config.app_key_opens_rooms,
+    };
+    Ok(Rules {
+        subscriptions_max: config.max_subscriptions as usize,
+        message_bytes_max: config.max_payload_bytes as usize,
+        messages_per_window_max: config.max_messages_per_window,
+        rate_limit_window_ms: config.rate_limit_window_ms.into(),
+        init_timeout_ms: config.init_timeout_ms.into(),
+        heartbeat_interval_ms: config.heartbeat_interval_ms.into(),
+        heartbeat_timeout_ms: config.heartbeat_timeout_ms.into(),
+        outbox_bytes_max: config.max_socket_buffered_bytes as usize,
+        is_publish_allowed: config.allow_client_publish,
+        fast_forward: config.cursor_fast_forward,
+        provider: Provider("memory"),
+        access,
+    })
+}
+
+/// `None` if there is no key for tokens at all.
+fn verifier(config: &ZpsConfig) -> io::Result<Option<Verifier>> {
+    let ZpsConfig { jwt_secret, jwt_public_key_file, jwks_file, .. } = config;
+    if jwt_secret.is_empty() && jwt_public_key_file.is_none() && jwks_file.is_none() {
+        return Ok(None);
+    }
+    let mut verifier = Verifier::default();
+    if !jwt_secret.is_empty() {
+        verifier = verifier.with_secret(jwt_secret);
+    }
+    if let Some(path) = jwt_public_key_file {
+        let key = "zps.jwt_public_key_file";
+        verifier = read(key, path, |pem| verifier.with_pem(pem))?;
+    }
+    if let Some(path) = jwks_file {
+        verifier = read("zps.jwks_file", path, |json| verifier.with_key_set(json))?;
+    }
+    Ok(Some(verifier))
+}
+
+fn read(
+    key: &str,
+    path: &str,
+    take: impl FnOnce(&str) -> Result<Verifier, KeyError>,
+) -> io::Result<Verifier> {
+    let failed = |reason: String| io::Error::other(format!("{key} = {path:?}: {reason}"));
+    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    take(&text).map_err(|error| failed(error.to_string()))
+}
