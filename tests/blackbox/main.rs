@@ -42,3 +42,4 @@ mod users;
 mod watchlist;
 mod zintrust;
 mod zps_http;
+mod zps_sse;

@@ -22,6 +22,7 @@ mod raw;
 mod server;
 mod sign;
 mod sql;
+mod sse;
 mod wait;
 
 pub use api::{Api, Signed};
@@ -37,4 +38,5 @@ pub use raw::{Raw, upgrade_request};
 pub use server::{Driver, Server};
 pub use sign::{hex_md5, signature};
 pub use sql::Database;
+pub use sse::{Block, Stream};
 pub use wait::{DEADLINE, until};

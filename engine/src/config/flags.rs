@@ -114,6 +114,9 @@ pub struct Options {
     /// Port on loopback that echoes messages, for conformance suites [default: off].
     #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
     pub test_echo_port: Option<String>,
+    /// Let clients of zero-pub-sub publish events [default: false].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub allow_client_publish: Option<String>,
     /// What `uringcast gateway` does by default in place of `serve`.
     #[arg(skip)]
     pub gateway: Option<Gateway>,

@@ -164,6 +164,7 @@ impl Core {
             socket_path: &self.setup.config.server.socket_path,
             trusted_proxies: &self.setup.config.server.trusted_proxies,
             is_protocol_required: self.setup.config.connection.protocol_required,
+            sse_path: &self.setup.config.zps.sse_path,
             zps_app: self.setup.config.zps.enabled.then_some(&*self.setup.config.zps.app),
         }
     }

@@ -29,6 +29,7 @@ use super::core::Core;
 use super::http_stream::HttpStream;
 use super::pace::Pace;
 use super::socket::Socket;
+use super::stream;
 use crate::id::ConnId;
 use crate::rest::{self, Answer, Head, RestError};
 use crate::shard::Refusal;
@@ -103,6 +104,9 @@ async fn public(core: &Rc<Core>, request: Request<Incoming>) -> Response<Full<By
     let (parts, body) = request.into_parts();
     let cors = core.setup.rest.cors_origins.check(&head(&parts, &body));
     let answer = match cors.preflight() {
+        preflight if stream::is_asked(core, parts.uri.path()) => {
+            Answer::stream_elsewhere(preflight, &head(&parts, &body))
+        }
         Some(answer) => answer,
         None => answer(core, &parts, body).await.unwrap_or_else(|error| {
             core.count(|counters| counters.refuse(refusal::counted_as(&error)));

@@ -170,7 +170,15 @@ fn setup(config: Config) -> Setup {
         body_bytes_max: config.http.body_bytes_max as usize,
         cors_origins: config.http.cors_origins.clone(),
         socket_path: config.server.socket_path.clone(),
-        zps: ZpsRestConfig::default(),
+        zps: ZpsRestConfig {
+            provider: "memory",
+            payload_bytes_max: config.zps.max_payload_bytes as usize,
+            events_max: config.zps.http_events_max as usize,
+            replay_events_max: config.zps.http_replay_events_max as usize,
+            replay_bytes_max: config.zps.http_replay_bytes_max as usize,
+            require_tenant: config.zps.require_tenant,
+            ..ZpsRestConfig::default()
+        },
     };
     Setup { config, rest }
 }

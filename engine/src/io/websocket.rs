@@ -67,6 +67,7 @@ impl Reader {
                 message_bytes_max: setup.config.connection.message_bytes_max as usize,
                 ..Limits::default()
             },
+            Dialect::Sse => Limits::default(), // It is not listened to.
             Dialect::Zps => Limits {
                 message_bytes_max: setup.config.zps.max_payload_bytes as usize,
                 ..Limits::default()
@@ -75,7 +76,7 @@ impl Reader {
         };
         let assembler = Assembler::new();
         let pace = Pace::new(EAGER_READS_MAX);
-        let hearing = Hearing::Listening;
+        let hearing = if dialect == Dialect::Sse { Hearing::Deaf } else { Hearing::Listening };
         Self { conn, socket, limits, assembler, hearing, is_deflated, pace }
     }
 
@@ -190,6 +191,7 @@ fn understand(shard: &mut Shard, conn: ConnId, message: Message<'_>) {
         (_, Message::Pong(_) | Message::Close(_)) => {} // Noted when it was read.
         (Dialect::Pusher, Message::Text(text)) => pusher::on_text(shard, conn, text),
         (Dialect::Pusher, Message::Binary(_)) => pusher::on_binary(shard, conn),
+        (Dialect::Sse, Message::Text(_) | Message::Binary(_)) => {} // It is not listened to.
         (Dialect::Zps, Message::Text(text)) => zps::on_text(shard, conn, text),
         (Dialect::Zps, Message::Binary(bytes)) => zps::on_binary(shard, conn, bytes),
         (Dialect::Echo, Message::Text(text)) => echo::on_text(shard, conn, text),

@@ -28,6 +28,7 @@ pub(super) fn rules(config: &ZpsConfig) -> io::Result<Rules> {
         init_timeout_ms: config.init_timeout_ms.into(),
         heartbeat_interval_ms: config.heartbeat_interval_ms.into(),
         heartbeat_timeout_ms: config.heartbeat_timeout_ms.into(),
+        sse_heartbeat_ms: config.sse_heartbeat_ms.into(),
         outbox_bytes_max: config.max_socket_buffered_bytes as usize,
         is_publish_allowed: config.allow_client_publish,
         fast_forward: config.cursor_fast_forward,

@@ -41,6 +41,7 @@ pub use rate::{Bucket, Budget, Cost, Spent};
 pub use ready::Readiness;
 pub use route::{Head, Route, route};
 pub use socket_path::socket_key;
+pub(crate) use zintrust::bearer;
 pub use zintrust::{Review, ZinTrustError};
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub use answer::{
     append_refused, enter_refused, join_refused, presence, replayed, snapshot, truncated, user_left,
 };
 pub use farewell::{farewell, turn_away};
-pub use rules::Rules;
+pub use rules::{EVENT_TYPES_MAX, Rules};
 pub use state::State;
 pub use subscribe::go_on;
 pub use token::{Claims, KeyError, Verifier};

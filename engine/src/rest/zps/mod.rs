@@ -9,6 +9,7 @@ mod caller;
 mod error;
 mod health;
 mod path;
+mod stream;
 
 pub use action::{ZpsAction, ZpsEvents};
 pub use answer::DeadLetterView;
