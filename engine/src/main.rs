@@ -105,5 +105,6 @@ fn launch(sources: Sources, read: Option<Stamp>, effective: Effective) -> Result
         eprint!("uringcast: {problems}");
         ExitCode::from(EXIT_USAGE)
     })?;
-    Ok(Launch { config: effective.config, apps, rows, sources, read })
+    let middleware = Vec::new().into();
+    Ok(Launch { config: effective.config, apps, rows, sources, read, middleware })
 }

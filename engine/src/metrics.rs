@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::id::CoreId;
+use crate::middleware::Operation;
 use crate::shard::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
 use crate::webhook::WebhookCounters;
 
@@ -116,6 +117,7 @@ impl Collector for Cores {
             self.encode_values(&mut encoder, name, help, MetricType::Counter, value)?;
         }
         self.encode_frames_per_send(&mut encoder)?;
+        self.encode_operations(&mut encoder)?;
         self.encode_refusals(&mut encoder)
     }
 }
@@ -156,6 +158,19 @@ impl Cores {
             let frames = counters.frames_sent as f64;
             let mut encoder = family.encode_family(&labels)?;
             encoder.encode_histogram::<NoLabelSet>(frames, sends, &buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn encode_operations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (name, help) = ("uringcast_zps_actions", "What was done in rooms, by the action");
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (core, counters) in &self.0 {
+            for (operation, label) in Operation::ALL {
+                let labels = [("core", core.0.to_string()), ("action", label.to_owned())];
+                let value = ConstCounter::new(counters.operations[operation as usize]);
+                value.encode(family.encode_family(&labels)?)?;
+            }
         }
         Ok(())
     }

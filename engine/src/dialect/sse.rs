@@ -35,6 +35,13 @@ pub struct Stream {
     event_types: Option<Box<[Box<str>]>>,
 }
 
+impl Stream {
+    /// The rooms that it is of.
+    pub fn rooms(&self) -> impl Iterator<Item = &str> {
+        self.rooms.iter().map(|(room, _)| room.as_str())
+    }
+}
+
 /// Why a stream does not begin: the client sees the words in the body of the answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {

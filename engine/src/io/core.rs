@@ -23,6 +23,7 @@ use crate::admission::{IpRate, Rules, TooSoon};
 use crate::app::Apps;
 use crate::config::Config;
 use crate::id::{ConnId, CoreId};
+use crate::middleware::Chain;
 use crate::rest::RestConfig;
 use crate::shard::{Answer, Counters, Millis, Output, Refusal, Shard, Ticket};
 use crate::side::Side;
@@ -47,6 +48,8 @@ const EAGER_ROUNDS_MAX: u16 = 4;
 pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) rest: RestConfig,
+    /// The embedder's own code.
+    pub(super) middleware: Chain,
 }
 
 /// One core.

@@ -22,6 +22,7 @@ use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::dialect::zps::Rules;
 use crate::id::{CORES_MAX, CoreId};
 use crate::log::LogLimits;
+use crate::middleware::Chain;
 use crate::rest::{IdempotencyLimits, RestConfig, ZpsRestConfig};
 use crate::shard::ShardConfig;
 use crate::side::registry::Watch;
@@ -50,6 +51,8 @@ pub struct Launch {
     pub sources: Sources,
     /// What the file was then.
     pub read: Option<Stamp>,
+    /// Code of an embedder's own that is asked about everything done in rooms; empty for none.
+    pub middleware: Chain,
 }
 
 /// Serve until SIGTERM or SIGINT, then drain and end the process with status 0.
@@ -60,7 +63,7 @@ pub struct Launch {
 /// # Errors
 /// If an address cannot be bound, or a core cannot start or ends. Whoever is connected is cut off.
 pub fn serve(launch: Launch) -> io::Result<()> {
-    let Launch { config, apps, rows, sources, read } = launch;
+    let Launch { config, apps, rows, sources, read, middleware } = launch;
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (told, signalled) = unbounded();
     thread::spawn(move || signals.forever().try_for_each(|signal| told.send(signal)));
@@ -77,7 +80,8 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let gateway = if sources.is_gateway() { bound.describe_gateway() } else { String::new() };
     let apps = Apps::new(apps).map_err(io::Error::other)?;
     let (watch, database) = watch(&config, &rows);
-    let started = start(config.clone(), &apps, cores, &processors, bound, watch)?;
+    let started =
+        start(setup(config.clone(), middleware), &apps, cores, &processors, bound, watch)?;
     let Started { addresses, events, side } = started;
     let is_uring = wait_ready(&events, cores)?;
     announce(is_uring, cores, &described, &gateway)?;
@@ -113,19 +117,19 @@ struct Started {
 
 /// Start a thread for each core and one for what they must not wait for.
 fn start(
-    config: Config,
+    setup: Setup,
     apps: &Apps,
     cores: usize,
     processors: &[usize],
     mut bound: Bound,
     watch: Option<Watch>,
 ) -> io::Result<Started> {
-    let envelopes_max = config.core.mailbox_envelopes_max as usize;
+    let envelopes_max = setup.config.core.mailbox_envelopes_max as usize;
     let mailboxes: io::Result<Vec<_>> = (0..cores).map(|_| mailbox(envelopes_max)).collect();
     let (addresses, mailboxes): (Vec<_>, Vec<_>) = mailboxes?.into_iter().unzip();
     let hash_seed = getrandom::u64().map_err(io::Error::other)?;
-    let zps = Arc::new(zps::rules(&config.zps)?);
-    let setup = Arc::new(setup(config));
+    let zps = Arc::new(zps::rules(&setup.config.zps)?);
+    let setup = Arc::new(setup);
     let (events, received) = unbounded();
     let side = start_side(&setup.config, addresses.clone(), events.clone(), watch)?;
     for (index, mailbox) in mailboxes.into_iter().enumerate() {
@@ -165,7 +169,7 @@ fn start_side(
     side::start(config.webhook.clone(), Box::new(deliver), failed, watch)
 }
 
-fn setup(config: Config) -> Setup {
+fn setup(config: Config, middleware: Chain) -> Setup {
     let rest = RestConfig {
         body_bytes_max: config.http.body_bytes_max as usize,
         cors_origins: config.http.cors_origins.clone(),
@@ -180,7 +184,7 @@ fn setup(config: Config) -> Setup {
             ..ZpsRestConfig::default()
         },
     };
-    Setup { config, rest }
+    Setup { config, rest, middleware }
 }
 
 fn shard_config(

@@ -17,6 +17,7 @@ use crate::dialect::Dialect;
 use crate::dialect::sse::{self, Asked, StreamError};
 use crate::dialect::zps::AccessError;
 use crate::id::AppIndex;
+use crate::middleware::{Blocked, Operation};
 use crate::rest::{Head, bearer};
 use crate::shard::Refusal;
 
@@ -35,6 +36,7 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
 enum Refusing {
     Client(Refused),
     Stream(StreamError),
+    Blocked(Blocked),
 }
 
 /// Whether `path` is that of a stream.
@@ -51,9 +53,18 @@ pub(super) async fn open(
     admit_client(core, arrival.peer, &asked.request).map_err(too_many_requests)?;
     let cors = cors_lines(core, asked);
     let checked = match admit(core, arrival, asked).await {
-        Ok(app) => check(core, app, asked).map_err(Refusing::Stream),
+        Ok(app) => {
+            let checked = check(core, app, asked).map_err(Refusing::Stream);
+            checked.map(|stream| (app, stream))
+        }
         Err(refused) => Err(Refusing::Client(refused)),
     };
+    let checked = checked.and_then(|(app, stream)| {
+        let judged = stream.rooms().try_for_each(|room| {
+            core.ask(|shard| shard.judge(Operation::Subscribe, app, room, None, b""))
+        });
+        judged.map_err(Refusing::Blocked).map(|()| stream)
+    });
     let stream = checked.map_err(|refusing| refuse(core, &refusing, &cors))?;
     let head = format!("{HEAD}{cors}\r\n");
     let conn = arrival.conn;
@@ -111,6 +122,7 @@ fn cors_lines(core: &Core, asked: &StreamRequest) -> String {
 fn refuse(core: &Core, refusing: &Refusing, cors: &str) -> Vec<u8> {
     let (status, text, refusal) = match refusing {
         Refusing::Client(refused) => (status(*refused), refused.to_string(), refused.refusal()),
+        Refusing::Blocked(why) => (403, why.to_string(), Some(Refusal::PublishPolicy)),
         Refusing::Stream(error) => (error.status(), error.to_string(), Some(refusal(error))),
     };
     if let Some(refusal) = refusal {

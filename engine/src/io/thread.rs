@@ -77,7 +77,8 @@ fn try_run(start: Start) -> io::Result<()> {
 
 async fn run_core(start: Start) -> io::Result<()> {
     let Start { setup, apps, shard, listeners, addresses, mailbox, side, events, .. } = start;
-    let shard = Shard::new(shard, apps, Millis::default());
+    let mut shard = Shard::new(shard, apps, Millis::default());
+    shard.set_middleware(Arc::clone(&setup.middleware));
     let core = Core::new(setup, shard, addresses, mailbox.install()?, side);
     monoio::spawn(Rc::clone(&core).run_turns());
     monoio::spawn(Rc::clone(&core).run_clock());

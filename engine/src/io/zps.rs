@@ -30,6 +30,7 @@ pub(super) fn rules(config: &ZpsConfig) -> io::Result<Rules> {
         heartbeat_timeout_ms: config.heartbeat_timeout_ms.into(),
         sse_heartbeat_ms: config.sse_heartbeat_ms.into(),
         outbox_bytes_max: config.max_socket_buffered_bytes as usize,
+        require_tenant: config.require_tenant,
         is_publish_allowed: config.allow_client_publish,
         fast_forward: config.cursor_fast_forward,
         provider: Provider("memory"),

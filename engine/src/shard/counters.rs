@@ -3,6 +3,8 @@
 //! Plain integers: a core counts for itself, and whoever wants to know asks it by a message. The
 //! numbers of one answer therefore belong together, and counting costs no atomic.
 
+use crate::middleware::Operation;
+
 /// Why something was turned away; the `limit` label of `uringcast_refusals_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
@@ -244,6 +246,8 @@ pub struct Counters {
     pub log_catch_ups: u64,
     /// Snapshots given to subscribers and publishers.
     pub snapshots_given: u64,
+    /// What was done in rooms, by [`Operation`].
+    pub operations: [u64; Operation::ALL.len()],
     /// Acknowledgements taken from subscribers.
     pub acks_received: u64,
     /// Cursors moved on by them.

@@ -29,6 +29,7 @@ mod log;
 mod message;
 mod notice;
 mod online;
+mod operation;
 mod outbox;
 mod owner;
 mod query;
@@ -87,6 +88,7 @@ use crate::app::Apps;
 use crate::dialect::zps;
 use crate::id::{ConnId, CoreId};
 use crate::log::{LogLimits, LogRecord};
+use crate::middleware::Chain;
 use crate::rest::IdempotencyLimits;
 
 /// Milliseconds since an arbitrary moment before the engine started.
@@ -229,6 +231,8 @@ pub struct Shard {
     watched: Vec<ConnId>,
     /// Connections found over their limit while their channel's list was walked.
     overflowed: Vec<ConnId>,
+    /// The operator's own code; `None` where there is none.
+    middleware: Option<Chain>,
     drain: Option<drain::Drain>,
     /// Clients of apps that are served no more, who have yet to be closed.
     evicted: Vec<(ConnId, Code)>,
@@ -273,6 +277,7 @@ impl Shard {
             dirty: Vec::new(),
             watched: Vec::new(),
             overflowed: Vec::new(),
+            middleware: None,
             drain: None,
             evicted: Vec::new(),
             now,

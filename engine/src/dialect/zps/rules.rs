@@ -34,6 +34,8 @@ pub struct Rules {
     pub sse_heartbeat_ms: u64,
     /// `zps.max_socket_buffered_bytes`.
     pub outbox_bytes_max: usize,
+    /// `zps.require_tenant`.
+    pub require_tenant: bool,
     /// `zps.allow_client_publish`.
     pub is_publish_allowed: bool,
     /// `zps.cursor_fast_forward`.
@@ -57,6 +59,7 @@ impl Default for Rules {
             heartbeat_timeout_ms: 10_000,
             sse_heartbeat_ms: 15_000,
             outbox_bytes_max: 1024 * 1024,
+            require_tenant: false,
             is_publish_allowed: false,
             fast_forward: true,
             provider: Provider("memory"),

@@ -49,15 +49,16 @@ const fn zps(error: &ZpsError) -> Refusal {
         ZpsError::SecretMissing | ZpsError::SecretUnknown | ZpsError::SecretShared => {
             Refusal::Signature
         }
-        ZpsError::Room(_) => Refusal::ChannelName,
+        ZpsError::Room(_) | ZpsError::Length { .. } => Refusal::ChannelName,
         ZpsError::Payload(_) => Refusal::EventDataBytes,
-        ZpsError::Tenant | ZpsError::Middleware => Refusal::PublishPolicy,
+        ZpsError::Tenant | ZpsError::Middleware(_) => Refusal::PublishPolicy,
         ZpsError::Body(_)
         | ZpsError::Event(_)
         | ZpsError::SnapshotBody(_)
         | ZpsError::Query(_)
         | ZpsError::Empty
         | ZpsError::Batch { .. }
+        | ZpsError::EventTypes { .. }
         | ZpsError::ReplayEvents { .. }
         | ZpsError::Replay { .. }
         // The log has counted what follows.

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use uringcast_proto::ws::encode;
 use uringcast_proto::zps::http::sequence_of;
 use uringcast_proto::zps::server::{self, snapshot_json};
 
 use super::super::core::Core;
 use super::action::{name, readiness, spend};
 use super::operator::counters;
+use crate::id::AppIndex;
 use crate::log::{DeadLetter, Draft, Snapshot};
+use crate::middleware::Operation;
 use crate::rest::zps::{DeadLetterView, Health, ZpsAction, ZpsError, ZpsEvents, ZpsMetrics};
 use crate::rest::{Answer, Budget, Cost, RestError};
 use crate::shard::{
@@ -21,6 +24,9 @@ use crate::shard::{
 
 /// Do what `action` says.
 pub(super) async fn carry_out(core: &Rc<Core>, action: ZpsAction) -> Result<Answer, RestError> {
+    if let Some((operation, app, room)) = action.operation() {
+        judge(core, operation, app, room, b"")?;
+    }
     match action {
         ZpsAction::Publish(events) => publish(core, events).await,
         ZpsAction::Ephemeral(event) => ephemeral(core, event).await,
@@ -71,6 +77,18 @@ pub(super) async fn carry_out(core: &Rc<Core>, action: ZpsAction) -> Result<Answ
     }
 }
 
+/// Count an operation and ask the operator's own code whether it may be carried out.
+fn judge(
+    core: &Core,
+    operation: Operation,
+    app: AppIndex,
+    room: &str,
+    message: &[u8],
+) -> Result<(), RestError> {
+    let judged = core.ask(|shard| shard.judge(operation, app, room, None, message));
+    judged.map_err(|blocked| ZpsError::Middleware(blocked.to_string()).into())
+}
+
 /// Append all events; the answer is theirs once each is kept and queued.
 async fn publish(core: &Rc<Core>, events: ZpsEvents) -> Result<Answer, RestError> {
     let app = events.app;
@@ -78,6 +96,9 @@ async fn publish(core: &Rc<Core>, events: ZpsEvents) -> Result<Answer, RestError
         return Err(RestError::Overloaded);
     }
     let (drafts, is_array) = events.drafts(&core.setup.rest.zps, now_unix_ms(), random())?;
+    for (room, draft) in &drafts {
+        judge(core, Operation::Publish, app, room, &draft.text)?;
+    }
     let cost = Cost { app, budget: Budget::Publish, amount: drafts.len() as u32 };
     let spent = spend(core, cost).await?;
     let drafts = drafts.into_iter().map(|(room, draft)| {
@@ -94,6 +115,8 @@ async fn ephemeral(core: &Rc<Core>, event: ZpsEvents) -> Result<Answer, RestErro
         return Err(RestError::Overloaded);
     }
     let (room, frame) = event.ephemeral(&core.setup.rest.zps, now_unix_ms(), random())?;
+    let message = encode::payload(&frame).unwrap_or_default();
+    judge(core, Operation::EphemeralPublish, app, &room, message)?;
     let spent = spend(core, Cost { app, budget: Budget::Publish, amount: 1 }).await?;
     let answer = Answer::zps_ephemeral(&frame);
     core.with_shard(|shard| shard.publish_ephemeral(app, &room, frame));

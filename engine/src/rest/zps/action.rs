@@ -9,7 +9,9 @@ use super::caller::app_of;
 use super::error::ZpsError;
 use super::path::{Resource, check_room, room};
 use crate::app::Apps;
+use crate::dialect::zps::EVENT_TYPES_MAX;
 use crate::id::AppIndex;
+use crate::middleware::Operation;
 use crate::rest::{Budget, Cost, Head, RestError, ZpsRestConfig};
 
 /// What a request asks for; all of it is checked, except events, which want the time first.
@@ -99,8 +101,19 @@ pub enum ZpsAction {
 pub struct ZpsEvents {
     /// The app.
     pub app: AppIndex,
+    names: Names,
     body: Bytes,
 }
+
+/// How long names may be, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Names {
+    room: u32,
+    event_type: u32,
+}
+
+/// The longest name of a subscriber, in bytes, as over a websocket.
+const SUBSCRIBER_ID_BYTES_MAX: u32 = 200;
 
 /// Dead letters that one answer lists or one request publishes, as in the original.
 const DEAD_LETTERS_MAX: u64 = 100;
@@ -109,6 +122,7 @@ const DEAD_LETTERS_MAX: u64 = 100;
 #[derive(Clone, Debug)]
 pub(in super::super) struct Asked {
     app: AppIndex,
+    names: Names,
     resource: Owned,
 }
 
@@ -131,6 +145,9 @@ impl Asked {
         head: &Head<'_>,
     ) -> Result<Self, RestError> {
         let app = app_of(apps, head.headers)?;
+        let policy = &apps.app(app).policy;
+        let names = Names { room: policy.channel_name_max, event_type: policy.event_name_max };
+        let room = |segment| room(segment, names.room);
         let action = |action| Ok(Owned::Action(action));
         let resource = match resource {
             Resource::Events => Ok(Owned::Events),
@@ -161,7 +178,7 @@ impl Asked {
                 action(ZpsAction::ReplayDeadLetters { app, room: room(segment)? })
             }
         };
-        resource.map(|resource| Self { app, resource })
+        resource.map(|resource| Self { app, names, resource })
     }
 
     /// Accept or refuse it by its body.
@@ -170,20 +187,33 @@ impl Asked {
         config: &ZpsRestConfig,
         body: &[u8],
     ) -> Result<ZpsAction, RestError> {
-        let app = self.app;
-        let events = || ZpsEvents { app, body: Bytes::copy_from_slice(body) };
+        let (app, names) = (self.app, self.names);
+        let events = || ZpsEvents { app, names, body: Bytes::copy_from_slice(body) };
         match self.resource {
             Owned::Action(action) => Ok(action),
             Owned::Events => Ok(ZpsAction::Publish(events())),
             Owned::Ephemeral => Ok(ZpsAction::Ephemeral(events())),
-            Owned::Replay => replay(config, app, text(body)?),
-            Owned::Ack => ack(app, text(body)?),
+            Owned::Replay => replay(config, app, names, text(body)?),
+            Owned::Ack => ack(app, names, text(body)?),
             Owned::SetSnapshot(room) => set_snapshot(app, room, text(body)?),
         }
     }
 }
 
 impl ZpsAction {
+    /// What is done in which room, except with events, which have rooms of their own.
+    pub fn operation(&self) -> Option<(Operation, AppIndex, &str)> {
+        match self {
+            Self::Publish(_) | Self::Ephemeral(_) | Self::Health => None,
+            Self::Replay { app, room, .. } => Some((Operation::Replay, *app, room)),
+            Self::Ack { app, room, .. } => Some((Operation::Ack, *app, room)),
+            Self::SetSnapshot { app, room, .. } => Some((Operation::Snapshot, *app, room)),
+            Self::Snapshot { app, room } => Some((Operation::GetSnapshot, *app, room)),
+            Self::DeadLetters { .. } | Self::ClearDeadLetters { .. } => None,
+            Self::ReplayDeadLetters { app, room } => Some((Operation::DlqReplay, *app, room)),
+        }
+    }
+
     /// What it takes out of its app's budgets; events are paid for when they are counted.
     pub(in super::super) const fn cost(&self) -> Option<Cost> {
         match self {
@@ -245,7 +275,8 @@ impl ZpsEvents {
             if *bytes > config.payload_bytes_max {
                 return Err(ZpsError::Payload(*bytes).into());
             }
-            check_room(&event.room)?;
+            check_room(&event.room, self.names.room)?;
+            check_length("event.type", &event.event_type, self.names.event_type)?;
             if config.require_tenant && !has_tenant(event) {
                 return Err(ZpsError::Tenant.into());
             }
@@ -254,9 +285,18 @@ impl ZpsEvents {
     }
 }
 
-fn replay(config: &ZpsRestConfig, app: AppIndex, body: &str) -> Result<ZpsAction, RestError> {
+fn replay(
+    config: &ZpsRestConfig,
+    app: AppIndex,
+    names: Names,
+    body: &str,
+) -> Result<ZpsAction, RestError> {
     let body = ReplayBody::parse(body).map_err(ZpsError::Body)?;
-    check_room(&body.room)?;
+    check_room(&body.room, names.room)?;
+    let types = body.event_types.as_deref().unwrap_or_default();
+    if types.len() > EVENT_TYPES_MAX {
+        return Err(ZpsError::EventTypes { types_max: EVENT_TYPES_MAX }.into());
+    }
     let limit = body.limit.map_or(config.replay_events_default, |limit| limit as usize);
     if limit > config.replay_events_max {
         return Err(ZpsError::ReplayEvents { events_max: config.replay_events_max }.into());
@@ -271,9 +311,10 @@ fn replay(config: &ZpsRestConfig, app: AppIndex, body: &str) -> Result<ZpsAction
     })
 }
 
-fn ack(app: AppIndex, body: &str) -> Result<ZpsAction, RestError> {
+fn ack(app: AppIndex, names: Names, body: &str) -> Result<ZpsAction, RestError> {
     let body = AckBody::parse(body).map_err(ZpsError::Body)?;
-    check_room(&body.room)?;
+    check_room(&body.room, names.room)?;
+    check_length("subscriberId", &body.subscriber_id, SUBSCRIBER_ID_BYTES_MAX)?;
     let (room, subscriber_id) = (body.room.into_owned(), body.subscriber_id.into_owned());
     Ok(ZpsAction::Ack { app, room, subscriber_id, sequence: body.sequence })
 }
@@ -287,6 +328,13 @@ fn set_snapshot(app: AppIndex, room: String, body: &str) -> Result<ZpsAction, Re
         state_json: body.state_json.to_owned(),
         created_unix_ms: body.created_unix_ms,
     })
+}
+
+fn check_length(field: &'static str, text: &str, bytes_max: u32) -> Result<(), ZpsError> {
+    if text.len() > bytes_max as usize {
+        return Err(ZpsError::Length { field, bytes_max });
+    }
+    Ok(())
 }
 
 fn text(body: &[u8]) -> Result<&str, RestError> {

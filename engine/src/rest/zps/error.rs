@@ -35,6 +35,14 @@ pub enum ZpsError {
     /// 400: a query asks for something that is no number.
     #[error("{0} must be a whole number in the query")]
     Query(&'static str),
+    /// 400: a name is too long.
+    #[error("{field} must have at most {bytes_max} bytes")]
+    Length {
+        /// Whose.
+        field: &'static str,
+        /// The limit.
+        bytes_max: u32,
+    },
     /// 413: an event is too large.
     #[error("Payload too large: {0} bytes")]
     Payload(usize),
@@ -50,6 +58,12 @@ pub enum ZpsError {
     /// 503: there is no room for another snapshot.
     #[error("there is no room for another snapshot")]
     SnapshotsFull,
+    /// 413: more types are asked for than one request may name; each is compared with every event.
+    #[error("eventTypes may name at most {types_max} types")]
+    EventTypes {
+        /// The limit.
+        types_max: usize,
+    },
     /// 413: more events are asked for than one answer may have.
     #[error("limit must be at most {events_max}")]
     ReplayEvents {
@@ -72,8 +86,8 @@ pub enum ZpsError {
     #[error("Missing tenantId")]
     Tenant,
     /// 403: code of the operator's own does not let the event through.
-    #[error("Realtime publish was blocked by middleware")]
-    Middleware,
+    #[error("{0}")]
+    Middleware(String),
     /// 503: an event could not be kept; those before it were. It was not delivered.
     #[error("{0}")]
     Append(String),
@@ -88,12 +102,14 @@ impl ZpsError {
             | Self::Room(_)
             | Self::SnapshotBody(_)
             | Self::Empty
+            | Self::Length { .. }
             | Self::Query(_) => 400,
             Self::SecretMissing | Self::SecretUnknown | Self::SecretShared => 401,
-            Self::Tenant | Self::Middleware => 403,
+            Self::Tenant | Self::Middleware(_) => 403,
             Self::Payload(_)
             | Self::Batch { .. }
             | Self::Snapshot(_)
+            | Self::EventTypes { .. }
             | Self::ReplayEvents { .. }
             | Self::Replay { .. } => 413,
             Self::Cursors => 429,

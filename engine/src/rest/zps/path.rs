@@ -1,5 +1,7 @@
 //! What a path of zero-pub-sub's cloud names, and what it takes.
 
+use uringcast_proto::zps::room::{Room, RoomError};
+
 use super::super::resource::decode;
 use super::error::ZpsError;
 use crate::rest::RestError;
@@ -53,16 +55,18 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// The room that a path segment names.
-pub(super) fn room(segment: &str) -> Result<String, RestError> {
+/// The room that a path segment names, in at most `bytes_max` bytes.
+pub(super) fn room(segment: &str, bytes_max: u32) -> Result<String, RestError> {
     let name = decode(segment)?;
-    check_room(&name)?;
+    check_room(&name, bytes_max)?;
     Ok(name)
 }
 
 /// Check that `name` is that of one room; the wildcard of a scope has no log.
-pub(super) fn check_room(name: &str) -> Result<(), ZpsError> {
-    use uringcast_proto::zps::room::{Room, RoomError};
+pub(super) fn check_room(name: &str, bytes_max: u32) -> Result<(), ZpsError> {
+    if name.len() > bytes_max as usize {
+        return Err(ZpsError::Length { field: "room", bytes_max });
+    }
     match Room::parse(name) {
         Ok(room) if room.is_wildcard() => Err(ZpsError::Room(RoomError(name.to_owned()))),
         Ok(_) => Ok(()),
@@ -95,9 +99,11 @@ mod tests {
 
     #[test]
     fn a_room_is_decoded_and_is_one_room() {
-        assert_eq!(room("chat%3Aa%2Fb").unwrap(), "chat:a/b");
+        assert_eq!(room("chat%3Aa%2Fb", 8).unwrap(), "chat:a/b");
+        let error = ZpsError::Length { field: "room", bytes_max: 7 };
+        assert_eq!(room("chat%3Aa%2Fb", 7).unwrap_err().to_string(), error.to_string());
         for segment in ["chat", "chat%3A*", "%ff", ""] {
-            assert!(room(segment).is_err(), "{segment}");
+            assert!(room(segment, 200).is_err(), "{segment}");
         }
     }
 }
