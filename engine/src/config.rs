@@ -33,7 +33,8 @@ pub use flags::{Command, DeadLetters, Gateway, Options};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
 pub use rows::AppRow;
 pub use sections::{
-    ConnectionConfig, CoreConfig, HttpConfig, RegistryConfig, ServerConfig, WebhookConfig,
+    ConnectionConfig, CoreConfig, HttpConfig, LogConfig, RegistryConfig, ServerConfig,
+    WebhookConfig,
 };
 pub use sources::{Sources, Stamp};
 pub use zps::ZpsConfig;
@@ -55,6 +56,8 @@ pub struct Config {
     pub pusher: AppPolicy,
     /// Calls out over HTTP.
     pub webhook: WebhookConfig,
+    /// What one core keeps of channels with a log.
+    pub log: LogConfig,
     /// Where apps are read besides.
     pub registry: RegistryConfig,
     /// The zero-pub-sub protocol.
@@ -91,6 +94,7 @@ impl Default for Config {
             http: HttpConfig::default(),
             pusher: AppPolicy::default(),
             webhook: WebhookConfig::default(),
+            log: LogConfig::default(),
             registry: RegistryConfig::default(),
             zps: ZpsConfig::default(),
             apps: vec![development_app()],

@@ -219,6 +219,8 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Text(_) if key.section == "registry" => "sqlite://x".to_owned(),
             Value::Text(_) if key.name == "authorize" => "open".to_owned(),
             Value::Text(_) if key.section == "zps" => "x".to_owned(),
+            Value::Text(_) if key.name == "driver" => "file".to_owned(),
+            Value::Text(_) if key.name == "recover" => "skip".to_owned(),
             Value::Text(_) => "/x".to_owned(),
         };
         let mut expected = Config::default();

@@ -13,6 +13,7 @@ use signal_hook::iterator::Signals;
 use super::bound::Bound;
 use super::core::Setup;
 use super::cores;
+use super::log::{self, Opened};
 use super::mailbox::{Address, Envelope, mailbox};
 use super::reload::{LOOK_INTERVAL, Reload, Told, watch};
 use super::thread::{Event, Start, run};
@@ -21,7 +22,6 @@ use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::dialect::zps::Rules;
 use crate::id::{CORES_MAX, CoreId};
-use crate::log::LogLimits;
 use crate::middleware::Chain;
 use crate::rest::{IdempotencyLimits, RestConfig, ZpsRestConfig};
 use crate::shard::ShardConfig;
@@ -75,13 +75,15 @@ pub fn serve(launch: Launch) -> io::Result<()> {
         cores => usize::from(cores),
     };
     let drain_timeout = Duration::from_secs(config.server.drain_timeout_s.into());
-    let bound = Bound::new(&config.server, cores)?;
-    let described = bound.describe(&config);
-    let gateway = if sources.is_gateway() { bound.describe_gateway() } else { String::new() };
     let apps = Apps::new(apps).map_err(io::Error::other)?;
+    let opened = log::open(&config.log).map_err(io::Error::other)?;
+    let bound = Bound::new(&config.server, cores)?;
+    let recovered = opened.as_ref().map_or("", |opened| opened.described.as_str());
+    let described = format!("{}{recovered}", bound.describe(&config));
+    let gateway = if sources.is_gateway() { bound.describe_gateway() } else { String::new() };
     let (watch, database) = watch(&config, &rows);
-    let started =
-        start(setup(config.clone(), middleware), &apps, cores, &processors, bound, watch)?;
+    let setup = setup(config.clone(), middleware);
+    let started = start(setup, &apps, (cores, &processors), bound, watch, opened)?;
     let Started { addresses, events, side } = started;
     let is_uring = wait_ready(&events, cores)?;
     announce(is_uring, cores, &described, &gateway)?;
@@ -119,19 +121,23 @@ struct Started {
 fn start(
     setup: Setup,
     apps: &Apps,
-    cores: usize,
-    processors: &[usize],
+    (cores, processors): (usize, &[usize]),
     mut bound: Bound,
     watch: Option<Watch>,
+    mut opened: Option<Opened>,
 ) -> io::Result<Started> {
     let envelopes_max = setup.config.core.mailbox_envelopes_max as usize;
     let mailboxes: io::Result<Vec<_>> = (0..cores).map(|_| mailbox(envelopes_max)).collect();
     let (addresses, mailboxes): (Vec<_>, Vec<_>) = mailboxes?.into_iter().unzip();
     let hash_seed = getrandom::u64().map_err(io::Error::other)?;
-    let zps = Arc::new(zps::rules(&setup.config.zps)?);
+    let zps = Arc::new(zps::rules(&setup.config)?);
     let setup = Arc::new(setup);
     let (events, received) = unbounded();
     let side = start_side(&setup.config, addresses.clone(), events.clone(), watch)?;
+    let shares = opened.as_mut().map(|opened| opened.share_out(apps, hash_seed, cores));
+    let mut shares = shares.unwrap_or_default().into_iter();
+    let log = opened.map(|it| it.start(&setup.config.log, addresses.clone(), events.clone()));
+    let log = log.transpose()?;
     for (index, mailbox) in mailboxes.into_iter().enumerate() {
         let core = CoreId(index as u8);
         let start = Start {
@@ -143,6 +149,8 @@ fn start(
             addresses: addresses.clone(),
             mailbox,
             side: side.clone(),
+            restored: shares.next().unwrap_or_default(),
+            log: log.clone(),
             events: events.clone(),
         };
         thread::Builder::new().name(format!("core-{index}")).spawn(move || run(start))?;
@@ -175,7 +183,7 @@ fn setup(config: Config, middleware: Chain) -> Setup {
         cors_origins: config.http.cors_origins.clone(),
         socket_path: config.server.socket_path.clone(),
         zps: ZpsRestConfig {
-            provider: "memory",
+            provider: config.log.provider(),
             payload_bytes_max: config.zps.max_payload_bytes as usize,
             events_max: config.zps.http_events_max as usize,
             replay_events_max: config.zps.http_replay_events_max as usize,
@@ -187,7 +195,7 @@ fn setup(config: Config, middleware: Chain) -> Setup {
     Setup { config, rest, middleware }
 }
 
-fn shard_config(
+pub(super) fn shard_config(
     config: &Config,
     zps: &Arc<Rules>,
     core: CoreId,
@@ -218,7 +226,7 @@ fn shard_config(
             keys_max: config.core.idempotency_keys_max as usize,
             bytes_max: config.core.idempotency_bytes_max as usize,
         },
-        log: LogLimits::default(),
+        log: config.log.limits(),
     }
 }
 
