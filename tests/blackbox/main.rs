@@ -41,5 +41,6 @@ mod subscription_count;
 mod users;
 mod watchlist;
 mod zintrust;
+mod zps_gateway;
 mod zps_http;
 mod zps_sse;

@@ -35,7 +35,7 @@ pub use metrics::Metrics;
 pub use options::{App, Options};
 pub use process::{fd_count, rss_bytes};
 pub use raw::{Raw, upgrade_request};
-pub use server::{Driver, Server};
+pub use server::{Driver, Server, server_binary};
 pub use sign::{hex_md5, signature};
 pub use sql::Database;
 pub use sse::{Block, Stream};

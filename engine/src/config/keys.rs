@@ -403,9 +403,11 @@ pub(super) static KEYS: &[Key] = &[
         "Largest size of that file; beyond it events are lost."),
 
     text!(log.driver, form::LOG_DRIVER,
-        "What keeps logs: memory, or file, so that all that was acknowledged survives a crash."),
+        "What keeps logs: memory, or file, so that all that was acknowledged survives a crash.")
+        .flag("provider", |flags| &flags.provider).alias("ZERO_PUBSUB_PROVIDER"),
     text!(log.dir, form::DIRECTORY,
-        "Directory of the driver file, of one server alone; it is made if it is not there."),
+        "Directory of the driver file, of one server alone; it is made if it is not there.")
+        .flag("connection", |flags| &flags.connection).alias("ZERO_PUBSUB_CONNECTION"),
     text!(log.recover, form::LOG_RECOVER,
         "What a start does about damage in it: strict ends with an error, skip goes on without."),
     number!(log.sync_events_max: u32, 1, 1_000_000, "events",
