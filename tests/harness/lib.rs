@@ -24,6 +24,7 @@ mod sign;
 mod sql;
 mod sse;
 mod wait;
+mod zps;
 
 pub use api::{Api, Signed};
 pub use client::Client;
@@ -40,3 +41,4 @@ pub use sign::{hex_md5, signature};
 pub use sql::Database;
 pub use sse::{Block, Stream};
 pub use wait::{DEADLINE, until};
+pub use zps::{Zps, base64url, token};

@@ -134,7 +134,6 @@ impl Core {
     pub(super) fn with_shard<R>(&self, tell: impl FnOnce(&mut Shard) -> R) -> R {
         self.turn.raise();
         let mut shard = self.shard.borrow_mut();
-        shard.set_unix_ms(now_unix_ms());
         tell(&mut shard)
     }
 

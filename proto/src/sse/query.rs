@@ -66,7 +66,7 @@ impl StreamQuery {
     }
 
     /// Take in the id of the last block that a client has, which names one room: an `EventSource`
-    /// that connects again asks with the query it was made with. What is no cursor is no id of ours.
+    /// that connects again asks with the query it was made with. What is no cursor is not ours.
     pub fn add_last_event_id(&mut self, id: &str) {
         let Ok(last) = Cursor::parse(id) else { return };
         match self.since.iter_mut().find(|cursor| cursor.room == last.room) {

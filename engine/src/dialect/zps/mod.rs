@@ -68,11 +68,15 @@ pub fn on_binary(shard: &mut Shard, conn: ConnId, bytes: &[u8]) {
     on_text(shard, conn, std::str::from_utf8(bytes).unwrap_or_default());
 }
 
-/// A message is larger than may be.
-pub fn on_too_large(shard: &mut Shard, conn: ConnId) {
-    shard.send(conn, server::closing_error(Code::PayloadTooLarge));
-    let code = CloseCode(Code::PayloadTooLarge.value());
-    shard.fail(conn, code, Code::PayloadTooLarge.text());
+/// Fail `conn` with `code`, or with this protocol's own where it has one for the same.
+pub fn fail(shard: &mut Shard, conn: ConnId, code: CloseCode, reason: &str) {
+    let own = match code {
+        CloseCode::MESSAGE_TOO_BIG => Code::PayloadTooLarge,
+        CloseCode::INTERNAL => Code::SendFailed,
+        _ => return shard.fail(conn, code, reason),
+    };
+    shard.send(conn, server::closing_error(own));
+    shard.fail(conn, CloseCode(own.value()), own.text());
 }
 
 /// Nobody has said in time who `conn` is.
