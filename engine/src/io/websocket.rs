@@ -211,7 +211,7 @@ impl Reader {
         self.hearing = Hearing::Deaf;
         match shard.speaks(self.conn) {
             Some((_, Dialect::Zps)) => zps::fail(shard, self.conn, code, reason),
-            Some((_, Dialect::Pusher | Dialect::Echo)) | None => {
+            Some((_, Dialect::Pusher | Dialect::Echo | Dialect::Sse)) | None => {
                 shard.fail(self.conn, code, reason);
             }
         }

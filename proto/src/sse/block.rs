@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_room_with_escapes_is_encoded_as_the_client_does() {
         let found = block(
-            r#"{"type":"event","data":{"id":"","type":"t","room":"c:\"\u00e9","sequence":1,"x":0}}"#,
+            r#"{"type":"event","data":{"id":"","type":"","room":"c:\"\u00e9","sequence":1,"x":0}}"#,
         );
         assert!(found.starts_with("id: c%3A%22%C3%A9@1\ndata: {\"room\":\"c:\\\"\\u00e9\","));
     }
