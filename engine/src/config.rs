@@ -29,7 +29,7 @@ use self::draft::Draft;
 use self::environment::Variables;
 use crate::app::{App, AppPolicy};
 
-pub use flags::{Command, DeadLetters, Options};
+pub use flags::{Command, DeadLetters, Gateway, Options};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
 pub use rows::AppRow;
 pub use sections::{
@@ -110,7 +110,7 @@ impl Config {
         options: &Options,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Effective, Problems> {
-        let mut draft = Draft::new();
+        let mut draft = options.gateway.as_ref().map_or_else(Draft::new, Draft::for_gateway);
         if let Some(path) = &options.config {
             file::read(path, &mut draft);
         }

@@ -8,6 +8,7 @@ pub mod id;
 pub mod io;
 pub mod log;
 pub mod metrics;
+pub mod middleware;
 pub mod rest;
 pub mod shard;
 pub mod side;

@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use uringcast::config::{Command, DeadLetters, Effective, Sources, Stamp};
+use uringcast::config::{Command, DeadLetters, Effective, Gateway, Options, Sources, Stamp};
 use uringcast::io::Launch;
 use uringcast::side::registry;
 use uringcast::webhook;
@@ -28,13 +28,12 @@ fn main() -> ExitCode {
         }
     };
     match command {
-        Command::Serve(options) => {
-            let sources = Sources::new(options, env::vars_os());
-            let read = sources.stamp();
-            with_config(&sources.clone(), |effective| match launch(sources, read, effective) {
-                Ok(launch) => exit(uringcast::io::serve(launch)),
-                Err(exit) => exit,
-            })
+        Command::Serve(options) => serve(options),
+        Command::Gateway(options) => {
+            // Never fails once the system is up.
+            let random = || format!("{:016x}", getrandom::u64().unwrap_or_default());
+            let secret = [random(), random()].concat();
+            serve(Options { gateway: Some(Gateway { key: random(), secret }), ..options })
         }
         Command::Config { print, options } => {
             with_config(&Sources::new(options, env::vars_os()), |effective| {
@@ -55,6 +54,15 @@ fn main() -> ExitCode {
             })
         }
     }
+}
+
+fn serve(options: Options) -> ExitCode {
+    let sources = Sources::new(options, env::vars_os());
+    let read = sources.stamp();
+    with_config(&sources.clone(), |effective| match launch(sources, read, effective) {
+        Ok(launch) => exit(uringcast::io::serve(launch)),
+        Err(exit) => exit,
+    })
 }
 
 /// Read the configuration and `run` with it.
@@ -97,5 +105,6 @@ fn launch(sources: Sources, read: Option<Stamp>, effective: Effective) -> Result
         eprint!("uringcast: {problems}");
         ExitCode::from(EXIT_USAGE)
     })?;
-    Ok(Launch { config: effective.config, apps, rows, sources, read })
+    let middleware = Vec::new().into();
+    Ok(Launch { config: effective.config, apps, rows, sources, read, middleware })
 }

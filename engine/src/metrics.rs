@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 
 use crate::id::CoreId;
 use crate::log::counters::LogCounters;
+use crate::middleware::Operation;
 use crate::shard::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
 use crate::webhook::WebhookCounters;
 
@@ -111,6 +112,7 @@ const COUNTS: &[(&str, &str, Value)] = &[
     ("log_truncations", "Times that a reader was told of events gone", |it| it.log_truncations),
     ("log_catch_ups", "Subscriptions that began with older events", |it| it.log_catch_ups),
     ("log_set_backs", "Slow subscribers sent back to the log", |it| it.log_set_backs),
+    ("log_snapshots_given", "Snapshots given to who asked", |it| it.snapshots_given),
     ("acks_received", "Acknowledgements taken from subscribers", |it| it.acks_received),
     ("ack_updates", "Cursors moved on by acknowledgements", |it| it.ack_updates),
     ("panics", "Panics caught, each closed one connection", |it| it.panics),
@@ -125,6 +127,7 @@ impl Collector for Cores {
             self.encode_values(&mut encoder, name, help, MetricType::Counter, value)?;
         }
         self.encode_frames_per_send(&mut encoder)?;
+        self.encode_operations(&mut encoder)?;
         self.encode_refusals(&mut encoder)
     }
 }
@@ -165,6 +168,19 @@ impl Cores {
             let frames = counters.frames_sent as f64;
             let mut encoder = family.encode_family(&labels)?;
             encoder.encode_histogram::<NoLabelSet>(frames, sends, &buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn encode_operations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (name, help) = ("uringcast_zps_actions", "What was done in rooms, by the action");
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (core, counters) in &self.0 {
+            for (operation, label) in Operation::ALL {
+                let labels = [("core", core.0.to_string()), ("action", label.to_owned())];
+                let value = ConstCounter::new(counters.operations[operation as usize]);
+                value.encode(family.encode_family(&labels)?)?;
+            }
         }
         Ok(())
     }

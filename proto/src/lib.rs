@@ -7,5 +7,6 @@ mod json;
 mod json_frame;
 pub mod limits;
 pub mod pusher;
+pub mod sse;
 pub mod ws;
 pub mod zps;

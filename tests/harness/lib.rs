@@ -22,6 +22,7 @@ mod raw;
 mod server;
 mod sign;
 mod sql;
+mod sse;
 mod wait;
 mod zps;
 
@@ -35,8 +36,9 @@ pub use metrics::Metrics;
 pub use options::{App, Options};
 pub use process::{fd_count, rss_bytes};
 pub use raw::{Raw, upgrade_request};
-pub use server::{Driver, Server};
+pub use server::{Driver, Server, server_binary};
 pub use sign::{hex_md5, signature};
 pub use sql::Database;
+pub use sse::{Block, Stream};
 pub use wait::{DEADLINE, until};
 pub use zps::{Zps, base64url, token};

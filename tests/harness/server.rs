@@ -54,7 +54,7 @@ impl Server {
     /// Starts a server that must end by itself; its exit code and what it wrote to standard error.
     pub fn refused(options: &Options) -> (Option<i32>, String) {
         let config = options.config.as_deref().map(ConfigFile::new);
-        let mut command = Command::new(binary());
+        let mut command = Command::new(server_binary());
         let output = command.args(options.command_line(config.as_ref())).env_clear().output();
         let output = output.expect("the server binary can be started");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -179,8 +179,11 @@ impl Drop for Server {
     }
 }
 
-/// The server binary of the profile that the tests were built with.
-fn binary() -> PathBuf {
+/// The server that is tested.
+///
+/// # Panics
+/// If it has not been built.
+pub fn server_binary() -> PathBuf {
     let test = env::current_exe().expect("a test knows its own path");
     let profile = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/test");
     let path = profile.join("uringcast");
@@ -189,7 +192,7 @@ fn binary() -> PathBuf {
 }
 
 fn launch(options: &Options, config: Option<&ConfigFile>) -> (Child, JoinHandle<String>, Started) {
-    let mut child = Command::new(binary())
+    let mut child = Command::new(server_binary())
         .args(options.command_line(config))
         .env_clear() // A developer's own settings must not reach the server under test.
         .envs(env::vars_os().filter(|(name, _)| PASSED_ON.iter().any(|passed| name == passed)))

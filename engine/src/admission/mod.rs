@@ -18,7 +18,7 @@ pub use ip_rate::{IpRate, TooSoon};
 pub use proxy::{client_address, is_trusted, private_networks};
 pub use refused::{Refused, turn_away};
 pub use request::Request;
-pub use zps::{ZpsPath, path as zps_path};
+pub use zps::{StreamPath, ZpsPath, path as zps_path};
 
 use core::net::IpAddr;
 
@@ -39,6 +39,8 @@ pub struct Rules<'a> {
     pub is_protocol_required: bool,
     /// `zps.app`; `None` where `zps.enabled` is off.
     pub zps_app: Option<&'a str>,
+    /// `zps.sse_path`.
+    pub sse_path: &'a str,
 }
 
 /// Find the app that `request` from `peer` wants to connect to, and check all that one look tells.
@@ -54,6 +56,19 @@ pub fn admit(
         Some(path) => path.app(apps, rules).ok_or(Refused::KeyUnknown)?,
         None => admit_key(apps, rules, request)?,
     };
+    check_app(apps.app(index), rules, peer, request)?;
+    Ok(index)
+}
+
+/// The same for a stream of server-sent events.
+pub fn admit_stream(
+    apps: &Apps,
+    rules: &Rules<'_>,
+    peer: IpAddr,
+    path: &StreamPath,
+    request: &Request,
+) -> Result<AppIndex, Refused> {
+    let index = path.app(apps, rules).ok_or(Refused::KeyUnknown)?;
     check_app(apps.app(index), rules, peer, request)?;
     Ok(index)
 }

@@ -22,6 +22,7 @@ fn run(apps: &Apps, peer: &str, target: &str, headers: &[(&str, &str)]) -> Resul
         trusted_proxies: &proxies,
         is_protocol_required: true,
         zps_app: None,
+        sse_path: "/sse",
     };
     admit(apps, &rules, peer.parse().unwrap(), &request).map(|index| index.0)
 }

@@ -27,6 +27,37 @@ pub fn path(rules: &Rules<'_>, request: &Request) -> Option<ZpsPath> {
     Some(ZpsPath::App(percent_decode_str(id).decode_utf8_lossy().into_owned()))
 }
 
+/// Where a stream of server-sent events is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamPath(ZpsPath);
+
+/// Where zero-pub-sub's own clients find streams by default.
+const STREAM_PATH: &str = "/api/realtime/sse";
+
+impl StreamPath {
+    /// The stream at `path`, which has no query; `None` if there is none.
+    pub fn parse(rules: &Rules<'_>, path: &str) -> Option<Self> {
+        rules.zps_app?;
+        if path == rules.sse_path || path == STREAM_PATH {
+            return Some(Self(ZpsPath::Root));
+        }
+        let id = path.strip_prefix("/apps/")?.strip_suffix("/sse")?;
+        let is_id = !id.is_empty() && !id.contains('/');
+        let id = || percent_decode_str(id).decode_utf8_lossy().into_owned();
+        is_id.then(|| Self(ZpsPath::App(id())))
+    }
+
+    /// Whether the path names its app.
+    pub const fn is_of_app(&self) -> bool {
+        matches!(self.0, ZpsPath::App(_))
+    }
+
+    /// The app behind the path.
+    pub(super) fn app(&self, apps: &Apps, rules: &Rules<'_>) -> Option<AppIndex> {
+        self.0.app(apps, rules)
+    }
+}
+
 impl ZpsPath {
     /// The app behind the path.
     pub(super) fn app(&self, apps: &Apps, rules: &Rules<'_>) -> Option<AppIndex> {
@@ -48,8 +79,31 @@ mod tests {
             socket_path: "/app",
             is_protocol_required: false,
             zps_app,
+            sse_path: "/sse",
         };
         path(&rules, &Request { target: target.to_owned(), ..Request::default() })
+    }
+
+    #[test]
+    fn streams_have_paths_of_their_own() {
+        let rules = Rules {
+            trusted_proxies: &[],
+            socket_path: "/app",
+            is_protocol_required: false,
+            zps_app: Some(""),
+            sse_path: "/events/live",
+        };
+        for (path, is_of_app) in [
+            ("/events/live", Some(false)),
+            ("/api/realtime/sse", Some(false)),
+            ("/apps/a-b/sse", Some(true)),
+            ("/sse", None),
+            ("/apps//sse", None),
+            ("/apps/a/b/sse", None),
+        ] {
+            let found = StreamPath::parse(&rules, path).map(|it| it.is_of_app());
+            assert_eq!(found, is_of_app, "{path}");
+        }
     }
 
     #[test]

@@ -5,14 +5,19 @@
 //!
 //! Invariant: `sources` and `doubtful` have one entry per entry of [`KEYS`].
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::apps::{self, AppOrigin, SourcedApp};
 use super::field::Written;
-use super::flags::Options;
+use super::flags::{Gateway, Options};
 use super::keys::KEYS;
 use super::problem::{Fault, Problem, Problems, Source};
 use super::rules::{Judged, index_of};
-use super::{APPS_MAX, Config, Effective};
+use super::{APPS_MAX, Config, Effective, development_app};
 use crate::app::{App, AuthPolicy};
+
+/// What zero-pub-sub's gateway listens on by default (spec seeds.md, S3-37).
+const GATEWAY_PORT: u16 = 8080;
 
 /// What the layers so far add up to.
 pub(super) struct Draft {
@@ -37,6 +42,20 @@ impl Draft {
             problems: Vec::new(),
             notices: Vec::new(),
         }
+    }
+
+    /// The defaults of `uringcast gateway`: those of zero-pub-sub's own, which everybody reaches.
+    ///
+    /// The app that is served if none is configured has a key and a secret of this process alone,
+    /// so being reachable gives nobody more than zero-pub-sub's clients have.
+    pub(super) fn for_gateway(gateway: &Gateway) -> Self {
+        let mut draft = Self::new();
+        draft.config.server.host = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        draft.config.server.port = GATEWAY_PORT;
+        draft.config.server.metrics_port = None; // Everybody could read them.
+        let App { id, .. } = development_app();
+        draft.config.apps = vec![App::new(id, gateway.key.clone(), gateway.secret.clone())];
+        draft
     }
 
     /// Note that something is wrong.
@@ -147,7 +166,8 @@ impl Draft {
     fn check_development_app(&mut self) {
         let host = index_of("server.host");
         let address = self.config.server.host;
-        let is_served = self.apps.is_none() && !self.config.has_database();
+        let is_served =
+            self.apps.is_none() && !self.config.has_database() && self.config.is_development();
         if is_served && !self.doubtful[host] && !address.is_loopback() {
             let source = self.sources[host].clone();
             self.report(source, Fault::PublicDevelopmentApp { host: address });

@@ -25,6 +25,9 @@ struct CommandLine {
 pub enum Command {
     /// Serve until a stop signal arrives.
     Serve(Options),
+    /// The same as zero-pub-sub's own gateway is started: on 0.0.0.0:8080 by default, and without
+    /// an app of yours under one that nobody else knows.
+    Gateway(Options),
     /// Check the configuration; with --print, show where each value comes from.
     Config {
         /// Print the effective configuration as TOML, secrets masked.
@@ -68,7 +71,9 @@ impl Command {
     /// The options; `None` of the one command that needs no configuration.
     pub fn options(&self) -> Option<&Options> {
         match self {
-            Self::Serve(options) | Self::Config { options, .. } => Some(options),
+            Self::Serve(options) | Self::Gateway(options) | Self::Config { options, .. } => {
+                Some(options)
+            }
             Self::DeadLetters(DeadLetters::Replay { options, .. }) => Some(options),
             Self::DeadLetters(DeadLetters::List { .. }) => None,
         }
@@ -109,6 +114,27 @@ pub struct Options {
     /// Port on loopback that echoes messages, for conformance suites [default: off].
     #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
     pub test_echo_port: Option<String>,
+    /// What keeps logs, memory or file [default: memory] [env: ZERO_PUBSUB_PROVIDER].
+    #[arg(long, value_name = "DRIVER")]
+    pub provider: Option<String>,
+    /// Directory of the driver file [env: ZERO_PUBSUB_CONNECTION].
+    #[arg(long, value_name = "DIR")]
+    pub connection: Option<String>,
+    /// Let clients of zero-pub-sub publish events [default: false].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub allow_client_publish: Option<String>,
+    /// What `uringcast gateway` does by default in place of `serve`.
+    #[arg(skip)]
+    pub gateway: Option<Gateway>,
+}
+
+/// The defaults of `uringcast gateway`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gateway {
+    /// The key of the app that is served if none is configured.
+    pub key: String,
+    /// Its secret.
+    pub secret: String,
 }
 
 const APP_HELP: &str = "An app to serve; repeat for more \

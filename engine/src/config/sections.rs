@@ -357,6 +357,11 @@ impl LogConfig {
         self.driver == "file"
     }
 
+    /// What keeps them, as every zero-pub-sub event's metadata says.
+    pub fn provider(&self) -> &'static str {
+        if self.is_durable() { "file" } else { "memory" }
+    }
+
     /// The same for a shard.
     pub fn limits(&self) -> LogLimits {
         LogLimits {

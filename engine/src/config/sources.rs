@@ -30,6 +30,11 @@ impl Sources {
         Config::load(&self.options, self.environment.iter().cloned())
     }
 
+    /// Whether this process was started as zero-pub-sub's gateway is.
+    pub fn is_gateway(&self) -> bool {
+        self.options.gateway.is_some()
+    }
+
     /// What the file is now; `None` if there is none.
     pub fn stamp(&self) -> Option<Stamp> {
         let metadata = fs::metadata(self.options.config.as_deref()?).ok()?;

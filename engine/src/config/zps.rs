@@ -29,6 +29,20 @@ pub struct ZpsConfig {
     /// Milliseconds to answer a ping, after which the socket is cut. Default 10,000, as the
     /// original has it.
     pub heartbeat_timeout_ms: u32,
+    /// The path of streams of server-sent events, besides `/api/realtime/sse` and
+    /// `/apps/{id}/sse`. Default `/sse`.
+    pub sse_path: String,
+    /// Milliseconds of silence after which a stream is sent a heartbeat. Default 15,000: clients
+    /// give up after 60,000.
+    pub sse_heartbeat_ms: u32,
+    /// Events that one HTTP request may publish. Default 1000.
+    pub http_events_max: u32,
+    /// Events that one HTTP request may have replayed. Default 10,000, as the original has it.
+    pub http_replay_events_max: u32,
+    /// Bytes that one HTTP request may have replayed. Default 16 MiB.
+    pub http_replay_bytes_max: u32,
+    /// Whether every event must name its tenant in `metadata.tenantId`. Default false.
+    pub require_tenant: bool,
     /// Unsent bytes of one connection, above which it is closed with 1013. Default 1 MiB, as the
     /// original has it.
     pub max_socket_buffered_bytes: u32,
@@ -65,6 +79,12 @@ impl Default for ZpsConfig {
             init_timeout_ms: 10_000,
             heartbeat_interval_ms: 30_000,
             heartbeat_timeout_ms: 10_000,
+            sse_path: "/sse".to_owned(),
+            sse_heartbeat_ms: 15_000,
+            http_events_max: 1_000,
+            http_replay_events_max: 10_000,
+            http_replay_bytes_max: 16 * 1024 * 1024,
+            require_tenant: false,
             max_socket_buffered_bytes: 1024 * 1024,
             allow_client_publish: false,
             cursor_fast_forward: true,

@@ -6,6 +6,7 @@
 pub mod echo;
 mod log;
 pub mod pusher;
+pub mod sse;
 pub mod zps;
 
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub enum Dialect {
     Pusher,
     /// zero-pub-sub.
     Zps,
+    /// The same as a stream of server-sent events, whose client never speaks.
+    Sse,
     /// Every message comes back; only on the listener for tests.
     Echo,
 }
@@ -34,7 +37,7 @@ impl Dialect {
     pub fn outbox_bytes_max(self, config: &ShardConfig) -> usize {
         match self {
             Self::Pusher => config.outbox_bytes_max,
-            Self::Zps => config.zps.outbox_bytes_max,
+            Self::Zps | Self::Sse => config.zps.outbox_bytes_max,
             Self::Echo => echo::OUTBOX_BYTES_MAX,
         }
     }
@@ -44,6 +47,7 @@ impl Dialect {
         match self {
             Self::Pusher => Some(server::ping()),
             Self::Zps => Some(encode::ping(b"")),
+            Self::Sse => None,
             Self::Echo => None,
         }
     }
@@ -52,7 +56,7 @@ impl Dialect {
     pub fn subscribed(self, channel: &str) -> Bytes {
         match self {
             Self::Pusher => server::subscription_succeeded(channel),
-            Self::Zps => zps_server::subscribed(channel),
+            Self::Zps | Self::Sse => zps_server::subscribed(channel),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
@@ -61,7 +65,7 @@ impl Dialect {
     pub fn cache_miss(self, channel: &str) -> Bytes {
         match self {
             Self::Pusher => server::cache_miss(channel),
-            Self::Zps => unreachable!("a room is no cache channel"),
+            Self::Zps | Self::Sse => unreachable!("a room is no cache channel"),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
@@ -74,7 +78,7 @@ impl Dialect {
     ) -> Bytes {
         match self {
             Self::Pusher => server::presence_subscription_succeeded(channel, members),
-            Self::Zps => unreachable!("a room has no members"),
+            Self::Zps | Self::Sse => unreachable!("a room has no members"),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
@@ -83,7 +87,7 @@ impl Dialect {
     pub fn join_refused(self, channel: &str, refused: JoinRefused) -> Vec<Bytes> {
         match self {
             Self::Pusher => pusher::join_refused(channel, refused).into(),
-            Self::Zps => vec![zps::join_refused(channel, refused)],
+            Self::Zps | Self::Sse => vec![zps::join_refused(channel, refused)],
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
@@ -92,7 +96,7 @@ impl Dialect {
     pub fn snapshot(self, channel: &str, snapshot: Option<&Snapshot>) -> Bytes {
         match self {
             Self::Pusher => log::snapshot(channel, snapshot),
-            Self::Zps => zps::snapshot(channel, snapshot),
+            Self::Zps | Self::Sse => zps::snapshot(channel, snapshot),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
@@ -101,7 +105,7 @@ impl Dialect {
     pub fn fast_forward(self, channel: &str, sequence: u64, unix_ms: u64) -> Option<Bytes> {
         match self {
             Self::Pusher => Some(log::resumed(channel, sequence)),
-            Self::Zps => Some(zps::truncated(channel, sequence, unix_ms)),
+            Self::Zps | Self::Sse => Some(zps::truncated(channel, sequence, unix_ms)),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
@@ -110,7 +114,7 @@ impl Dialect {
     pub fn truncated(self, channel: &str, first: u64, last: u64, unix_ms: u64) -> Option<Bytes> {
         match self {
             Self::Pusher => Some(log::truncated(channel, first, last)),
-            Self::Zps => Some(zps::truncated(channel, last, unix_ms)),
+            Self::Zps | Self::Sse => Some(zps::truncated(channel, last, unix_ms)),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
@@ -119,7 +123,7 @@ impl Dialect {
     pub fn replayed(self, channel: &str, frames: Vec<Bytes>) -> Vec<Bytes> {
         match self {
             Self::Pusher => frames,
-            Self::Zps => vec![zps::replayed(channel, &frames)],
+            Self::Zps | Self::Sse => vec![zps::replayed(channel, &frames)],
             Self::Echo => unreachable!("an echo connection asks for nothing"),
         }
     }
@@ -128,7 +132,7 @@ impl Dialect {
     pub fn append_refused(self, channel: &str, error: AppendError) -> Bytes {
         match self {
             Self::Pusher => server::error(None, &format!("{channel}: {error}")),
-            Self::Zps => zps::append_refused(channel, error),
+            Self::Zps | Self::Sse => zps::append_refused(channel, error),
             Self::Echo => unreachable!("an echo connection never publishes"),
         }
     }
@@ -142,7 +146,7 @@ impl Dialect {
     ) -> Option<Bytes> {
         match self {
             Self::Pusher => None,
-            Self::Zps => Some(zps::presence(channel, users)),
+            Self::Zps | Self::Sse => Some(zps::presence(channel, users)),
             Self::Echo => unreachable!("an echo connection enters nobody"),
         }
     }
@@ -151,7 +155,7 @@ impl Dialect {
     pub fn user_left(self, channel: &str, user_id: &str, unix_ms: u64) -> Option<Bytes> {
         match self {
             Self::Pusher => None,
-            Self::Zps => Some(zps::user_left(channel, user_id, unix_ms)),
+            Self::Zps | Self::Sse => Some(zps::user_left(channel, user_id, unix_ms)),
             Self::Echo => unreachable!("an echo connection enters nobody"),
         }
     }
@@ -160,7 +164,7 @@ impl Dialect {
     pub fn enter_refused(self, channel: &str, error: EnterError) -> Bytes {
         match self {
             Self::Pusher => server::error(None, &format!("{channel}: {error}")),
-            Self::Zps => zps::enter_refused(channel, error),
+            Self::Zps | Self::Sse => zps::enter_refused(channel, error),
             Self::Echo => unreachable!("an echo connection enters nobody"),
         }
     }
@@ -169,7 +173,7 @@ impl Dialect {
     pub fn farewell(self, code: Code, reason: &str) -> Bytes {
         match self {
             Self::Pusher | Self::Echo => encode::close(CloseCode(code.value()), reason),
-            Self::Zps => zps::farewell(code, reason),
+            Self::Zps | Self::Sse => zps::farewell(code, reason),
         }
     }
 
@@ -178,6 +182,7 @@ impl Dialect {
         match self {
             Self::Pusher | Self::Echo => (config.activity_timeout_ms, config.pong_timeout_ms),
             Self::Zps => (config.zps.heartbeat_interval_ms, config.zps.heartbeat_timeout_ms),
+            Self::Sse => (config.zps.sse_heartbeat_ms, 0),
         }
     }
 }

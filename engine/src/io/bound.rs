@@ -36,6 +36,13 @@ impl Bound {
         Ok(Self { public: all(config.host, config.port)?, metrics, echo })
     }
 
+    /// The line that zero-pub-sub's gateway prints when it listens.
+    pub(super) fn describe_gateway(&self) -> String {
+        let address = self.public[0].as_ref().and_then(|it| it.local_addr().ok());
+        let line = |address| format!("[zero-pub-sub] gateway listening on ws://{address}\n");
+        address.map(line).unwrap_or_default()
+    }
+
     /// What `core` listens on.
     pub(super) fn take(&mut self, core: usize) -> Vec<(TcpListener, Purpose)> {
         let public = self.public[core].take().map(|it| (it, Purpose::Public));

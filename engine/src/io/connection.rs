@@ -12,6 +12,7 @@ use super::guarded::Guarded;
 use super::http::{self, Purpose};
 use super::peek::{self, Wanted};
 use super::socket::Socket;
+use super::stream;
 use super::websocket::{Agreed, Reader};
 use crate::admission::{self, Refused, Request, TooSoon, ZpsPath, client_address, is_trusted};
 use crate::admission::{turn_away, zps_path};
@@ -23,14 +24,14 @@ const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// A socket that was accepted.
-struct Arrival {
-    conn: ConnId,
+pub(super) struct Arrival {
+    pub(super) conn: ConnId,
     socket: Rc<Socket>,
     /// Who is at the other end, which may be a proxy.
-    peer: IpAddr,
+    pub(super) peer: IpAddr,
     purpose: Purpose,
     /// Whether it came beyond the limit, and is only to be told so.
-    is_turned_away: bool,
+    pub(super) is_turned_away: bool,
 }
 
 /// Serve `stream`, which is from `peer`, in a task of its own.
@@ -98,6 +99,16 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
                 Err(answer) => drop(socket.try_write(&answer)),
             }
         }
+        Some(Wanted::Stream(_)) if purpose != Purpose::Public => {
+            drop(socket.try_write(peek::NOT_FOUND));
+        }
+        Some(Wanted::Stream(request)) => match stream::open(&core, &arrival, &request).await {
+            Ok(()) => {
+                let agreed = Agreed { dialect: Dialect::Sse, is_deflated: false };
+                return Some(Reader::new(agreed));
+            }
+            Err(answer) => drop(socket.try_write(&answer)),
+        },
         Some(Wanted::Http { .. }) if is_turned_away => drop(socket.try_write(NO_ROOM)),
         Some(Wanted::Http { read }) => {
             // Boxed, because a websocket's handshake should not pay for the room that this needs.
@@ -135,7 +146,7 @@ async fn websocket(
         (Dialect::Pusher | Dialect::Zps, Ok(app)) => {
             core.ask(|shard| shard.apps().app(app).policy.deflate)
         }
-        (Dialect::Pusher | Dialect::Zps, Err(_)) => false,
+        (Dialect::Pusher | Dialect::Zps, Err(_)) | (Dialect::Sse, _) => false,
     };
     let is_deflated = may_deflate && upgrade.agree_to_deflate();
     core.with_shard(|shard| {
@@ -153,13 +164,14 @@ async fn websocket(
                 zps::greet(shard, conn, is_app_path);
             }
             (Dialect::Zps, Err(refused)) => zps::turn_away(shard, conn, refused),
+            (Dialect::Sse, _) => unreachable!("a stream is no websocket"),
         }
     });
     Ok(Agreed { dialect, is_deflated })
 }
 
 /// Count the client that a proxy speaks for; others were counted when they were accepted.
-fn admit_client(core: &Core, peer: IpAddr, request: &Request) -> Result<(), TooSoon> {
+pub(super) fn admit_client(core: &Core, peer: IpAddr, request: &Request) -> Result<(), TooSoon> {
     let proxies = core.rules().trusted_proxies;
     if !is_trusted(proxies, peer) {
         return Ok(());
@@ -174,10 +186,19 @@ async fn admit(core: &Rc<Core>, arrival: &Arrival, request: &Request) -> Result<
     }
     let apps = core.ask(|shard| shard.apps());
     let app = admission::admit(&apps, &core.rules(), arrival.peer, request)?;
+    enter(core, arrival.conn, app).await
+}
+
+/// Count `conn` as a connection of `app`, unless that has as many as it may.
+pub(super) async fn enter(
+    core: &Rc<Core>,
+    conn: ConnId,
+    app: AppIndex,
+) -> Result<AppIndex, Refused> {
     if core.is_draining() {
         return Err(Refused::Draining);
     }
-    let Some(ticket) = core.with_shard(|shard| shard.enter(arrival.conn, app)) else {
+    let Some(ticket) = core.with_shard(|shard| shard.enter(conn, app)) else {
         return Ok(app);
     };
     let Answer::Entered(is_admitted) = core.answer(ticket).await else {
@@ -186,7 +207,7 @@ async fn admit(core: &Rc<Core>, arrival: &Arrival, request: &Request) -> Result<
     if is_admitted { Ok(app) } else { Err(Refused::Quota) }
 }
 
-fn too_many_requests(TooSoon { retry_after_s }: TooSoon) -> Vec<u8> {
+pub(super) fn too_many_requests(TooSoon { retry_after_s }: TooSoon) -> Vec<u8> {
     format!(
         "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {retry_after_s}\r\n\
          Connection: close\r\nContent-Length: 0\r\n\r\n"

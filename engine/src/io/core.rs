@@ -31,6 +31,7 @@ use crate::admission::{IpRate, Rules, TooSoon};
 use crate::app::Apps;
 use crate::config::Config;
 use crate::id::{ConnId, CoreId};
+use crate::middleware::Chain;
 use crate::rest::RestConfig;
 use crate::shard::{Answer, Counters, Millis, Output, Refusal, Shard, Ticket};
 use crate::side::Side;
@@ -55,6 +56,8 @@ const EAGER_ROUNDS_MAX: u16 = 4;
 pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) rest: RestConfig,
+    /// The embedder's own code.
+    pub(super) middleware: Chain,
 }
 
 /// One core.
@@ -183,6 +186,7 @@ impl Core {
             socket_path: &self.setup.config.server.socket_path,
             trusted_proxies: &self.setup.config.server.trusted_proxies,
             is_protocol_required: self.setup.config.connection.protocol_required,
+            sse_path: &self.setup.config.zps.sse_path,
             zps_app: self.setup.config.zps.enabled.then_some(&*self.setup.config.zps.app),
         }
     }

@@ -10,6 +10,7 @@ mod digest;
 mod operator;
 mod publish;
 mod refusal;
+mod zps;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -31,6 +32,7 @@ use super::core::Core;
 use super::http_stream::HttpStream;
 use super::pace::Pace;
 use super::socket::Socket;
+use super::stream;
 use crate::id::ConnId;
 use crate::rest::{self, Answer, Head, RestError};
 use crate::shard::Refusal;
@@ -109,6 +111,9 @@ async fn public(core: &Rc<Core>, request: Request<Incoming>) -> Response<Full<By
     let (parts, body) = request.into_parts();
     let cors = core.setup.rest.cors_origins.check(&head(&parts, &body));
     let answer = match cors.preflight() {
+        preflight if stream::is_asked(core, parts.uri.path()) => {
+            Answer::stream_elsewhere(preflight, &head(&parts, &body))
+        }
         Some(answer) => answer,
         None => answer(core, &parts, body).await.unwrap_or_else(|error| {
             core.count(|counters| counters.refuse(refusal::counted_as(&error)));

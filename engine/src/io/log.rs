@@ -102,7 +102,7 @@ impl Opened {
         for log in self.logs.drain(..) {
             match apps.by_id(&log.app_id).filter(|app| apps.app(*app).has_log(&log.channel)) {
                 Some(app) => {
-                    let channel = ChannelName::new(app, &log.channel, seed);
+                    let channel = ChannelName::new(app, Arc::clone(&log.channel), seed);
                     let owner = channel.owner(cores);
                     shares[usize::from(owner.0)].logs.push((channel, log));
                 }

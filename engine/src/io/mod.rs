@@ -25,6 +25,7 @@ mod reload;
 mod server;
 mod signal;
 mod socket;
+mod stream;
 mod thread;
 mod websocket;
 mod zps;

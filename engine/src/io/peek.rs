@@ -5,11 +5,13 @@
 
 use std::rc::Rc;
 
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use uringcast_proto::ws::handshake::{HandshakeError, Upgrade};
 
 use super::core::Core;
 use super::socket::Socket;
-use crate::admission::Request;
+use super::stream::StreamRequest;
+use crate::admission::{Request, Rules, StreamPath};
 use crate::id::ConnId;
 use crate::shard::Refusal;
 
@@ -39,6 +41,8 @@ const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(super) enum Wanted {
     /// A websocket as `request` describes it; `rest` came after the head.
     WebSocket { upgrade: Upgrade, request: Request, rest: Vec<u8> },
+    /// A stream of server-sent events.
+    Stream(StreamRequest),
     /// Anything else; `read` is all that was read.
     Http { read: Vec<u8> },
 }
@@ -48,6 +52,7 @@ enum Head {
     Partial,
     Http,
     WebSocket { upgrade: Upgrade, request: Request, head_bytes: usize },
+    Stream(StreamRequest),
     TooLarge,
     Malformed,
     Refused(HandshakeError),
@@ -74,7 +79,8 @@ pub(super) async fn first_request(core: &Rc<Core>, socket: &Socket) -> Option<Wa
         if !is_open {
             return None;
         }
-        match parse(&read, head_bytes_max) {
+        match parse(&core.rules(), &read, head_bytes_max) {
+            Head::Stream(request) => return Some(Wanted::Stream(request)),
             Head::Http => return Some(Wanted::Http { read }),
             Head::WebSocket { upgrade, request, head_bytes } => {
                 let rest = read.split_off(head_bytes);
@@ -90,7 +96,7 @@ pub(super) async fn first_request(core: &Rc<Core>, socket: &Socket) -> Option<Wa
     }
 }
 
-fn parse(read: &[u8], head_bytes_max: usize) -> Head {
+fn parse(rules: &Rules<'_>, read: &[u8], head_bytes_max: usize) -> Head {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
     let head_bytes = match request.parse(read) {
@@ -100,7 +106,7 @@ fn parse(read: &[u8], head_bytes_max: usize) -> Head {
         Err(_) => return Head::Malformed,
     };
     match Upgrade::from_request(&request) {
-        Ok(None) => Head::Http,
+        Ok(None) => stream(rules, &request).map_or(Head::Http, Head::Stream),
         Ok(Some(upgrade)) => {
             let headers = request.headers.iter().map(|header| (header.name, header.value));
             let request = Request::from_headers(request.path.unwrap_or("/"), headers);
@@ -108,6 +114,22 @@ fn parse(read: &[u8], head_bytes_max: usize) -> Head {
         }
         Err(error) => Head::Refused(error),
     }
+}
+
+/// The stream that `request` asks for, if it does.
+fn stream(rules: &Rules<'_>, request: &httparse::Request<'_, '_>) -> Option<StreamRequest> {
+    let target = request.path.filter(|_| request.method == Some("GET"))?;
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    let path = StreamPath::parse(rules, path)?;
+    let fields = || request.headers.iter().map(|header| (header.name, header.value));
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields() {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+            headers.append(name, value);
+        }
+    }
+    Some(StreamRequest { path, request: Request::from_headers(target, fields()), headers })
 }
 
 fn refuse(core: &Core, socket: &Socket, refusal: Refusal, answer: &[u8]) -> Option<Wanted> {

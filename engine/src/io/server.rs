@@ -23,7 +23,8 @@ use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::dialect::zps::Rules;
 use crate::id::{CORES_MAX, CoreId};
-use crate::rest::{IdempotencyLimits, RestConfig};
+use crate::middleware::Chain;
+use crate::rest::{IdempotencyLimits, RestConfig, ZpsRestConfig};
 use crate::shard::ShardConfig;
 use crate::side::registry::Watch;
 use crate::side::{self, Side};
@@ -51,6 +52,8 @@ pub struct Launch {
     pub sources: Sources,
     /// What the file was then.
     pub read: Option<Stamp>,
+    /// Code of an embedder's own that is asked about everything done in rooms; empty for none.
+    pub middleware: Chain,
 }
 
 /// Serve until SIGTERM or SIGINT, then drain and end the process with status 0.
@@ -61,7 +64,7 @@ pub struct Launch {
 /// # Errors
 /// If an address cannot be bound, or a core cannot start or ends. Whoever is connected is cut off.
 pub fn serve(launch: Launch) -> io::Result<()> {
-    let Launch { config, apps, rows, sources, read } = launch;
+    let Launch { config, apps, rows, sources, read, middleware } = launch;
     let _ = memory::forgo_huge_pages(); // What a kernel without them says no to.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (told, signalled) = unbounded();
@@ -79,11 +82,13 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let bound = Bound::new(&config.server, cores)?;
     let recovered = opened.as_ref().map_or("", |opened| opened.described.as_str());
     let described = format!("{}{recovered}", bound.describe(&config));
+    let gateway = if sources.is_gateway() { bound.describe_gateway() } else { String::new() };
     let (watch, database) = watch(&config, &rows);
-    let started = start(config.clone(), &apps, (cores, &processors), bound, watch, opened)?;
+    let setup = setup(config.clone(), middleware);
+    let started = start(setup, &apps, (cores, &processors), bound, watch, opened)?;
     let Started { addresses, events, side } = started;
     let is_uring = wait_ready(&events, cores)?;
-    announce(is_uring, cores, &described)?;
+    announce(is_uring, cores, &described, &gateway)?;
     let cores_told = Told::new(addresses.clone(), events.clone());
     let mut reload = Reload::new(cores_told, sources, read, config, apps, rows, database);
     wait_stop(&signalled, &events, &mut reload)?;
@@ -116,19 +121,19 @@ struct Started {
 
 /// Start a thread for each core and one for what they must not wait for.
 fn start(
-    config: Config,
+    setup: Setup,
     apps: &Apps,
     (cores, processors): (usize, &[usize]),
     mut bound: Bound,
     watch: Option<Watch>,
     mut opened: Option<Opened>,
 ) -> io::Result<Started> {
-    let envelopes_max = config.core.mailbox_envelopes_max as usize;
+    let envelopes_max = setup.config.core.mailbox_envelopes_max as usize;
     let mailboxes: io::Result<Vec<_>> = (0..cores).map(|_| mailbox(envelopes_max)).collect();
     let (addresses, mailboxes): (Vec<_>, Vec<_>) = mailboxes?.into_iter().unzip();
     let hash_seed = getrandom::u64().map_err(io::Error::other)?;
-    let zps = Arc::new(zps::rules(&config.zps)?);
-    let setup = Arc::new(setup(config));
+    let zps = Arc::new(zps::rules(&setup.config)?);
+    let setup = Arc::new(setup);
     let (events, received) = unbounded();
     let side = start_side(&setup.config, addresses.clone(), events.clone(), watch)?;
     let shares = opened.as_mut().map(|opened| opened.share_out(apps, hash_seed, cores));
@@ -174,13 +179,22 @@ fn start_side(
     side::start(config.webhook.clone(), Box::new(deliver), failed, watch)
 }
 
-fn setup(config: Config) -> Setup {
+fn setup(config: Config, middleware: Chain) -> Setup {
     let rest = RestConfig {
         body_bytes_max: config.http.body_bytes_max as usize,
         cors_origins: config.http.cors_origins.clone(),
         socket_path: config.server.socket_path.clone(),
+        zps: ZpsRestConfig {
+            provider: config.log.provider(),
+            payload_bytes_max: config.zps.max_payload_bytes as usize,
+            events_max: config.zps.http_events_max as usize,
+            replay_events_max: config.zps.http_replay_events_max as usize,
+            replay_bytes_max: config.zps.http_replay_bytes_max as usize,
+            require_tenant: config.zps.require_tenant,
+            ..ZpsRestConfig::default()
+        },
     };
-    Setup { config, rest }
+    Setup { config, rest, middleware }
 }
 
 pub(super) fn shard_config(
@@ -231,7 +245,7 @@ fn wait_ready(events: &Receiver<Event>, cores: usize) -> io::Result<bool> {
     Ok(is_uring)
 }
 
-fn announce(is_uring: bool, cores: usize, described: &str) -> io::Result<()> {
+fn announce(is_uring: bool, cores: usize, described: &str, last: &str) -> io::Result<()> {
     let driver = if is_uring { "io_uring" } else { "epoll" };
     if !is_uring {
         eprintln!(
@@ -241,7 +255,8 @@ fn announce(is_uring: bool, cores: usize, described: &str) -> io::Result<()> {
     }
     let mut stdout = io::stdout().lock();
     let version = env!("CARGO_PKG_VERSION");
-    write!(stdout, "uringcast {version}\ndriver {driver}\ncores {cores}\n{described}ready\n")?;
+    let begin = format!("uringcast {version}\ndriver {driver}\ncores {cores}\n");
+    write!(stdout, "{begin}{described}ready\n{last}")?;
     stdout.flush()
 }
 

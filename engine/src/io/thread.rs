@@ -83,6 +83,7 @@ fn try_run(start: Start) -> io::Result<()> {
 async fn run_core(start: Start) -> io::Result<()> {
     let Start { setup, apps, shard, listeners, addresses, mailbox, side, events, .. } = start;
     let mut shard = Shard::new(shard, apps, Millis::default());
+    shard.set_middleware(Arc::clone(&setup.middleware));
     start.restored.fill(&mut shard);
     let core = Core::new(setup, shard, addresses, mailbox.install()?, side, start.log)?;
     monoio::spawn(Rc::clone(&core).run_turns());

@@ -136,7 +136,11 @@ impl Reader {
     /// The reader of a connection that speaks as was `agreed`.
     pub(super) const fn new(Agreed { dialect, is_deflated }: Agreed) -> Self {
         let assembler = Assembler::new();
-        Self { assembler, dialect, hearing: Hearing::Listening, is_deflated }
+        let hearing = match dialect {
+            Dialect::Sse => Hearing::Deaf, // It has said all it has to say.
+            Dialect::Pusher | Dialect::Zps | Dialect::Echo => Hearing::Listening,
+        };
+        Self { assembler, dialect, hearing, is_deflated }
     }
 
     /// Work off bytes that came with the handshake: who sent them did not know what was agreed.
@@ -219,7 +223,7 @@ impl Reader {
         self.hearing = Hearing::Deaf;
         match self.dialect {
             Dialect::Zps => zps::fail(shard, conn, code, reason),
-            Dialect::Pusher | Dialect::Echo => shard.fail(conn, code, reason),
+            Dialect::Pusher | Dialect::Echo | Dialect::Sse => shard.fail(conn, code, reason),
         }
     }
 }
@@ -235,6 +239,7 @@ fn limits(core: &Core, dialect: Dialect) -> Limits {
             message_bytes_max: core.setup.config.zps.max_payload_bytes as usize,
             ..Limits::default()
         },
+        Dialect::Sse => Limits::default(), // It is not listened to.
         Dialect::Echo => echo::LIMITS,
     }
 }
@@ -247,6 +252,7 @@ fn understand(shard: &mut Shard, conn: ConnId, message: Message<'_>) {
         (_, Message::Pong(_) | Message::Close(_)) => {} // Noted when it was read.
         (Dialect::Pusher, Message::Text(text)) => pusher::on_text(shard, conn, text),
         (Dialect::Pusher, Message::Binary(_)) => pusher::on_binary(shard, conn),
+        (Dialect::Sse, Message::Text(_) | Message::Binary(_)) => {} // It is not listened to.
         (Dialect::Zps, Message::Text(text)) => zps::on_text(shard, conn, text),
         (Dialect::Zps, Message::Binary(bytes)) => zps::on_binary(shard, conn, bytes),
         (Dialect::Echo, Message::Text(text)) => echo::on_text(shard, conn, text),

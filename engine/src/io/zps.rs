@@ -5,14 +5,16 @@ use std::io;
 
 use uringcast_proto::zps::Provider;
 
-use crate::config::ZpsConfig;
+use crate::config::{Config, ZpsConfig};
 use crate::dialect::zps::{Access, KeyError, Rules, Verifier};
 
 /// What `config` says, once for all cores.
 ///
 /// # Errors
 /// If a file with keys cannot be read or used.
-pub(super) fn rules(config: &ZpsConfig) -> io::Result<Rules> {
+pub(super) fn rules(config: &Config) -> io::Result<Rules> {
+    let provider = Provider(config.log.provider());
+    let config = &config.zps;
     let scopes = config.scopes.split(',').filter(|scope| !scope.is_empty());
     let access = Access {
         verifier: verifier(config)?,
@@ -28,10 +30,12 @@ pub(super) fn rules(config: &ZpsConfig) -> io::Result<Rules> {
         init_timeout_ms: config.init_timeout_ms.into(),
         heartbeat_interval_ms: config.heartbeat_interval_ms.into(),
         heartbeat_timeout_ms: config.heartbeat_timeout_ms.into(),
+        sse_heartbeat_ms: config.sse_heartbeat_ms.into(),
         outbox_bytes_max: config.max_socket_buffered_bytes as usize,
+        require_tenant: config.require_tenant,
         is_publish_allowed: config.allow_client_publish,
         fast_forward: config.cursor_fast_forward,
-        provider: Provider("memory"),
+        provider,
         access,
     })
 }

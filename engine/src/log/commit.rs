@@ -112,7 +112,7 @@ impl<S: Store> Committer<S> {
             runs: VecDeque::new(),
             bytes: 0,
             cores: (0..cores).map(|_| CoreState::default()).collect(),
-            retain_at: Instant::now(),
+            retain_at: Instant::now() + RETAIN_INTERVAL,
             is_failing: false,
             is_retain_failing: false,
         }

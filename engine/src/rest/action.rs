@@ -7,6 +7,7 @@ use super::info::Info;
 use super::publish::{Publication, Reply};
 use super::rate::{Budget, Cost};
 use super::zintrust::Review;
+use super::zps::ZpsAction;
 use crate::id::AppIndex;
 
 /// What a request asks for, checked and complete.
@@ -54,6 +55,8 @@ pub enum Action {
         /// The app.
         app: AppIndex,
     },
+    /// Do what zero-pub-sub's backend client asks.
+    Zps(ZpsAction),
     /// Close every connection of one user.
     Terminate {
         /// The app.
@@ -99,6 +102,7 @@ impl Action {
         match self {
             // What a review decides is paid for when it is published.
             Self::Up | Self::Ready | Self::Review(_) | Self::Granted(_) | Self::Consult(_) => None,
+            Self::Zps(action) => action.cost(),
             Self::Publish(publish) => Some(publish.cost()),
             Self::Channels { app, .. }
             | Self::Channel { app, .. }

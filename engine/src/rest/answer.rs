@@ -168,7 +168,7 @@ impl Answer {
         Self::new(204, Bytes::new())
     }
 
-    const fn ok(body: Bytes) -> Self {
+    pub(super) const fn ok(body: Bytes) -> Self {
         Self::new(200, body)
     }
 

@@ -6,6 +6,7 @@ use uringcast_proto::pusher::signature::SignatureError;
 
 use super::rate::{Budget, Spent};
 use super::zintrust::ZinTrustError;
+use super::zps::ZpsError;
 use crate::id::SocketIdError;
 
 /// Why a request is refused: the peer sees the status and the words, as JSON.
@@ -160,6 +161,9 @@ pub enum RestError {
     /// A request in ZinTrust's words, refused in its words.
     #[error("{0}")]
     ZinTrust(#[from] ZinTrustError),
+    /// A request of zero-pub-sub's backend client.
+    #[error("{0}")]
+    Zps(#[from] ZpsError),
     /// 400: users were asked for on a channel that has none.
     #[error("only presence channels have users")]
     NotPresence,
@@ -199,6 +203,7 @@ impl RestError {
             Self::RateLimited(..) => 429,
             Self::Overloaded => 503,
             Self::ZinTrust(error) => error.status(),
+            Self::Zps(error) => error.status(),
         }
     }
 }

@@ -26,11 +26,12 @@ mod resource;
 mod route;
 mod socket_path;
 mod zintrust;
+pub mod zps;
 
 pub use action::{Action, Once, Publish};
 pub use answer::Answer;
 pub use broadcasting::Question;
-pub use config::RestConfig;
+pub use config::{RestConfig, ZpsRestConfig};
 pub use cors::{Cors, OriginError, Origins};
 pub use error::RestError;
 pub use idempotency::{IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Reserved};
@@ -40,6 +41,7 @@ pub use rate::{Bucket, Budget, Cost, Spent};
 pub use ready::Readiness;
 pub use route::{Head, Route, route};
 pub use socket_path::socket_key;
+pub(crate) use zintrust::bearer;
 pub use zintrust::{Review, ZinTrustError};
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::publish::{publish, publish_batch, publish_to_channel};
 use super::resource::{READ, Resource, Target, WRITE, decode};
 use super::socket_path;
 use super::zintrust::{Draft, Review, ZinTrustError, sent_secret};
+use super::zps;
 use crate::app::Apps;
 
 /// What is known of a request before its body is read.
@@ -51,6 +52,8 @@ enum Stage {
     Authorize(Caller),
     /// The app's own server asks.
     Own { sender: Authenticated, target: Target, once: Option<Named> },
+    /// The app's own server asks in the words of zero-pub-sub's cloud.
+    Zps(zps::Asked),
 }
 
 /// What the head says about sending a publish again.
@@ -82,6 +85,12 @@ pub fn route(
         let route = Route(Stage::Authorize(Caller::new(apps, head, now_unix_s)?));
         check_length(route.body_bytes_max(config), head.content_length)?;
         return Ok(route);
+    }
+    if let Some(resource) = zps::Resource::parse(head.path) {
+        check_method(head, resource.allow())?;
+        let asked = zps::Asked::new(apps, resource, head)?;
+        check_length(config.body_bytes_max, head.content_length)?;
+        return Ok(Route(Stage::Zps(asked)));
     }
     let rest = head.path.strip_prefix("/apps/").ok_or(RestError::PathUnknown)?;
     let (id, resource) = rest.split_once('/').ok_or(RestError::PathUnknown)?;
@@ -124,14 +133,16 @@ impl Route {
             Stage::Authorize(_) if config.body_bytes_max > broadcasting::BODY_BYTES_MAX => {
                 broadcasting::BODY_BYTES_MAX
             }
-            Stage::Authorize(_) | Stage::Open(_) | Stage::Own { .. } => config.body_bytes_max,
+            Stage::Authorize(_) | Stage::Open(_) | Stage::Own { .. } | Stage::Zps(_) => {
+                config.body_bytes_max
+            }
         }
     }
 
     /// Whether [`finish`](Self::finish) needs the body's MD5.
     pub const fn needs_md5(&self) -> bool {
         match &self.0 {
-            Stage::Open(_) | Stage::Authorize(_) => false,
+            Stage::Open(_) | Stage::Authorize(_) | Stage::Zps(_) => false,
             Stage::Own { sender, .. } => sender.is_signature(),
         }
     }
@@ -148,6 +159,7 @@ impl Route {
         let (sender, target, named) = match self.0 {
             Stage::Open(action) => return Ok(action),
             Stage::Authorize(caller) => return caller.decide(body),
+            Stage::Zps(asked) => return asked.finish(&config.zps, body).map(Action::Zps),
             Stage::Own { sender, target, once } => (sender, target, once),
         };
         sender.check_body(body, md5)?;

@@ -19,12 +19,25 @@ pub(super) struct Subscriber {
     pub(super) index: u32,
 }
 
+/// The form in which a connection gets events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Websocket frames as they were made.
+    Plain,
+    /// The same, some of them compressed.
+    Deflated,
+    /// Blocks of a stream of server-sent events.
+    Blocks,
+}
+
 /// The subscribers of one channel on one core.
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) subscribers: Vec<Subscriber>,
     /// How many of them agreed to compression.
     pub(super) deflated: u32,
+    /// How many of them are streams of server-sent events.
+    pub(super) streams: u32,
     /// Subscriptions that are in no list: the owner has not answered, or they are catching up.
     pub(super) joining: u32,
     /// The owner's name for the channel, known since its first answer.
@@ -37,7 +50,24 @@ pub(super) struct Channel {
 
 impl Channel {
     pub(super) const fn new() -> Self {
-        Self { subscribers: Vec::new(), deflated: 0, joining: 0, owned: None, run: None, log: None }
+        Self {
+            subscribers: Vec::new(),
+            deflated: 0,
+            streams: 0,
+            joining: 0,
+            owned: None,
+            run: None,
+            log: None,
+        }
+    }
+
+    /// How many subscribers get events in `form`, which is not the plain one.
+    pub(super) const fn count_mut(&mut self, form: Form) -> Option<&mut u32> {
+        match form {
+            Form::Plain => None,
+            Form::Deflated => Some(&mut self.deflated),
+            Form::Blocks => Some(&mut self.streams),
+        }
     }
 
     /// Whether nobody on this core needs the channel any more.

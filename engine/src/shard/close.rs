@@ -8,7 +8,9 @@ use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::ws::close::CloseCode;
 use uringcast_proto::ws::encode;
 
+use super::channel::Form;
 use super::connection::{Closing, Farewell, Phase};
+use super::stream::closing_block;
 use super::{Output, Segment, Shard};
 use crate::id::ConnId;
 
@@ -44,9 +46,13 @@ impl Shard {
 
     pub(super) fn begin_close(&mut self, conn: ConnId, frame: Bytes, farewell: Farewell) {
         let until = self.now.plus(self.config.close_timeout_ms);
-        if self.connection(conn).is_none_or(|it| !it.is_open()) {
+        let Some(form) = self.connection(conn).filter(|it| it.is_open()).map(|it| it.form()) else {
             return;
-        }
+        };
+        let (frame, farewell) = match form {
+            Form::Plain | Form::Deflated => (frame, farewell),
+            Form::Blocks => (closing_block(&frame), Farewell::Ignored), // It has no answer to give.
+        };
         self.leave_all(conn);
         self.connections[conn.slot as usize].is_over = false;
         let segment = Segment::private(frame, &self.retained);

@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 
 use super::Millis;
+use super::channel::Form;
 use super::event_rate::EventRate;
 use super::log::ConnLog;
 use super::message::Member;
@@ -133,7 +134,16 @@ impl Connection {
         matches!(self.phase, Phase::Open { .. })
     }
 
-    /// Whether this is a websocket, open or closing.
+    /// The form in which it gets events.
+    pub(super) const fn form(&self) -> Form {
+        match (self.dialect, self.is_deflated) {
+            (Dialect::Sse, _) => Form::Blocks,
+            (_, true) => Form::Deflated,
+            (_, false) => Form::Plain,
+        }
+    }
+
+    /// Whether this is a websocket or a stream, open or closing.
     pub(super) const fn is_websocket(&self) -> bool {
         matches!(self.phase, Phase::Open { .. } | Phase::Closing(_))
     }

@@ -3,6 +3,8 @@
 //! Plain integers: a core counts for itself, and whoever wants to know asks it by a message. The
 //! numbers of one answer therefore belong together, and counting costs no atomic.
 
+use crate::middleware::Operation;
+
 /// Why something was turned away; the `limit` label of `uringcast_refusals_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
@@ -242,6 +244,10 @@ pub struct Counters {
     pub log_set_backs: u64,
     /// Subscriptions that began with reading the log.
     pub log_catch_ups: u64,
+    /// Snapshots given to subscribers and publishers.
+    pub snapshots_given: u64,
+    /// What was done in rooms, by [`Operation`].
+    pub operations: [u64; Operation::ALL.len()],
     /// Acknowledgements taken from subscribers.
     pub acks_received: u64,
     /// Cursors moved on by them.
@@ -278,6 +284,11 @@ impl Default for Refusals {
 }
 
 impl Refusals {
+    /// How often any happened.
+    pub fn sum(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
     /// How often `refusal` happened.
     pub const fn of(&self, refusal: Refusal) -> u64 {
         self.0[refusal as usize]

@@ -25,11 +25,11 @@ pub(super) struct Sealed {
     pub(super) skips: Vec<Skip>,
 }
 
-/// A run with some of its frames compressed.
-struct Packed {
-    bytes: Vec<u8>,
+/// A run in another form: some of its frames compressed, or all of them as blocks of text.
+pub(super) struct Packed {
+    pub(super) bytes: Vec<u8>,
     /// Where each frame ends, first in the run as it was, then in `bytes`.
-    ends: Vec<(u32, u32)>,
+    pub(super) ends: Vec<(u32, u32)>,
 }
 
 impl Packed {
@@ -70,7 +70,7 @@ impl Packed {
     }
 
     /// The same frames in here that `skip` names in the run.
-    fn translate(&self, skip: &Skip) -> Skip {
+    pub(super) fn translate(&self, skip: &Skip) -> Skip {
         let (start, end) = (self.place_of(skip.start), self.place_of(skip.end));
         Skip { start, end, ..*skip }
     }

@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 
-use super::channel::{RUN_BYTES_MAX, Run, Skip, Subscriber, remainder};
+use super::channel::{Form, RUN_BYTES_MAX, Run, Skip, Subscriber, remainder};
 use super::deflate::Sealed;
 use super::message::{CoreMessage, LocalId, OwnedId, Publication, Ticket};
 use super::owner::Foothold;
@@ -147,13 +147,18 @@ impl Shard {
         }
         let plain = Sealed { segment: Segment::new(bytes, frames, &self.retained), skips };
         let deflated = self.deflate(local, &plain);
+        let blocks = self.stream_form(local, &plain);
         // The list cannot change while it is walked: queueing tells nobody and closes nothing.
         let subscribers = std::mem::take(&mut self.locals.at(local).value.subscribers);
         self.counters.batches += 1;
         for &Subscriber { slot, .. } in &subscribers {
-            let sealed = match &deflated {
-                Some(deflated) if self.connections[slot as usize].is_deflated => deflated,
-                Some(_) | None => &plain,
+            let sealed = match (&deflated, &blocks) {
+                (None, None) => &plain,
+                (deflated, blocks) => match self.connections[slot as usize].form() {
+                    Form::Plain => &plain,
+                    Form::Deflated => deflated.as_ref().unwrap_or(&plain),
+                    Form::Blocks => blocks.as_ref().expect("a channel counts its streams"),
+                },
             };
             self.enqueue_sealed(slot, sealed);
         }

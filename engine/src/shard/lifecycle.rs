@@ -6,11 +6,14 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;
+use uringcast_proto::sse;
 
+use super::channel::Form;
 use super::connection::{Closing, Connection, Phase, Place};
 use super::counters::Refusal;
 use super::event_rate::EventRate;
 use super::outbox::Outbox;
+use super::stream::blocks;
 use super::user::AUTHORIZE_TICK_MS;
 use super::{Millis, Output, Segment, Shard};
 use crate::dialect::{Dialect, zps};
@@ -159,6 +162,15 @@ impl Shard {
     /// A connection that is over its limit with answers to its own messages gets no more of them:
     /// it is closed at the turn's end, whether or not it has been asked to take any yet.
     pub fn send(&mut self, conn: ConnId, frame: Bytes) {
+        let is_stream = self.connection(conn).is_some_and(|it| it.form() == Form::Blocks);
+        let bytes = if is_stream { blocks(&frame) } else { frame };
+        if !bytes.is_empty() {
+            self.send_as_is(conn, bytes);
+        }
+    }
+
+    /// The same for bytes that are in the connection's own form.
+    pub(super) fn send_as_is(&mut self, conn: ConnId, frame: Bytes) {
         let Some(connection) = self.connection(conn).filter(|it| it.is_open()) else { return };
         let (bytes, dialect) = (connection.outbox.bytes(), connection.dialect);
         if bytes > dialect.outbox_bytes_max(&self.config) {
@@ -174,7 +186,7 @@ impl Shard {
         if connection.generation != conn.generation {
             return None;
         }
-        let joiner = &mut self.joiners[usize::from(connection.is_deflated)];
+        let joiner = &mut self.joiners[connection.form() as usize];
         let segment = connection.outbox.take(joiner, &self.retained)?;
         if !connection.is_watched {
             connection.is_watched = true;
@@ -313,6 +325,7 @@ impl Shard {
                         self.close_unauthorized(conn, text);
                     }
                     Dialect::Zps => zps::on_init_timeout(self, conn),
+                    Dialect::Sse => unreachable!("a stream is authorized before it begins"),
                 }
             }
             Phase::Handshake { .. } => {
@@ -333,6 +346,10 @@ impl Shard {
                 *until = now.plus(1_000);
                 self.outputs.push_back(Output::Abort(conn));
             }
+            Phase::Open { .. } if connection.dialect == Dialect::Sse => {
+                connection.last_activity = now; // It never says anything.
+                self.send_text(conn, Bytes::from_static(sse::HEARTBEAT));
+            }
             Phase::Open { pinged: pinged @ None, .. } => {
                 *pinged = Some(now);
                 if let Some(frame) = connection.dialect.ping() {
@@ -343,6 +360,7 @@ impl Shard {
                 let code = Code::PongMissing;
                 match connection.dialect {
                     Dialect::Pusher | Dialect::Echo => self.close_with(conn, code, code.text()),
+                    Dialect::Sse => unreachable!("a stream is never pinged"),
                     Dialect::Zps => {
                         *pinged = Some(now); // Cut as soon as it can be.
                         self.outputs.push_back(Output::Abort(conn));

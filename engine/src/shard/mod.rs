@@ -29,6 +29,7 @@ mod log;
 mod message;
 mod notice;
 mod online;
+mod operation;
 mod outbox;
 mod owner;
 mod query;
@@ -36,6 +37,7 @@ mod quota;
 mod reach;
 mod roster;
 mod slow;
+mod stream;
 mod subscribe;
 mod subscription_count;
 mod table;
@@ -86,6 +88,7 @@ use crate::app::Apps;
 use crate::dialect::zps;
 use crate::id::{ConnId, CoreId};
 use crate::log::{LogLimits, LogRecord};
+use crate::middleware::Chain;
 use crate::rest::IdempotencyLimits;
 
 /// Milliseconds since an arbitrary moment before the engine started.
@@ -235,9 +238,9 @@ pub struct Shard {
     wheel: Wheel,
     /// Client events of each app with a limit on all of its clients together, by its index.
     event_rates: Vec<EventRate>,
-    /// One for plain segments and one for their compressed form, so that neither kind of connection
-    /// spoils what the other shares.
-    joiners: [Joiner; 2],
+    /// One for each form that events have, so that no kind of connection spoils what another
+    /// shares.
+    joiners: [Joiner; 3],
     /// There from the first frame on that is to be compressed.
     deflater: Option<Box<Deflater>>,
     retained: Retained,
@@ -249,6 +252,8 @@ pub struct Shard {
     watched: Vec<ConnId>,
     /// Connections found over their limit while their channel's list was walked.
     overflowed: Vec<ConnId>,
+    /// The operator's own code; `None` where there is none.
+    middleware: Option<Chain>,
     drain: Option<drain::Drain>,
     /// Clients of apps that are served no more, who have yet to be closed.
     evicted: Vec<(ConnId, Code)>,
@@ -294,6 +299,7 @@ impl Shard {
             dirty: Vec::new(),
             watched: Vec::new(),
             overflowed: Vec::new(),
+            middleware: None,
             drain: None,
             evicted: Vec::new(),
             now,
@@ -504,9 +510,12 @@ impl Shard {
         self.debug_check_watchers();
         for entry in self.locals.iter() {
             debug_assert!(!entry.value.is_vacant(), "a vacant channel was kept");
-            let slots = entry.value.subscribers.iter().map(|it| it.slot as usize);
-            let deflated = slots.filter(|&slot| self.connections[slot].is_deflated).count();
-            debug_assert_eq!(entry.value.deflated as usize, deflated);
+            let count = |form| {
+                let slots = entry.value.subscribers.iter().map(|it| it.slot as usize);
+                slots.filter(|&slot| self.connections[slot].form() == form).count()
+            };
+            debug_assert_eq!(entry.value.deflated as usize, count(channel::Form::Deflated));
+            debug_assert_eq!(entry.value.streams as usize, count(channel::Form::Blocks));
             for (position, subscriber) in entry.value.subscribers.iter().enumerate() {
                 let connection = &self.connections[subscriber.slot as usize];
                 let subscription = &connection.subscriptions[subscriber.index as usize];

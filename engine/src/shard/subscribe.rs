@@ -6,7 +6,7 @@
 //! answer arrives; the attempt's number keeps a late answer from being taken for a newer one's.
 
 use super::Shard;
-use super::channel::{Channel, Subscriber};
+use super::channel::{Channel, Form, Subscriber};
 use super::connection::{CATCHING_UP, JOINING, Subscription};
 use super::log::JoinLog;
 use super::message::{
@@ -153,7 +153,7 @@ impl Shard {
         channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
         let connection = &mut self.connections[conn.slot as usize];
         connection.subscriptions[index].position = position;
-        channel.deflated += u32::from(connection.is_deflated);
+        channel.count_mut(connection.form()).into_iter().for_each(|count| *count += 1);
         self.send(conn, welcome.subscribed);
         for frame in [welcome.cached, welcome.count].into_iter().flatten() {
             self.send(conn, frame);
@@ -212,7 +212,7 @@ impl Shard {
     /// Take a subscription out of both lists and mend the positions of those that moved.
     fn detach(&mut self, slot: u32, local: u32, index: usize) -> Subscription {
         let connection = &mut self.connections[slot as usize];
-        let is_deflated = connection.is_deflated;
+        let form = connection.form();
         connection.channels.swap_remove(index);
         let subscription = connection.subscriptions.swap_remove(index);
         self.counters.subscriptions -= 1;
@@ -229,15 +229,15 @@ impl Shard {
             self.unfollow(slot, local);
         }
         if subscription.is_listed() {
-            self.unlist(local, subscription.position, is_deflated);
+            self.unlist(local, subscription.position, form);
         }
         subscription
     }
 
     /// Take the subscriber at `position` out of the channel's list.
-    pub(super) fn unlist(&mut self, local: u32, position: u32, is_deflated: bool) {
+    pub(super) fn unlist(&mut self, local: u32, position: u32, form: Form) {
         let channel = &mut self.locals.at(local).value;
-        channel.deflated -= u32::from(is_deflated);
+        channel.count_mut(form).into_iter().for_each(|count| *count -= 1);
         channel.subscribers.swap_remove(position as usize);
         if let Some(moved) = channel.subscribers.get(position as usize) {
             let connection = &mut self.connections[moved.slot as usize];

@@ -49,6 +49,11 @@ impl WebhookCounters {
         ]
     }
 
+    /// Requests that were sent again.
+    pub fn retried(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
     /// `events` could not be kept.
     pub(crate) fn dropped(&self, events: u64) {
         self.dropped.fetch_add(events, Ordering::Relaxed);

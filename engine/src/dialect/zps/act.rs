@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use uringcast_proto::zps::client::{Event, Replay};
+use uringcast_proto::zps::http::has_tenant;
 use uringcast_proto::zps::room::RoomError;
 use uringcast_proto::zps::server;
 
@@ -21,6 +22,7 @@ pub(super) fn on_publish(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Resul
     }
     check_target(shard, me, &event.room)?;
     check_event_type(shard, me, &event.event_type)?;
+    check_tenant(shard, event)?;
     let (now, random) = (shard.unix_ms(), next_random(shard, me));
     let draft = event.draft(now, random, shard.config().zps.provider)?;
     let draft = Draft {
@@ -39,12 +41,18 @@ pub(super) fn on_publish(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Resul
 pub(super) fn on_ephemeral(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused> {
     check_target(shard, me, &event.room)?;
     check_event_type(shard, me, &event.event_type)?;
+    check_tenant(shard, event)?;
     let (now, random) = (shard.unix_ms(), next_random(shard, me));
     let frame = event.ephemeral(now, random)?;
     if let Some(app) = app_of(shard, me) {
         shard.publish_ephemeral(app, &event.room, frame);
     }
     Ok(())
+}
+
+fn check_tenant(shard: &Shard, event: &Event<'_>) -> Result<(), Refused> {
+    let is_missing = shard.config().zps.require_tenant && !has_tenant(event);
+    if is_missing { Err(Refused::Tenant) } else { Ok(()) }
 }
 
 /// Remember how far the subscriber has read a room's log.

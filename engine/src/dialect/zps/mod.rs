@@ -9,6 +9,7 @@ mod access;
 mod act;
 mod answer;
 mod farewell;
+mod middleware;
 mod presence;
 mod rules;
 mod state;
@@ -20,7 +21,7 @@ pub use answer::{
     append_refused, enter_refused, join_refused, presence, replayed, snapshot, truncated, user_left,
 };
 pub use farewell::{farewell, turn_away};
-pub use rules::Rules;
+pub use rules::{EVENT_TYPES_MAX, Rules};
 pub use state::State;
 pub use subscribe::go_on;
 pub use token::{Claims, KeyError, Verifier};
@@ -33,6 +34,7 @@ use uringcast_proto::zps::codes::Code;
 use uringcast_proto::zps::server;
 
 use crate::id::ConnId;
+use crate::middleware::Blocked;
 use crate::shard::{Refusal, Shard};
 use rules::SUBSCRIBER_ID_BYTES_MAX;
 
@@ -55,7 +57,7 @@ pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
         return close(shard, conn, Code::RateLimit);
     }
     match message {
-        Ok(message) => carry_out(shard, conn, message),
+        Ok(message) => carry_out(shard, conn, message, text.as_bytes()),
         Err(error) => complain(shard, conn, &error.to_string(), Refusal::Json),
     }
 }
@@ -82,7 +84,7 @@ pub fn on_init_timeout(shard: &mut Shard, conn: ConnId) {
     close(shard, conn, Code::InitTimeout);
 }
 
-fn carry_out(shard: &mut Shard, conn: ConnId, message: ClientMessage<'_>) {
+fn carry_out(shard: &mut Shard, conn: ConnId, message: ClientMessage<'_>, text: &[u8]) {
     if let ClientMessage::Init { subscriber_id, token } = message {
         return on_init(shard, conn, &subscriber_id, token.as_deref());
     }
@@ -91,6 +93,9 @@ fn carry_out(shard: &mut Shard, conn: ConnId, message: ClientMessage<'_>) {
         return complain(shard, conn, text, Refusal::Json);
     };
     let me = Me { conn, subscriber_id };
+    if let Err(refused) = middleware::judge(shard, &me, &message, text) {
+        return refuse(shard, conn, &refused);
+    }
     let done = match message {
         ClientMessage::Init { .. } => unreachable!("done above"),
         ClientMessage::Subscribe(wish) => subscribe::on_subscribe(shard, &me, wish),
@@ -127,6 +132,10 @@ enum Refused {
     Event(#[from] uringcast_proto::zps::EventFault),
     #[error("Realtime client publish is disabled")]
     PublishDisabled,
+    #[error("Missing tenantId")]
+    Tenant,
+    #[error("{0}")]
+    Blocked(Blocked),
     #[error("Realtime subscription limit exceeded")]
     Subscriptions,
     #[error("Realtime presence limit exceeded")]
@@ -143,6 +152,7 @@ impl Refused {
             Self::Access(AccessError::Scope(_) | AccessError::Denied(_)) => Refusal::Signature,
             Self::Event(_) => Refusal::Json,
             Self::PublishDisabled => Refusal::ClientEvent,
+            Self::Tenant | Self::Blocked(_) => Refusal::PublishPolicy,
             Self::Subscriptions => Refusal::Subscriptions,
             Self::Entered => Refusal::PresenceMembers,
             Self::Length { .. } => Refusal::ZpsLength,

@@ -8,7 +8,7 @@ use super::access::Access;
 pub(super) const ENTERED_PER_SUBSCRIPTION: usize = 1;
 
 /// The most types that one subscription may ask for; each is compared with every event.
-pub(super) const EVENT_TYPES_MAX: usize = 64;
+pub const EVENT_TYPES_MAX: usize = 64;
 
 /// The longest name of a subscriber, in bytes: cursors are kept by it.
 pub(super) const SUBSCRIBER_ID_BYTES_MAX: usize = 200;
@@ -30,8 +30,12 @@ pub struct Rules {
     pub heartbeat_interval_ms: u64,
     /// `zps.heartbeat_timeout_ms`.
     pub heartbeat_timeout_ms: u64,
+    /// `zps.sse_heartbeat_ms`.
+    pub sse_heartbeat_ms: u64,
     /// `zps.max_socket_buffered_bytes`.
     pub outbox_bytes_max: usize,
+    /// `zps.require_tenant`.
+    pub require_tenant: bool,
     /// `zps.allow_client_publish`.
     pub is_publish_allowed: bool,
     /// `zps.cursor_fast_forward`.
@@ -53,7 +57,9 @@ impl Default for Rules {
             init_timeout_ms: 10_000,
             heartbeat_interval_ms: 30_000,
             heartbeat_timeout_ms: 10_000,
+            sse_heartbeat_ms: 15_000,
             outbox_bytes_max: 1024 * 1024,
+            require_tenant: false,
             is_publish_allowed: false,
             fast_forward: true,
             provider: Provider("memory"),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::super::core::Core;
 use super::super::memory;
-use super::{consult, publish};
+use super::{consult, publish, zps};
 use crate::id::AppIndex;
 use crate::rest::{self, Action, Answer, Cost, Info, Readiness, RestError, Spent};
 use crate::shard::{self, ChannelName, Decision, Query, Ticket};
@@ -42,6 +42,7 @@ pub(super) async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer,
             };
             Answer::connections(connections.into())
         }
+        Action::Zps(action) => zps::carry_out(core, action).await?,
         Action::Terminate { app, user_id } => {
             ask(core, Query::Terminate { app, user_id: user_id.into() }).await;
             Answer::terminated()

@@ -34,7 +34,7 @@ pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>
     }
 }
 
-async fn counters(core: &Rc<Core>) -> Vec<(CoreId, Box<Counters>)> {
+pub(super) async fn counters(core: &Rc<Core>) -> Vec<(CoreId, Box<Counters>)> {
     let shard::Answer::Counters(cores) = ask(core, Query::Counters).await else {
         unreachable!("counters were asked for");
     };

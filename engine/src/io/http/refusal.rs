@@ -1,5 +1,6 @@
 //! What a refused request counts as.
 
+use crate::rest::zps::ZpsError;
 use crate::rest::{Budget, RestError, ZinTrustError};
 use crate::shard::Refusal;
 
@@ -20,6 +21,7 @@ pub(super) fn counted_as(error: &RestError) -> Refusal {
         | RestError::EventNameEmpty
         | RestError::EventNameLength { .. } => Refusal::ChannelName,
         RestError::ZinTrust(error) => zintrust(error),
+        RestError::Zps(error) => zps(error),
         RestError::Overloaded => Refusal::MailboxBytes,
         RestError::RateLimited(Budget::Publish, _) => Refusal::PublishRate,
         RestError::RateLimited(Budget::Read, _) => Refusal::ReadRate,
@@ -39,6 +41,31 @@ pub(super) fn counted_as(error: &RestError) -> Refusal {
         | RestError::IdempotencyKey { .. }
         | RestError::IdempotencyKeyEncoding
         | RestError::IdempotencyKeys => Refusal::Request,
+    }
+}
+
+const fn zps(error: &ZpsError) -> Refusal {
+    match error {
+        ZpsError::SecretMissing | ZpsError::SecretUnknown | ZpsError::SecretShared => {
+            Refusal::Signature
+        }
+        ZpsError::Room(_) | ZpsError::Length { .. } => Refusal::ChannelName,
+        ZpsError::Payload(_) => Refusal::EventDataBytes,
+        ZpsError::Tenant | ZpsError::Middleware(_) => Refusal::PublishPolicy,
+        ZpsError::Body(_)
+        | ZpsError::Event(_)
+        | ZpsError::SnapshotBody(_)
+        | ZpsError::Query(_)
+        | ZpsError::Empty
+        | ZpsError::Batch { .. }
+        | ZpsError::EventTypes { .. }
+        | ZpsError::ReplayEvents { .. }
+        | ZpsError::Replay { .. }
+        // The log has counted what follows.
+        | ZpsError::Snapshot(_)
+        | ZpsError::SnapshotsFull
+        | ZpsError::Cursors
+        | ZpsError::Append(_) => Refusal::Request,
     }
 }
 

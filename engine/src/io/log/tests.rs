@@ -43,7 +43,7 @@ fn channel(name: &str) -> ChannelName {
 impl Core {
     fn new() -> Self {
         let config = config();
-        let zps = Arc::new(zps::rules(&config.zps).unwrap());
+        let zps = Arc::new(zps::rules(&config).unwrap());
         let shard = shard_config(&config, &zps, CoreId(0), 1, 0);
         let mut shard = Shard::new(shard, apps(), Millis(0));
         shard.set_unix_ms(NOW);

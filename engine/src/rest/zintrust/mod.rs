@@ -12,4 +12,5 @@ pub use error::ZinTrustError;
 pub use review::Review;
 
 pub(super) use draft::Draft;
-pub(super) use secret::{bearer, is_publish_secret, sent_secret};
+pub(crate) use secret::bearer;
+pub(super) use secret::{is_publish_secret, sent_secret};

@@ -26,6 +26,8 @@ pub(super) enum LogQuestion {
     AddDeadLetter(Box<DeadLetter>),
     /// At most `limit` dead letters from a moment on.
     DeadLetters { limit: u32, from_unix_ms: u64 },
+    /// Take at most `limit` dead letters out.
+    TakeDeadLetters { limit: u32 },
     /// Append the events of at most `limit` dead letters anew.
     ReplayDeadLetters { limit: u32, is_kept: bool },
     /// Forget all dead letters.
@@ -97,6 +99,7 @@ impl LogQuestion {
             | Self::Snapshot
             | Self::Replay(_)
             | Self::DeadLetters { .. }
+            | Self::TakeDeadLetters { .. }
             | Self::ReplayDeadLetters { .. }
             | Self::ClearDeadLetters
             | Self::Info => 0,
@@ -148,6 +151,12 @@ impl Shard {
         self.ask_log(channel, LogQuestion::DeadLetters { limit, from_unix_ms })
     }
 
+    /// Take the oldest `limit` dead letters of a channel out; the answer is a
+    /// [`LogAnswer::DeadLetters`].
+    pub fn take_dead_letters(&mut self, channel: &ChannelName, limit: u32) -> Ticket {
+        self.ask_log(channel, LogQuestion::TakeDeadLetters { limit })
+    }
+
     /// Append the events of the oldest `limit` dead letters anew, under new numbers, and forget the
     /// letters unless `is_kept`; the answer is a [`LogAnswer::DeadLettersReplayed`].
     pub fn replay_dead_letters(
@@ -191,7 +200,9 @@ impl Shard {
             }
             LogQuestion::Snapshot => {
                 let index = self.logs.channels.find_name(channel);
-                LogAnswer::Snapshot(index.and_then(|index| self.log(index).snapshot.clone()))
+                let snapshot = index.and_then(|index| self.log(index).snapshot.clone());
+                self.counters.snapshots_given += u64::from(snapshot.is_some());
+                LogAnswer::Snapshot(snapshot)
             }
             LogQuestion::Replay(range) => LogAnswer::Replayed(self.read_range(channel, &range)),
             LogQuestion::AddDeadLetter(letter) => {
@@ -200,12 +211,15 @@ impl Shard {
             LogQuestion::DeadLetters { limit, from_unix_ms } => {
                 LogAnswer::DeadLetters(self.list_dead_letters(channel, limit, from_unix_ms))
             }
+            LogQuestion::TakeDeadLetters { limit } => {
+                LogAnswer::DeadLetters(self.remove_dead_letters(&channel, limit))
+            }
             LogQuestion::ReplayDeadLetters { limit, is_kept } => {
                 LogAnswer::DeadLettersReplayed(self.append_dead_letters(channel, limit, is_kept))
             }
-            LogQuestion::ClearDeadLetters => {
-                LogAnswer::DeadLettersCleared(self.take_dead_letters(channel, u32::MAX).len() as u32)
-            }
+            LogQuestion::ClearDeadLetters => LogAnswer::DeadLettersCleared(
+                self.remove_dead_letters(channel, u32::MAX).len() as u32,
+            ),
             LogQuestion::Info => LogAnswer::Info(self.info_of_log(channel)),
         };
         let answer = Message::Answer { ticket, answer };
@@ -269,7 +283,7 @@ impl Shard {
         letters.list(limit as usize, from_unix_ms).cloned().collect()
     }
 
-    fn take_dead_letters(&mut self, channel: &ChannelName, limit: u32) -> Vec<DeadLetter> {
+    fn remove_dead_letters(&mut self, channel: &ChannelName, limit: u32) -> Vec<DeadLetter> {
         let Some(index) = self.logs.channels.find_name(channel) else { return Vec::new() };
         let log = self.log(index);
         let Some(letters) = &mut log.dead_letters else { return Vec::new() };
@@ -287,7 +301,7 @@ impl Shard {
         let letters = if is_kept {
             self.list_dead_letters(channel, limit, 0)
         } else {
-            self.take_dead_letters(channel, limit)
+            self.remove_dead_letters(channel, limit)
         };
         let count = letters.len() as u32;
         for letter in letters {

@@ -133,12 +133,12 @@ impl Shard {
         self.seal_early(local);
         let connection = &mut self.connections[conn.slot as usize];
         let index = connection.find(local).expect("it is subscribed");
-        let is_deflated = connection.is_deflated;
+        let form = connection.form();
         let channel = &mut self.locals.at(local).value;
         channel.joining -= 1;
         connection.subscriptions[index].position = channel.subscribers.len() as u32;
         channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
-        channel.deflated += u32::from(is_deflated);
+        channel.count_mut(form).into_iter().for_each(|count| *count += 1);
         let log = channel.log.as_mut().expect("a channel with followers has one");
         log.last = log.last.max(last);
         self.conn_log(conn).catching_up.retain(|other| *other != local);
@@ -247,10 +247,10 @@ impl Shard {
         follower.after = after;
         self.counters.log_set_backs += 1;
         let connection = &mut self.connections[slot as usize];
-        let is_deflated = connection.is_deflated;
+        let form = connection.form();
         let subscription = &mut connection.subscriptions[index];
         let position = std::mem::replace(&mut subscription.position, CATCHING_UP);
-        self.unlist(local, position, is_deflated);
+        self.unlist(local, position, form);
         self.locals.at(local).value.joining += 1;
         self.conn_log(conn).catching_up.push(local);
         self.note_appetite(conn);

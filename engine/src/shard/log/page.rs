@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::super::channel::Form;
 use super::super::message::{ChannelName, LocalId};
+use super::super::stream::blocks;
 use super::super::{Segment, Shard};
 use super::message::Message;
 use crate::dialect::Dialect;
@@ -110,6 +112,8 @@ impl Shard {
             [only] => only.clone(),
             several => Bytes::from(several.concat()),
         };
+        let is_stream = self.connections[conn.slot as usize].form() == Form::Blocks;
+        let bytes = if is_stream { blocks(&bytes) } else { bytes };
         self.counters.deliveries += u64::from(count);
         let segment = Segment::new(bytes, count, &self.retained);
         self.enqueue(conn.slot, segment);

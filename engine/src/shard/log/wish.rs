@@ -137,6 +137,7 @@ impl Shard {
         };
         let after = after.min(last);
         self.counters.log_catch_ups += u64::from(after < last);
+        self.counters.snapshots_given += u64::from(wish.with_snapshot && snapshot.is_some());
         let name = join.channel.as_str();
         let is_told = wish.fast_forward && after > 0;
         Ok(Some(Box::new(LogWelcome {
