@@ -11,6 +11,7 @@ use super::*;
 
 mod apps;
 mod environment;
+mod history;
 mod rows;
 
 /// A configuration file that is removed with its owner.

@@ -91,6 +91,7 @@ pub(super) struct Logs {
     events: usize,
     snapshot_bytes: usize,
     dead_letters: usize,
+    dead_letter_bytes: usize,
     unsynced_bytes: usize,
     /// The highest number of an event in any log that was dropped: new logs begin above it.
     floor: u64,
@@ -111,6 +112,7 @@ impl Logs {
             events: 0,
             snapshot_bytes: 0,
             dead_letters: 0,
+            dead_letter_bytes: 0,
             unsynced_bytes: 0,
             floor: 0,
             sweep: 0,
