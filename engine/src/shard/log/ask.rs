@@ -204,7 +204,8 @@ impl Shard {
                 LogAnswer::DeadLettersReplayed(self.append_dead_letters(channel, limit, is_kept))
             }
             LogQuestion::ClearDeadLetters => {
-                LogAnswer::DeadLettersCleared(self.take_dead_letters(channel, u32::MAX).len() as u32)
+                let cleared = self.take_dead_letters(channel, u32::MAX);
+                LogAnswer::DeadLettersCleared(cleared.len() as u32)
             }
             LogQuestion::Info => LogAnswer::Info(self.info_of_log(channel)),
         };

@@ -3,7 +3,7 @@
 use super::transcript::{check_on, draft};
 use super::world::World;
 use crate::id::{ConnId, CoreId};
-use crate::shard::ReplayRange;
+use crate::shard::{ReplayRange, Shard};
 
 /// A client on core 0 of two, and an event in a channel that core 1 owns, with mail on hold.
 fn world() -> (World, ConnId) {
@@ -86,5 +86,5 @@ fn an_answer_for_who_has_gone_is_for_nobody() {
     world.is_mail_held = false;
     world.settle();
     assert!(!world.shards[0].is_held(conn));
-    assert!(world.shards.iter().all(|shard| shard.is_vacant()));
+    assert!(world.shards.iter().all(Shard::is_vacant));
 }
