@@ -3,8 +3,9 @@
 //! A channel's owner keeps its log and gives each event its sequence. A subscriber says where it
 //! wants to begin; until it has come to the newest event it is no member of its channel's list on
 //! its core, but is given pages of the log. The page that reaches the end joins it to the list:
-//! what the owner sends to one core is in order, so nothing is missing between the two and nothing is
-//! there twice. A subscriber that falls behind goes back to pages, so what waits for it is bounded.
+//! what the owner sends to one core is in order, so nothing is missing between the two and nothing
+//! is there twice. A subscriber that falls behind goes back to pages, so what waits for it is
+//! bounded.
 //!
 //! What channels without a log do is untouched by this, but for a look at whether there is one.
 

@@ -13,12 +13,11 @@
 //! milliseconds, and `mail` is on `hold`, `pass CORE CORE` or `release`. `app>` is what the app's
 //! server is to be told.
 //!
-//! On channels called `log...`, which have a log, clients `follow CHANNEL
-//! live|cursor|snapshot|after N [only TYPE,...]`, `append CHANNEL TYPE [ID]`, `ack CHANNEL N` and ask to `replay CHANNEL AFTER
-//! TO`; `http` does `append CHANNEL TYPE [BYTES] [id ID] [except CLIENT]`, `ephemeral CHANNEL
-//! NAME`,
-//! `snapshot CHANNEL [N STATE]`, asks for the `info CHANNEL`, and `disk` says that the events of
-//! CHANNEL are `kept` or `lost` from N on.
+//! On channels called `log...`, which have a log, clients `follow CHANNEL WHERE [only TYPE,...]`,
+//! from `live`, `cursor`, `snapshot` or `after N`, `append CHANNEL TYPE [ID]`, `ack CHANNEL N` and
+//! ask to `replay CHANNEL AFTER TO`; `http` does `append CHANNEL TYPE [BYTES] [id ID] [except
+//! CLIENT]`, `ephemeral CHANNEL NAME`, `snapshot CHANNEL [N STATE]`, asks for the `info CHANNEL`,
+//! and `disk` says that the events of CHANNEL are `kept` up to N or `lost` from N on.
 //!
 //! A channel or a user called `something-on-2` is owned by core 2.
 
