@@ -12,6 +12,7 @@ use super::*;
 mod apps;
 mod environment;
 mod gateway;
+mod history;
 mod rows;
 
 /// A configuration file that is removed with its owner.

@@ -1,9 +1,9 @@
 //! The newest events of one channel, by their sequence.
 //!
 //! A ring without holes: an event in the middle that has expired keeps its place until it comes to
-//! the front, and is skipped meanwhile. So an event is found by subtracting, and numbers never move.
+//! the front, and is skipped meanwhile. So an event is found by subtracting, and no number moves.
 //!
-//! Invariant: the entries have the sequences from `first_sequence` to `last_sequence` and `bytes` is
+//! Invariant: the entries have the sequences from `first_sequence` to `last_sequence`; `bytes` is
 //! the sum of their weights.
 
 use std::collections::VecDeque;

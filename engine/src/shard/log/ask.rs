@@ -217,9 +217,10 @@ impl Shard {
             LogQuestion::ReplayDeadLetters { limit, is_kept } => {
                 LogAnswer::DeadLettersReplayed(self.append_dead_letters(channel, limit, is_kept))
             }
-            LogQuestion::ClearDeadLetters => LogAnswer::DeadLettersCleared(
-                self.remove_dead_letters(channel, u32::MAX).len() as u32,
-            ),
+            LogQuestion::ClearDeadLetters => {
+                let cleared = self.remove_dead_letters(channel, u32::MAX);
+                LogAnswer::DeadLettersCleared(cleared.len() as u32)
+            }
             LogQuestion::Info => LogAnswer::Info(self.info_of_log(channel)),
         };
         let answer = Message::Answer { ticket, answer };
@@ -258,12 +259,16 @@ impl Shard {
     fn keep_dead_letter(&mut self, channel: &ChannelName, letter: DeadLetter) -> bool {
         let letters_max = self.config.log.dead_letters_max;
         let bytes = letter.weight_bytes();
-        let pushed = self.open_log(channel).is_ok_and(|index| {
-            let letters = self.log(index).dead_letters.get_or_insert_default();
-            letters.push(letter, letters_max).is_ok()
-        });
+        let is_room = self.logs.dead_letter_bytes + bytes <= self.config.log.bytes_max / 4;
+        let is_taken = is_room && self.has_log(channel);
+        let pushed = is_taken
+            && self.open_log(channel).is_ok_and(|index| {
+                let letters = self.log(index).dead_letters.get_or_insert_default();
+                letters.push(letter, letters_max).is_ok()
+            });
         if pushed {
             self.logs.dead_letters += 1;
+            self.logs.dead_letter_bytes += bytes;
             self.logs.bytes += bytes;
             self.make_room();
         } else {
@@ -291,8 +296,10 @@ impl Shard {
         if letters.is_empty() {
             log.dead_letters = None;
         }
+        let bytes = taken.iter().map(DeadLetter::weight_bytes).sum::<usize>();
         self.logs.dead_letters -= taken.len();
-        self.logs.bytes -= taken.iter().map(DeadLetter::weight_bytes).sum::<usize>();
+        self.logs.dead_letter_bytes -= bytes;
+        self.logs.bytes -= bytes;
         taken
     }
 

@@ -2,9 +2,10 @@
 //!
 //! A channel's owner keeps its log and gives each event its sequence. A subscriber says where it
 //! wants to begin; until it has come to the newest event it is no member of its channel's list on
-//! its core, but is given pages of the log. The page that reaches the end joins it to the list: what
-//! the owner sends to one core is in order, so nothing is missing between the two and nothing is
-//! there twice. A subscriber that falls behind goes back to pages, so what waits for it is bounded.
+//! its core, but is given pages of the log. The page that reaches the end joins it to the list:
+//! what the owner sends to one core is in order, so nothing is missing between the two and nothing
+//! is there twice. A subscriber that falls behind goes back to pages, so what waits for it is
+//! bounded.
 //!
 //! What channels without a log do is untouched by this, but for a look at whether there is one.
 
@@ -93,6 +94,7 @@ pub(super) struct Logs {
     events: usize,
     snapshot_bytes: usize,
     dead_letters: usize,
+    dead_letter_bytes: usize,
     unsynced_bytes: usize,
     /// The highest number of an event in any log that was dropped: new logs begin above it.
     floor: u64,
@@ -113,6 +115,7 @@ impl Logs {
             events: 0,
             snapshot_bytes: 0,
             dead_letters: 0,
+            dead_letter_bytes: 0,
             unsynced_bytes: 0,
             floor: 0,
             sweep: 0,

@@ -83,7 +83,7 @@ impl Shard {
     /// Ask the owner of channel `name` to let `conn` in as `wish` says, in the place of a
     /// subscription that it may have.
     ///
-    /// The channel may have no log, as the wildcard of a scope: then all begin with what comes next.
+    /// The channel may have no log, as a scope's wildcard: then all begin with what comes next.
     /// Where the owner is another core `conn` is [held](Self::is_held) until its answer is here.
     ///
     /// # Errors

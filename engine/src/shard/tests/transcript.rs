@@ -13,11 +13,11 @@
 //! milliseconds, and `mail` is on `hold`, `pass CORE CORE` or `release`. `app>` is what the app's
 //! server is to be told.
 //!
-//! On channels called `log...`, which have a log, clients `follow CHANNEL live|cursor|snapshot|after
-//! N [only TYPE,...]`, `append CHANNEL TYPE [ID]`, `ack CHANNEL N` and ask to `replay CHANNEL AFTER
-//! TO`; `http` does `append CHANNEL TYPE [BYTES] [id ID] [except CLIENT]`, `ephemeral CHANNEL NAME`,
-//! `snapshot CHANNEL [N STATE]`, asks for the `info CHANNEL`, and `disk` says that the events of
-//! CHANNEL are `kept` or `lost` from N on.
+//! On channels called `log...`, which have a log, clients `follow CHANNEL WHERE [only TYPE,...]`,
+//! from `live`, `cursor`, `snapshot` or `after N`, `append CHANNEL TYPE [ID]`, `ack CHANNEL N` and
+//! ask to `replay CHANNEL AFTER TO`; `http` does `append CHANNEL TYPE [BYTES] [id ID] [except
+//! CLIENT]`, `ephemeral CHANNEL NAME`, `snapshot CHANNEL [N STATE]`, asks for the `info CHANNEL`,
+//! and `disk` says that the events of CHANNEL are `kept` up to N or `lost` from N on.
 //!
 //! A channel or a user called `something-on-2` is owned by core 2.
 
@@ -183,21 +183,6 @@ impl World {
                 client,
                 &format!(r#"{{"event":"pusher:unsubscribe","data":{{"channel":"{channel}"}}}}"#),
             ),
-            ["follow", channel, rest @ ..] => self.follow(client, channel, rest),
-            ["append", channel, name, id @ ..] => {
-                let id = id.first().copied().unwrap_or_default();
-                let draft = draft(channel, name, id, 0);
-                self.shard_of(client).append(conn, channel, draft);
-            }
-            ["ack", channel, sequence] => {
-                let (who, sequence) = (Arc::from(who), sequence.parse().unwrap());
-                self.shard_of(client).ack(conn, channel, &who, sequence);
-            }
-            ["replay", channel, after, to] => {
-                let (after, to) = (after.parse().unwrap(), to.parse().ok());
-                let range = ReplayRange { after, to, ..ReplayRange::default() };
-                self.shard_of(client).replay(conn, channel, range);
-            }
             ["event", channel, name] => {
                 self.say(client, &format!(r#"{{"event":"{name}","channel":"{channel}"}}"#));
             }
@@ -220,6 +205,29 @@ impl World {
                 self.take_bytes(client, usize::MAX >> 1);
             }
             ["read", bytes] => self.take_bytes(client, bytes.parse().unwrap()),
+            _ => self.log_step(client, who, words),
+        }
+    }
+
+    /// What clients do on channels with a log.
+    fn log_step(&mut self, client: usize, who: &str, words: &[&str]) {
+        let conn = self.clients[client].conn;
+        match words {
+            ["follow", channel, rest @ ..] => self.follow(client, channel, rest),
+            ["append", channel, name, id @ ..] => {
+                let id = id.first().copied().unwrap_or_default();
+                let draft = draft(channel, name, id, 0);
+                self.shard_of(client).append(conn, channel, draft);
+            }
+            ["ack", channel, sequence] => {
+                let (who, sequence) = (Arc::from(who), sequence.parse().unwrap());
+                self.shard_of(client).ack(conn, channel, &who, sequence);
+            }
+            ["replay", channel, after, to] => {
+                let (after, to) = (after.parse().unwrap(), to.parse().ok());
+                let range = ReplayRange { after, to, ..ReplayRange::default() };
+                self.shard_of(client).replay(conn, channel, range);
+            }
             _ => panic!("a client cannot {words:?}"),
         }
     }

@@ -1,0 +1,125 @@
+//! Questions about a channel's log: dead letters, snapshots, replays.
+
+use super::transcript::{check_on, draft};
+use super::world::World;
+use crate::log::{DeadLetter, Snapshot};
+use crate::shard::{Answer, LogAnswer, Output, Refusal, ReplayRange, Ticket};
+
+fn world(edit: impl Fn(&mut super::world::Limits)) -> World {
+    check_on(1, edit, "http: append log one\nhttp> appended 1")
+}
+
+/// What `ask` is answered on one core.
+fn answer(world: &mut World, ask: impl Fn(&mut World) -> Ticket) -> LogAnswer {
+    let asked = ask(world);
+    while let Some(output) = world.shards[0].poll_output() {
+        if let Output::Answer(ticket, Answer::Log(answer)) = output
+            && ticket == asked
+        {
+            return answer;
+        }
+    }
+    panic!("no answer came");
+}
+
+fn letter(id: &str, failed_unix_ms: u64) -> DeadLetter {
+    let draft = draft("log", "late", "e", 0);
+    DeadLetter { id: id.into(), draft, error: "no".into(), attempts: 3, failed_unix_ms }
+}
+
+fn add(world: &mut World, name: &str, id: &str) -> bool {
+    let channel = world.channel(name);
+    let add = |world: &mut World| world.shards[0].add_dead_letter(&channel, letter(id, 5));
+    matches!(answer(world, add), LogAnswer::DeadLetterAdded(true))
+}
+
+fn ids(world: &mut World, limit: u32, from_unix_ms: u64) -> Vec<String> {
+    let channel = world.channel("log");
+    let list = |world: &mut World| world.shards[0].dead_letters(&channel, limit, from_unix_ms);
+    let LogAnswer::DeadLetters(letters) = answer(world, list) else { panic!("no letters") };
+    letters.into_iter().map(|it| it.id.into()).collect()
+}
+
+#[test]
+fn dead_letters_are_kept_listed_and_cleared() {
+    let mut world = world(|limits| limits.shard.log.dead_letters_max = 2);
+    assert!(add(&mut world, "log", "a") && add(&mut world, "log", "b"));
+    assert!(!add(&mut world, "log", "c"), "one past the limit");
+    assert!(!add(&mut world, "unlogged", "d"));
+    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogDeadLetters), 2);
+    assert_eq!(
+        (ids(&mut world, 9, 0), ids(&mut world, 1, 0).len()),
+        (vec!["a".into(), "b".into()], 1)
+    );
+    assert_eq!((ids(&mut world, 9, 5).len(), ids(&mut world, 9, 6).len()), (2, 0));
+    let channel = world.channel("log");
+    let clear = |world: &mut World| world.shards[0].clear_dead_letters(&channel);
+    assert!(matches!(answer(&mut world, clear), LogAnswer::DeadLettersCleared(2)));
+    assert!(ids(&mut world, 9, 0).is_empty());
+    let levels = world.shards[0].log_levels();
+    assert_eq!(levels.dead_letters, 0);
+}
+
+#[test]
+fn dead_letters_come_again_as_new_events() {
+    let mut world = world(|_| {});
+    assert!(add(&mut world, "log", "a") && add(&mut world, "log", "b"));
+    let channel = world.channel("log");
+    let replay = |world: &mut World| world.shards[0].replay_dead_letters(&channel, 1, false);
+    assert!(matches!(answer(&mut world, replay), LogAnswer::DeadLettersReplayed(1)));
+    assert_eq!(ids(&mut world, 9, 0), ["b"]);
+    let replay = |world: &mut World| world.shards[0].replay_dead_letters(&channel, 9, true);
+    assert!(matches!(answer(&mut world, replay), LogAnswer::DeadLettersReplayed(1)));
+    assert_eq!(ids(&mut world, 9, 0), ["b"]);
+    let read = |world: &mut World| world.shards[0].ask_replay(&channel, ReplayRange::default());
+    let LogAnswer::Replayed(frames) = answer(&mut world, read) else { panic!("no frames") };
+    assert_eq!(frames.len(), 3);
+}
+
+#[test]
+fn a_snapshot_is_kept_within_its_limit_and_counted_once() {
+    let mut world = world(|limits| limits.shard.log.snapshot_bytes_max = 4);
+    let mut set = |name: &str, state: &str| {
+        let channel = world.channel(name);
+        let snapshot = Snapshot { last_sequence: 1, state_json: state.into(), created_unix_ms: 0 };
+        let set = |world: &mut World| world.shards[0].set_snapshot(&channel, snapshot.clone());
+        matches!(answer(&mut world, set), LogAnswer::SnapshotSet(Ok(())))
+    };
+    assert!(set("log", "1234") && set("log", "12"));
+    assert!(!set("log", "12345"), "one past the limit");
+    assert!(!set("unlogged", "1"));
+    let bytes = Snapshot { last_sequence: 1, state_json: "12".into(), created_unix_ms: 0 };
+    assert_eq!(world.shards[0].log_levels().snapshot_bytes, bytes.weight_bytes() as u64);
+}
+
+#[test]
+fn a_replay_has_at_most_as_many_events_as_were_asked_for_and_as_a_page() {
+    let mut world = check_on(
+        1,
+        |limits| limits.shard.log.page_events_max = 2,
+        "http: append log one + log two + log one\nhttp> appended 1, 2, 3",
+    );
+    let channel = world.channel("log");
+    let mut count = |limit, types: Option<&str>| {
+        let event_types = types.map(|it| [Box::from(it)].into());
+        let range = ReplayRange { limit, event_types, ..ReplayRange::default() };
+        let read = |world: &mut World| world.shards[0].ask_replay(&channel, range.clone());
+        let LogAnswer::Replayed(frames) = answer(&mut world, read) else { panic!("no frames") };
+        frames.len()
+    };
+    assert_eq!([count(1, None), count(2, None), count(3, None), count(0, None)], [1, 2, 2, 2]);
+    assert_eq!(count(0, Some("one")), 2);
+}
+
+#[test]
+fn cursors_are_kept_up_to_their_limit_and_known_ones_move_on() {
+    let mut world = world(|limits| limits.shard.log.cursors_max = 1);
+    let channel = world.channel("log");
+    let mut ack = |who: &str, sequence| {
+        let ack = |world: &mut World| world.shards[0].ack_for(&channel, who, sequence);
+        matches!(answer(&mut world, ack), LogAnswer::Acked(true))
+    };
+    assert!(ack("ann", 0) && ack("ann", 1));
+    assert!(!ack("bob", 1), "one past the limit");
+    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogCursors), 1);
+}

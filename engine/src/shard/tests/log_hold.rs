@@ -1,0 +1,90 @@
+//! Whose next message waits for an answer from another core, and for how long.
+
+use super::transcript::{check_on, draft};
+use super::world::World;
+use crate::id::{ConnId, CoreId};
+use crate::shard::{ReplayRange, Shard};
+
+/// A client on core 0 of two, and an event in a channel that core 1 owns, with mail on hold.
+fn world() -> (World, ConnId) {
+    let text = "
+        http: append log-on-1 one
+        http> appended 1
+        a: open on 0
+        a> established
+    ";
+    let mut world = check_on(2, |_| {}, text);
+    world.is_mail_held = true;
+    let conn = world.clients[0].conn;
+    (world, conn)
+}
+
+/// `a` is held until the answer is here, and then has received `expected`.
+fn check_held(mut world: World, conn: ConnId, expected: &[&str]) {
+    world.settle();
+    assert!(world.shards[0].is_held(conn) && world.shards[0].must_pause(conn));
+    world.pass(CoreId(0), CoreId(1));
+    assert!(world.shards[0].is_held(conn), "the answer is on its way");
+    world.pass(CoreId(1), CoreId(0));
+    assert!(!world.shards[0].is_held(conn) && !world.shards[0].must_pause(conn));
+    let seen: Vec<String> = world.take_seen().into_iter().map(|(_, line)| line).collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn who_subscribes_waits_for_the_welcome_and_has_the_first_page_then() {
+    let (mut world, conn) = world();
+    world.follow(0, "log-on-1", &["after", "0"]);
+    check_held(world, conn, &["subscription_succeeded log-on-1", "event log-on-1 one 1"]);
+}
+
+#[test]
+fn who_asks_for_a_replay_waits_for_it() {
+    let (mut world, conn) = world();
+    world.shards[0].replay(conn, "log-on-1", ReplayRange::default());
+    check_held(world, conn, &["event log-on-1 one 1"]);
+}
+
+#[test]
+fn who_enters_or_leaves_waits_until_it_is_done() {
+    let (mut world, conn) = world();
+    world.shards[0].enter_user(conn, "log-on-1", "ann", "{}".into(), None);
+    check_held(world, conn, &[]);
+}
+
+#[test]
+fn two_questions_hold_until_both_are_answered() {
+    let (mut world, conn) = world();
+    world.shards[0].replay(conn, "log-on-1", ReplayRange::default());
+    world.settle();
+    world.pass(CoreId(0), CoreId(1));
+    world.shards[0].replay(conn, "log-on-1", ReplayRange::default());
+    world.settle();
+    world.pass(CoreId(1), CoreId(0));
+    assert!(world.shards[0].is_held(conn), "one is missing");
+    world.pass(CoreId(0), CoreId(1));
+    world.pass(CoreId(1), CoreId(0));
+    assert!(!world.shards[0].is_held(conn));
+}
+
+#[test]
+fn who_publishes_or_acknowledges_waits_for_nobody() {
+    let (mut world, conn) = world();
+    world.shards[0].append(conn, "log-on-1", draft("log-on-1", "two", "", 0));
+    world.shards[0].ack(conn, "log-on-1", &"a".into(), 1);
+    world.settle();
+    assert!(!world.shards[0].is_held(conn));
+}
+
+#[test]
+fn an_answer_for_who_has_gone_is_for_nobody() {
+    let (mut world, conn) = world();
+    world.shards[0].replay(conn, "log-on-1", ReplayRange::default());
+    world.follow(0, "log-on-1", &["after", "0"]);
+    world.settle();
+    world.gone(0);
+    world.is_mail_held = false;
+    world.settle();
+    assert!(!world.shards[0].is_held(conn));
+    assert!(world.shards.iter().all(Shard::is_vacant));
+}
