@@ -29,6 +29,7 @@ mod http_users;
 mod leaks;
 mod lifecycle;
 mod limits;
+mod log_file;
 mod metrics;
 mod order;
 mod presence;

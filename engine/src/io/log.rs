@@ -1,4 +1,4 @@
-//! Logs that outlive the process: the log thread, what cores hand to it, and what a start has found.
+//! Logs that outlive the process: the log thread, what cores hand to it, and what a start finds.
 //!
 //! A core hands over the records of a turn at its end and never waits. What the thread has no room
 //! for stays here for the next turn; the shard refuses publishers before that grows without bound.
