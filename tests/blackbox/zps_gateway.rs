@@ -16,33 +16,41 @@ struct Gateway {
 impl Gateway {
     /// Starts one and waits for the line that scripts of the original wait for.
     fn start(flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = command(flags, variables).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut child =
+            command(flags, variables).stdout(Stdio::piped()).spawn().expect("the gateway answers");
+        let mut lines = BufReader::new(child.stdout.take().expect("the gateway answers"))
+            .lines()
+            .map_while(Result::ok);
         let line = lines.find(|line| line.starts_with('[')).expect("the line comes");
         let address = line.strip_prefix("[zero-pub-sub] gateway listening on ws://");
-        let address = address.expect("the words of the original").parse().unwrap();
+        let address =
+            address.expect("the words of the original").parse().expect("the gateway answers");
         Self { child, address }
     }
 
     /// A websocket that has said who it is.
     fn connect(&self) -> tungstenite::WebSocket<TcpStream> {
-        let stream = TcpStream::connect(self.address).unwrap();
+        let stream = TcpStream::connect(self.address).expect("the gateway answers");
         let url = format!("ws://{}/", self.address);
-        let (mut socket, _) = tungstenite::client(url, stream).unwrap();
-        socket.send(r#"{"type":"init","subscriberId":"s"}"#.into()).unwrap();
-        assert_eq!(socket.read().unwrap().to_string(), r#"{"type":"ready","subscriberId":"s"}"#);
+        let (mut socket, _) = tungstenite::client(url, stream).expect("the gateway answers");
+        socket.send(r#"{"type":"init","subscriberId":"s"}"#.into()).expect("the gateway answers");
+        assert_eq!(
+            socket.read().expect("the gateway answers").to_string(),
+            r#"{"type":"ready","subscriberId":"s"}"#
+        );
         socket
     }
 
     /// What a client that is subscribed is told after it publishes.
     fn publish(&self) -> serde_json::Value {
         let mut socket = self.connect();
-        socket.send(r#"{"type":"subscribe","room":"chat:1"}"#.into()).unwrap();
-        socket.read().unwrap();
+        socket.send(r#"{"type":"subscribe","room":"chat:1"}"#.into()).expect("the gateway answers");
+        socket.read().expect("the gateway answers");
         let event = json!({ "room": "chat:1", "type": "t", "payload": 1 });
         let publish = json!({ "type": "publish", "event": event });
-        socket.send(publish.to_string().into()).unwrap();
-        serde_json::from_str(&socket.read().unwrap().to_string()).unwrap()
+        socket.send(publish.to_string().into()).expect("the gateway answers");
+        serde_json::from_str(&socket.read().expect("the gateway answers").to_string())
+            .expect("the gateway answers")
     }
 }
 
@@ -64,8 +72,9 @@ fn command(flags: &[&str], variables: &[(&str, &str)]) -> Command {
 }
 
 fn refused(flags: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } = command(flags, variables).output().unwrap();
-    (status.code(), String::from_utf8(stderr).unwrap())
+    let Output { status, stderr, .. } =
+        command(flags, variables).output().expect("the gateway answers");
+    (status.code(), String::from_utf8(stderr).expect("the gateway answers"))
 }
 
 #[test]
@@ -82,14 +91,14 @@ fn clients_publish_where_that_is_allowed() {
 #[test]
 fn the_environment_says_the_same() {
     let dir = std::env::temp_dir().join(format!("uringcast-gateway-{}", std::process::id()));
-    let path = dir.to_str().unwrap();
+    let path = dir.to_str().expect("the gateway answers");
     let variables =
         [("ZERO_PUBSUB_PROVIDER", "file"), ("ZERO_PUBSUB_CONNECTION", path), ("PORT", "0")];
     let gateway = Gateway::start(&["--allow-client-publish"], &variables);
     assert_eq!(gateway.publish()["data"]["metadata"]["provider"], "file");
     assert!(dir.is_dir());
     drop(gateway);
-    std::fs::remove_dir_all(dir).unwrap();
+    std::fs::remove_dir_all(dir).expect("the gateway answers");
 }
 
 #[test]

@@ -21,6 +21,7 @@ fn post(server: &Server, path: &str, body: &Value) -> u16 {
     http.response().status
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a payload reads best where it is written")]
 fn publish(server: &Server, room: &str, kind: &str, payload: Value) {
     let event = json!({ "room": room, "type": kind, "payload": payload });
     assert_eq!(post(server, "/events", &event), 200);

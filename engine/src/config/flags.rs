@@ -114,10 +114,10 @@ pub struct Options {
     /// Port on loopback that echoes messages, for conformance suites [default: off].
     #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
     pub test_echo_port: Option<String>,
-    /// What keeps logs, memory or file [default: memory] [env: ZERO_PUBSUB_PROVIDER].
+    /// What keeps logs, memory or file [default: memory] [env: `ZERO_PUBSUB_PROVIDER`].
     #[arg(long, value_name = "DRIVER")]
     pub provider: Option<String>,
-    /// Directory of the driver file [env: ZERO_PUBSUB_CONNECTION].
+    /// Directory of the driver file [env: `ZERO_PUBSUB_CONNECTION`].
     #[arg(long, value_name = "DIR")]
     pub connection: Option<String>,
     /// Let clients of zero-pub-sub publish events [default: false].

@@ -47,8 +47,7 @@ impl Dialect {
         match self {
             Self::Pusher => Some(server::ping()),
             Self::Zps => Some(encode::ping(b"")),
-            Self::Sse => None,
-            Self::Echo => None,
+            Self::Sse | Self::Echo => None,
         }
     }
 

@@ -154,9 +154,9 @@ const fn status(refused: Refused) -> u16 {
 const fn refusal(error: &StreamError) -> Refusal {
     match error {
         StreamError::Query(_) => Refusal::Request,
-        StreamError::Token(_) => Refusal::Signature,
         StreamError::Access(AccessError::Room(_)) => Refusal::ChannelName,
-        StreamError::Access(AccessError::Scope(_) | AccessError::Denied(_)) => Refusal::Signature,
+        StreamError::Token(_)
+        | StreamError::Access(AccessError::Scope(_) | AccessError::Denied(_)) => Refusal::Signature,
         StreamError::Subscriptions => Refusal::Subscriptions,
         StreamError::EventTypes => Refusal::ZpsLength,
     }

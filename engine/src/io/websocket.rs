@@ -249,10 +249,11 @@ fn understand(shard: &mut Shard, conn: ConnId, message: Message<'_>) {
     let Some((_, dialect)) = shard.speaks(conn) else { return };
     match (dialect, message) {
         (_, Message::Ping(payload)) => shard.send(conn, encode::pong(payload)),
-        (_, Message::Pong(_) | Message::Close(_)) => {} // Noted when it was read.
+        // Noted when it was read; a stream is not listened to.
+        (_, Message::Pong(_) | Message::Close(_))
+        | (Dialect::Sse, Message::Text(_) | Message::Binary(_)) => {}
         (Dialect::Pusher, Message::Text(text)) => pusher::on_text(shard, conn, text),
         (Dialect::Pusher, Message::Binary(_)) => pusher::on_binary(shard, conn),
-        (Dialect::Sse, Message::Text(_) | Message::Binary(_)) => {} // It is not listened to.
         (Dialect::Zps, Message::Text(text)) => zps::on_text(shard, conn, text),
         (Dialect::Zps, Message::Binary(bytes)) => zps::on_binary(shard, conn, bytes),
         (Dialect::Echo, Message::Text(text)) => echo::on_text(shard, conn, text),

@@ -133,26 +133,44 @@ impl<'a> SnapshotBody<'a> {
     }
 }
 
-/// Read the body of `POST /events`: one event, or several in an array, each with the bytes that it
-/// came in. The second value says whether it was an array.
-///
-/// # Errors
-/// If any event cannot be read; `Err(None)` if there are more than `events_max`.
-pub fn events(
-    text: &str,
-    events_max: usize,
-) -> Result<(Vec<(Event<'_>, usize)>, bool), Option<ClientMessageError>> {
-    if !text.trim_ascii_start().starts_with('[') {
-        return Ok((vec![(Event::parse(text).map_err(Some)?, text.len())], false));
+/// What `POST /events` sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Events<'a> {
+    /// Each event, and the bytes that it came in.
+    pub events: Vec<(Event<'a>, usize)>,
+    /// Whether they came in an array, and are answered by one.
+    pub is_array: bool,
+}
+
+/// Why the body of `POST /events` is refused. Nothing of it is published.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventsError {
+    /// An event cannot be read.
+    #[error("{0}")]
+    Event(#[from] ClientMessageError),
+    /// There are more than may be.
+    #[error("the batch has more than {events_max} events")]
+    Count {
+        /// The limit.
+        events_max: usize,
+    },
+}
+
+impl<'a> Events<'a> {
+    /// Read one event, or an array of at most `events_max`.
+    pub fn parse(text: &'a str, events_max: usize) -> Result<Self, EventsError> {
+        if !text.trim_ascii_start().starts_with('[') {
+            return Ok(Self { events: vec![(Event::parse(text)?, text.len())], is_array: false });
+        }
+        let json = |_| ClientMessageError::Json;
+        let tokens: Vec<&RawValue> = serde_json::from_str(text).map_err(json)?;
+        if tokens.len() > events_max {
+            return Err(EventsError::Count { events_max });
+        }
+        let tokens = tokens.into_iter().map(RawValue::get);
+        let events = tokens.map(|token| Ok((Event::parse(token)?, token.len())));
+        Ok(Self { events: events.collect::<Result<_, EventsError>>()?, is_array: true })
     }
-    let json = |_| Some(ClientMessageError::Json);
-    let tokens: Vec<&RawValue> = serde_json::from_str(text).map_err(json)?;
-    if tokens.len() > events_max {
-        return Err(None);
-    }
-    let tokens = tokens.into_iter().map(RawValue::get);
-    let events = tokens.map(|token| Ok((Event::parse(token)?, token.len())));
-    Ok((events.collect::<Result<_, _>>().map_err(Some)?, true))
 }
 
 /// Whether an event says whose it is: `metadata.tenantId` is text that is not empty.
@@ -272,13 +290,13 @@ mod tests {
     #[test]
     fn events_come_alone_or_together() {
         let one = r#"{"room":"a:1","type":"t","payload":1}"#;
-        let (events, is_array) = super::events(one, 1).unwrap();
+        let Events { events, is_array } = Events::parse(one, 1).unwrap();
         assert_eq!((events.len(), events[0].1, is_array), (1, one.len(), false));
         let two = format!("[{one}, {one}]");
-        let (events, is_array) = super::events(&two, 2).unwrap();
+        let Events { events, is_array } = Events::parse(&two, 2).unwrap();
         assert_eq!((events.len(), events[1].1, is_array), (2, one.len(), true));
-        assert_eq!(super::events(&two, 1), Err(None));
-        assert_eq!(super::events("[1]", 1), Err(Some(ClientMessageError::Event)));
-        assert_eq!(super::events("[", 1), Err(Some(ClientMessageError::Json)));
+        assert_eq!(Events::parse(&two, 1), Err(EventsError::Count { events_max: 1 }));
+        assert_eq!(Events::parse("[1]", 1), Err(ClientMessageError::Event.into()));
+        assert_eq!(Events::parse("[", 1), Err(ClientMessageError::Json.into()));
     }
 }

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use uringcast_proto::zps::client::Event;
-use uringcast_proto::zps::http::{AckBody, ReplayBody, SnapshotBody, events, has_tenant};
+use uringcast_proto::zps::http::{
+    AckBody, Events, EventsError, ReplayBody, SnapshotBody, has_tenant,
+};
 use uringcast_proto::zps::{Draft, Provider};
 
 use super::caller::app_of;
@@ -204,12 +206,15 @@ impl ZpsAction {
     /// What is done in which room, except with events, which have rooms of their own.
     pub fn operation(&self) -> Option<(Operation, AppIndex, &str)> {
         match self {
-            Self::Publish(_) | Self::Ephemeral(_) | Self::Health => None,
             Self::Replay { app, room, .. } => Some((Operation::Replay, *app, room)),
             Self::Ack { app, room, .. } => Some((Operation::Ack, *app, room)),
             Self::SetSnapshot { app, room, .. } => Some((Operation::Snapshot, *app, room)),
             Self::Snapshot { app, room } => Some((Operation::GetSnapshot, *app, room)),
-            Self::DeadLetters { .. } | Self::ClearDeadLetters { .. } => None,
+            Self::Publish(_)
+            | Self::Ephemeral(_)
+            | Self::DeadLetters { .. }
+            | Self::ClearDeadLetters { .. }
+            | Self::Health => None,
             Self::ReplayDeadLetters { app, room } => Some((Operation::DlqReplay, *app, room)),
         }
     }
@@ -217,8 +222,12 @@ impl ZpsAction {
     /// What it takes out of its app's budgets; events are paid for when they are counted.
     pub(in super::super) const fn cost(&self) -> Option<Cost> {
         match self {
-            Self::Publish(_) | Self::Ephemeral(_) | Self::Ack { .. } | Self::Health => None,
-            Self::ReplayDeadLetters { .. } | Self::SetSnapshot { .. } => None,
+            Self::Publish(_)
+            | Self::Ephemeral(_)
+            | Self::Ack { .. }
+            | Self::SetSnapshot { .. }
+            | Self::ReplayDeadLetters { .. }
+            | Self::Health => None,
             Self::Replay { app, .. }
             | Self::Snapshot { app, .. }
             | Self::DeadLetters { app, .. }
@@ -263,11 +272,11 @@ impl ZpsEvents {
     }
 
     fn read(&self, config: &ZpsRestConfig) -> Result<(Vec<Event<'_>>, bool), RestError> {
-        let (events, is_array) = match events(text(&self.body)?, config.events_max) {
-            Ok(read) => read,
-            Err(Some(error)) => return Err(ZpsError::Body(error).into()),
-            Err(None) => return Err(ZpsError::Batch { events_max: config.events_max }.into()),
-        };
+        let body = Events::parse(text(&self.body)?, config.events_max);
+        let Events { events, is_array } = body.map_err(|error| match error {
+            EventsError::Event(error) => ZpsError::Body(error),
+            EventsError::Count { events_max } => ZpsError::Batch { events_max },
+        })?;
         if events.is_empty() {
             return Err(ZpsError::Empty.into());
         }

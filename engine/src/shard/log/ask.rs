@@ -212,7 +212,7 @@ impl Shard {
                 LogAnswer::DeadLetters(self.list_dead_letters(channel, limit, from_unix_ms))
             }
             LogQuestion::TakeDeadLetters { limit } => {
-                LogAnswer::DeadLetters(self.remove_dead_letters(&channel, limit))
+                LogAnswer::DeadLetters(self.remove_dead_letters(channel, limit))
             }
             LogQuestion::ReplayDeadLetters { limit, is_kept } => {
                 LogAnswer::DeadLettersReplayed(self.append_dead_letters(channel, limit, is_kept))
