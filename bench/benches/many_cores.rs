@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use uringcast::app::{App, AppPolicy, Apps};
 use uringcast::dialect::Dialect;
 use uringcast::id::{AppIndex, CoreId};
+use uringcast::log::LogLimits;
 use uringcast::rest::IdempotencyLimits;
 use uringcast::shard::{ChannelName, Millis, Output, Publication, Shard, ShardConfig};
 use uringcast_proto::pusher::server;
@@ -201,6 +202,8 @@ fn shard(core: u8, cores: usize) -> Shard {
         mailbox_bytes_max: 1 << 26,
         cache_bytes_max: 1 << 26,
         idempotency: IdempotencyLimits::default(),
+        log: LogLimits::default(),
+        zps: std::sync::Arc::default(),
     };
     let app = App { policy: AppPolicy::default(), ..App::new("id", "key", "secret") };
     Shard::new(config, Apps::new(vec![app]).expect("one app"), Millis(0))
