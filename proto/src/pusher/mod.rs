@@ -9,6 +9,7 @@ pub mod client;
 pub mod codes;
 mod digest;
 mod json;
+pub mod log;
 pub mod presence;
 pub mod rest;
 pub mod server;

@@ -5,6 +5,7 @@
 //! that is not right is closed.
 
 mod client_event;
+mod log;
 mod signin;
 mod subscribe;
 
@@ -56,6 +57,7 @@ pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
                 ClientEvent { event, name_bytes: event_name.len(), channel: &channel, data };
             client_event::on_event(shard, &app.policy, conn, &event);
         }
+        ClientMessage::Log(message) => log::on_message(shard, conn, &message),
         ClientMessage::Unknown { event } => {
             let text = format!("unknown event {:?}", shorten(&event));
             complain(shard, conn, None, &text, Refusal::Json);
