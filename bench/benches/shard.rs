@@ -8,6 +8,7 @@ use uringcast::app::{App, AppPolicy, Apps};
 use uringcast::dialect::Dialect;
 use uringcast::dialect::pusher;
 use uringcast::id::{AppIndex, ConnId, CoreId};
+use uringcast::log::LogLimits;
 use uringcast::rest::IdempotencyLimits;
 use uringcast::shard::{ChannelName, Millis, Output, Publication, Shard, ShardConfig};
 use uringcast_proto::pusher::server;
@@ -124,7 +125,11 @@ fn run_turn(shard: &mut Shard) -> (usize, usize) {
                 }
             }
             Output::Answer(..) => answers += 1,
-            Output::Finish(_) | Output::Abort(_) | Output::HandshakeExpired(_) => {
+            Output::Finish(_)
+            | Output::Abort(_)
+            | Output::Resume(_)
+            | Output::Log(_)
+            | Output::HandshakeExpired(_) => {
                 unreachable!("nobody leaves")
             }
             Output::Notice(_) => unreachable!("no app has a webhook"),
@@ -184,6 +189,7 @@ fn shard(core: u8, cores: usize) -> Shard {
         mailbox_bytes_max: 1 << 26,
         cache_bytes_max: 1 << 26,
         idempotency: IdempotencyLimits::default(),
+        log: LogLimits::default(),
     };
     let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
     let app = App { policy, ..App::new("id", "key", "secret") };

@@ -6,6 +6,7 @@ pub mod config;
 pub mod dialect;
 pub mod id;
 pub mod io;
+pub mod log;
 pub mod metrics;
 pub mod rest;
 pub mod shard;

@@ -69,6 +69,12 @@ const LEVELS: &[(&str, &str, Value)] = &[
     ("retained_bytes", "Bytes of shared frames alive", |it| it.retained_bytes),
     ("cached_events", "Last events of cache channels", |it| it.cached_events),
     ("cached_bytes", "Bytes that they take", |it| it.cached_bytes),
+    ("log_channels", "Channels with a log", |it| it.log.channels),
+    ("log_events", "Events that logs keep", |it| it.log.events),
+    ("log_bytes", "Bytes of events, snapshots and dead letters", |it| it.log.bytes),
+    ("log_snapshot_bytes", "Bytes of snapshots", |it| it.log.snapshot_bytes),
+    ("log_dead_letters", "Dead letters of channels", |it| it.log.dead_letters),
+    ("log_unsynced_bytes", "Bytes of events that wait to be written", |it| it.log.unsynced_bytes),
 ];
 
 const COUNTS: &[(&str, &str, Value)] = &[
@@ -87,6 +93,16 @@ const COUNTS: &[(&str, &str, Value)] = &[
     ("cache_hits", "Subscriptions that were given a cached event", |it| it.cache_hits),
     ("cache_misses", "Subscriptions to cache channels without one", |it| it.cache_misses),
     ("cache_evictions", "Cached events that had to make room", |it| it.cache_evictions),
+    ("log_appends", "Events appended to logs", |it| it.log_appends),
+    ("log_duplicates", "Events dropped that were appended before", |it| it.log_duplicates),
+    ("log_evictions", "Events that logs let go of for want of room", |it| it.log_evictions),
+    ("log_expired", "Events that logs let go of at their end", |it| it.log_expired),
+    ("log_replayed", "Events read from logs for those who had missed them", |it| it.log_replayed),
+    ("log_truncations", "Times that a reader was told of events gone", |it| it.log_truncations),
+    ("log_catch_ups", "Subscriptions that began with older events", |it| it.log_catch_ups),
+    ("log_set_backs", "Slow subscribers sent back to the log", |it| it.log_set_backs),
+    ("acks_received", "Acknowledgements taken from subscribers", |it| it.acks_received),
+    ("ack_updates", "Cursors moved on by acknowledgements", |it| it.ack_updates),
     ("panics", "Panics caught, each closed one connection", |it| it.panics),
 ];
 

@@ -2,6 +2,7 @@
 
 use uringcast::app::AppPolicy;
 use uringcast::id::{AppIndex, CoreId};
+use uringcast::log::LogLimits;
 use uringcast::rest::IdempotencyLimits;
 use uringcast::shard::{ChannelName, Publication, Query, ShardConfig};
 use uringcast_proto::pusher::server;
@@ -317,6 +318,7 @@ fn config(random: &mut Random) -> ShardConfig {
         mailbox_bytes_max: random.pick(&[2_000, 1 << 26]),
         cache_bytes_max: random.pick(&[CACHE_BYTES_SMALL, 1 << 26, 1 << 26]),
         idempotency: IdempotencyLimits::default(),
+        log: LogLimits::default(),
     }
 }
 

@@ -115,6 +115,7 @@ impl World {
                     self.gone(self.client(core, conn));
                 }
                 Output::Answer(ticket, answer) => self.on_answer(core, ticket, answer),
+                Output::Resume(_) | Output::Log(_) => {}
                 Output::Notice(notice) => self.told.take(&notice),
             }
         }
@@ -135,6 +136,8 @@ impl World {
                 CoreMessage::Leave { .. }
                 | CoreMessage::Joined(_)
                 | CoreMessage::Deliver { .. }
+                | CoreMessage::DeliverLogged(_)
+                | CoreMessage::Log(_)
                 | CoreMessage::User(_)
                 | CoreMessage::Routed { .. }
                 | CoreMessage::Queued { .. }

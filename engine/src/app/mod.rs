@@ -16,6 +16,7 @@ pub use reload::Standing;
 pub use webhook::{Webhook, WebhookEvent};
 
 use crate::id::AppIndex;
+use crate::log::{HistoryRule, is_room, rule_of};
 
 /// A key with its secret. An app has several while they are being rotated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub struct App {
     pub auth: AuthPolicy,
     /// The URL that is asked before an event of the HTTP API is published, if any.
     pub publish_policy_url: Option<String>,
+    /// Which channels have a log, the first that matches first; empty for none but rooms.
+    pub history: Vec<HistoryRule>,
 }
 
 impl App {
@@ -65,12 +68,23 @@ impl App {
             connection_count_threshold: 0,
             auth: AuthPolicy::default(),
             publish_policy_url: None,
+            history: Vec::new(),
         }
     }
 
     /// The key that this server signs with.
     pub fn primary(&self) -> &AppKey {
         &self.keys[0]
+    }
+
+    /// What is kept of the channel called `name`; `None` if it has no log.
+    pub fn history_rule(&self, name: &str) -> Option<HistoryRule> {
+        rule_of(&self.history, name)
+    }
+
+    /// Whether the channel called `name` has a log.
+    pub fn has_log(&self, name: &str) -> bool {
+        (!self.history.is_empty() || is_room(name)) && self.history_rule(name).is_some()
     }
 
     /// The key that is called `key`, or the primary one, whose check then fails.

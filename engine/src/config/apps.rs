@@ -4,6 +4,7 @@
 //! slip into a process that was started with `--app`.
 
 mod authorization;
+mod history;
 mod print;
 mod table;
 mod webhook;

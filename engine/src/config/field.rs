@@ -298,7 +298,8 @@ impl Written<'_> {
         }
     }
 
-    fn switch(&self) -> Option<bool> {
+    /// What it says if it is `true` or `false`.
+    pub(super) fn switch(&self) -> Option<bool> {
         match self {
             Self::Text(text) => text.trim().parse().ok(),
             Self::Boolean(is_on) => Some(*is_on),

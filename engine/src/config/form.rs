@@ -74,6 +74,16 @@ pub(super) static CHANNEL_PART: Form = Form {
     is_secret: false,
 };
 
+/// Names of channels and rooms, `*` for any part of one.
+pub(super) static CHANNEL_PATTERN: Form = Form {
+    allowed: "1 to 200 letters, digits or any of # _ - = @ , . ; : *",
+    is_met: |text| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"#_-=@,.;:*".contains(&byte);
+        (1..=CHANNEL_PART_MAX).contains(&text.len()) && text.bytes().all(is_allowed)
+    },
+    is_secret: false,
+};
+
 /// A path of a file.
 pub(super) static PATH: Form = Form {
     allowed: "the path of a file",

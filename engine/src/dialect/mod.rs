@@ -4,12 +4,14 @@
 //! checks that each answers every question. Nothing here waits, reads a clock or knows a socket.
 
 pub mod echo;
+mod log;
 pub mod pusher;
 
 use bytes::Bytes;
 use uringcast_proto::pusher::server;
 
-use crate::shard::ShardConfig;
+use crate::log::Snapshot;
+use crate::shard::{AppendError, EnterError, JoinRefused, ShardConfig};
 
 /// What one websocket connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,83 @@ impl Dialect {
         match self {
             Self::Pusher => server::presence_subscription_succeeded(channel, members),
             Self::Echo => unreachable!("an echo connection never subscribes"),
+        }
+    }
+
+    /// The frames that say that the owner of `channel` did not let a connection in.
+    pub fn join_refused(self, channel: &str, refused: JoinRefused) -> Vec<Bytes> {
+        match self {
+            Self::Pusher => pusher::join_refused(channel, refused).into(),
+            Self::Echo => unreachable!("an echo connection never subscribes"),
+        }
+    }
+
+    /// The frame with the state of `channel`, or with the word that there is none.
+    pub fn snapshot(self, channel: &str, snapshot: Option<&Snapshot>) -> Bytes {
+        match self {
+            Self::Pusher => log::snapshot(channel, snapshot),
+            Self::Echo => unreachable!("an echo connection never subscribes"),
+        }
+    }
+
+    /// The frame that says that a subscription begins after event `sequence`, if there is one.
+    pub fn fast_forward(self, channel: &str, sequence: u64, _unix_ms: u64) -> Option<Bytes> {
+        match self {
+            Self::Pusher => Some(log::resumed(channel, sequence)),
+            Self::Echo => unreachable!("an echo connection never subscribes"),
+        }
+    }
+
+    /// The frame that says that events `first` to `last` of `channel` are gone.
+    pub fn truncated(self, channel: &str, first: u64, last: u64, _unix_ms: u64) -> Option<Bytes> {
+        match self {
+            Self::Pusher => Some(log::truncated(channel, first, last)),
+            Self::Echo => unreachable!("an echo connection never subscribes"),
+        }
+    }
+
+    /// The frames that bring events again: `frames` are those that subscribers got.
+    pub fn replayed(self, _channel: &str, frames: Vec<Bytes>) -> Vec<Bytes> {
+        match self {
+            Self::Pusher => frames,
+            Self::Echo => unreachable!("an echo connection asks for nothing"),
+        }
+    }
+
+    /// The frame that says that an event was not appended.
+    pub fn append_refused(self, channel: &str, error: AppendError) -> Bytes {
+        match self {
+            Self::Pusher => server::error(None, &format!("{channel}: {error}")),
+            Self::Echo => unreachable!("an echo connection never publishes"),
+        }
+    }
+
+    /// The frame that says who has been entered into `channel`, each as raw JSON, if the dialect
+    /// has one.
+    pub fn presence<'a>(
+        self,
+        _channel: &str,
+        _users: impl Iterator<Item = &'a str>,
+    ) -> Option<Bytes> {
+        match self {
+            Self::Pusher => None,
+            Self::Echo => unreachable!("an echo connection enters nobody"),
+        }
+    }
+
+    /// The frame that says that a user who had been entered is gone, if the dialect has one.
+    pub fn user_left(self, _channel: &str, _user_id: &str, _unix_ms: u64) -> Option<Bytes> {
+        match self {
+            Self::Pusher => None,
+            Self::Echo => unreachable!("an echo connection enters nobody"),
+        }
+    }
+
+    /// The frame that says that a user was not entered.
+    pub fn enter_refused(self, channel: &str, error: EnterError) -> Bytes {
+        match self {
+            Self::Pusher => server::error(None, &format!("{channel}: {error}")),
+            Self::Echo => unreachable!("an echo connection enters nobody"),
         }
     }
 }

@@ -331,6 +331,9 @@ impl Core {
         }
         self.notices.post();
         self.inbox.set_backlogged(shard.is_backlogged());
+        if shard.has_outputs() {
+            self.turn.raise(); // There are more pages of logs than one turn gives.
+        }
         drop(shard);
         if !self.held_back.borrow().is_empty() && !self.is_backlogged() {
             for socket in self.held_back.borrow_mut().drain(..) {
@@ -385,6 +388,10 @@ impl Core {
                     waiter.arrived.raise();
                 }
             }
+            Output::Resume(conn) => {
+                self.socket(conn).iter().for_each(|socket| socket.resume.raise());
+            }
+            Output::Log(_) => unreachable!("no log thread is configured"),
             Output::Notice(notice) => self.notices.push(&shard.apps(), notice),
         }
     }

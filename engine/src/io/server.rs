@@ -19,6 +19,7 @@ use super::thread::{Event, Start, run};
 use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::id::{CORES_MAX, CoreId};
+use crate::log::LogLimits;
 use crate::rest::{IdempotencyLimits, RestConfig};
 use crate::shard::ShardConfig;
 use crate::side::registry::Watch;
@@ -193,6 +194,7 @@ fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> 
             keys_max: config.core.idempotency_keys_max as usize,
             bytes_max: config.core.idempotency_bytes_max as usize,
         },
+        log: LogLimits::default(),
     }
 }
 

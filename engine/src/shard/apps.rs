@@ -29,6 +29,7 @@ impl Shard {
     pub fn set_apps(&mut self, apps: Apps) {
         assert!(self.apps.indices().count() <= apps.indices().count(), "no slot is ever lost");
         self.apps = Rc::new(apps);
+        self.renew_history_rules();
         self.evicted.clear(); // Their app may be back.
         let codes: Vec<Option<Code>> = self.apps.indices().map(|it| code(self, it)).collect();
         if codes.iter().all(Option::is_none) {

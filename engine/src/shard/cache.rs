@@ -18,6 +18,7 @@ use super::message::{CachedInfo, ChannelName};
 use super::table::Table;
 use super::{Millis, Shard};
 use crate::dialect::Dialect;
+use crate::log::is_room;
 
 /// What an event costs besides its frame and its channel's name: its entry, the name's and the
 /// frame's reference counts and its places in both orders, rounded up.
@@ -137,7 +138,7 @@ impl Shard {
     /// What follows `subscription_succeeded` for a new subscriber of `channel`: its last event, or
     /// the word that there is none; `None` if it is no cache channel.
     pub(super) fn cached_frame(&mut self, channel: &ChannelName, to: Dialect) -> Option<Bytes> {
-        if !is_cache_channel(channel.as_str()) {
+        if !is_cache_channel(channel.as_str()) || is_room(channel.as_str()) {
             return None;
         }
         if let Some((frame, _)) = self.cache.find(channel, self.now) {

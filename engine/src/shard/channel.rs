@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 
+use super::log::LocalLog;
 use super::message::OwnedId;
 
 /// The most bytes put together into one run; above it the run is sealed early.
@@ -24,17 +25,19 @@ pub(super) struct Channel {
     pub(super) subscribers: Vec<Subscriber>,
     /// How many of them agreed to compression.
     pub(super) deflated: u32,
-    /// Subscriptions that the owner has not answered.
+    /// Subscriptions that are in no list: the owner has not answered, or they are catching up.
     pub(super) joining: u32,
     /// The owner's name for the channel, known since its first answer.
     pub(super) owned: Option<OwnedId>,
     /// Index into the shard's runs of this turn.
     pub(super) run: Option<u32>,
+    /// What is known of its log, if anybody here follows that.
+    pub(super) log: Option<Box<LocalLog>>,
 }
 
 impl Channel {
     pub(super) const fn new() -> Self {
-        Self { subscribers: Vec::new(), deflated: 0, joining: 0, owned: None, run: None }
+        Self { subscribers: Vec::new(), deflated: 0, joining: 0, owned: None, run: None, log: None }
     }
 
     /// Whether nobody on this core needs the channel any more.
@@ -57,15 +60,27 @@ pub(super) struct Skip {
 pub(super) struct Run {
     /// The channel's index in the table of this core's channels.
     pub(super) local: u32,
+    /// The last event of the channel's log that is not in it.
+    pub(super) after: u64,
     frames: u32,
     single: Bytes,
     joined: Vec<u8>,
     skips: Vec<Skip>,
+    /// Where the last frame begins.
+    last: u32,
 }
 
 impl Run {
-    pub(super) const fn new(local: u32) -> Self {
-        Self { local, frames: 0, single: Bytes::new(), joined: Vec::new(), skips: Vec::new() }
+    pub(super) const fn new(local: u32, after: u64) -> Self {
+        Self {
+            local,
+            after,
+            frames: 0,
+            single: Bytes::new(),
+            joined: Vec::new(),
+            skips: Vec::new(),
+            last: 0,
+        }
     }
 
     /// Append one frame, withheld from the connection in slot `skip`.
@@ -83,8 +98,18 @@ impl Run {
             }
         }
         self.frames += 1;
+        self.last = start;
         if let Some(slot) = skip {
             self.push_skip(Skip { slot, start, end, frames: 1 });
+        }
+    }
+
+    /// Withhold the last frame from the connection in `slot`, too, unless it is already.
+    pub(super) fn withhold(&mut self, slot: u32) {
+        let (start, end) = (self.last, self.bytes() as u32);
+        let is_withheld = self.skips.last().is_some_and(|it| it.slot == slot && it.end == end);
+        if !is_withheld {
+            self.skips.push(Skip { slot, start, end, frames: 1 });
         }
     }
 
@@ -134,7 +159,7 @@ mod tests {
     use super::*;
 
     fn run(frames: &[(&'static str, Option<u32>)]) -> (Bytes, u32, Vec<Skip>) {
-        let mut run = Run::new(0);
+        let mut run = Run::new(0, 0);
         for &(frame, skip) in frames {
             run.push(Bytes::from_static(frame.as_bytes()), skip);
         }
@@ -144,7 +169,7 @@ mod tests {
     #[test]
     fn a_single_frame_is_shared_and_not_copied() {
         let frame = Bytes::from(b"frame".to_vec());
-        let mut run = Run::new(0);
+        let mut run = Run::new(0, 0);
         run.push(frame.clone(), None);
         assert_eq!(run.finish().0.as_ptr(), frame.as_ptr());
     }

@@ -58,6 +58,7 @@ impl Shard {
             let index = connection.channels.len() - 1;
             self.end_subscription(conn.slot, local, index);
         }
+        self.leave_users(conn);
         self.sign_out(conn);
     }
 

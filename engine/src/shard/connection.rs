@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 
 use super::Millis;
 use super::event_rate::EventRate;
+use super::log::ConnLog;
 use super::message::Member;
 use super::outbox::Outbox;
 use super::user::User;
@@ -76,6 +77,16 @@ pub(super) struct Subscription {
 /// The position of a subscription that the owner has not confirmed.
 pub(super) const JOINING: u32 = u32::MAX;
 
+/// The position of one that the owner has confirmed and that reads its channel's log.
+pub(super) const CATCHING_UP: u32 = u32::MAX - 1;
+
+impl Subscription {
+    /// Whether it stands in its channel's list of subscribers.
+    pub(super) const fn is_listed(&self) -> bool {
+        self.position < CATCHING_UP
+    }
+}
+
 /// One connection.
 #[expect(clippy::struct_excessive_bools, reason = "each is a membership of its own")]
 #[derive(Debug)]
@@ -109,6 +120,8 @@ pub(super) struct Connection {
     pub(super) event_rate: EventRate,
     /// Who has signed in; nobody on most connections.
     pub(super) user: Option<Box<User>>,
+    /// What it has to do with logs; nothing on most connections.
+    pub(super) log: Option<Box<ConnLog>>,
 }
 
 impl Connection {

@@ -89,11 +89,27 @@ pub enum Refusal {
     Authorization,
     /// A publish that its app's publish policy refuses, or cannot be asked about.
     PublishPolicy,
+    /// `log.channels_max`.
+    LogChannels,
+    /// `log.cursors_max`.
+    LogCursors,
+    /// An event larger than its channel keeps, `bytes_max` of its app's `history`.
+    LogEventBytes,
+    /// `log.snapshot_bytes_max`, or no room for a snapshot beside the others.
+    LogSnapshotBytes,
+    /// `log.dead_letters_max`.
+    LogDeadLetters,
+    /// `log.entered_max`.
+    LogEntered,
+    /// `log.unsynced_bytes_max`.
+    LogUnsynced,
+    /// An event that could not be written.
+    LogWrite,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 41] = [
+    pub const ALL: [(Self, &'static str); 49] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -135,6 +151,14 @@ impl Refusal {
         (Self::IdempotencyKeys, "idempotency_keys"),
         (Self::Authorization, "authorization"),
         (Self::PublishPolicy, "publish_policy"),
+        (Self::LogChannels, "log_channels"),
+        (Self::LogCursors, "log_cursors"),
+        (Self::LogEventBytes, "log_event_bytes"),
+        (Self::LogSnapshotBytes, "log_snapshot_bytes"),
+        (Self::LogDeadLetters, "log_dead_letters"),
+        (Self::LogEntered, "log_entered"),
+        (Self::LogUnsynced, "log_unsynced"),
+        (Self::LogWrite, "log_write"),
     ];
 }
 
@@ -194,8 +218,47 @@ pub struct Counters {
     pub cache_misses: u64,
     /// Cached events that went before their time to make room.
     pub cache_evictions: u64,
+    /// What logs hold now.
+    pub log: LogLevels,
+    /// Events appended to logs.
+    pub log_appends: u64,
+    /// Events that were appended before, known by their ids.
+    pub log_duplicates: u64,
+    /// Events let go of to make room.
+    pub log_evictions: u64,
+    /// Events let go of because their time was over.
+    pub log_expired: u64,
+    /// Events read from logs for subscribers and replays.
+    pub log_replayed: u64,
+    /// Subscribers that were told of events that are gone.
+    pub log_truncations: u64,
+    /// Subscribers that fell behind and went back to reading the log.
+    pub log_set_backs: u64,
+    /// Subscriptions that began with reading the log.
+    pub log_catch_ups: u64,
+    /// Acknowledgements taken from subscribers.
+    pub acks_received: u64,
+    /// Cursors moved on by them.
+    pub ack_updates: u64,
     /// What was turned away, by [`Refusal`].
     pub refusals: Refusals,
+}
+
+/// What the logs of one core hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogLevels {
+    /// Channels with a log.
+    pub channels: u64,
+    /// Events.
+    pub events: u64,
+    /// Bytes of events, snapshots and dead letters.
+    pub bytes: u64,
+    /// Bytes of the snapshots among those.
+    pub snapshot_bytes: u64,
+    /// Dead letters.
+    pub dead_letters: u64,
+    /// Bytes of events that wait to be written.
+    pub unsynced_bytes: u64,
 }
 
 /// How often each [`Refusal`] happened.

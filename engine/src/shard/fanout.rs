@@ -121,7 +121,7 @@ impl Shard {
     /// Queue what the turn has gathered for the channel at `local` before its list changes.
     pub(super) fn seal_early(&mut self, local: u32) {
         if let Some(index) = self.locals.at(local).value.run.take() {
-            let run = std::mem::replace(&mut self.runs[index as usize], Run::new(local));
+            let run = std::mem::replace(&mut self.runs[index as usize], Run::new(local, 0));
             self.seal(run);
         }
     }
@@ -136,8 +136,11 @@ impl Shard {
 
     /// Queue a finished run on every subscriber of its channel.
     fn seal(&mut self, run: Run) {
-        let local = run.local;
+        let (local, after) = (run.local, run.after);
         let (bytes, frames, skips) = run.finish();
+        if self.locals.at(local).value.log.is_some() {
+            self.set_back_the_slow(local, bytes.len(), after);
+        }
         let plain = Sealed { segment: Segment::new(bytes, frames, &self.retained), skips };
         let deflated = self.deflate(local, &plain);
         // The list cannot change while it is walked: queueing tells nobody and closes nothing.
@@ -178,17 +181,30 @@ impl Shard {
     /// Put an event into its channel's run of this turn.
     fn gather(&mut self, local: LocalId, frame: Bytes, skip: Option<SocketId>) {
         let skip = skip.and_then(|id| self.slot_of(id));
-        let Some(entry) = self.locals.get(local.index, local.generation) else {
+        let Some(run) = self.run_of(local) else {
             return; // The last subscriber here left while the event was on its way.
         };
-        let index = *entry.value.run.get_or_insert_with(|| {
-            self.runs.push(Run::new(local.index));
-            self.runs.len() as u32 - 1
-        });
-        let run = &mut self.runs[index as usize];
-        run.push(frame, skip);
-        if run.bytes() >= RUN_BYTES_MAX {
-            self.seal_early(local.index);
+        self.runs[run as usize].push(frame, skip);
+        self.seal_if_full(local.index, run);
+    }
+
+    /// The channel's run of this turn: its index among the runs.
+    pub(super) fn run_of(&mut self, local: LocalId) -> Option<u32> {
+        let channel = &mut self.locals.get(local.index, local.generation)?.value;
+        let Some(run) = channel.run else {
+            let after = channel.log.as_ref().map_or(0, |log| log.last());
+            let run = self.runs.len() as u32;
+            channel.run = Some(run);
+            self.runs.push(Run::new(local.index, after));
+            return Some(run);
+        };
+        Some(run)
+    }
+
+    /// Queue a run that has become long.
+    pub(super) fn seal_if_full(&mut self, local: u32, run: u32) {
+        if self.runs[run as usize].bytes() >= RUN_BYTES_MAX {
+            self.seal_early(local);
         }
     }
 

@@ -90,6 +90,7 @@ impl Shard {
             scheduled,
             event_rate: EventRate::default(),
             user: None,
+            log: None,
         });
         Ok(conn)
     }
@@ -191,6 +192,10 @@ impl Shard {
         let Some(connection) = self.connection(conn) else { return };
         connection.outbox.landed(bytes);
         connection.last_progress = now;
+        let is_catching_up = connection.log.is_some();
+        if is_catching_up {
+            self.note_appetite(conn);
+        }
         self.finish_if_done(conn);
     }
 
@@ -230,6 +235,7 @@ impl Shard {
             self.look_at_sends();
         }
         self.cache.expire(self.now);
+        self.expire_logs();
         self.look_at_counts();
         self.continue_drain();
         self.continue_evictions();

@@ -12,8 +12,9 @@ use bytes::Bytes;
 use foldhash::fast::FixedState;
 use uringcast_proto::pusher::user::OnlineStatus;
 
-use super::counters::Counters;
+use super::counters::{Counters, Refusal};
 use super::ledger::{Application, Decision};
+use super::log::{Delivery, JoinLog, LogMessage, LogWelcome};
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 
@@ -147,6 +148,22 @@ pub enum JoinRefused {
         /// The limit, `pusher.presence_members_max`.
         members_max: u32,
     },
+    /// The channel needs a log, and the core has as many as it may.
+    #[error("{channels_max} channels have a log, which is all that may")]
+    LogsFull {
+        /// The limit, `log.channels_max`.
+        channels_max: u32,
+    },
+}
+
+impl JoinRefused {
+    /// What it counts as.
+    pub(super) const fn refusal(self) -> Refusal {
+        match self {
+            Self::PresenceFull { .. } => Refusal::PresenceMembers,
+            Self::LogsFull { .. } => Refusal::LogChannels,
+        }
+    }
 }
 
 /// A subscription on its way to the owner.
@@ -161,6 +178,8 @@ pub struct Join {
     pub(super) attempt: u32,
     pub(super) dialect: Dialect,
     pub(super) member: Option<Member>,
+    /// Where it begins, if it follows the channel's log.
+    pub(super) log: Option<Box<JoinLog>>,
 }
 
 impl Join {
@@ -178,7 +197,8 @@ impl Join {
 impl Join {
     fn weight_bytes(&self) -> usize {
         let member = self.member.as_ref().map_or(0, |it| it.user_id.len() + it.user_info.len());
-        size_of::<Self>() + self.channel.as_str().len() + member
+        let log = self.log.as_ref().map_or(0, |log| log.weight_bytes());
+        size_of::<Self>() + self.channel.as_str().len() + member + log
     }
 }
 
@@ -191,6 +211,8 @@ pub struct Joined {
     pub(super) owned: OwnedId,
     /// The user that the join presented, for the leave if nobody waits for this answer.
     pub(super) user_id: Option<Box<str>>,
+    /// Whether the join had a wish about the channel's log.
+    pub(super) is_logged: bool,
     /// What the client is told, or why it may not subscribe.
     pub(super) outcome: Result<Welcome, JoinRefused>,
 }
@@ -204,12 +226,15 @@ pub(super) struct Welcome {
     pub(super) cached: Option<Bytes>,
     /// How many subscriptions there are, if the channel itself is told only later.
     pub(super) count: Option<Bytes>,
+    /// Where it begins, if it follows the channel's log.
+    pub(super) log: Option<Box<LogWelcome>>,
 }
 
 impl Welcome {
     fn weight_bytes(&self) -> usize {
         let rest = [&self.cached, &self.count].into_iter().flatten();
-        self.subscribed.len() + rest.map(Bytes::len).sum::<usize>()
+        let log = self.log.as_ref().map_or(0, |log| log.weight_bytes());
+        self.subscribed.len() + rest.map(Bytes::len).sum::<usize>() + log
     }
 }
 
@@ -401,6 +426,10 @@ pub enum CoreMessage {
         /// Who waits for it to be queued.
         ticket: Option<Ticket>,
     },
+    /// From the owner: an event of a log for this core's subscribers.
+    DeliverLogged(Delivery),
+    /// About a log.
+    Log(Box<LogMessage>),
     /// About a user.
     User(UserMessage),
     /// From the owner to the asker: an event went to this many other cores.
@@ -477,6 +506,8 @@ impl CoreMessage {
             Self::Leave { channel, user_id, .. } => {
                 channel.as_str().len() + user_id.as_ref().map_or(0, |id| id.len())
             }
+            Self::DeliverLogged(delivery) => delivery.frame.len(),
+            Self::Log(message) => message.weight_bytes(),
             Self::User(message) => message.weight_bytes(),
             Self::Query { .. }
             | Self::Routed { .. }

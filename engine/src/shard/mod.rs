@@ -25,6 +25,7 @@ mod event_rate;
 mod fanout;
 mod ledger;
 mod lifecycle;
+mod log;
 mod message;
 mod notice;
 mod online;
@@ -50,9 +51,13 @@ use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::ws::deflate::Deflater;
 
 pub use batch::{Retained, Segment};
-pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal, Refusals};
+pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals};
 pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::ConnectionsFull;
+pub use log::{
+    AppendError, Appended, ChannelLogInfo, Delivery, EnterError, LogAnswer, LogMessage, LoggedWish,
+    NamedDraft, ReplayRange, SnapshotError, Start,
+};
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,
     Member, OwnedId, Partial, Publication, Query, Ticket, UserMessage,
@@ -68,6 +73,7 @@ use channel::{Channel, Run};
 use connection::Connection;
 use event_rate::EventRate;
 use ledger::Ledger;
+use log::Logs;
 use owner::Owned;
 use quota::AppConnections;
 use subscription_count::Untold;
@@ -77,6 +83,7 @@ use wheel::Wheel;
 
 use crate::app::Apps;
 use crate::id::{ConnId, CoreId};
+use crate::log::{LogLimits, LogRecord};
 use crate::rest::IdempotencyLimits;
 
 /// Milliseconds since an arbitrary moment before the engine started.
@@ -133,6 +140,8 @@ pub struct ShardConfig {
     pub cache_bytes_max: usize,
     /// What is kept of publishes that may be sent again. Default 100,000 keys and 32 MiB.
     pub idempotency: IdempotencyLimits,
+    /// What is kept of channels with a log.
+    pub log: LogLimits,
 }
 
 /// What the I/O layer must do next, in this order.
@@ -148,6 +157,10 @@ pub enum Output {
     HandshakeExpired(ConnId),
     /// A question's answer, for whoever asked on this core.
     Answer(Ticket, Answer),
+    /// The connection's messages need wait no longer for the answer to an earlier one.
+    Resume(ConnId),
+    /// To be kept by the log thread, in this order.
+    Log(LogRecord),
     /// An app's server wants to be told of this. What is told of one channel is in its order.
     Notice(Notice),
 }
@@ -188,8 +201,12 @@ pub struct Shard {
     requests: Slab<query::Request>,
     /// Publishes to answer at the turn's end.
     published: Vec<(Ticket, Vec<Counted>)>,
+    /// The same for events of logs.
+    appended: Vec<(Ticket, Vec<Result<Appended, AppendError>>)>,
     /// Budgets and keys that this core keeps for all cores.
     ledger: Ledger,
+    /// Logs of the channels that this core owns.
+    logs: Logs,
     wheel: Wheel,
     /// Client events of each app with a limit on all of its clients together, by its index.
     event_rates: Vec<EventRate>,
@@ -238,7 +255,9 @@ impl Shard {
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             requests: Slab::new(),
             published: Vec::new(),
+            appended: Vec::new(),
             ledger: Ledger::new(config.idempotency),
+            logs: Logs::new(),
             wheel: Wheel::new(now),
             event_rates: Vec::new(),
             joiners: Default::default(),
@@ -267,6 +286,7 @@ impl Shard {
     /// The turn is over: hand every channel's events to its subscribers' outboxes.
     pub fn end_turn(&mut self) {
         self.tell_counts();
+        self.tell_acks();
         loop {
             self.tell_watchers();
             let mut runs = std::mem::take(&mut self.runs);
@@ -274,6 +294,7 @@ impl Shard {
                 self.seal_at_end(run);
             }
             self.runs = runs; // Empty, with its room: sealing a run starts none.
+            self.feed();
             self.close_overflowed();
             self.shed_retained();
             // Closing a slow consumer makes an event for those who see its user.
@@ -283,6 +304,9 @@ impl Shard {
         }
         let answers = self.published.drain(..);
         let answer = |(ticket, counted)| Output::Answer(ticket, Answer::Published(counted));
+        self.outputs.extend(answers.map(answer));
+        let answers = self.appended.drain(..);
+        let answer = |(ticket, outcomes)| Output::Answer(ticket, Answer::Appended(outcomes));
         self.outputs.extend(answers.map(answer));
         self.joiners.iter_mut().for_each(Joiner::forget);
         self.debug_check_invariants();
@@ -308,7 +332,7 @@ impl Shard {
 
     /// Whether [`poll_output`](Self::poll_output) may give something.
     pub fn has_outputs(&self) -> bool {
-        !self.outputs.is_empty() || !self.dirty.is_empty()
+        !self.outputs.is_empty() || !self.dirty.is_empty() || self.can_feed()
     }
 
     /// What waits for `core`, all of it; the I/O layer passes it on whole or puts it back.
@@ -385,6 +409,8 @@ impl Shard {
             CoreMessage::Deliver { local, frame, skip, ticket } => {
                 self.on_deliver(local, frame, skip, ticket);
             }
+            CoreMessage::DeliverLogged(delivery) => self.on_deliver_logged(delivery),
+            CoreMessage::Log(message) => self.on_log_message(*message),
             CoreMessage::User(message) => self.on_user_message(message),
             CoreMessage::Routed { ticket, cores, counted } => {
                 self.on_routed(ticket, cores, counted);
@@ -422,8 +448,9 @@ impl Shard {
             Output::Flush(conn)
             | Output::Finish(conn)
             | Output::Abort(conn)
+            | Output::Resume(conn)
             | Output::HandshakeExpired(conn) => self.connection(*conn).is_some(),
-            Output::Answer(..) | Output::Notice(_) => true,
+            Output::Answer(..) | Output::Log(_) | Output::Notice(_) => true,
         }
     }
 

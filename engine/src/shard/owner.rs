@@ -18,6 +18,7 @@ use super::roster::Roster;
 use super::subscription_count::Told;
 use crate::app::WebhookEvent;
 use crate::id::CoreId;
+use crate::log::is_room;
 
 /// A core that has subscriptions to a channel.
 #[derive(Clone, Copy, Debug)]
@@ -61,22 +62,31 @@ impl Owned {
 
 impl Shard {
     /// A connection of some core wants to subscribe.
-    pub(super) fn on_join(&mut self, join: Join) {
+    pub(super) fn on_join(&mut self, mut join: Join) {
         let index = match self.owned.find_name(&join.channel) {
             Some(index) => index,
             None => self.occupy(&join.channel),
         };
-        let outcome = self.admit(index, &join).map(|subscribed| Welcome {
-            subscribed,
-            cached: self.cached_frame(&join.channel, join.dialect),
-            count: self.count_in(index),
+        let log = self.welcome_to_log(&join);
+        let outcome = log.and_then(|log| {
+            Ok(Welcome {
+                subscribed: self.admit(index, &join)?,
+                cached: self.cached_frame(&join.channel, join.dialect),
+                count: self.count_in(index),
+                log,
+            })
         });
+        let start = outcome.as_ref().ok().and_then(|it| it.log.as_ref()).map(|log| log.after);
         let owned = OwnedId { index, generation: self.owned.at(index).generation };
         self.vacate_if_empty(index);
-        let Join { core, conn, local, attempt, member, .. } = join;
-        let user_id = member.map(|member| member.user_id);
-        let joined = Joined { conn, local, attempt, owned, user_id, outcome };
+        let Join { core, conn, local, attempt, .. } = join;
+        let user_id = join.member.take().map(|member| member.user_id);
+        let is_logged = join.log.is_some();
+        let joined = Joined { conn, local, attempt, owned, user_id, is_logged, outcome };
         self.tell(core, CoreMessage::Joined(Box::new(joined)));
+        if let Some(after) = start {
+            self.send_first_page(join, after);
+        }
     }
 
     /// A subscription of `core` has ended.
@@ -126,9 +136,11 @@ impl Shard {
     }
 
     fn occupy(&mut self, name: &ChannelName) -> u32 {
-        let is_presence = ChannelKind::of(name.as_str()) == ChannelKind::Presence;
+        // A room's name may begin like that of a presence channel, and is none.
+        let is_room = is_room(name.as_str());
+        let is_presence = !is_room && ChannelKind::of(name.as_str()) == ChannelKind::Presence;
         let roster = is_presence.then(Box::default);
-        let told = self.told_of(name);
+        let told = if is_room { None } else { self.told_of(name) };
         self.counters.channels += 1;
         let index = self.owned.insert(name.clone(), Owned { roster, told, ..Owned::default() });
         self.notice(index, WebhookEvent::ChannelOccupied, || Fact::ChannelOccupied);

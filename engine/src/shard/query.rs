@@ -8,6 +8,7 @@ use uringcast_proto::pusher::channel::ChannelKind;
 
 use super::counters::Counters;
 use super::ledger::Decision;
+use super::log::{AppendError, Appended, LogAnswer};
 use super::message::{ChannelInfo, ChannelName, CoreMessage, Counted, Partial, Query, Ticket};
 use super::owner::Owned;
 use super::quota::Entering;
@@ -37,7 +38,14 @@ pub enum Answer {
     Reached(u32),
     /// Whether a connection has entered its app; it has not where the app is full.
     Entered(bool),
+    /// What became of each event, in the order of the question.
+    Appended(Vec<Result<Appended, AppendError>>),
+    /// About a channel's log.
+    Log(LogAnswer),
 }
+
+/// What became of one event of a log.
+type AppendOutcome = Result<Appended, AppendError>;
 
 /// A question that has not been answered in full.
 #[derive(Debug)]
@@ -51,6 +59,8 @@ enum State {
     /// `unrouted` owners have yet to say how many cores they told; `unqueued` is what is known to
     /// be missing. A core may report before the owner does, so it can fall below 0.
     Publish { unrouted: u32, unqueued: i64, counted: Vec<Counted> },
+    /// The same for events of logs, each with its answer once that is here.
+    Append { unrouted: u32, unqueued: i64, outcomes: Vec<Option<AppendOutcome>> },
     /// One core decides.
     Application,
     /// `missing` parts have yet to come.
@@ -85,6 +95,33 @@ impl Shard {
         assert!(events > 0, "a publish has at least one event");
         let counted = Vec::new(); // Allocates nothing for those who do not ask.
         self.open_request(State::Publish { unrouted: events, unqueued: 0, counted })
+    }
+
+    /// Open the request of an append of `events` events.
+    pub(super) fn open_append(&mut self, events: usize) -> Ticket {
+        assert!(events > 0, "an append has at least one event");
+        let outcomes = vec![None; events];
+        self.open_request(State::Append { unrouted: events as u32, unqueued: 0, outcomes })
+    }
+
+    /// An owner says what became of one event.
+    pub(super) fn on_appended(
+        &mut self,
+        ticket: Ticket,
+        place: u32,
+        cores: u32,
+        outcome: AppendOutcome,
+    ) {
+        if let State::Append { outcomes, .. } = &mut self.request(ticket).state {
+            outcomes[place as usize] = Some(outcome);
+        }
+        self.progress_publish(ticket, 1, i64::from(cores));
+    }
+
+    /// The owner of a channel has answered a question about its log.
+    pub(super) fn on_log_answer(&mut self, ticket: Ticket, answer: LogAnswer) {
+        self.requests.remove(ticket.index as usize);
+        self.outputs.push_back(Output::Answer(ticket, Answer::Log(answer)));
     }
 
     /// Open the request of a connection that waits to be let in.
@@ -197,7 +234,9 @@ impl Shard {
                 | Answer::Counters(_)
                 | Answer::Connections(_)
                 | Answer::Reached(_)
-                | Answer::Entered(_),
+                | Answer::Entered(_)
+                | Answer::Appended(_)
+                | Answer::Log(_),
                 _,
             ) => {
                 unreachable!("a part answers the question that was asked")
@@ -218,11 +257,14 @@ impl Shard {
         counters.cached_events = self.cache.len() as u64;
         counters.cached_bytes = self.cache.bytes() as u64;
         counters.sockets = self.connections.len() as u64;
+        counters.log = self.log_levels();
         counters
     }
 
     fn progress_publish(&mut self, ticket: Ticket, routed: u32, queued: i64) {
-        let State::Publish { unrouted, unqueued, .. } = &mut self.request(ticket).state else {
+        let (State::Publish { unrouted, unqueued, .. } | State::Append { unrouted, unqueued, .. }) =
+            &mut self.request(ticket).state
+        else {
             unreachable!("only a publish is routed and queued");
         };
         *unrouted -= routed;
@@ -249,6 +291,10 @@ impl Shard {
         match request.state {
             // What was gathered on this core is in no outbox before the turn's end.
             State::Publish { counted, .. } => self.published.push((ticket, counted)),
+            State::Append { outcomes, .. } => {
+                let outcomes = outcomes.into_iter().map(|it| it.expect("each has its answer"));
+                self.appended.push((ticket, outcomes.collect()));
+            }
             State::Application => unreachable!("a decision is the whole answer"),
             State::Query { answer, .. } => {
                 self.outputs.push_back(Output::Answer(ticket, in_order(answer)));

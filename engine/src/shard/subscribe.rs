@@ -7,12 +7,13 @@
 
 use super::Shard;
 use super::channel::{Channel, Subscriber};
-use super::connection::{JOINING, Subscription};
+use super::connection::{CATCHING_UP, JOINING, Subscription};
+use super::log::JoinLog;
 use super::message::{
     ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, Welcome, hash,
 };
-use crate::dialect::{Dialect, pusher};
-use crate::id::{AppIndex, ConnId};
+use crate::dialect::Dialect;
+use crate::id::{AppIndex, ConnId, CoreId};
 
 /// Why a connection may not subscribe. The connection always survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +47,17 @@ impl Shard {
         name: &str,
         member: Option<Member>,
     ) -> Result<(), SubscribeError> {
+        self.join(conn, name, member, None).map(|_| ())
+    }
+
+    /// The same, perhaps with a wish about the channel's log; the core that will answer.
+    pub(super) fn join(
+        &mut self,
+        conn: ConnId,
+        name: &str,
+        member: Option<Member>,
+        log: Option<Box<JoinLog>>,
+    ) -> Result<CoreId, SubscribeError> {
         let (app, dialect) = self.check_subscribe(conn)?;
         let hash = hash(app, name, self.config.hash_seed);
         let local = self.locals.find(app, name, hash).unwrap_or_else(|| {
@@ -61,15 +73,18 @@ impl Shard {
         let kept = member.clone().map(Box::new);
         connection.subscriptions.push(Subscription { position: JOINING, attempt, member: kept });
         self.counters.subscriptions += 1;
+        if let Some(wish) = &log {
+            self.follow(conn, local, wish);
+        }
         let entry = self.locals.at(local);
         entry.value.joining += 1;
         let channel = entry.name.clone();
         let local = LocalId { index: local, generation: entry.generation };
         let owner = channel.owner(self.config.cores);
         let core = self.config.core;
-        let join = Join { channel, core, conn, local, attempt, dialect, member };
+        let join = Join { channel, core, conn, local, attempt, dialect, member, log };
         self.tell(owner, CoreMessage::Join(Box::new(join)));
-        Ok(())
+        Ok(owner)
     }
 
     /// End the subscription of `conn` to channel `name`; nothing if there is none.
@@ -95,7 +110,7 @@ impl Shard {
     /// The owner has answered.
     pub(super) fn on_joined(&mut self, joined: Joined) {
         // Whoever is to see only what comes after must not see what this turn has gathered.
-        let local = joined.local.index;
+        let (local, conn, is_logged) = (joined.local.index, joined.conn, joined.is_logged);
         self.seal_early(local);
         let index = self.find_attempt(&joined);
         let channel = &mut self.locals.at(local).value;
@@ -106,6 +121,9 @@ impl Shard {
             (Some(index), Err(refused)) => self.on_join_refused(joined.conn, local, index, refused),
             (None, Ok(_)) => self.leave(local, joined.user_id),
             (None, Err(_)) => self.release_if_vacant(local),
+        }
+        if is_logged {
+            self.release(conn);
         }
     }
 
@@ -120,7 +138,10 @@ impl Shard {
     }
 
     /// The subscription has begun: from here on the channel's events are for `conn`, too.
-    fn attach(&mut self, conn: ConnId, local: u32, index: usize, welcome: Welcome) {
+    fn attach(&mut self, conn: ConnId, local: u32, index: usize, mut welcome: Welcome) {
+        if let Some(log) = welcome.log.take() {
+            return self.welcome_follower(conn, local, index, *log, welcome);
+        }
         let channel = &mut self.locals.at(local).value;
         let position = channel.subscribers.len() as u32;
         channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
@@ -144,9 +165,10 @@ impl Shard {
 
     fn on_join_refused(&mut self, conn: ConnId, local: u32, index: usize, refused: JoinRefused) {
         self.detach(conn.slot, local, index);
-        let frames = pusher::join_refused(self.locals.at(local).name.as_str(), refused);
+        let dialect = self.connections[conn.slot as usize].dialect;
+        let frames = dialect.join_refused(self.locals.at(local).name.as_str(), refused);
         self.release_if_vacant(local);
-        self.refuse(super::Refusal::PresenceMembers);
+        self.refuse(refused.refusal());
         for frame in frames {
             self.send(conn, frame);
         }
@@ -184,28 +206,37 @@ impl Shard {
     /// Take a subscription out of both lists and mend the positions of those that moved.
     fn detach(&mut self, slot: u32, local: u32, index: usize) -> Subscription {
         let connection = &mut self.connections[slot as usize];
+        let is_deflated = connection.is_deflated;
         connection.channels.swap_remove(index);
         let subscription = connection.subscriptions.swap_remove(index);
         self.counters.subscriptions -= 1;
         if let Some(moved) = connection.subscriptions.get(index)
-            && moved.position != JOINING
+            && moved.is_listed()
         {
             let moved_local = connection.channels[index];
             let channel = &mut self.locals.at(moved_local).value;
             channel.subscribers[moved.position as usize].index = index as u32;
         }
-        if subscription.position == JOINING {
-            return subscription;
-        }
         let channel = &mut self.locals.at(local).value;
-        channel.deflated -= u32::from(connection.is_deflated);
-        let position = subscription.position as usize;
-        channel.subscribers.swap_remove(position);
-        if let Some(moved) = channel.subscribers.get(position) {
-            let connection = &mut self.connections[moved.slot as usize];
-            connection.subscriptions[moved.index as usize].position = position as u32;
+        channel.joining -= u32::from(subscription.position == CATCHING_UP);
+        if channel.log.is_some() {
+            self.unfollow(slot, local);
+        }
+        if subscription.is_listed() {
+            self.unlist(local, subscription.position, is_deflated);
         }
         subscription
+    }
+
+    /// Take the subscriber at `position` out of the channel's list.
+    pub(super) fn unlist(&mut self, local: u32, position: u32, is_deflated: bool) {
+        let channel = &mut self.locals.at(local).value;
+        channel.deflated -= u32::from(is_deflated);
+        channel.subscribers.swap_remove(position as usize);
+        if let Some(moved) = channel.subscribers.get(position as usize) {
+            let connection = &mut self.connections[moved.slot as usize];
+            connection.subscriptions[moved.index as usize].position = position;
+        }
     }
 
     fn release_if_vacant(&mut self, local: u32) {

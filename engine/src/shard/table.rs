@@ -75,6 +75,28 @@ impl<T> Table<T> {
         self.find(name.app(), name.as_str(), name.hash())
     }
 
+    /// The entry at `index`, if there is one.
+    pub(super) fn find_at(&mut self, index: u32) -> Option<&mut Entry<T>> {
+        self.entries.get_mut(index as usize)
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The index of the first entry from `index` on, and around to those before.
+    pub(super) fn next_from(&self, index: u32) -> Option<u32> {
+        let room = self.entries.capacity().max(1);
+        let places = (index as usize..room).chain(0..room);
+        places.map(|at| at as u32).find(|&at| self.entries.contains(at as usize))
+    }
+
+    /// Every entry, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry<T>> {
+        self.entries.iter_mut().map(|(_, entry)| entry)
+    }
+
     /// Every entry.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry<T>> {
         self.entries.iter().map(|(_, entry)| entry)

@@ -6,7 +6,7 @@ use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::Frame;
 
 use crate::rest::Reserved;
-use crate::shard::{Answer, Decision, Fact, Notice};
+use crate::shard::{Answer, AppendError, Appended, Decision, Fact, Notice};
 
 /// A frame that a client received.
 pub(super) fn render(frame: &Frame<'_>) -> String {
@@ -26,6 +26,8 @@ pub(super) fn render(frame: &Frame<'_>) -> String {
 /// The answer to a question.
 pub(super) fn answer(answer: Answer) -> String {
     let words = match answer {
+        Answer::Appended(outcomes) => return appended(outcomes),
+        Answer::Log(answer) => return format!("{answer:?}"),
         Answer::Published(counted) if counted.is_empty() => return "published".to_owned(),
         Answer::Published(counted) => {
             let word = |it: &crate::shard::Counted| {
@@ -145,4 +147,15 @@ fn watchlist_event(event: &Value) -> String {
 fn sorted(mut words: Vec<String>) -> String {
     words.sort_unstable();
     format!("[{}]", words.join(" "))
+}
+
+/// Numbers of events, or why they were not appended.
+fn appended(outcomes: Vec<Result<Appended, AppendError>>) -> String {
+    let word = |outcome: Result<Appended, AppendError>| match outcome {
+        Ok(Appended { sequence, is_duplicate: false, .. }) => sequence.to_string(),
+        Ok(Appended { sequence, is_duplicate: true, .. }) => format!("{sequence} again"),
+        Err(error) => error.to_string(),
+    };
+    let words: Vec<String> = outcomes.into_iter().map(word).collect();
+    format!("appended {}", words.join(", "))
 }

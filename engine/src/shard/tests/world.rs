@@ -12,6 +12,7 @@ use crate::app::{App, AppPolicy, Apps, Webhook};
 use crate::dialect::Dialect;
 use crate::dialect::pusher;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
+use crate::log::LogLimits;
 use crate::rest::IdempotencyLimits;
 use crate::shard::{Answer, CoreMessage, Millis, Output, Segment, Shard, ShardConfig, Ticket};
 
@@ -52,6 +53,7 @@ fn shard_config() -> ShardConfig {
         mailbox_bytes_max: 1 << 26,
         cache_bytes_max: 1 << 26,
         idempotency: IdempotencyLimits::default(),
+        log: LogLimits::default(),
     }
 }
 
@@ -270,6 +272,7 @@ impl World {
                 let (_, client) = self.entering.remove(index);
                 self.establish(client, is_admitted);
             }
+            Output::Resume(_) | Output::Log(_) => {}
             Output::Answer(_, answer) => self.note("http", &super::render::answer(answer)),
             Output::Notice(notice) => self.note("app", &super::render::notice(&notice)),
         }

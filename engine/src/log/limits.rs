@@ -1,0 +1,59 @@
+//! How much logs may keep, with the reason of each default.
+
+/// What the log of one channel may keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryLimits {
+    /// Events.
+    pub events_max: usize,
+    /// Their bytes with their bookkeeping.
+    pub bytes_max: usize,
+    /// Time that an event is kept, in milliseconds.
+    pub ttl_ms: u64,
+}
+
+/// What all logs of one core may keep together, and what one of them may besides its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// Whether events must be synced by a log thread before anybody sees them.
+    pub is_durable: bool,
+    /// Channels with a log. Default 100,000: some tens of megabytes when all are empty.
+    pub channels_max: usize,
+    /// Bytes of all events, snapshots and dead letters; above it the oldest events go. Default
+    /// 256 MiB.
+    pub bytes_max: usize,
+    /// Subscriber ids one channel remembers a cursor for. Default 10,000: about 1 MB.
+    pub cursors_max: usize,
+    /// Event ids one channel knows again. Default 10,000: the window of publishes tried again.
+    pub ids_max: usize,
+    /// Bytes of one snapshot's state. Default 1 MiB.
+    pub snapshot_bytes_max: usize,
+    /// Dead letters of one channel. Default 1,000.
+    pub dead_letters_max: usize,
+    /// Users that one channel's connections may have entered. Default 10,000.
+    pub entered_max: usize,
+    /// Events of one page of catching up, and of one answer to a replay. Default 500, as the
+    /// original of zero-pub-sub has it.
+    pub page_events_max: usize,
+    /// Bytes of one page. Default 64 KiB: a socket takes it at once.
+    pub page_bytes_max: usize,
+    /// Bytes of events that wait to be synced; above it publishers are refused. Default 64 MiB.
+    pub unsynced_bytes_max: usize,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        Self {
+            is_durable: false,
+            channels_max: 100_000,
+            bytes_max: 256 << 20,
+            cursors_max: 10_000,
+            ids_max: 10_000,
+            snapshot_bytes_max: 1 << 20,
+            dead_letters_max: 1_000,
+            entered_max: 10_000,
+            page_events_max: 500,
+            page_bytes_max: 64 << 10,
+            unsynced_bytes_max: 64 << 20,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The event log of one channel, without any I/O: what is kept, for how long, and for whom.
+//!
+//! A log gives each event a sequence, from 1 and each one more than the one before, and keeps the
+//! newest ones within its limits. What has expired is never shown again and never numbered anew. A
+//! log knows no cores, connections or dialects: an event is a frame with a name and an end.
+//!
+//! Times are milliseconds since 1970, told by the caller.
+
+mod cursors;
+mod dead_letter;
+mod draft;
+mod history;
+mod idempotency;
+mod limits;
+mod record;
+mod rule;
+mod snapshot;
+
+pub use cursors::{Cursors, CursorsFull};
+pub use dead_letter::{DeadLetter, DeadLetters, DeadLettersFull};
+pub use draft::Draft;
+pub use history::{Entry, Evicted, History, Page, PageLimits};
+pub use idempotency::Idempotency;
+pub use limits::{HistoryLimits, LogLimits};
+pub use record::{LogRecord, Logged, RecordKind};
+pub use rule::{HistoryRule, is_room, rule_of, wildcard_of};
+pub use snapshot::{Snapshot, SnapshotTooLarge};

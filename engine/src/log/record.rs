@@ -1,0 +1,67 @@
+//! What a log thread is given to keep, and what it says when it has.
+
+use bytes::Bytes;
+
+use crate::shard::ChannelName;
+
+/// Something to be kept beyond the process.
+#[derive(Clone, Debug)]
+pub struct LogRecord {
+    /// Whose log it is.
+    pub channel: ChannelName,
+    /// What is kept.
+    pub kind: RecordKind,
+}
+
+/// What there is to keep of a channel.
+#[derive(Clone, Debug)]
+pub enum RecordKind {
+    /// An event; it is answered by a [`Logged`].
+    Event {
+        /// Its number.
+        sequence: u64,
+        /// When its owner took it.
+        unix_ms: u64,
+        /// From when on it is not replayed.
+        expires_unix_ms: u64,
+        /// Its name; empty if it has none.
+        id: Box<str>,
+        /// What it is filtered by.
+        event_type: Box<str>,
+        /// A whole websocket frame.
+        frame: Bytes,
+    },
+    /// A subscriber has everything up to here.
+    Cursor {
+        /// The subscriber.
+        subscriber_id: Box<str>,
+        /// The last event it has.
+        sequence: u64,
+    },
+    /// The state of whatever the channel is about, as of an event.
+    Snapshot {
+        /// That event.
+        last_sequence: u64,
+        /// When it was made.
+        created_unix_ms: u64,
+        /// JSON.
+        state_json: Box<str>,
+    },
+    /// Nothing before this event is needed any more.
+    Drop {
+        /// The first event that still is.
+        first_sequence: u64,
+    },
+}
+
+/// What became of events that were given to the log thread.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    /// Whose log it is.
+    pub channel: ChannelName,
+    /// If it is kept: the last event that is, all before it included. If it failed: the first that
+    /// is not, and nothing from it on will be.
+    pub sequence: u64,
+    /// Whether it is kept.
+    pub is_kept: bool,
+}

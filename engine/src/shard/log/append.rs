@@ -1,0 +1,395 @@
+//! Appending: the owner numbers an event, keeps it and fans it out.
+//!
+//! With a log thread the event waits to be kept first: nothing is delivered that could be lost. The
+//! thread answers in order, so what waits stands in one queue behind the history.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::message::{ChannelName, CoreMessage, LocalId, Ticket};
+use super::super::owner::Foothold;
+use super::super::{Output, Refusal, Shard};
+use super::message::{Append, Message, NamedDraft, Target};
+use super::{ChannelLog, LogsFull};
+use crate::id::{AppIndex, ConnId, SocketId};
+use crate::log::{Draft, Entry, Idempotency, LogRecord, Logged, RecordKind};
+
+/// An event that is in its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its number.
+    pub sequence: u64,
+    /// The whole frame that subscribers got.
+    pub frame: Bytes,
+    /// Whether it had been appended before and nobody was told again.
+    pub is_duplicate: bool,
+}
+
+/// Why an event was not appended. The publisher may try again unless it says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// `log.channels_max`: no other channel of this core may have a log.
+    #[error("{channels_max} channels have a log, which is all that may")]
+    LogsFull {
+        /// The limit.
+        channels_max: u32,
+    },
+    /// The event alone is larger than what its channel may keep. It will not fit later, either.
+    #[error("the event takes {bytes} bytes, its channel keeps at most {bytes_max}")]
+    TooLarge {
+        /// What it takes.
+        bytes: u32,
+        /// The limit, `bytes_max` of the app's `history`.
+        bytes_max: u32,
+    },
+    /// `log.unsynced_bytes_max`: the disk does not keep up.
+    #[error("too many events wait to be written")]
+    Backlogged,
+    /// The disk failed.
+    #[error("the event could not be written")]
+    NotWritten,
+}
+
+impl AppendError {
+    /// What it counts as.
+    pub const fn refusal(self) -> Refusal {
+        match self {
+            Self::LogsFull { .. } => Refusal::LogChannels,
+            Self::TooLarge { .. } => Refusal::LogEventBytes,
+            Self::Backlogged => Refusal::LogUnsynced,
+            Self::NotWritten => Refusal::LogWrite,
+        }
+    }
+}
+
+/// Events of one channel that the log thread has yet to keep.
+#[derive(Debug, Default)]
+pub(in super::super) struct Unsynced {
+    events: VecDeque<Waiting>,
+    ids: Idempotency,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    entry: Entry,
+    skip: Option<SocketId>,
+    /// Its publisher, and those who published it again meanwhile.
+    targets: Vec<Target>,
+}
+
+impl Unsynced {
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// The event with this id; `first` is the number of the first that waits.
+    fn find(&mut self, id: &str, first: u64) -> Option<&mut Waiting> {
+        let Self { events, ids } = self;
+        let is_it = |sequence: u64| {
+            let index = sequence.checked_sub(first);
+            index.and_then(|it| events.get(it as usize)).is_some_and(|it| *it.entry.id == *id)
+        };
+        let sequence = ids.find(id, is_it)?;
+        events.get_mut((sequence - first) as usize)
+    }
+
+    fn push(&mut self, waiting: Waiting, sequence: u64) {
+        if !waiting.entry.id.is_empty() {
+            self.ids.insert(&waiting.entry.id, sequence);
+        }
+        self.events.push_back(waiting);
+    }
+
+    fn pop(&mut self, sequence: u64) -> Waiting {
+        let waiting = self.events.pop_front().expect("only what waits is kept");
+        if !waiting.entry.id.is_empty() {
+            self.ids.remove(&waiting.entry.id, sequence);
+        }
+        waiting
+    }
+}
+
+/// An event of a log for the subscribers of one core.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub(in super::super) local: LocalId,
+    pub(in super::super) frame: Bytes,
+    pub(in super::super) sequence: u64,
+    /// What it is filtered by, where anybody filters.
+    pub(in super::super) event_type: Option<Arc<str>>,
+    /// Who does not get it, and who waits for it to be queued.
+    pub(in super::super) rest: Option<Box<(Option<SocketId>, Option<Ticket>)>>,
+}
+
+impl Shard {
+    /// Append `draft` to the log of channel `name`. An error comes back as a frame of the dialect.
+    pub fn append(&mut self, conn: ConnId, name: &str, draft: Draft) {
+        let Some((channel, _)) = self.channel_of(conn, name) else { return };
+        self.counters.publishes += 1;
+        let target = Target::Conn(self.config.core, conn);
+        let append = Append { channel: channel.clone(), draft, skip: None, target };
+        self.tell_log_owner(&channel, Message::Append(append));
+    }
+
+    /// Append all of `drafts`; the answer, an [`Answer::Appended`](super::super::Answer), comes when
+    /// each is queued to every subscriber, or has failed.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn append_all(&mut self, drafts: Vec<NamedDraft>) -> Ticket {
+        let ticket = self.open_append(drafts.len());
+        self.counters.publishes += drafts.len() as u64;
+        for (place, NamedDraft { channel, draft, skip }) in drafts.into_iter().enumerate() {
+            let target = Target::Ticket(ticket, place as u32);
+            let append = Append { channel: channel.clone(), draft, skip, target };
+            self.tell_log_owner(&channel, Message::Append(append));
+        }
+        ticket
+    }
+
+    /// Send `frame` to the subscribers of channel `name` without keeping it.
+    pub fn publish_ephemeral(&mut self, app: AppIndex, name: &str, frame: Bytes) {
+        let channel = ChannelName::new(app, name, self.config.hash_seed);
+        self.counters.publishes += 1;
+        self.tell_log_owner(&channel.clone(), Message::Ephemeral { channel, frame });
+    }
+
+    /// The owner's part of an event that is not kept.
+    pub(super) fn on_ephemeral(&mut self, channel: &ChannelName, frame: Bytes) {
+        if let Some(wildcard) = self.wildcard(channel) {
+            self.relay(wildcard, None, frame.clone());
+        }
+        if let Some(owned) = self.owned.find_name(channel) {
+            self.fan_out(owned, frame, None, None);
+        }
+    }
+
+    /// The part of a wildcard's owner of an event in one of its rooms.
+    pub(super) fn on_relay(
+        &mut self,
+        channel: &ChannelName,
+        event_type: Option<&Arc<str>>,
+        frame: &Bytes,
+    ) {
+        if let Some(owned) = self.owned.find_name(channel) {
+            self.fan_out_logged(owned, 0, frame, event_type, None, None);
+        }
+    }
+
+    /// The owner's part of an event: number it, keep it, pass it on; once for each id.
+    pub(super) fn on_append(&mut self, append: Append) {
+        let Append { channel, draft, skip, target } = append;
+        let index = match self.check_append(&channel, &draft) {
+            Ok(index) => index,
+            Err(error) => return self.answer_append(&channel, target, 0, Err(error)),
+        };
+        if !draft.id.is_empty() && self.is_known(index, &channel, &draft.id, target) {
+            return;
+        }
+        let now = self.unix_ms();
+        let log = self.log(index);
+        let sequence = log.last_sequence() + 1;
+        let expires_unix_ms = draft.expires_unix_ms.min(now + log.rule.limits().ttl_ms);
+        let frame = draft.frame(sequence);
+        let Draft { id, event_type, .. } = draft;
+        let entry = Entry { id, event_type, expires_unix_ms, frame };
+        if self.config.log.is_durable {
+            self.write(index, &channel, sequence, Waiting { entry, skip, targets: vec![target] });
+        } else {
+            self.commit(index, &channel, entry, skip, &[target]);
+        }
+    }
+
+    fn check_append(&mut self, channel: &ChannelName, draft: &Draft) -> Result<u32, AppendError> {
+        let channels_max = self.config.log.channels_max as u32;
+        let full = |LogsFull| AppendError::LogsFull { channels_max };
+        let index = self.open_log(channel).map_err(full)?;
+        let bytes = draft.weight_bytes();
+        if self.logs.unsynced_bytes + bytes > self.config.log.unsynced_bytes_max {
+            return Err(AppendError::Backlogged);
+        }
+        let bytes_max = self.log(index).rule.bytes_max;
+        if bytes > bytes_max as usize {
+            return Err(AppendError::TooLarge { bytes: bytes as u32, bytes_max });
+        }
+        Ok(index)
+    }
+
+    /// Whether an event with this id is there already: then `target` gets that one as the answer.
+    fn is_known(&mut self, index: u32, channel: &ChannelName, id: &str, target: Target) -> bool {
+        let log = self.log(index);
+        let found = log.history.find_id(id);
+        if let Some((sequence, frame)) = found.map(|(at, entry)| (at, entry.frame.clone())) {
+            self.counters.log_duplicates += 1;
+            let appended = Appended { sequence, frame, is_duplicate: true };
+            self.answer_append(channel, target, 0, Ok(appended));
+            return true;
+        }
+        let first = log.history.last_sequence() + 1;
+        let Some(waiting) = log.unsynced.find(id, first) else { return false };
+        waiting.targets.push(target);
+        self.counters.log_duplicates += 1;
+        true
+    }
+
+    /// Hand an event to the log thread.
+    fn write(&mut self, index: u32, channel: &ChannelName, sequence: u64, waiting: Waiting) {
+        let Entry { id, event_type, expires_unix_ms, frame } = waiting.entry.clone();
+        let unix_ms = self.unix_ms();
+        let event_type = Box::from(&*event_type);
+        let kind = RecordKind::Event { sequence, unix_ms, expires_unix_ms, id, event_type, frame };
+        self.logs.unsynced_bytes += waiting.entry.weight_bytes();
+        self.log(index).unsynced.push(waiting, sequence);
+        self.outputs.push_back(Output::Log(LogRecord { channel: channel.clone(), kind }));
+    }
+
+    /// The log thread says what became of events.
+    pub fn on_logged(&mut self, logged: Logged) {
+        let Logged { channel, sequence, is_kept } = logged;
+        let Some(index) = self.logs.channels.find_name(&channel) else { return };
+        if is_kept {
+            while self.next_unsynced(index).is_some_and(|next| next <= sequence) {
+                let Waiting { entry, skip, targets } = self.pop_unsynced(index);
+                self.commit(index, &channel, entry, skip, &targets);
+            }
+        } else {
+            self.roll_back(index, &channel, sequence);
+        }
+    }
+
+    /// Nothing from `sequence` on is kept: their publishers are told, their numbers are free.
+    fn roll_back(&mut self, index: u32, channel: &ChannelName, sequence: u64) {
+        let mut failed = Vec::new();
+        while self.log(index).last_sequence() >= sequence
+            && let Some(last) = self.pop_last_unsynced(index)
+        {
+            failed.push(last);
+        }
+        for Waiting { targets, .. } in failed.into_iter().rev() {
+            for target in targets {
+                self.answer_append(channel, target, 0, Err(AppendError::NotWritten));
+            }
+        }
+    }
+
+    fn next_unsynced(&mut self, index: u32) -> Option<u64> {
+        let log = self.log(index);
+        (!log.unsynced.is_empty()).then(|| log.history.last_sequence() + 1)
+    }
+
+    fn pop_unsynced(&mut self, index: u32) -> Waiting {
+        let log = self.log(index);
+        let sequence = log.history.last_sequence() + 1;
+        let waiting = log.unsynced.pop(sequence);
+        self.logs.unsynced_bytes -= waiting.entry.weight_bytes();
+        waiting
+    }
+
+    fn pop_last_unsynced(&mut self, index: u32) -> Option<Waiting> {
+        let log = self.log(index);
+        let sequence = log.last_sequence();
+        let waiting = log.unsynced.events.pop_back()?;
+        log.unsynced.ids.remove(&waiting.entry.id, sequence);
+        self.logs.unsynced_bytes -= waiting.entry.weight_bytes();
+        Some(waiting)
+    }
+
+    /// The event is kept: from here on it is seen.
+    fn commit(
+        &mut self,
+        index: u32,
+        channel: &ChannelName,
+        entry: Entry,
+        skip: Option<SocketId>,
+        targets: &[Target],
+    ) {
+        let (frame, event_type) = (entry.frame.clone(), Arc::clone(&entry.event_type));
+        let sequence = self.keep(index, entry);
+        let ChannelLog { wildcard, is_filtered, .. } = self.log(index);
+        let (wildcard, is_filtered) = (wildcard.clone(), *is_filtered);
+        let ticket = targets.iter().find_map(|target| match target {
+            Target::Ticket(ticket, _) => Some(*ticket),
+            Target::Conn(..) | Target::Nobody => None,
+        });
+        let cores = self.owned.find_name(channel).map_or(0, |owned| {
+            let event_type = is_filtered.then_some(&event_type);
+            self.fan_out_logged(owned, sequence, &frame, event_type, skip, ticket)
+        });
+        if let Some(wildcard) = wildcard {
+            self.relay(wildcard, Some(event_type), frame.clone());
+        }
+        let mut cores = Some(cores); // Of whom the first ticket hears, and no other.
+        for (at, &target) in targets.iter().enumerate() {
+            let is_ticket = matches!(target, Target::Ticket(..));
+            let cores = if is_ticket { cores.take().unwrap_or(0) } else { 0 };
+            let appended = Appended { sequence, frame: frame.clone(), is_duplicate: at > 0 };
+            self.answer_append(channel, target, cores, Ok(appended));
+        }
+    }
+
+    /// Pass a kept event on to every core that has subscribers; how many others will answer.
+    fn fan_out_logged(
+        &mut self,
+        owned: u32,
+        sequence: u64,
+        frame: &Bytes,
+        event_type: Option<&Arc<str>>,
+        skip: Option<SocketId>,
+        ticket: Option<Ticket>,
+    ) -> u32 {
+        let mut others = 0;
+        for at in 0..self.owned.at(owned).value.footholds.len() {
+            let Foothold { core, local, .. } = self.owned.at(owned).value.footholds[at];
+            let is_other = core != self.config.core;
+            let ticket = ticket.filter(|_| is_other);
+            others += u32::from(is_other);
+            let has_rest = skip.is_some() || ticket.is_some();
+            let rest = has_rest.then(|| Box::new((skip, ticket)));
+            let (frame, event_type) = (frame.clone(), event_type.cloned());
+            let delivery = Delivery { local, frame, sequence, event_type, rest };
+            self.tell(core, CoreMessage::DeliverLogged(delivery));
+        }
+        others
+    }
+
+    fn answer_append(
+        &mut self,
+        channel: &ChannelName,
+        target: Target,
+        cores: u32,
+        outcome: Result<Appended, AppendError>,
+    ) {
+        if let Err(error) = outcome {
+            self.refuse(error.refusal());
+        }
+        match (target, outcome) {
+            (Target::Ticket(ticket, place), outcome) => {
+                let appended = Message::Appended { ticket, place, cores, outcome };
+                self.tell(ticket.core, Message::into_core(appended));
+            }
+            (Target::Conn(core, conn), Err(error)) => {
+                let channel = channel.clone();
+                let refused = Message::AppendRefused { channel, conn, error };
+                self.tell(core, Message::into_core(refused));
+            }
+            (Target::Conn(..), Ok(_)) | (Target::Nobody, _) => {}
+        }
+    }
+
+    pub(super) fn on_append_refused(
+        &mut self,
+        channel: &ChannelName,
+        conn: ConnId,
+        error: AppendError,
+    ) {
+        if let Some((_, dialect)) = self.speaks(conn) {
+            self.send(conn, dialect.append_refused(channel.as_str(), error));
+        }
+    }
+}

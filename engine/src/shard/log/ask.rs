@@ -1,0 +1,315 @@
+//! Questions about one channel's log, answered by its owner.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::message::{ChannelName, Ticket};
+use super::super::{Output, Refusal, Shard};
+use super::message::Message;
+use super::message::{Append, Target};
+use super::replay::ReplayRange;
+use crate::log::{DeadLetter, LogRecord, RecordKind, Snapshot};
+
+/// What is asked.
+#[derive(Debug)]
+pub(super) enum LogQuestion {
+    /// Move a cursor on.
+    Ack { subscriber_id: Arc<str>, sequence: u64 },
+    /// Keep a snapshot in the place of the one before, unless it is older.
+    SetSnapshot(Snapshot),
+    /// The snapshot.
+    Snapshot,
+    /// Some events.
+    Replay(ReplayRange),
+    /// Keep a dead letter.
+    AddDeadLetter(Box<DeadLetter>),
+    /// At most `limit` dead letters from a moment on.
+    DeadLetters { limit: u32, from_unix_ms: u64 },
+    /// Append the events of at most `limit` dead letters anew.
+    ReplayDeadLetters { limit: u32, is_kept: bool },
+    /// Forget all dead letters.
+    ClearDeadLetters,
+    /// How far the log and its subscribers are.
+    Info,
+}
+
+/// The answer.
+#[derive(Clone, Debug)]
+pub enum LogAnswer {
+    /// Whether there was room for the cursor.
+    Acked(bool),
+    /// Whether the snapshot is kept.
+    SnapshotSet(Result<(), SnapshotError>),
+    /// The snapshot, if there is one.
+    Snapshot(Option<Box<Snapshot>>),
+    /// Whole frames.
+    Replayed(Vec<Bytes>),
+    /// Whether there was room for the letter.
+    DeadLetterAdded(bool),
+    /// Oldest first.
+    DeadLetters(Vec<DeadLetter>),
+    /// How many were appended anew.
+    DeadLettersReplayed(u32),
+    /// How many were forgotten.
+    DeadLettersCleared(u32),
+    /// The log in numbers; `None` if the channel has none.
+    Info(Option<ChannelLogInfo>),
+}
+
+/// Why a snapshot was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// `log.snapshot_bytes_max`.
+    #[error("{0}")]
+    TooLarge(#[from] crate::log::SnapshotTooLarge),
+    /// `log.channels_max`, or all logs together are full.
+    #[error("there is no room for another snapshot")]
+    Full,
+    /// The channel's app keeps nothing of it.
+    #[error("the channel has no log")]
+    NotLogged,
+}
+
+/// One channel's log in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelLogInfo {
+    /// The oldest event that is there.
+    pub first_sequence: u64,
+    /// The newest event.
+    pub last_sequence: u64,
+    /// What its events weigh, in bytes.
+    pub bytes: u64,
+    /// Subscribers with a cursor.
+    pub cursors: u32,
+    /// Events between the cursor that is furthest behind and the newest one.
+    pub lag: u64,
+    /// Dead letters.
+    pub dead_letters: u32,
+}
+
+impl LogQuestion {
+    pub(super) fn weight_bytes(&self) -> usize {
+        match self {
+            Self::SetSnapshot(snapshot) => snapshot.weight_bytes(),
+            Self::AddDeadLetter(letter) => letter.weight_bytes(),
+            Self::Ack { .. }
+            | Self::Snapshot
+            | Self::Replay(_)
+            | Self::DeadLetters { .. }
+            | Self::ReplayDeadLetters { .. }
+            | Self::ClearDeadLetters
+            | Self::Info => 0,
+        }
+    }
+}
+
+impl LogAnswer {
+    pub(super) fn weight_bytes(&self) -> usize {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.as_ref().map_or(0, |it| it.weight_bytes()),
+            Self::Replayed(frames) => frames.iter().map(Bytes::len).sum(),
+            Self::DeadLetters(letters) => letters.iter().map(DeadLetter::weight_bytes).sum(),
+            Self::Acked(_)
+            | Self::SnapshotSet(_)
+            | Self::DeadLetterAdded(_)
+            | Self::DeadLettersReplayed(_)
+            | Self::DeadLettersCleared(_)
+            | Self::Info(_) => 0,
+        }
+    }
+}
+
+impl Shard {
+    /// Move the cursor of `subscriber_id` on; the answer is a [`LogAnswer::Acked`].
+    pub fn ack_for(&mut self, channel: &ChannelName, subscriber_id: &str, sequence: u64) -> Ticket {
+        self.counters.acks_received += 1;
+        self.ask_log(channel, LogQuestion::Ack { subscriber_id: subscriber_id.into(), sequence })
+    }
+
+    /// Keep `snapshot`; the answer is a [`LogAnswer::SnapshotSet`].
+    pub fn set_snapshot(&mut self, channel: &ChannelName, snapshot: Snapshot) -> Ticket {
+        self.ask_log(channel, LogQuestion::SetSnapshot(snapshot))
+    }
+
+    /// The snapshot of a channel; the answer is a [`LogAnswer::Snapshot`].
+    pub fn snapshot(&mut self, channel: &ChannelName) -> Ticket {
+        self.ask_log(channel, LogQuestion::Snapshot)
+    }
+
+    /// Keep a dead letter; the answer is a [`LogAnswer::DeadLetterAdded`].
+    pub fn add_dead_letter(&mut self, channel: &ChannelName, letter: DeadLetter) -> Ticket {
+        self.ask_log(channel, LogQuestion::AddDeadLetter(Box::new(letter)))
+    }
+
+    /// At most `limit` dead letters of a channel that were given up at `from_unix_ms` or later; the
+    /// answer is a [`LogAnswer::DeadLetters`].
+    pub fn dead_letters(&mut self, channel: &ChannelName, limit: u32, from_unix_ms: u64) -> Ticket {
+        self.ask_log(channel, LogQuestion::DeadLetters { limit, from_unix_ms })
+    }
+
+    /// Append the events of the oldest `limit` dead letters anew, under new numbers, and forget the
+    /// letters unless `is_kept`; the answer is a [`LogAnswer::DeadLettersReplayed`].
+    pub fn replay_dead_letters(
+        &mut self,
+        channel: &ChannelName,
+        limit: u32,
+        is_kept: bool,
+    ) -> Ticket {
+        self.ask_log(channel, LogQuestion::ReplayDeadLetters { limit, is_kept })
+    }
+
+    /// Forget all dead letters of a channel; the answer is a [`LogAnswer::DeadLettersCleared`].
+    pub fn clear_dead_letters(&mut self, channel: &ChannelName) -> Ticket {
+        self.ask_log(channel, LogQuestion::ClearDeadLetters)
+    }
+
+    /// The log of a channel in numbers; the answer is a [`LogAnswer::Info`].
+    pub fn log_info(&mut self, channel: &ChannelName) -> Ticket {
+        self.ask_log(channel, LogQuestion::Info)
+    }
+
+    pub(super) fn ask_log(&mut self, channel: &ChannelName, question: LogQuestion) -> Ticket {
+        let ticket = self.open_application();
+        let ask = Message::Ask { ticket, channel: channel.clone(), question };
+        self.tell_log_owner(channel, ask);
+        ticket
+    }
+
+    pub(super) fn on_log_question(
+        &mut self,
+        ticket: Ticket,
+        channel: &ChannelName,
+        question: LogQuestion,
+    ) {
+        let answer = match question {
+            LogQuestion::Ack { subscriber_id, sequence } => {
+                LogAnswer::Acked(self.move_cursor(channel, &subscriber_id, sequence))
+            }
+            LogQuestion::SetSnapshot(snapshot) => {
+                LogAnswer::SnapshotSet(self.keep_snapshot(channel, snapshot))
+            }
+            LogQuestion::Snapshot => {
+                let index = self.logs.channels.find_name(channel);
+                LogAnswer::Snapshot(index.and_then(|index| self.log(index).snapshot.clone()))
+            }
+            LogQuestion::Replay(range) => LogAnswer::Replayed(self.read_range(channel, &range)),
+            LogQuestion::AddDeadLetter(letter) => {
+                LogAnswer::DeadLetterAdded(self.keep_dead_letter(channel, *letter))
+            }
+            LogQuestion::DeadLetters { limit, from_unix_ms } => {
+                LogAnswer::DeadLetters(self.list_dead_letters(channel, limit, from_unix_ms))
+            }
+            LogQuestion::ReplayDeadLetters { limit, is_kept } => {
+                LogAnswer::DeadLettersReplayed(self.append_dead_letters(channel, limit, is_kept))
+            }
+            LogQuestion::ClearDeadLetters => {
+                LogAnswer::DeadLettersCleared(self.take_dead_letters(channel, u32::MAX).len() as u32)
+            }
+            LogQuestion::Info => LogAnswer::Info(self.info_of_log(channel)),
+        };
+        let answer = Message::Answer { ticket, answer };
+        self.tell(ticket.core, Message::into_core(answer));
+    }
+
+    fn keep_snapshot(
+        &mut self,
+        channel: &ChannelName,
+        snapshot: Snapshot,
+    ) -> Result<(), SnapshotError> {
+        if !self.has_log(channel) {
+            return Err(SnapshotError::NotLogged);
+        }
+        let checked = snapshot.check(self.config.log.snapshot_bytes_max);
+        checked.inspect_err(|_| self.refuse(Refusal::LogSnapshotBytes))?;
+        let index = self.open_log(channel).map_err(|_| SnapshotError::Full)?;
+        let bytes = snapshot.weight_bytes();
+        let before = self.log(index).snapshot.as_ref().map_or(0, |it| it.weight_bytes());
+        if self.logs.snapshot_bytes - before + bytes > self.config.log.bytes_max / 2 {
+            self.refuse(Refusal::LogSnapshotBytes);
+            return Err(SnapshotError::Full);
+        }
+        self.logs.snapshot_bytes = self.logs.snapshot_bytes - before + bytes;
+        self.logs.bytes = self.logs.bytes - before + bytes;
+        if self.config.log.is_durable {
+            let Snapshot { last_sequence, state_json, created_unix_ms } = snapshot.clone();
+            let kind = RecordKind::Snapshot { last_sequence, created_unix_ms, state_json };
+            self.outputs.push_back(Output::Log(LogRecord { channel: channel.clone(), kind }));
+        }
+        self.log(index).snapshot = Some(Box::new(snapshot));
+        self.make_room();
+        Ok(())
+    }
+
+    fn keep_dead_letter(&mut self, channel: &ChannelName, letter: DeadLetter) -> bool {
+        let letters_max = self.config.log.dead_letters_max;
+        let bytes = letter.weight_bytes();
+        let pushed = self.open_log(channel).is_ok_and(|index| {
+            let letters = self.log(index).dead_letters.get_or_insert_default();
+            letters.push(letter, letters_max).is_ok()
+        });
+        if pushed {
+            self.logs.dead_letters += 1;
+            self.logs.bytes += bytes;
+            self.make_room();
+        } else {
+            self.refuse(Refusal::LogDeadLetters);
+        }
+        pushed
+    }
+
+    fn list_dead_letters(
+        &mut self,
+        channel: &ChannelName,
+        limit: u32,
+        from_unix_ms: u64,
+    ) -> Vec<DeadLetter> {
+        let Some(index) = self.logs.channels.find_name(channel) else { return Vec::new() };
+        let Some(letters) = &self.log(index).dead_letters else { return Vec::new() };
+        letters.list(limit as usize, from_unix_ms).cloned().collect()
+    }
+
+    fn take_dead_letters(&mut self, channel: &ChannelName, limit: u32) -> Vec<DeadLetter> {
+        let Some(index) = self.logs.channels.find_name(channel) else { return Vec::new() };
+        let log = self.log(index);
+        let Some(letters) = &mut log.dead_letters else { return Vec::new() };
+        let taken = letters.take(limit as usize);
+        if letters.is_empty() {
+            log.dead_letters = None;
+        }
+        self.logs.dead_letters -= taken.len();
+        self.logs.bytes -= taken.iter().map(DeadLetter::weight_bytes).sum::<usize>();
+        taken
+    }
+
+    /// Append the events anew: nobody has had them, so their ids do not hold them back.
+    fn append_dead_letters(&mut self, channel: &ChannelName, limit: u32, is_kept: bool) -> u32 {
+        let letters = if is_kept {
+            self.list_dead_letters(channel, limit, 0)
+        } else {
+            self.take_dead_letters(channel, limit)
+        };
+        let count = letters.len() as u32;
+        for letter in letters {
+            let mut draft = letter.draft;
+            draft.id = "".into();
+            let (channel, target) = (channel.clone(), Target::Nobody);
+            self.on_append(Append { channel, draft, skip: None, target });
+        }
+        count
+    }
+
+    fn info_of_log(&mut self, channel: &ChannelName) -> Option<ChannelLogInfo> {
+        let index = self.logs.channels.find_name(channel)?;
+        let log = self.log(index);
+        let last_sequence = log.history.last_sequence();
+        Some(ChannelLogInfo {
+            first_sequence: log.history.first_sequence(),
+            last_sequence,
+            bytes: log.history.bytes() as u64,
+            cursors: log.cursors.len() as u32,
+            lag: log.cursors.lowest().map_or(0, |lowest| last_sequence - lowest),
+            dead_letters: log.dead_letters.as_ref().map_or(0, |it| it.len() as u32),
+        })
+    }
+}

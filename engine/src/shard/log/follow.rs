@@ -1,0 +1,275 @@
+//! The subscribers of a logged channel on their own core: who is live and who is catching up.
+//!
+//! Invariant: a subscription that is catching up stands in no list of its channel, and is counted as
+//! one that is not in the list; it wants a page, or one is on its way, or its outbox is not empty.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::super::channel::{Run, Subscriber};
+use super::super::connection::CATCHING_UP;
+use super::super::message::{CoreMessage, Welcome};
+use super::super::{LocalId, Shard};
+use super::message::Message;
+use super::page::{PageOf, is_wanted};
+use super::{JoinLog, LogWelcome};
+use crate::id::ConnId;
+
+/// What a core knows of a logged channel that it has subscribers of.
+#[derive(Debug, Default)]
+pub(in super::super) struct LocalLog {
+    /// By the connection's slot.
+    followers: HashMap<u32, Follower, foldhash::fast::RandomState>,
+    /// How many of them want some types only.
+    filtered: u32,
+    /// The last event that was gathered here for those who are live.
+    last: u64,
+    /// Whether who falls behind goes back to pages.
+    is_catch_up: bool,
+}
+
+/// One subscriber.
+#[derive(Debug)]
+pub(super) struct Follower {
+    pub(super) subscriber_id: Arc<str>,
+    event_types: Option<Arc<[Box<str>]>>,
+    /// Where it is in the log, while it is catching up.
+    after: u64,
+    /// Whether a page is on its way.
+    is_asked: bool,
+    /// The highest event that it has acknowledged in this turn; 0 for none.
+    pub(super) acked: u64,
+}
+
+impl LocalLog {
+    /// The last event that was gathered here.
+    pub(in super::super) const fn last(&self) -> u64 {
+        self.last
+    }
+
+    pub(super) fn follower(&mut self, slot: u32) -> Option<&mut Follower> {
+        self.followers.get_mut(&slot)
+    }
+
+    /// Withhold the last frame of `run` from those who do not want its type.
+    fn withhold(&self, run: &mut Run, event_type: &str) {
+        if self.filtered == 0 {
+            return;
+        }
+        for (&slot, follower) in &self.followers {
+            if !is_wanted(follower.event_types.as_deref(), event_type) {
+                run.withhold(slot);
+            }
+        }
+    }
+
+    fn remove(&mut self, slot: u32) -> Option<Follower> {
+        let follower = self.followers.remove(&slot)?;
+        self.filtered -= u32::from(follower.event_types.is_some());
+        Some(follower)
+    }
+}
+
+impl Shard {
+    /// A connection subscribes with a wish: its channel is a logged one from here on.
+    pub(in super::super) fn follow(&mut self, conn: ConnId, local: u32, wish: &JoinLog) {
+        let entry = self.locals.at(local);
+        let app = self.apps.app(entry.name.app());
+        let rule = app.history_rule(entry.name.as_str());
+        let log = entry.value.log.get_or_insert_default();
+        log.is_catch_up = rule.is_some_and(|rule| rule.catch_up);
+        log.filtered += u32::from(wish.event_types.is_some());
+        let follower = Follower {
+            subscriber_id: Arc::clone(&wish.subscriber_id),
+            event_types: wish.event_types.clone(),
+            after: 0,
+            is_asked: false,
+            acked: 0,
+        };
+        log.followers.insert(conn.slot, follower);
+    }
+
+    /// A subscription has ended: what it has acknowledged in this turn is told all the same.
+    pub(in super::super) fn unfollow(&mut self, slot: u32, local: u32) {
+        let entry = self.locals.at(local);
+        let Some(follower) = entry.value.log.as_mut().and_then(|log| log.remove(slot)) else {
+            return;
+        };
+        let channel = entry.name.clone();
+        if follower.acked > 0 {
+            self.ack_parted(channel, &follower.subscriber_id, follower.acked);
+        }
+        if let Some(log) = &mut self.connections[slot as usize].log {
+            log.catching_up.retain(|other| *other != local);
+        }
+    }
+
+    /// The owner has let `conn` in: its first page follows.
+    pub(in super::super) fn begin_catching_up(
+        &mut self,
+        conn: ConnId,
+        local: u32,
+        index: usize,
+        after: u64,
+    ) {
+        self.connections[conn.slot as usize].subscriptions[index].position = CATCHING_UP;
+        let channel = &mut self.locals.at(local).value;
+        channel.joining += 1;
+        let log = channel.log.as_mut().expect("who wants a log's events follows it");
+        let follower = log.followers.get_mut(&conn.slot).expect("it follows since it asked");
+        (follower.after, follower.is_asked) = (after, true);
+        self.conn_log(conn).catching_up.push(local);
+    }
+
+    /// Whether `conn` waits for a page of the channel at `local`, in this attempt.
+    pub(super) fn is_catching_up(&mut self, conn: ConnId, local: u32, attempt: u32) -> bool {
+        let Some(connection) = self.connection(conn) else { return false };
+        let Some(index) = connection.find(local) else { return false };
+        let subscription = &connection.subscriptions[index];
+        subscription.position == CATCHING_UP && subscription.attempt == attempt
+    }
+
+    /// `conn` has everything up to `last`: from here on the channel's events are for it, too.
+    pub(super) fn go_live(&mut self, conn: ConnId, local: u32, last: u64) {
+        // What the turn has gathered was on the page, or came before the join.
+        self.seal_early(local);
+        let connection = &mut self.connections[conn.slot as usize];
+        let index = connection.find(local).expect("it is subscribed");
+        let is_deflated = connection.is_deflated;
+        let channel = &mut self.locals.at(local).value;
+        channel.joining -= 1;
+        connection.subscriptions[index].position = channel.subscribers.len() as u32;
+        channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
+        channel.deflated += u32::from(is_deflated);
+        let log = channel.log.as_mut().expect("a channel with followers has one");
+        log.last = log.last.max(last);
+        self.conn_log(conn).catching_up.retain(|other| *other != local);
+    }
+
+    /// `conn` has everything up to `last` and wants more.
+    pub(super) fn turn_page(&mut self, conn: ConnId, local: u32, last: u64) {
+        let log = self.locals.at(local).value.log.as_mut();
+        let follower = log.and_then(|log| log.follower(conn.slot)).expect("it follows");
+        (follower.after, follower.is_asked) = (last, false);
+        if self.is_hungry(conn) {
+            self.logs.hungry.push_back((conn, local));
+        }
+    }
+
+    /// Ask for the next page of the channel at `local`, if `conn` is catching up there.
+    pub(super) fn ask_page(&mut self, conn: ConnId, local: u32) {
+        let core = self.config.core;
+        let Some(connection) = self.connection(conn) else { return };
+        let Some(index) = connection.find(local) else { return };
+        let (position, attempt) = {
+            let subscription = &connection.subscriptions[index];
+            (subscription.position, subscription.attempt)
+        };
+        let dialect = connection.dialect;
+        if position != CATCHING_UP {
+            return;
+        }
+        let entry = self.locals.at(local);
+        let log = entry.value.log.as_mut().expect("a channel with followers has one");
+        let follower = log.followers.get_mut(&conn.slot).expect("it follows");
+        if std::mem::replace(&mut follower.is_asked, true) {
+            return;
+        }
+        let (after, event_types) = (follower.after, follower.event_types.clone());
+        let channel = entry.name.clone();
+        let local = LocalId { index: local, generation: entry.generation };
+        let owner = channel.owner(self.config.cores);
+        let request = PageOf { channel, core, conn, local, attempt, after, event_types, dialect };
+        self.tell(owner, Message::into_core(Message::ReadPage(request)));
+    }
+
+    /// Welcome `conn`, which begins with the log after what `welcome` says.
+    pub(in super::super) fn welcome_follower(
+        &mut self,
+        conn: ConnId,
+        local: u32,
+        index: usize,
+        log: LogWelcome,
+        welcome: Welcome,
+    ) {
+        self.begin_catching_up(conn, local, index, log.after);
+        let Welcome { subscribed, cached, count, log: _ } = welcome;
+        let frames = [log.snapshot, Some(subscribed), cached, count, log.fast_forward];
+        for frame in frames.into_iter().flatten() {
+            self.send(conn, frame);
+        }
+    }
+
+    /// Put an event of a log into its channel's run of this turn.
+    pub(in super::super) fn on_deliver_logged(&mut self, delivery: super::Delivery) {
+        let super::Delivery { local, frame, sequence, event_type, rest } = delivery;
+        let (skip, ticket) = rest.map_or((None, None), |rest| *rest);
+        self.gather_logged(local, frame, skip, sequence, event_type.as_deref());
+        if let Some(ticket) = ticket {
+            // It leaves this core after the turn's end, when the event is in every outbox.
+            self.tell(ticket.core, CoreMessage::Queued { ticket });
+        }
+    }
+
+    fn gather_logged(
+        &mut self,
+        local: LocalId,
+        frame: bytes::Bytes,
+        skip: Option<crate::id::SocketId>,
+        sequence: u64,
+        event_type: Option<&str>,
+    ) {
+        let slot = skip.and_then(|id| self.slot_of(id));
+        let Some(index) = self.run_of(local) else { return };
+        let run = &mut self.runs[index as usize];
+        run.push(frame, slot);
+        if let Some(log) = &mut self.locals.at(local.index).value.log {
+            if sequence > 0 {
+                log.last = sequence;
+            }
+            if let Some(event_type) = event_type {
+                log.withhold(run, event_type);
+            }
+        }
+        self.seal_if_full(local.index, index);
+    }
+
+    /// Before a run of `bytes` that comes `after` an event is queued: who has no room for it goes
+    /// back to pages.
+    pub(in super::super) fn set_back_the_slow(&mut self, local: u32, bytes: usize, after: u64) {
+        let channel = &self.locals.at(local).value;
+        if !channel.log.as_ref().is_some_and(|log| log.is_catch_up) {
+            return;
+        }
+        let slow = |it: &&Subscriber| {
+            let queued = self.connections[it.slot as usize].outbox.bytes();
+            queued > 0 && queued + bytes > self.config.outbox_bytes_soft
+        };
+        let slow: Vec<u32> = channel.subscribers.iter().filter(slow).map(|it| it.slot).collect();
+        for slot in slow {
+            self.set_back(slot, local, after);
+        }
+    }
+
+    /// Take the connection in `slot` out of the list: it reads the log on after event `after`.
+    fn set_back(&mut self, slot: u32, local: u32, after: u64) {
+        let connection = &self.connections[slot as usize];
+        let conn = ConnId { slot, generation: connection.generation };
+        let index = connection.find(local).expect("who is listed is subscribed");
+        let log = self.locals.at(local).value.log.as_mut();
+        let Some(follower) = log.and_then(|log| log.follower(slot)) else { return };
+        (follower.after, follower.is_asked) = (after, false);
+        self.counters.log_set_backs += 1;
+        let connection = &mut self.connections[slot as usize];
+        let is_deflated = connection.is_deflated;
+        let subscription = &mut connection.subscriptions[index];
+        let position = std::mem::replace(&mut subscription.position, CATCHING_UP);
+        self.unlist(local, position, is_deflated);
+        self.locals.at(local).value.joining += 1;
+        self.conn_log(conn).catching_up.push(local);
+        if self.is_hungry(conn) {
+            self.logs.hungry.push_back((conn, local));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! A connection whose messages must be answered in their order, whichever core answers.
+//!
+//! A message that another core answers holds its connection: what it has sent besides is not looked
+//! at before the answer is here. On one core the answer is there at once.
+
+use smallvec::SmallVec;
+
+use super::super::message::ChannelName;
+use super::super::{Output, Shard};
+use crate::id::ConnId;
+
+/// What few connections have to do with logs.
+#[derive(Debug, Default)]
+pub(in super::super) struct ConnLog {
+    /// Answers that it waits for.
+    holds: u32,
+    /// Channels in which it is catching up.
+    pub(super) catching_up: SmallVec<[u32; 2]>,
+    /// Users that it has entered.
+    pub(super) entered: Vec<(ChannelName, Box<str>)>,
+}
+
+impl Shard {
+    /// Whether `conn`'s next message must wait for the answer to an earlier one.
+    pub fn is_held(&mut self, conn: ConnId) -> bool {
+        self.connection(conn).is_some_and(|it| it.log.as_ref().is_some_and(|log| log.holds > 0))
+    }
+
+    /// The next message of `conn` must wait until [`release`](Self::release) is called as often.
+    pub fn hold(&mut self, conn: ConnId) {
+        if self.connection(conn).is_some() {
+            self.conn_log(conn).holds += 1;
+        }
+    }
+
+    /// An answer that `conn` waited for is here, if it waited for any.
+    pub fn release(&mut self, conn: ConnId) {
+        let Some(connection) = self.connection(conn) else { return };
+        let Some(log) = connection.log.as_mut().filter(|log| log.holds > 0) else { return };
+        log.holds -= 1;
+        if log.holds == 0 {
+            self.outputs.push_back(Output::Resume(conn));
+        }
+    }
+
+    /// What `conn`, which is there, has to do with logs.
+    pub(super) fn conn_log(&mut self, conn: ConnId) -> &mut ConnLog {
+        let connection = &mut self.connections[conn.slot as usize];
+        connection.log.get_or_insert_default()
+    }
+}

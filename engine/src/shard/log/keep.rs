@@ -1,0 +1,108 @@
+//! What a core's logs keep together, and what goes first.
+//!
+//! Invariant: `bytes` and `events` are the sums over all logs, and every event that is kept stands
+//! in the order of age, where those that are gone may still stand, too.
+
+use super::super::Shard;
+use super::super::counters::LogLevels;
+use super::ChannelLog;
+use crate::log::{Entry, Evicted};
+
+/// Logs looked at for expired events at a time, at least; all of them within a few seconds.
+const SWEPT_MIN: usize = 64;
+
+/// Dead places that the order of age may have before it is put in order.
+const STALE_MAX: usize = 1_024;
+
+impl Shard {
+    /// Keep `entry` as the next event of the log at `index`; returns its number.
+    pub(super) fn keep(&mut self, index: u32, entry: Entry) -> u64 {
+        let ids_max = self.config.log.ids_max;
+        let found = self.logs.channels.at(index);
+        let generation = found.generation;
+        let ChannelLog { history, rule, .. } = &mut found.value;
+        let before = (history.len(), history.bytes());
+        let evicted = history.append(entry, &rule.limits(), ids_max);
+        let after = (history.len(), history.bytes());
+        let sequence = history.last_sequence();
+        self.count_history(before, after, evicted);
+        self.logs.by_age.push_back((index, generation, sequence));
+        self.counters.log_appends += 1;
+        self.make_room();
+        sequence
+    }
+
+    /// Let go of the oldest events of all channels until the rest is within the core's limit.
+    pub(super) fn make_room(&mut self) {
+        while self.logs.bytes > self.config.log.bytes_max
+            && let Some((index, generation, sequence)) = self.logs.by_age.pop_front()
+        {
+            let Some(found) = self.logs.channels.get(index, generation) else { continue };
+            let history = &mut found.value.history;
+            let before = (history.len(), history.bytes());
+            let evicted = u64::from(history.evict(sequence));
+            let after = (history.len(), history.bytes());
+            self.count_history(before, after, Evicted { events: evicted, expired: 0 });
+        }
+        if self.logs.by_age.len() > 2 * self.logs.events + STALE_MAX {
+            let channels = &mut self.logs.channels;
+            self.logs.by_age.retain(|&(index, generation, sequence)| {
+                let found = channels.get(index, generation);
+                found.is_some_and(|it| it.value.history.first_sequence() <= sequence)
+            });
+        }
+    }
+
+    /// Look for what has expired in some of the logs.
+    pub(in super::super) fn expire_logs(&mut self) {
+        let now = self.unix_ms();
+        let count = self.logs.channels.len();
+        for _ in 0..count.min(SWEPT_MIN.max(count / SWEPT_MIN)) {
+            let Some(index) = self.logs.channels.next_from(self.logs.sweep) else { return };
+            self.logs.sweep = index + 1;
+            let history = &mut self.log(index).history;
+            let before = (history.len(), history.bytes());
+            let evicted = history.expire(now);
+            let after = (history.len(), history.bytes());
+            self.count_history(before, after, evicted);
+        }
+    }
+
+    /// Forget a log in which nothing is and to which nobody is subscribed; false if there is none
+    /// among the next few.
+    ///
+    /// No number is given again: logs that are made from here on begin above its last.
+    pub(super) fn drop_blank_log(&mut self) -> bool {
+        for _ in 0..SWEPT_MIN {
+            let Some(index) = self.logs.channels.next_from(self.logs.sweep) else { return false };
+            self.logs.sweep = index + 1;
+            let entry = self.logs.channels.at(index);
+            let last = entry.value.last_sequence();
+            if entry.value.is_blank() && self.owned.find_name(&entry.name).is_none() {
+                self.logs.floor = self.logs.floor.max(last);
+                self.logs.channels.remove(index);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn count_history(&mut self, before: (usize, usize), after: (usize, usize), evicted: Evicted) {
+        self.logs.events = self.logs.events + after.0 - before.0;
+        self.logs.bytes = self.logs.bytes + after.1 - before.1;
+        self.counters.log_evictions += evicted.events;
+        self.counters.log_expired += evicted.expired;
+    }
+
+    /// What all logs hold now, for the counters.
+    pub(in super::super) fn log_levels(&self) -> LogLevels {
+        LogLevels {
+            channels: self.logs.channels.len() as u64,
+            events: self.logs.events as u64,
+            bytes: self.logs.bytes as u64,
+            snapshot_bytes: self.logs.snapshot_bytes as u64,
+            dead_letters: self.logs.dead_letters as u64,
+            unsynced_bytes: self.logs.unsynced_bytes as u64,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Channels with a log: sequences, catching up, acknowledgements.
+//!
+//! A channel's owner keeps its log and gives each event its sequence. A subscriber says where it
+//! wants to begin; until it has come to the newest event it is no member of its channel's list on
+//! its core, but is given pages of the log. The page that reaches the end joins it to the list: what
+//! the owner sends to one core is in order, so nothing is missing between the two and nothing is
+//! there twice. A subscriber that falls behind goes back to pages, so what waits for it is bounded.
+//!
+//! What channels without a log do is untouched by this, but for a look at whether there is one.
+
+mod ack;
+mod append;
+mod ask;
+mod entered;
+mod feed;
+mod follow;
+mod hold;
+mod keep;
+mod message;
+mod page;
+mod replay;
+mod wish;
+
+use std::collections::VecDeque;
+
+pub use append::{AppendError, Appended, Delivery};
+pub use ask::{ChannelLogInfo, LogAnswer, SnapshotError};
+pub use entered::EnterError;
+pub use message::{LogMessage, NamedDraft};
+pub use replay::ReplayRange;
+pub use wish::{LoggedWish, Start};
+
+pub(super) use follow::LocalLog;
+pub(super) use hold::ConnLog;
+pub(super) use wish::{JoinLog, LogWelcome};
+
+use super::Shard;
+use super::message::ChannelName;
+use super::table::Table;
+use crate::id::ConnId;
+use crate::log::{Cursors, DeadLetters, History, HistoryRule, Snapshot, rule_of, wildcard_of};
+use append::Unsynced;
+use ask::LogQuestion;
+use entered::Entered;
+use page::PageOf;
+
+/// The log of one channel that this core owns.
+#[derive(Debug)]
+pub(super) struct ChannelLog {
+    /// What it may keep.
+    pub(super) rule: HistoryRule,
+    pub(super) history: History,
+    pub(super) cursors: Cursors,
+    pub(super) snapshot: Option<Box<Snapshot>>,
+    pub(super) dead_letters: Option<Box<DeadLetters>>,
+    /// Events that the log thread has yet to keep; their sequences follow the history's.
+    pub(super) unsynced: Unsynced,
+    /// Users that connections have entered.
+    pub(super) entered: Option<Box<Entered>>,
+    /// Where a room's events go besides.
+    wildcard: Option<ChannelName>,
+    /// Whether anybody who joined wanted some types only: then events go out with theirs.
+    is_filtered: bool,
+}
+
+impl ChannelLog {
+    /// Whether nothing would be lost with it but the number of its last event.
+    fn is_blank(&self) -> bool {
+        self.history.is_empty()
+            && self.unsynced.is_empty()
+            && self.cursors.is_empty()
+            && self.snapshot.is_none()
+            && self.dead_letters.is_none()
+            && self.entered.is_none()
+    }
+
+    /// The number of the newest event, whether it is kept yet or not.
+    fn last_sequence(&self) -> u64 {
+        self.history.last_sequence() + self.unsynced.len() as u64
+    }
+}
+
+/// The logs of one core, and what its connections wait for.
+#[derive(Debug)]
+pub(super) struct Logs {
+    channels: Table<ChannelLog>,
+    /// Events of all channels, oldest first: index and generation of the log, and the sequence.
+    by_age: VecDeque<(u32, u32, u64)>,
+    /// Bytes of all events, snapshots and dead letters.
+    bytes: usize,
+    events: usize,
+    snapshot_bytes: usize,
+    dead_letters: usize,
+    unsynced_bytes: usize,
+    /// The highest number of an event in any log that was dropped: new logs begin above it.
+    floor: u64,
+    /// Where the next look at what has expired begins.
+    sweep: u32,
+    unix_ms: u64,
+    pub(super) acks: ack::Acks,
+    /// Subscriptions that want their next page: connection and channel.
+    hungry: VecDeque<(ConnId, u32)>,
+}
+
+impl Logs {
+    pub(super) fn new() -> Self {
+        Self {
+            channels: Table::new(),
+            by_age: VecDeque::new(),
+            bytes: 0,
+            events: 0,
+            snapshot_bytes: 0,
+            dead_letters: 0,
+            unsynced_bytes: 0,
+            floor: 0,
+            sweep: 0,
+            unix_ms: 0,
+            acks: ack::Acks::default(),
+            hungry: VecDeque::new(),
+        }
+    }
+}
+
+/// As many channels have a log as may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct LogsFull;
+
+impl Shard {
+    /// It is `unix_ms` milliseconds after the beginning of 1970.
+    pub fn set_unix_ms(&mut self, unix_ms: u64) {
+        self.logs.unix_ms = unix_ms;
+    }
+
+    /// What was said last.
+    pub const fn unix_ms(&self) -> u64 {
+        self.logs.unix_ms
+    }
+
+    /// Whether channel `name` of `conn`'s app has a log.
+    pub fn is_logged(&mut self, conn: ConnId, name: &str) -> bool {
+        let Some(app) = self.connection(conn).map(|it| it.app) else { return false };
+        self.apps.app(app).has_log(name)
+    }
+
+    /// The log of `channel`, made if there is room; the channel must have one by its app's rules.
+    fn open_log(&mut self, channel: &ChannelName) -> Result<u32, LogsFull> {
+        if let Some(index) = self.logs.channels.find_name(channel) {
+            return Ok(index);
+        }
+        if self.logs.channels.len() >= self.config.log.channels_max && !self.drop_blank_log() {
+            return Err(LogsFull);
+        }
+        let seed = self.config.hash_seed;
+        let name = channel.as_str();
+        let rule = self.apps.app(channel.app()).history_rule(name).unwrap_or_else(|| {
+            HistoryRule { events_max: 0, ..HistoryRule::new("") } // Its rule went with a reload.
+        });
+        let wildcard = wildcard_of(name).map(|name| ChannelName::new(channel.app(), &name, seed));
+        let log = ChannelLog {
+            rule,
+            history: History::after(self.logs.floor),
+            cursors: Cursors::default(),
+            snapshot: None,
+            dead_letters: None,
+            unsynced: Unsynced::default(),
+            entered: None,
+            wildcard,
+            is_filtered: false,
+        };
+        Ok(self.logs.channels.insert(channel.clone(), log))
+    }
+
+    fn log(&mut self, index: u32) -> &mut ChannelLog {
+        &mut self.logs.channels.at(index).value
+    }
+
+    /// The rules of apps have changed: what logs may keep follows them.
+    pub(super) fn renew_history_rules(&mut self) {
+        for entry in self.logs.channels.iter_mut() {
+            let app = self.apps.app(entry.name.app());
+            if let Some(rule) = rule_of(&app.history, entry.name.as_str()) {
+                entry.value.rule = rule;
+            }
+        }
+    }
+}

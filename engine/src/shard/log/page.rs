@@ -1,0 +1,122 @@
+//! Pages of a log, from the owner to a subscriber that is catching up.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::message::{ChannelName, LocalId};
+use super::super::{Segment, Shard};
+use super::message::Message;
+use crate::dialect::Dialect;
+use crate::id::{ConnId, CoreId};
+use crate::log::{Entry, Page, PageLimits};
+
+/// A subscriber's question for its next page.
+#[derive(Clone, Debug)]
+pub(super) struct PageOf {
+    pub(super) channel: ChannelName,
+    pub(super) core: CoreId,
+    pub(super) conn: ConnId,
+    pub(super) local: LocalId,
+    /// The attempt of its subscription.
+    pub(super) attempt: u32,
+    /// The last event it has.
+    pub(super) after: u64,
+    pub(super) event_types: Option<Arc<[Box<str>]>>,
+    pub(super) dialect: Dialect,
+}
+
+/// The answer.
+#[derive(Debug)]
+pub(super) struct PageFor {
+    conn: ConnId,
+    local: LocalId,
+    attempt: u32,
+    page: Page,
+    /// Whether nothing comes after it: from here on the subscriber gets what is new.
+    is_live: bool,
+    /// With the last page: who has been entered.
+    presence: Option<Bytes>,
+}
+
+impl PageFor {
+    pub(super) fn weight_bytes(&self) -> usize {
+        self.page.frames.iter().map(Bytes::len).sum()
+    }
+}
+
+/// Whether somebody who wants `event_types` wants `event_type`.
+pub(super) fn is_wanted(event_types: Option<&[Box<str>]>, event_type: &str) -> bool {
+    event_types.is_none_or(|types| types.iter().any(|it| **it == *event_type))
+}
+
+impl Shard {
+    /// The owner's part of a page.
+    pub(super) fn on_read_page(&mut self, request: PageOf) {
+        let PageOf { channel, core, conn, local, attempt, after, event_types, dialect } = request;
+        let limits = PageLimits {
+            events_max: self.config.log.page_events_max,
+            bytes_max: self.config.log.page_bytes_max,
+        };
+        let now = self.unix_ms();
+        let (mut is_live, mut presence) = (true, None);
+        let mut page = Page { last: after, ..Page::default() };
+        if let Some(index) = self.logs.channels.find_name(&channel) {
+            let log = self.log(index);
+            let is_wanted = |entry: &Entry| is_wanted(event_types.as_deref(), &entry.event_type);
+            page = log.history.page(after, u64::MAX, now, limits, is_wanted);
+            is_live = page.last >= log.history.last_sequence();
+            if is_live && let Some(entered) = &log.entered {
+                presence = dialect.presence(channel.as_str(), entered.users());
+            }
+        }
+        let page = PageFor { conn, local, attempt, page, is_live, presence };
+        self.tell(core, Message::into_core(Message::Page(page)));
+    }
+
+    /// A page is here: queue it, and ask for the next one once there is room.
+    pub(super) fn on_page(&mut self, answer: PageFor) {
+        let PageFor { conn, local, attempt, page, is_live, presence } = answer;
+        let local = local.index;
+        if !self.is_catching_up(conn, local, attempt) {
+            return; // It has unsubscribed or gone since.
+        }
+        if let Some((first, last)) = page.lost {
+            self.tell_lost(conn, local, first, last);
+        }
+        self.counters.log_replayed += page.frames.len() as u64;
+        if !page.frames.is_empty() {
+            self.enqueue_page(conn, &page.frames);
+        }
+        if let Some(frame) = presence {
+            self.send(conn, frame);
+        }
+        if is_live {
+            self.go_live(conn, local, page.last);
+        } else {
+            self.turn_page(conn, local, page.last);
+        }
+    }
+
+    /// The frames of a page as one segment for `conn` alone.
+    fn enqueue_page(&mut self, conn: ConnId, frames: &[Bytes]) {
+        let count = frames.len() as u32;
+        let bytes = match frames {
+            [only] => only.clone(),
+            several => Bytes::from(several.concat()),
+        };
+        self.counters.deliveries += u64::from(count);
+        let segment = Segment::new(bytes, count, &self.retained);
+        self.enqueue(conn.slot, segment);
+    }
+
+    fn tell_lost(&mut self, conn: ConnId, local: u32, first: u64, last: u64) {
+        self.counters.log_truncations += 1;
+        let now = self.unix_ms();
+        let Some((_, dialect)) = self.speaks(conn) else { return };
+        let name = self.locals.at(local).name.clone();
+        if let Some(frame) = dialect.truncated(name.as_str(), first, last, now) {
+            self.send(conn, frame);
+        }
+    }
+}

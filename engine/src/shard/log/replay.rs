@@ -1,0 +1,78 @@
+//! Reading events of a log again, besides a subscription.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::Shard;
+use super::super::message::{ChannelName, Ticket};
+use super::LogQuestion;
+use super::message::Message;
+use super::page::is_wanted;
+use crate::id::ConnId;
+use crate::log::{Entry, PageLimits};
+
+/// Which events.
+#[derive(Clone, Debug, Default)]
+pub struct ReplayRange {
+    /// Those after this one.
+    pub after: u64,
+    /// And not after this one; `None` is to the end.
+    pub to: Option<u64>,
+    /// At most as many, and at most `log.page_events_max`; 0 is that.
+    pub limit: u32,
+    /// Of these types; `None` is of all.
+    pub event_types: Option<Arc<[Box<str>]>>,
+}
+
+impl Shard {
+    /// Send `conn` some events of channel `name` again, in its dialect's form. Where the owner is
+    /// another core it is [held](Self::is_held) until they are here.
+    pub fn replay(&mut self, conn: ConnId, name: &str, range: ReplayRange) {
+        let Some((channel, _)) = self.channel_of(conn, name) else { return };
+        let core = self.config.core;
+        let replay = Message::Replay { channel: channel.clone(), core, conn, range };
+        self.hold(conn);
+        self.tell_log_owner(&channel, replay);
+    }
+
+    /// The same for whoever waits for the ticket: the answer is a
+    /// [`LogAnswer::Replayed`](super::LogAnswer).
+    pub fn ask_replay(&mut self, channel: &ChannelName, range: ReplayRange) -> Ticket {
+        self.ask_log(channel, LogQuestion::Replay(range))
+    }
+
+    /// The owner's part. Bounded by what a connection may have waiting.
+    pub(super) fn read_range(&mut self, channel: &ChannelName, range: &ReplayRange) -> Vec<Bytes> {
+        let now = self.unix_ms();
+        let events_max = self.config.log.page_events_max;
+        let limit = if range.limit == 0 { events_max } else { range.limit as usize };
+        let mut left = limit.min(events_max);
+        let mut bytes_left = self.config.outbox_bytes_soft;
+        let Some(index) = self.logs.channels.find_name(channel) else { return Vec::new() };
+        let history = &self.log(index).history;
+        let to = range.to.unwrap_or(u64::MAX).min(history.last_sequence());
+        let wanted = |entry: &Entry| is_wanted(range.event_types.as_deref(), &entry.event_type);
+        let (mut after, mut frames) = (range.after, Vec::new());
+        while after < to && left > 0 && bytes_left > 0 {
+            let limits = PageLimits { events_max: left, bytes_max: bytes_left };
+            let page = history.page(after, to, now, limits, wanted);
+            left -= page.frames.len();
+            let bytes = page.frames.iter().map(Bytes::len).sum::<usize>();
+            bytes_left = bytes_left.saturating_sub(bytes.max(1));
+            frames.extend(page.frames);
+            after = page.last;
+        }
+        self.counters.log_replayed += frames.len() as u64;
+        frames
+    }
+
+    pub(super) fn on_replayed(&mut self, channel: &ChannelName, conn: ConnId, frames: Vec<Bytes>) {
+        if let Some((_, dialect)) = self.speaks(conn) {
+            for frame in dialect.replayed(channel.as_str(), frames) {
+                self.send(conn, frame);
+            }
+        }
+        self.release(conn);
+    }
+}

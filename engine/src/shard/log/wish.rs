@@ -1,0 +1,183 @@
+//! Subscribing to a channel with a log: where the subscriber begins, and what it wants.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::Shard;
+use super::super::message::{ChannelName, Join, JoinRefused, Member};
+use super::super::subscribe::SubscribeError;
+use super::PageOf;
+use super::message::Message;
+use crate::id::ConnId;
+use crate::log::wildcard_of;
+
+/// Where a subscription begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With what comes next.
+    Live,
+    /// After the event with this number; 0 is with the oldest one that is kept.
+    After(u64),
+    /// After the last event that the subscriber has acknowledged.
+    Cursor,
+    /// After the last event of the snapshot; as [`Cursor`](Self::Cursor) if there is none.
+    Snapshot,
+}
+
+/// What somebody who subscribes to a channel with a log wants.
+#[derive(Clone, Debug)]
+pub struct LoggedWish {
+    /// Where it begins.
+    pub start: Start,
+    /// Whose cursor it is.
+    pub subscriber_id: Arc<str>,
+    /// The types it wants; `None` for all.
+    pub event_types: Option<Box<[Box<str>]>>,
+    /// Whether it is told the channel's snapshot first.
+    pub with_snapshot: bool,
+    /// Whether it is told by a snapshot without state where it begins, if that is not event 1.
+    pub fast_forward: bool,
+    /// The user, on presence channels.
+    pub member: Option<Member>,
+}
+
+/// What the owner must know of a [`LoggedWish`].
+#[derive(Clone, Debug)]
+pub(in super::super) struct JoinLog {
+    pub(in super::super) start: Start,
+    pub(in super::super) subscriber_id: Arc<str>,
+    pub(in super::super) event_types: Option<Arc<[Box<str>]>>,
+    pub(in super::super) with_snapshot: bool,
+    pub(in super::super) fast_forward: bool,
+}
+
+impl JoinLog {
+    pub(in super::super) fn weight_bytes(&self) -> usize {
+        let types = self.event_types.iter().flat_map(|types| types.iter());
+        size_of::<Self>() + self.subscriber_id.len() + types.map(|it| it.len()).sum::<usize>()
+    }
+}
+
+/// Where a new subscriber begins, and what it is told of that.
+#[derive(Debug)]
+pub(in super::super) struct LogWelcome {
+    /// Told before the welcome itself.
+    pub(in super::super) snapshot: Option<Bytes>,
+    /// Told after it.
+    pub(in super::super) fast_forward: Option<Bytes>,
+    /// The first page comes after this event.
+    pub(in super::super) after: u64,
+}
+
+impl LogWelcome {
+    pub(in super::super) fn weight_bytes(&self) -> usize {
+        let frames = [&self.snapshot, &self.fast_forward].into_iter().flatten();
+        size_of::<Self>() + frames.map(Bytes::len).sum::<usize>()
+    }
+}
+
+impl Shard {
+    /// Ask the owner of channel `name` to let `conn` in as `wish` says, in the place of a
+    /// subscription that it may have.
+    ///
+    /// The channel may have no log, as the wildcard of a scope: then all begin with what comes next.
+    /// Where the owner is another core `conn` is [held](Self::is_held) until its answer is here.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe), but for [`SubscribeError::AlreadySubscribed`].
+    pub fn subscribe_logged(
+        &mut self,
+        conn: ConnId,
+        name: &str,
+        wish: LoggedWish,
+    ) -> Result<(), SubscribeError> {
+        if self.connection(conn).is_some_and(|it| it.is_open()) {
+            self.unsubscribe(conn, name);
+        }
+        let LoggedWish { start, subscriber_id, event_types, with_snapshot, fast_forward, member } =
+            wish;
+        let event_types = event_types.map(Arc::from);
+        let log = JoinLog { start, subscriber_id, event_types, with_snapshot, fast_forward };
+        let owner = self.join(conn, name, member, Some(Box::new(log)))?;
+        if owner != self.config.core {
+            self.hold(conn);
+        }
+        Ok(())
+    }
+
+    /// The owner's part of a join with a wish: where it begins. The log is there from here on.
+    pub(in super::super) fn welcome_to_log(
+        &mut self,
+        join: &Join,
+    ) -> Result<Option<Box<LogWelcome>>, JoinRefused> {
+        let Some(wish) = &join.log else { return Ok(None) };
+        let unlogged = LogWelcome { snapshot: None, fast_forward: None, after: 0 };
+        if !self.has_log(&join.channel) {
+            return Ok(Some(Box::new(unlogged)));
+        }
+        let channels_max = self.config.log.channels_max as u32;
+        let full = |_| JoinRefused::LogsFull { channels_max };
+        let index = self.open_log(&join.channel).map_err(full)?;
+        let now = self.unix_ms();
+        let log = &mut self.logs.channels.at(index).value;
+        log.is_filtered |= wish.event_types.is_some();
+        let snapshot = log.snapshot.as_deref();
+        let cursor = || log.cursors.of(&wish.subscriber_id).unwrap_or(0);
+        let last = log.history.last_sequence();
+        let after = match wish.start {
+            Start::Live => last,
+            Start::After(after) => after,
+            Start::Cursor => cursor(),
+            Start::Snapshot => snapshot.map_or_else(cursor, |it| it.last_sequence),
+        };
+        let after = after.min(last);
+        self.counters.log_catch_ups += u64::from(after < last);
+        let name = join.channel.as_str();
+        let is_told = wish.fast_forward && after > 0;
+        Ok(Some(Box::new(LogWelcome {
+            snapshot: wish.with_snapshot.then(|| join.dialect.snapshot(name, snapshot)),
+            fast_forward: is_told.then(|| join.dialect.fast_forward(name, after, now)).flatten(),
+            after,
+        })))
+    }
+
+    /// The owner's first page for a new subscriber, right behind the answer to its join.
+    pub(in super::super) fn send_first_page(&mut self, join: Join, after: u64) {
+        let Join { channel, core, conn, local, attempt, dialect, log, .. } = join;
+        let event_types = log.and_then(|wish| wish.event_types);
+        self.on_read_page(PageOf {
+            channel,
+            core,
+            conn,
+            local,
+            attempt,
+            after,
+            event_types,
+            dialect,
+        });
+    }
+
+    /// Whether `channel` has a log by its app's rules.
+    pub(super) fn has_log(&self, channel: &ChannelName) -> bool {
+        self.apps.app(channel.app()).has_log(channel.as_str())
+    }
+
+    /// The owner passes a room's event on to its scope's wildcard.
+    pub(super) fn relay(
+        &mut self,
+        wildcard: ChannelName,
+        event_type: Option<Arc<str>>,
+        frame: Bytes,
+    ) {
+        let owner = wildcard.owner(self.config.cores);
+        let relay = Message::Relay { channel: wildcard, event_type, frame };
+        self.tell(owner, Message::into_core(relay));
+    }
+
+    /// The wildcard of `channel`, if that is a room.
+    pub(super) fn wildcard(&self, channel: &ChannelName) -> Option<ChannelName> {
+        let name = wildcard_of(channel.as_str())?;
+        Some(ChannelName::new(channel.app(), &name, self.config.hash_seed))
+    }
+}
