@@ -84,7 +84,8 @@ fn publications(result: Result<Action, RestError>) -> Vec<Publication> {
 
 /// The payload of a short frame.
 fn payload(publication: &Publication) -> &str {
-    std::str::from_utf8(&publication.frame[2..]).unwrap()
+    let Encoded::Frame(frame) = &publication.event else { panic!("an event of a log") };
+    std::str::from_utf8(&frame[2..]).unwrap()
 }
 
 fn event_json(name: &str, channel: &str, data: &str) -> String {

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::client::ClientMessageError;
 use super::json;
 use super::server;
+use crate::ws::encode::{self, TextFrame};
 
 /// What every such message's event begins with.
 const PREFIX: &str = "uringcast:";
@@ -158,6 +159,32 @@ pub fn event_text(
     (text.into(), at)
 }
 
+/// `frame`, which says that a subscription is in place, with the sequence of the event after which
+/// it starts as its last member.
+///
+/// # Panics
+/// If `frame` is not one of a JSON object.
+pub fn starting_after(frame: &[u8], sequence: u64) -> Bytes {
+    let text = encode::payload(frame).and_then(|text| text.strip_suffix(b"}"));
+    let text = text.expect("a message of ours is an object");
+    let member = format!(r#","sequence":{sequence}}}"#);
+    let mut frame = TextFrame::with_capacity(text.len() + member.len());
+    frame.buffer().extend_from_slice(text);
+    frame.buffer().extend_from_slice(member.as_bytes());
+    frame.finish()
+}
+
+/// The sequence at the end of `frame`, if it is that of an event with one.
+pub fn sequence(frame: &[u8]) -> Option<u64> {
+    let text = frame.strip_suffix(b"}")?;
+    let start = text.iter().rposition(|byte| !byte.is_ascii_digit())? + 1;
+    let (head, digits) = text.split_at(start);
+    if !head.ends_with(br#","sequence":"#) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
 /// Events after `after` are kept no more: what comes next of the channel is `first` at the
 /// earliest. `first` is not after `after` if the log began anew.
 pub fn truncated(channel: &str, after: u64, first: u64) -> Bytes {
@@ -245,6 +272,27 @@ mod tests {
         let (text, at) = event_text(r#""e""#, "room", "{}", Some("\""));
         assert!(text.ends_with(br#""data":{},"user_id":"\"","sequence":}"#));
         assert_eq!(at as usize, text.len() - 1);
+    }
+
+    /// Nothing that a publisher sends can stand where the sequence does.
+    #[test]
+    fn only_a_sequence_at_the_end_is_one() {
+        let event = |data: &str| server::event(r#""e""#, "a", data, None);
+        assert_eq!(sequence(&starting_after(&event("1"), 70)), Some(70));
+        for data in ["1", r#"{"a":1,"sequence":7}"#, r#"","sequence":7""#, "[]"] {
+            assert_eq!(sequence(&event(data)), None, "{data}");
+        }
+        assert_eq!((sequence(b""), sequence(b"}"), sequence(b"7}")), (None, None, None));
+    }
+
+    #[test]
+    fn a_subscription_says_after_which_event_it_starts() {
+        let frame = starting_after(&server::subscription_succeeded("a"), 12);
+        let text = concat!(
+            r#"{"event":"pusher_internal:subscription_succeeded","channel":"a","#,
+            r#""data":"{}","sequence":12}"#
+        );
+        assert_eq!(frame, encode::text(text.as_bytes()));
     }
 
     #[test]

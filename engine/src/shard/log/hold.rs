@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::super::message::ChannelName;
 use super::super::{Output, Shard};
+use super::Resume;
 use crate::id::ConnId;
 
 /// What few connections have to do with logs.
@@ -16,6 +17,8 @@ pub(in super::super) struct ConnLog {
     holds: u32,
     /// Channels in which it is catching up.
     pub(super) catching_up: SmallVec<[u32; 2]>,
+    /// Where it wants subscriptions to begin that it has not asked for yet.
+    pub(super) resumes: Vec<(Box<str>, Resume)>,
     /// Users that it has entered.
     pub(super) entered: Vec<(ChannelName, Box<str>)>,
 }

@@ -19,6 +19,7 @@ mod keep;
 mod message;
 mod page;
 mod replay;
+mod resume;
 mod wish;
 
 use std::collections::VecDeque;
@@ -28,6 +29,7 @@ pub use ask::{ChannelLogInfo, LogAnswer, SnapshotError};
 pub use entered::EnterError;
 pub use message::{LogMessage, NamedDraft};
 pub use replay::ReplayRange;
+pub use resume::{Resume, ResumesFull};
 pub use wish::{LoggedWish, Start};
 
 pub(super) use follow::LocalLog;
