@@ -32,7 +32,8 @@ pub use flags::{Command, DeadLetters, Options};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
 pub use rows::AppRow;
 pub use sections::{
-    ConnectionConfig, CoreConfig, HttpConfig, RegistryConfig, ServerConfig, WebhookConfig,
+    ConnectionConfig, CoreConfig, HttpConfig, LogConfig, RegistryConfig, ServerConfig,
+    WebhookConfig,
 };
 pub use sources::{Sources, Stamp};
 
@@ -53,6 +54,8 @@ pub struct Config {
     pub pusher: AppPolicy,
     /// Calls out over HTTP.
     pub webhook: WebhookConfig,
+    /// What one core keeps of channels with a log.
+    pub log: LogConfig,
     /// Where apps are read besides.
     pub registry: RegistryConfig,
     /// The apps served, without those of a database: at most [`APPS_MAX`], no two with the same id
@@ -87,6 +90,7 @@ impl Default for Config {
             http: HttpConfig::default(),
             pusher: AppPolicy::default(),
             webhook: WebhookConfig::default(),
+            log: LogConfig::default(),
             registry: RegistryConfig::default(),
             apps: vec![development_app()],
         }

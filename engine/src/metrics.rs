@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::id::CoreId;
+use crate::log::counters::LogCounters;
 use crate::shard::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
 use crate::webhook::WebhookCounters;
 
@@ -21,33 +22,42 @@ use crate::webhook::WebhookCounters;
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Everything that `cores` and the side thread have counted, as one text.
-pub fn render(cores: Vec<(CoreId, Box<Counters>)>, webhooks: &WebhookCounters) -> String {
+pub fn render(
+    cores: Vec<(CoreId, Box<Counters>)>,
+    webhooks: &WebhookCounters,
+    log: Option<&LogCounters>,
+) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Cores(cores)));
-    let webhooks = Webhooks { levels: webhooks.levels(), counts: webhooks.counts() };
+    let webhooks =
+        Process { levels: webhooks.levels().to_vec(), counts: webhooks.counts().to_vec() };
     registry.register_collector(Box::new(webhooks));
+    if let Some(log) = log {
+        let log = Process { levels: log.levels().to_vec(), counts: log.counts().to_vec() };
+        registry.register_collector(Box::new(log));
+    }
     let mut text = String::new();
     encode(&mut text, &registry).expect("writing to a string does not fail");
     text
 }
 
-/// What has become of webhooks: each number with its name and its description.
+/// What one thread counts for the whole process: each number with its name and its description.
 #[derive(Debug)]
-struct Webhooks {
-    levels: [(&'static str, &'static str, u64); 2],
-    counts: [(&'static str, &'static str, u64); 6],
+struct Process {
+    levels: Vec<(&'static str, &'static str, u64)>,
+    counts: Vec<(&'static str, &'static str, u64)>,
 }
 
-impl Collector for Webhooks {
+impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut encode = |name: &str, help: &str, kind: MetricType, metric: &dyn EncodeMetric| {
             let name = format!("uringcast_{name}");
             metric.encode(encoder.encode_descriptor(&name, help, None, kind)?)
         };
-        for (name, help, value) in self.levels {
+        for &(name, help, value) in &self.levels {
             encode(name, help, MetricType::Gauge, &ConstGauge::new(value))?;
         }
-        for (name, help, value) in self.counts {
+        for &(name, help, value) in &self.counts {
             encode(name, help, MetricType::Counter, &ConstCounter::new(value))?;
         }
         Ok(())
@@ -184,7 +194,8 @@ mod tests {
         counters.frames_sent = 4;
         let webhooks = WebhookCounters::default();
         webhooks.dropped(3);
-        render(vec![(CoreId(0), Box::new(counters)), (CoreId(1), Box::default())], &webhooks)
+        let cores = vec![(CoreId(0), Box::new(counters)), (CoreId(1), Box::default())];
+        render(cores, &webhooks, Some(&LogCounters::default()))
     }
 
     #[test]

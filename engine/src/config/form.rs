@@ -101,6 +101,30 @@ pub(super) static HEADER_VALUE: Form = Form {
     is_secret: true,
 };
 
+/// What keeps logs.
+pub(super) static LOG_DRIVER: TextForm = TextForm {
+    allowed: "memory or file",
+    parse: |text| ["memory", "file"].contains(&text).then(|| text.to_owned()),
+    mask: str::to_owned,
+};
+
+/// What a start does about files of logs that are damaged.
+pub(super) static LOG_RECOVER: TextForm = TextForm {
+    allowed: "strict or skip",
+    parse: |text| ["strict", "skip"].contains(&text).then(|| text.to_owned()),
+    mask: str::to_owned,
+};
+
+/// A directory.
+pub(super) static DIRECTORY: TextForm = TextForm {
+    allowed: "the path of a directory, of at most 2048 bytes without control characters",
+    parse: |text| {
+        let is_good = !text.is_empty() && text.len() <= URL_MAX && is_printable(text);
+        is_good.then(|| text.to_owned())
+    },
+    mask: str::to_owned,
+};
+
 /// The path of websockets. It may be any that the HTTP API leaves free.
 pub(super) static SOCKET_PATH: TextForm = TextForm {
     allowed: "a path such as /app, of at most 128 letters, digits or any of - . _ ~ and single \

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 
 use crate::admission::private_networks;
+use crate::log::LogLimits;
 use crate::rest::Origins;
 
 const KIB: u32 = 1024;
@@ -264,6 +265,112 @@ impl Default for WebhookConfig {
             backlog_bytes_max: 16 * MIB,
             dead_letter_file: None,
             dead_letter_bytes_max: 256 * MIB,
+        }
+    }
+}
+
+/// What one core keeps of channels with a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// `memory`, or `file` for logs that outlive the process. Default `memory`: the operator must
+    /// choose a disk.
+    pub driver: String,
+    /// The directory of the driver `file`. Default `uringcast-log`, where the server was started.
+    pub dir: String,
+    /// `strict` ends the start if a file is damaged, `skip` goes on without what cannot be read.
+    /// Default `strict`: what is lost should be known.
+    pub recover: String,
+    /// Events that are written and synced at once. Default 1000: beyond it a sync costs less than
+    /// the writing.
+    pub sync_events_max: u32,
+    /// Bytes that are written and synced at once. Default 256 KiB: what those take.
+    pub sync_bytes_max: u32,
+    /// Milliseconds that an event waits for others. Default 2: less than most disks take to sync.
+    pub sync_delay_ms: u32,
+    /// Bytes from which on a file of the log is followed by a new one. Default 32 MiB: 100,000
+    /// events, read in a tenth of a second.
+    pub segment_bytes: u32,
+    /// Channels with a log. Default 100,000: some tens of megabytes when all are empty.
+    pub channels_max: u32,
+    /// Bytes of all events, snapshots and dead letters; above it the oldest events go. Default
+    /// 256 MiB.
+    pub bytes_max: u32,
+    /// Subscriber ids one channel remembers a cursor for. Default 10,000: about 1 MB.
+    pub cursors_max: u32,
+    /// Event ids one channel knows again. Default 10,000: the window of publishes tried again.
+    pub ids_max: u32,
+    /// Bytes of one snapshot's state. Default 1 MiB.
+    pub snapshot_bytes_max: u32,
+    /// Dead letters of one channel. Default 1,000.
+    pub dead_letters_max: u32,
+    /// Users that connections may have entered into one room. Default 1,000: all are told to all.
+    pub entered_max: u32,
+    /// Events of one page of catching up, and of one answer to a replay. Default 500, as the
+    /// original of zero-pub-sub has it.
+    pub page_events_max: u32,
+    /// Bytes of one page. Default 64 KiB: a socket takes it at once.
+    pub page_bytes_max: u32,
+    /// Bytes of events that wait to be written; above it publishers are refused. Default 64 MiB.
+    pub unsynced_bytes_max: u32,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        let LogLimits {
+            is_durable: _,
+            channels_max,
+            bytes_max,
+            cursors_max,
+            ids_max,
+            snapshot_bytes_max,
+            dead_letters_max,
+            entered_max,
+            page_events_max,
+            page_bytes_max,
+            unsynced_bytes_max,
+        } = LogLimits::default();
+        Self {
+            driver: "memory".to_owned(),
+            dir: "uringcast-log".to_owned(),
+            recover: "strict".to_owned(),
+            sync_events_max: 1000,
+            sync_bytes_max: 256 * KIB,
+            sync_delay_ms: 2,
+            segment_bytes: 32 * MIB,
+            channels_max: channels_max as u32,
+            bytes_max: bytes_max as u32,
+            cursors_max: cursors_max as u32,
+            ids_max: ids_max as u32,
+            snapshot_bytes_max: snapshot_bytes_max as u32,
+            dead_letters_max: dead_letters_max as u32,
+            entered_max: entered_max as u32,
+            page_events_max: page_events_max as u32,
+            page_bytes_max: page_bytes_max as u32,
+            unsynced_bytes_max: unsynced_bytes_max as u32,
+        }
+    }
+}
+
+impl LogConfig {
+    /// Whether logs outlive the process.
+    pub fn is_durable(&self) -> bool {
+        self.driver == "file"
+    }
+
+    /// The same for a shard.
+    pub fn limits(&self) -> LogLimits {
+        LogLimits {
+            is_durable: self.is_durable(),
+            channels_max: self.channels_max as usize,
+            bytes_max: self.bytes_max as usize,
+            cursors_max: self.cursors_max as usize,
+            ids_max: self.ids_max as usize,
+            snapshot_bytes_max: self.snapshot_bytes_max as usize,
+            dead_letters_max: self.dead_letters_max as usize,
+            entered_max: self.entered_max as usize,
+            page_events_max: self.page_events_max as usize,
+            page_bytes_max: self.page_bytes_max as usize,
+            unsynced_bytes_max: self.unsynced_bytes_max as usize,
         }
     }
 }

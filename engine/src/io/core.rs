@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use uringcast_proto::ws::deflate::Inflater;
 
 use super::call::Calls;
+use super::log::{LogPort, LogThread};
 use super::mailbox::{Address, Envelope, Inbox};
 use super::notices::Notices;
 use super::pace::Pace;
@@ -56,6 +57,8 @@ pub(super) struct Core {
     pub(super) calls: Calls,
     /// What apps' servers are to be told.
     pub(super) notices: Notices,
+    /// What is to outlive the process.
+    pub(super) log: LogPort,
     shard: RefCell<Shard>,
     scratch: RefCell<Box<[u8]>>,
     inflater: RefCell<Inflater>,
@@ -91,6 +94,7 @@ impl Core {
         addresses: Vec<Address>,
         inbox: Inbox,
         side: Side,
+        log: Option<LogThread>,
     ) -> Rc<Self> {
         let limits = &setup.config.connection;
         let ip_rate = IpRate::new(limits.ip_rate, limits.ip_burst, limits.ip_table_max);
@@ -102,6 +106,7 @@ impl Core {
         Rc::new(Self {
             setup,
             notices,
+            log: LogPort::new(shard.config().core, log),
             calls: Calls::new(shard.config().core, side),
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
@@ -136,7 +141,9 @@ impl Core {
     /// Tell the shard something about bytes read into the scratch buffer that the core lends.
     pub(super) fn with_scratch<R>(&self, tell: impl FnOnce(&mut Shard, &mut [u8]) -> R) -> R {
         self.turn.raise();
-        tell(&mut self.shard.borrow_mut(), &mut self.scratch.borrow_mut())
+        let mut shard = self.shard.borrow_mut();
+        shard.set_unix_ms(now_unix_ms());
+        tell(&mut shard, &mut self.scratch.borrow_mut())
     }
 
     /// What decompresses one message after the other for all connections.
@@ -247,7 +254,8 @@ impl Core {
     }
 
     fn is_drained(&self) -> bool {
-        self.shard.borrow().is_drained() && self.requests_open.get() == 0 && self.notices.is_empty()
+        let is_told = self.notices.is_empty() && self.log.is_empty();
+        self.shard.borrow().is_drained() && self.requests_open.get() == 0 && is_told
     }
 
     /// The number of the turn that is running.
@@ -278,7 +286,10 @@ impl Core {
             time += now.duration_since(last).min(CLOCK_STEP_MAX);
             last = now;
             let now = Millis(time.as_millis() as u64);
-            self.with_shard(|shard| shard.advance(now));
+            self.with_shard(|shard| {
+                shard.set_unix_ms(now_unix_ms());
+                shard.advance(now);
+            });
             self.parting.borrow_mut().advance(now);
         }
     }
@@ -289,6 +300,7 @@ impl Core {
         loop {
             let depth = self.inbox.depth() as u64;
             self.count(|counters| counters.mailbox_depth = depth);
+            self.ask(|shard| shard.set_unix_ms(now_unix_ms()));
             // What comes while these are taken waits for the next turn.
             for _ in 0..self.inbox.len() {
                 self.take_in();
@@ -318,6 +330,9 @@ impl Core {
                 self.draining.raise();
             }
             Some(Envelope::Called(call, outcome)) => self.calls.answered(call, outcome),
+            Some(Envelope::Committed(committed)) => {
+                self.with_shard(|shard| self.log.committed(shard, &committed));
+            }
             None => {}
         }
     }
@@ -330,6 +345,9 @@ impl Core {
             self.carry_out(&mut shard, output);
         }
         self.notices.post();
+        if !self.log.post() {
+            self.repost_soon();
+        }
         self.inbox.set_backlogged(shard.is_backlogged());
         if shard.has_outputs() {
             self.turn.raise(); // There are more pages of logs than one turn gives.
@@ -353,7 +371,13 @@ impl Core {
                 is_left = true;
             }
         }
-        if is_left && !self.is_reposting.replace(true) {
+        if is_left {
+            self.repost_soon();
+        }
+    }
+
+    fn repost_soon(self: &Rc<Self>) {
+        if !self.is_reposting.replace(true) {
             monoio::spawn(Rc::clone(self).repost());
         }
     }
@@ -391,7 +415,7 @@ impl Core {
             Output::Resume(conn) => {
                 self.socket(conn).iter().for_each(|socket| socket.resume.raise());
             }
-            Output::Log(_) => unreachable!("no log thread is configured"),
+            Output::Log(record) => self.log.push(&shard.apps(), record),
             Output::Notice(notice) => self.notices.push(&shard.apps(), notice),
         }
     }
@@ -432,6 +456,11 @@ impl Core {
         let socket = sockets.get(conn.slot as usize)?.as_ref()?;
         socket.is_of(conn).then(|| Rc::clone(socket))
     }
+}
+
+/// What the time is for those outside of this process.
+fn now_unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 /// One HTTP request being answered.

@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::signal::{Bell, Ringer, bell};
 use crate::app::Apps;
+use crate::log::commit::Committed;
 use crate::shard::{CoreMessage, Refusal};
 use crate::side::{CallId, CallOutcome};
 
@@ -36,6 +37,8 @@ pub(super) enum Envelope {
     Drain,
     /// From the side thread: what came of a call that this core made.
     Called(CallId, CallOutcome),
+    /// From the log thread: what came of records that this core handed over.
+    Committed(Committed),
 }
 
 #[derive(Debug)]
@@ -162,7 +165,8 @@ impl Envelope {
             | Self::SetApps(_)
             | Self::Refused(_)
             | Self::Drain
-            | Self::Called(..) => 1,
+            | Self::Called(..)
+            | Self::Committed(_) => 1,
         }
     }
 }

@@ -12,6 +12,7 @@ mod guarded;
 mod http;
 mod http_stream;
 mod listener;
+mod log;
 mod mailbox;
 mod memory;
 mod notices;

@@ -13,13 +13,13 @@ use signal_hook::iterator::Signals;
 use super::bound::Bound;
 use super::core::Setup;
 use super::cores;
+use super::log::{self, Opened};
 use super::mailbox::{Address, Envelope, mailbox};
 use super::reload::{LOOK_INTERVAL, Reload, Told, watch};
 use super::thread::{Event, Start, run};
 use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::id::{CORES_MAX, CoreId};
-use crate::log::LogLimits;
 use crate::rest::{IdempotencyLimits, RestConfig};
 use crate::shard::ShardConfig;
 use crate::side::registry::Watch;
@@ -70,11 +70,13 @@ pub fn serve(launch: Launch) -> io::Result<()> {
         cores => usize::from(cores),
     };
     let drain_timeout = Duration::from_secs(config.server.drain_timeout_s.into());
-    let bound = Bound::new(&config.server, cores)?;
-    let described = bound.describe(&config);
     let apps = Apps::new(apps).map_err(io::Error::other)?;
+    let opened = log::open(&config.log).map_err(io::Error::other)?;
+    let bound = Bound::new(&config.server, cores)?;
+    let recovered = opened.as_ref().map_or("", |opened| opened.described.as_str());
+    let described = format!("{}{recovered}", bound.describe(&config));
     let (watch, database) = watch(&config, &rows);
-    let started = start(config.clone(), &apps, cores, &processors, bound, watch)?;
+    let started = start(config.clone(), &apps, (cores, &processors), bound, watch, opened)?;
     let Started { addresses, events, side } = started;
     let is_uring = wait_ready(&events, cores)?;
     announce(is_uring, cores, &described)?;
@@ -112,10 +114,10 @@ struct Started {
 fn start(
     config: Config,
     apps: &Apps,
-    cores: usize,
-    processors: &[usize],
+    (cores, processors): (usize, &[usize]),
     mut bound: Bound,
     watch: Option<Watch>,
+    mut opened: Option<Opened>,
 ) -> io::Result<Started> {
     let envelopes_max = config.core.mailbox_envelopes_max as usize;
     let mailboxes: io::Result<Vec<_>> = (0..cores).map(|_| mailbox(envelopes_max)).collect();
@@ -124,6 +126,10 @@ fn start(
     let setup = Arc::new(setup(config));
     let (events, received) = unbounded();
     let side = start_side(&setup.config, addresses.clone(), events.clone(), watch)?;
+    let shares = opened.as_mut().map(|opened| opened.share_out(apps, hash_seed, cores));
+    let mut shares = shares.unwrap_or_default().into_iter();
+    let log = opened.map(|it| it.start(&setup.config.log, addresses.clone(), events.clone()));
+    let log = log.transpose()?;
     for (index, mailbox) in mailboxes.into_iter().enumerate() {
         let core = CoreId(index as u8);
         let start = Start {
@@ -135,6 +141,8 @@ fn start(
             addresses: addresses.clone(),
             mailbox,
             side: side.clone(),
+            restored: shares.next().unwrap_or_default(),
+            log: log.clone(),
             events: events.clone(),
         };
         thread::Builder::new().name(format!("core-{index}")).spawn(move || run(start))?;
@@ -194,7 +202,7 @@ fn shard_config(config: &Config, core: CoreId, cores: usize, hash_seed: u64) -> 
             keys_max: config.core.idempotency_keys_max as usize,
             bytes_max: config.core.idempotency_bytes_max as usize,
         },
-        log: LogLimits::default(),
+        log: config.log.limits(),
     }
 }
 

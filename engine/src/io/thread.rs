@@ -15,6 +15,7 @@ use super::core::{Core, Setup};
 use super::cores;
 use super::http::Purpose;
 use super::listener::{self, accept};
+use super::log::{LogThread, Restored};
 use super::mailbox::{Address, Mailbox};
 use crate::app::Apps;
 use crate::shard::{Millis, Shard, ShardConfig};
@@ -38,6 +39,9 @@ pub(super) struct Start {
     pub(super) addresses: Vec<Address>,
     pub(super) mailbox: Mailbox,
     pub(super) side: Side,
+    /// What is stored of the channels that this core owns.
+    pub(super) restored: Restored,
+    pub(super) log: Option<LogThread>,
     pub(super) events: Sender<Event>,
 }
 
@@ -77,8 +81,9 @@ fn try_run(start: Start) -> io::Result<()> {
 
 async fn run_core(start: Start) -> io::Result<()> {
     let Start { setup, apps, shard, listeners, addresses, mailbox, side, events, .. } = start;
-    let shard = Shard::new(shard, apps, Millis::default());
-    let core = Core::new(setup, shard, addresses, mailbox.install()?, side);
+    let mut shard = Shard::new(shard, apps, Millis::default());
+    start.restored.fill(&mut shard);
+    let core = Core::new(setup, shard, addresses, mailbox.install()?, side, start.log);
     monoio::spawn(Rc::clone(&core).run_turns());
     monoio::spawn(Rc::clone(&core).run_clock());
     monoio::spawn(Rc::clone(&core).run_inbox());

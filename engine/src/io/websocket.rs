@@ -3,6 +3,9 @@
 //! A read takes all that is there into the core's scratch buffer and is worked off before anything
 //! is flushed, so a busy publisher's events leave in few large sends. On `io_uring` that is one
 //! read a turn, on epoll a few: every other connection gets its turn in between.
+//!
+//! A message may have to wait: for the answer to one before it, or because what its connection asks
+//! for is not taken. What was read with it is kept, and nothing is read before it is worked off.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,6 +56,8 @@ pub(super) struct Reader {
     limits: Limits,
     assembler: Assembler,
     hearing: Hearing,
+    /// What was read behind a message that the next one must wait for; at most one read.
+    held: Vec<u8>,
     /// Whether the handshake agreed to `permessage-deflate`.
     is_deflated: bool,
     pace: Pace,
@@ -72,7 +77,8 @@ impl Reader {
         let assembler = Assembler::new();
         let pace = Pace::new(EAGER_READS_MAX);
         let hearing = Hearing::Listening;
-        Self { conn, socket, limits, assembler, hearing, is_deflated, pace }
+        let held = Vec::new();
+        Self { conn, socket, limits, assembler, hearing, held, is_deflated, pace }
     }
 
     /// Work off bytes that came with the handshake: who sent them did not know what was agreed.
@@ -95,6 +101,11 @@ impl Reader {
         while !self.socket.is_cut() && self.must_wait(core) {
             self.socket.resume.wait().await;
         }
+        if !self.held.is_empty() && !self.socket.is_cut() {
+            let mut held = std::mem::take(&mut self.held);
+            core.with_shard(|shard| self.hear(core, shard, &mut held));
+            return true;
+        }
         if self.socket.readable().await.is_err() {
             return false;
         }
@@ -116,9 +127,10 @@ impl Reader {
         })
     }
 
-    /// Whether this connection's messages wait: for its own outbox, or for other cores.
+    /// Whether this connection's messages wait: for an answer, for its own outbox, or for other
+    /// cores.
     fn must_wait(&self, core: &Core) -> bool {
-        if core.ask(|shard| shard.is_congested(self.conn)) {
+        if core.ask(|shard| shard.must_pause(self.conn)) {
             return true;
         }
         let is_backlogged = core.is_backlogged();
@@ -163,6 +175,10 @@ impl Reader {
                 return Ok(());
             }
             understand(shard, self.conn, message);
+            if shard.must_pause(self.conn) {
+                self.held.extend_from_slice(bytes);
+                return Ok(());
+            }
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ pub struct LogLimits {
     pub snapshot_bytes_max: usize,
     /// Dead letters of one channel. Default 1,000.
     pub dead_letters_max: usize,
-    /// Users that one channel's connections may have entered. Default 10,000.
+    /// Users that one channel's connections may have entered. Default 1,000: all are told to all.
     pub entered_max: usize,
     /// Events of one page of catching up, and of one answer to a replay. Default 500, as the
     /// original of zero-pub-sub has it.
@@ -50,7 +50,7 @@ impl Default for LogLimits {
             ids_max: 10_000,
             snapshot_bytes_max: 1 << 20,
             dead_letters_max: 1_000,
-            entered_max: 10_000,
+            entered_max: 1_000,
             page_events_max: 500,
             page_bytes_max: 64 << 10,
             unsynced_bytes_max: 64 << 20,

@@ -1,4 +1,5 @@
-//! The event log of one channel, without any I/O: what is kept, for how long, and for whom.
+//! The event log of one channel, without any I/O: what is kept, for how long, and for whom; and
+//! besides, in `commit` and `file`, the thread and the files that make it outlive the process.
 //!
 //! A log gives each event a sequence, from 1 and each one more than the one before, and keeps the
 //! newest ones within its limits. What has expired is never shown again and never numbered anew. A
@@ -6,15 +7,19 @@
 //!
 //! Times are milliseconds since 1970, told by the caller.
 
+pub mod commit;
+pub mod counters;
 mod cursors;
 mod dead_letter;
 mod draft;
+pub mod file;
 mod history;
 mod idempotency;
 mod limits;
 mod record;
 mod rule;
 mod snapshot;
+pub mod store;
 
 pub use cursors::{Cursors, CursorsFull};
 pub use dead_letter::{DeadLetter, DeadLetters, DeadLettersFull};

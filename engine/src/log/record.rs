@@ -20,6 +20,8 @@ pub enum RecordKind {
     Event {
         /// Its number.
         sequence: u64,
+        /// The first event that is still needed.
+        first_sequence: u64,
         /// When its owner took it.
         unix_ms: u64,
         /// From when on it is not replayed.
@@ -47,10 +49,10 @@ pub enum RecordKind {
         /// JSON.
         state_json: Box<str>,
     },
-    /// Nothing before this event is needed any more.
-    Drop {
-        /// The first event that still is.
-        first_sequence: u64,
+    /// Nothing of the log is needed any more.
+    Forgotten {
+        /// The highest number of an event in any log that was forgotten: new ones begin above it.
+        floor: u64,
     },
 }
 

@@ -43,7 +43,7 @@ impl ChannelName {
     }
 
     /// The name, shared.
-    pub(super) fn shared(&self) -> Arc<str> {
+    pub fn shared(&self) -> Arc<str> {
         Arc::clone(&self.name)
     }
 

@@ -7,6 +7,7 @@ use super::super::keys::KEYS;
 use super::super::print::{one_line, quoted};
 use super::AppOrigin;
 use crate::app::{App, AuthPolicy, JwtKey, Webhook, WebhookEvent};
+use crate::log::HistoryRule;
 
 /// Write `app`, which is from `origin`.
 pub(in super::super) fn write(out: &mut impl Write, app: &App, origin: &AppOrigin) -> fmt::Result {
@@ -24,6 +25,7 @@ pub(in super::super) fn write(out: &mut impl Write, app: &App, origin: &AppOrigi
     if let Some(url) = &app.publish_policy_url {
         writeln!(out, "publish_policy_url = {}", quoted(url))?;
     }
+    write_history(out, &app.history)?;
     app.webhooks.iter().try_for_each(|webhook| write_webhook(out, webhook))
 }
 
@@ -58,6 +60,15 @@ fn write_auth(out: &mut impl Write, auth: &AuthPolicy, file: Option<&str>) -> fm
             writeln!(out, "auth = \"webhook\"\nauth_url = {}", quoted(url))
         }
     }
+}
+
+fn write_history(out: &mut impl Write, rules: &[HistoryRule]) -> fmt::Result {
+    out.write_str("history = [\n")?;
+    for HistoryRule { pattern, events_max, bytes_max, ttl_s, catch_up } in rules {
+        write!(out, "  {{ pattern = {}, events_max = {events_max}, ", quoted(pattern))?;
+        writeln!(out, "bytes_max = {bytes_max}, ttl_s = {ttl_s}, catch_up = {catch_up} }},")?;
+    }
+    out.write_str("]\n")
 }
 
 fn write_webhook(out: &mut impl Write, webhook: &Webhook) -> fmt::Result {

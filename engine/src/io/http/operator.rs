@@ -19,7 +19,8 @@ use crate::{metrics, usage};
 pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>> {
     match path {
         "/metrics" => {
-            let text_of_all = metrics::render(counters(core).await, core.notices.counters());
+            let text_of_all =
+                metrics::render(counters(core).await, core.notices.counters(), core.log.counters());
             text(StatusCode::OK, metrics::CONTENT_TYPE, text_of_all.into())
         }
         "/usage" => {

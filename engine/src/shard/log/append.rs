@@ -253,8 +253,15 @@ impl Shard {
     fn write(&mut self, index: u32, channel: &ChannelName, sequence: u64, waiting: Waiting) {
         let Entry { id, event_type, expires_unix_ms, frame } = waiting.entry.clone();
         let unix_ms = self.unix_ms();
-        let event_type = Box::from(&*event_type);
-        let kind = RecordKind::Event { sequence, unix_ms, expires_unix_ms, id, event_type, frame };
+        let kind = RecordKind::Event {
+            sequence,
+            first_sequence: self.log(index).history.first_sequence(),
+            unix_ms,
+            expires_unix_ms,
+            id,
+            event_type: Box::from(&*event_type),
+            frame,
+        };
         self.logs.unsynced_bytes += waiting.entry.weight_bytes();
         self.log(index).unsynced.push(waiting, sequence);
         self.outputs.push_back(Output::Log(LogRecord { channel: channel.clone(), kind }));

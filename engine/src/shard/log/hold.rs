@@ -23,10 +23,17 @@ pub(in super::super) struct ConnLog {
     pub(super) entered: Vec<(ChannelName, Box<str>)>,
 }
 
+impl ConnLog {
+    /// Whether an answer is waited for.
+    pub(in super::super) const fn is_held(&self) -> bool {
+        self.holds > 0
+    }
+}
+
 impl Shard {
     /// Whether `conn`'s next message must wait for the answer to an earlier one.
     pub fn is_held(&mut self, conn: ConnId) -> bool {
-        self.connection(conn).is_some_and(|it| it.log.as_ref().is_some_and(|log| log.holds > 0))
+        self.connection(conn).is_some_and(|it| it.log.as_ref().is_some_and(|log| log.is_held()))
     }
 
     /// The next message of `conn` must wait until [`release`](Self::release) is called as often.

@@ -3,10 +3,10 @@
 //! Invariant: `bytes` and `events` are the sums over all logs, and every event that is kept stands
 //! in the order of age, where those that are gone may still stand, too.
 
-use super::super::Shard;
 use super::super::counters::LogLevels;
+use super::super::{Output, Shard};
 use super::ChannelLog;
-use crate::log::{Entry, Evicted};
+use crate::log::{Entry, Evicted, LogRecord, RecordKind};
 
 /// Logs looked at for expired events at a time, at least; all of them within a few seconds.
 const SWEPT_MIN: usize = 64;
@@ -79,7 +79,13 @@ impl Shard {
             let entry = self.logs.channels.at(index);
             let last = entry.value.last_sequence();
             if entry.value.is_blank() && self.owned.find_name(&entry.name).is_none() {
-                self.logs.floor = self.logs.floor.max(last);
+                let floor = self.logs.floor.max(last);
+                self.logs.floor = floor;
+                if self.config.log.is_durable {
+                    let channel = entry.name.clone();
+                    let kind = RecordKind::Forgotten { floor };
+                    self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
+                }
                 self.logs.channels.remove(index);
                 return true;
             }
@@ -87,7 +93,12 @@ impl Shard {
         false
     }
 
-    fn count_history(&mut self, before: (usize, usize), after: (usize, usize), evicted: Evicted) {
+    pub(super) fn count_history(
+        &mut self,
+        before: (usize, usize),
+        after: (usize, usize),
+        evicted: Evicted,
+    ) {
         self.logs.events = self.logs.events + after.0 - before.0;
         self.logs.bytes = self.logs.bytes + after.1 - before.1;
         self.counters.log_evictions += evicted.events;

@@ -19,6 +19,7 @@ mod keep;
 mod message;
 mod page;
 mod replay;
+mod restore;
 mod resume;
 mod wish;
 

@@ -1,0 +1,127 @@
+//! Giving room back: segments in which nothing, or little, is needed.
+//!
+//! A segment of which nothing is needed is removed. One of which at most half is needed goes, too,
+//! but first what is needed is written once more behind the newest records. So the segments hold
+//! about twice what is needed at most, whatever one long-lived event or cursor stands in, and no
+//! record is copied more often than it pays.
+
+use std::fs;
+
+use super::super::store::{Change, StoreError};
+use super::directory::fault;
+use super::format::{Header, HeaderFault};
+use super::index::{LogId, Place};
+use super::scan::scan;
+use super::{FileStore, Origin};
+
+/// Bytes of changes that are copied as one group.
+const COPIED_BYTES_MAX: usize = 256 * 1024;
+
+impl FileStore {
+    /// Remove the segments of which nothing is needed, and copy what is needed of at most one
+    /// other, which takes about as long as writing half a segment.
+    pub(super) fn retire(&mut self, now_unix_ms: u64) -> Result<(), StoreError> {
+        let current = self.current.as_ref().map(|segment| segment.header.number);
+        let needed = self.index.needed_bytes(now_unix_ms);
+        let needed = |number: u64| needed.get(&number).copied().unwrap_or(0);
+        let closed = self.ends.iter().filter(|(number, _)| Some(**number) != current);
+        let closed: Vec<(u64, u64)> = closed.map(|(number, end)| (*number, *end)).collect();
+        let mut is_removed = false;
+        for &(number, _) in closed.iter().filter(|(number, _)| needed(*number) == 0) {
+            self.remove(number)?;
+            is_removed = true;
+        }
+        let sparse = closed.iter().find(|&&(number, end)| {
+            let needed = needed(number);
+            needed > 0 && 2 * needed <= end
+        });
+        if let Some(&(number, _)) = sparse {
+            self.copy(number, now_unix_ms)?;
+            self.remove(number)?;
+            is_removed = true;
+        }
+        if is_removed { self.directory.sync() } else { Ok(()) }
+    }
+
+    /// Write what is needed of a segment behind the newest records.
+    fn copy(&mut self, number: u64, now_unix_ms: u64) -> Result<(), StoreError> {
+        let mut group: Vec<(LogId, Change)> = Vec::new();
+        let mut bytes = 0;
+        for (id, change, place) in self.needed_changes(number, now_unix_ms)? {
+            bytes += place.bytes as usize;
+            group.push((id, change));
+            if bytes >= COPIED_BYTES_MAX {
+                self.commit_copies(&group)?;
+                group.clear();
+                bytes = 0;
+            }
+        }
+        if group.is_empty() { Ok(()) } else { self.commit_copies(&group) }
+    }
+
+    fn commit_copies(&mut self, group: &[(LogId, Change)]) -> Result<(), StoreError> {
+        self.commit_group(Origin::Copy, group.iter().map(|(id, change)| (*id, change)))
+    }
+
+    /// What must be kept of a segment.
+    fn needed_changes(
+        &mut self,
+        number: u64,
+        now_unix_ms: u64,
+    ) -> Result<Vec<(LogId, Change, Place)>, StoreError> {
+        let path = self.directory.segment_path(number);
+        let bytes = fs::read(&path).map_err(fault("cannot read", &path))?;
+        let end = self.ends[&number] as usize;
+        let damaged = |offset: usize, what| StoreError::Damaged {
+            path: path.clone(),
+            offset: offset as u64,
+            what,
+        };
+        let bytes =
+            bytes.get(..end).ok_or_else(|| damaged(bytes.len(), "it has become shorter"))?;
+        let header = Header::decode(bytes).map_err(|fault| match fault {
+            HeaderFault::Damaged | HeaderFault::Version(_) => damaged(0, "its header has changed"),
+        })?;
+        let is_oldest = self.ends.first_key_value().is_some_and(|(oldest, _)| *oldest == number);
+        let mut needed = Vec::new();
+        let read = scan(header.salt, bytes, |entry, span| {
+            let id = self.index.log(entry.app_id, entry.channel);
+            let place =
+                Place { segment: number, offset: span.offset as u64, bytes: span.bytes as u32 };
+            let log = (id, entry.incarnation);
+            let kept = self.index.kept(log, entry.change, place, (is_oldest, now_unix_ms));
+            needed.extend(kept.map(|change| (id, change, place)));
+        });
+        let damage = read.damages.first().map(|(offset, _)| *offset);
+        let damage = damage.or((read.end < end).then_some(read.end));
+        match damage {
+            Some(offset) if !self.options.is_skipping => {
+                Err(damaged(offset, "what was written there has changed"))
+            }
+            Some(_) | None => Ok(needed),
+        }
+    }
+
+    /// Remove a segment's file. The removal is durable once the directory is synced.
+    fn remove(&mut self, number: u64) -> Result<(), StoreError> {
+        self.cut_before(number)?;
+        self.directory.remove(number)?;
+        self.ends.remove(&number);
+        self.index.forget_segment(number);
+        Ok(())
+    }
+
+    /// Cut the segment before this one where it ends, which nothing else will say from now on.
+    fn cut_before(&self, number: u64) -> Result<(), StoreError> {
+        let Some((&before, &end)) = self.ends.range(..number).next_back() else { return Ok(()) };
+        let path = self.directory.segment_path(before);
+        let file = fs::OpenOptions::new().write(true).open(&path);
+        let file = file.map_err(fault("cannot open", &path))?;
+        let size = file.metadata().map_err(fault("cannot read", &path))?.len();
+        if size > end {
+            file.set_len(end).map_err(fault("cannot cut", &path))?;
+            file.sync_all().map_err(fault("cannot sync", &path))?;
+        }
+        Ok(())
+    }
+}

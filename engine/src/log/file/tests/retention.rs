@@ -1,0 +1,218 @@
+//! What gives its room back, and what must not.
+
+use super::*;
+
+/// As many events of `channel` from `first` on that each fill a segment.
+fn fill(store: &mut FileStore, channel: &str, sequences: std::ops::RangeInclusive<u64>) {
+    for sequence in sequences {
+        store.commit(&[event(channel, sequence)]).unwrap();
+    }
+}
+
+/// Retain until nothing more changes.
+fn settle(store: &mut FileStore, now_unix_ms: u64) {
+    for _ in 0..100 {
+        let before = store.size();
+        store.retain(now_unix_ms).unwrap();
+        if store.size() == before {
+            return;
+        }
+    }
+    panic!("it never comes to rest");
+}
+
+#[test]
+fn a_segment_goes_when_all_in_it_was_let_go() {
+    let place = Place::new();
+    let mut store = place.start_small(1);
+    fill(&mut store, "a", 1..=5);
+    settle(&mut store, NOW);
+    assert_eq!(place.segments().len(), 5, "all is needed");
+    store.commit(&[trimming_event("a", 6, 4)]).unwrap();
+    settle(&mut store, NOW);
+    assert_eq!(place.segments().len(), 3);
+    drop(store);
+    let (_, recovered) = place.start();
+    assert_eq!(sequences(log(&recovered, "a")), [4, 5, 6]);
+}
+
+#[test]
+fn a_segment_goes_when_all_in_it_has_expired() {
+    let place = Place::new();
+    let mut store = place.start_small(1);
+    for sequence in 1..=4 {
+        let event = StoredEvent { expires_unix_ms: NOW + sequence, ..stored_event(sequence) };
+        store.commit(&[record("a", Change::Event(event))]).unwrap();
+    }
+    settle(&mut store, NOW);
+    assert_eq!(place.segments().len(), 4);
+    settle(&mut store, NOW + 1);
+    assert_eq!(place.segments().len(), 3);
+    settle(&mut store, NOW + 2);
+    assert_eq!(place.segments().len(), 2);
+    settle(&mut store, NOW + 9);
+    assert_eq!(place.segments().len(), 1, "the one that is written to stays");
+}
+
+#[test]
+fn cursors_snapshots_letters_and_last_sequences_outlive_their_segments() {
+    let place = Place::new();
+    let mut store = place.start_small(4_000);
+    let snapshot = StoredSnapshot { last_sequence: 2, created_unix_ms: 3, state: "[]".into() };
+    let letter = StoredDeadLetter { id: "x".into(), entry: "{}".into() };
+    let kept = [
+        event("idle", 1),
+        record("idle", Change::Head { first_sequence: 2, last_sequence: 1 }),
+        cursor("a", "ann", 1),
+        cursor("a", "bob", 1),
+        record("a", Change::Snapshot(snapshot.clone())),
+        record("a", Change::DeadLetter(letter.clone())),
+    ];
+    store.commit(&kept).unwrap();
+    store.commit(&[cursor("a", "bob", 2)]).unwrap();
+    let first = place.segments()[0].clone();
+    for sequence in 1..=200 {
+        store.commit(&[trimming_event("a", sequence, sequence.saturating_sub(5).max(1))]).unwrap();
+    }
+    settle(&mut store, NOW);
+    assert!(!first.exists() && place.segments().len() <= 3, "{:?}", place.segments());
+    drop(store);
+    let (_, recovered) = place.start();
+    let a = log(&recovered, "a");
+    assert_eq!(sequences(a), (195..=200).collect::<Vec<_>>());
+    let mut cursors = a.cursors.clone();
+    cursors.sort();
+    assert_eq!(cursors, [("ann".into(), 1), ("bob".into(), 2)]);
+    assert_eq!((&a.snapshot, &a.dead_letters), (&Some(snapshot), &vec![letter]));
+    let idle = log(&recovered, "idle");
+    assert_eq!((idle.first_sequence, idle.last_sequence, idle.events.len()), (2, 1, 0));
+}
+
+/// One event that stays for ever does not keep all that stands around it.
+#[test]
+fn what_little_is_needed_of_a_segment_is_copied() {
+    let place = Place::new();
+    let mut store = place.start_small(4_000);
+    for sequence in 1..=400_u64 {
+        let first_sequence = sequence.saturating_sub(1).max(1);
+        store.commit(&[trimming_event("busy", sequence, first_sequence)]).unwrap();
+        if sequence % 40 == 0 {
+            store.commit(&[event("slow", sequence / 40)]).unwrap();
+        }
+    }
+    assert!(place.segments().len() > 10);
+    settle(&mut store, NOW);
+    assert!(place.segments().len() <= 2, "{:?}", place.segments());
+    drop(store);
+    let (_, recovered) = place.start();
+    assert_eq!(sequences(log(&recovered, "slow")), (1..=10).collect::<Vec<_>>());
+    assert_eq!(sequences(log(&recovered, "busy")), [399, 400]);
+}
+
+#[test]
+fn what_is_gone_does_not_come_back_from_an_older_segment() {
+    let place = Place::new();
+    let mut store = place.start_small(1);
+    let letter = StoredDeadLetter { id: "x".into(), entry: "{}".into() };
+    // All in the oldest segment, which a log that needs it keeps.
+    let mut oldest: Vec<Record> = (1..=20).map(|sequence| event("pin", sequence)).collect();
+    oldest.push(event("a", 1));
+    oldest.push(cursor("b", "ann", 1));
+    oldest.push(record("b", Change::DeadLetter(letter)));
+    oldest.extend([event("c", 1), event("c", 2)]);
+    store.commit(&oldest).unwrap();
+    store.commit(&[record("a", Change::Forgotten)]).unwrap();
+    store.commit(&[record("b", Change::CursorForgotten { subscriber_id: "ann".into() })]).unwrap();
+    store.commit(&[record("b", Change::DeadLetterGone { id: "x".into() })]).unwrap();
+    store.commit(&[trimming_event("c", 3, 3)]).unwrap();
+    store.commit(&[record("c", Change::Head { first_sequence: 4, last_sequence: 3 })]).unwrap();
+    store.commit(&[event("d", 1)]).unwrap();
+    for _ in 0..5 {
+        store.retain(NOW).unwrap();
+    }
+    drop(store);
+    let (mut store, recovered) = place.start();
+    let names: Vec<_> = recovered.logs.iter().map(|log| &*log.channel).collect();
+    assert_eq!(names, ["b", "c", "d", "pin"]);
+    let b = log(&recovered, "b");
+    assert_eq!((b.cursors.len(), b.dead_letters.len()), (0, 0));
+    assert!(log(&recovered, "c").events.is_empty());
+    // Once the oldest segment has gone, nothing need be said of them any more.
+    store.commit(&[trimming_event("pin", 21, 21)]).unwrap();
+    settle(&mut store, NOW);
+    drop(store);
+    let (_, recovered) = place.start();
+    let names: Vec<_> = recovered.logs.iter().map(|log| &*log.channel).collect();
+    assert_eq!(names, ["b", "c", "d", "pin"]);
+    assert_eq!(log(&recovered, "c").last_sequence, 3);
+}
+
+/// Every log's events and cursors at random, with retention and starts in between, against a model.
+#[test]
+fn retention_never_takes_what_is_needed() {
+    for seed in 0..20_u64 {
+        let place = Place::new();
+        let mut store = place.start_small(2_000);
+        let mut model: BTreeMap<String, (u64, u64, BTreeMap<String, u64>)> = BTreeMap::new();
+        let mut state = seed;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888);
+            (state >> 33) % below
+        };
+        for step in 0..300 {
+            let channel = format!("c{}", random(5));
+            let log = model.entry(channel.clone()).or_insert_with(|| (1, 0, BTreeMap::new()));
+            let change = match random(10) {
+                0 => {
+                    let subscriber = format!("s{}", random(3));
+                    log.2.insert(subscriber.clone(), log.1);
+                    cursor(&channel, &subscriber, log.1)
+                }
+                1 if random(4) == 0 => {
+                    model.remove(&channel);
+                    record(&channel, Change::Forgotten)
+                }
+                _ => {
+                    log.1 += 1;
+                    log.0 = log.0.max(log.1.saturating_sub(random(30)));
+                    trimming_event(&channel, log.1, log.0)
+                }
+            };
+            store.commit(&[change]).unwrap();
+            match random(20) {
+                0..4 => store.retain(NOW).unwrap(),
+                4 => {
+                    drop(store);
+                    store = place.start_small(2_000);
+                }
+                _ => {}
+            }
+            if step % 30 == 0 {
+                drop(store);
+                let recovered;
+                (store, recovered) = place.start();
+                store.options.segment_bytes = 2_000;
+                check(&recovered, &model, seed);
+            }
+        }
+        settle(&mut store, NOW);
+        drop(store);
+        check(&place.start().1, &model, seed);
+    }
+}
+
+fn check(
+    recovered: &Recovered,
+    model: &BTreeMap<String, (u64, u64, BTreeMap<String, u64>)>,
+    seed: u64,
+) {
+    let names: Vec<_> = recovered.logs.iter().map(|log| log.channel.to_string()).collect();
+    assert_eq!(names, model.keys().cloned().collect::<Vec<_>>(), "seed {seed}");
+    for log in &recovered.logs {
+        let (first, last, cursors) = &model[&*log.channel];
+        assert_eq!(sequences(log), (*first..=*last).collect::<Vec<_>>(), "seed {seed}");
+        let found: BTreeMap<String, u64> =
+            log.cursors.iter().map(|(id, sequence)| (id.to_string(), *sequence)).collect();
+        assert_eq!(found, *cursors, "seed {seed}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Logs that outlive the process: taking them in at the start, and giving records back in order.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::message::ChannelName;
+use super::super::{Output, Shard};
+use crate::log::store::StoredLog;
+use crate::log::{Entry, Evicted, History, LogRecord, Snapshot};
+
+impl Shard {
+    /// Take in what is stored of `channel`, which this core owns and whose app keeps a log of it.
+    ///
+    /// For a shard that nobody has used: nothing is told to anybody, and nothing is stored again.
+    pub fn restore_log(&mut self, channel: &ChannelName, stored: StoredLog) {
+        let Ok(index) = self.open_log(channel) else {
+            // Fewer channels may have a log than before: the numbers, at least, are kept.
+            return self.restore_floor(stored.last_sequence);
+        };
+        let first = stored.events.first().map_or(stored.last_sequence + 1, |it| it.sequence);
+        self.log(index).history = History::after(first - 1);
+        for event in stored.events {
+            self.fill_hole(index, event.sequence);
+            let event_type = event.event_type;
+            let (id, expires_unix_ms, frame) = (event.id, event.expires_unix_ms, event.frame);
+            self.keep(index, Entry { id, event_type, expires_unix_ms, frame });
+        }
+        self.fill_hole(index, stored.last_sequence + 1);
+        let cursors_max = self.config.log.cursors_max;
+        for (subscriber_id, sequence) in stored.cursors {
+            // Those above a limit that was lowered begin anew.
+            let _ = self.log(index).cursors.advance(&subscriber_id, sequence, cursors_max);
+        }
+        if let Some(snapshot) = stored.snapshot
+            && let Ok(state_json) = String::from_utf8(snapshot.state.into())
+        {
+            let (last_sequence, created_unix_ms) =
+                (snapshot.last_sequence, snapshot.created_unix_ms);
+            let state_json = state_json.into_boxed_str();
+            let snapshot = Snapshot { last_sequence, state_json, created_unix_ms };
+            self.logs.snapshot_bytes += snapshot.weight_bytes();
+            self.logs.bytes += snapshot.weight_bytes();
+            self.log(index).snapshot = Some(Box::new(snapshot));
+        }
+        self.counters.log_appends = 0; // Nobody has published these.
+    }
+
+    /// No log that is made from here on gives a number up to `floor`.
+    pub fn restore_floor(&mut self, floor: u64) {
+        self.logs.floor = self.logs.floor.max(floor);
+    }
+
+    /// The records that wait to be handed to the log thread, oldest first; they are taken out.
+    pub fn take_log_records(&mut self) -> Vec<LogRecord> {
+        let mut records = Vec::new();
+        let mut others = std::mem::take(&mut self.outputs);
+        for output in others.drain(..) {
+            match output {
+                Output::Log(record) => records.push(record),
+                other => self.outputs.push_back(other),
+            }
+        }
+        records
+    }
+
+    /// Put events that are gone in the places up to `next`: a history has no holes.
+    fn fill_hole(&mut self, index: u32, next: u64) {
+        let missing = next - self.log(index).history.last_sequence() - 1;
+        let events_max = u64::from(self.log(index).rule.events_max);
+        if missing > events_max {
+            // All that is in front of so large a hole would have to make room for it.
+            let before = (self.log(index).history.len(), self.log(index).history.bytes());
+            self.log(index).history = History::after(next - 1);
+            return self.count_history(before, (0, 0), Evicted::default());
+        }
+        for _ in 0..missing {
+            let event_type = Arc::from("");
+            let (id, frame) = (Box::from(""), Bytes::new());
+            self.keep(index, Entry { id, event_type, expires_unix_ms: 0, frame });
+        }
+    }
+}
