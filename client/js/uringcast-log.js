@@ -193,7 +193,7 @@ export class EventLog {
     const { last: after } = this.#place(channel);
     const { subscriber, fromAcked } = this.#options;
     if (after !== undefined) {
-      this.#sendEvent('uringcast:resume', { channel, after });
+      this.#sendEvent('uringcast:resume', { channel, after, subscriber });
     } else if (fromAcked(channel)) {
       this.#sendEvent('uringcast:resume', { channel, subscriber });
     }

@@ -32,6 +32,7 @@ mod limits;
 mod metrics;
 mod order;
 mod presence;
+mod pusher_log;
 mod registry;
 mod registry_sql;
 mod slow_and_alive;
