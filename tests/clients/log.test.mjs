@@ -1,9 +1,11 @@
 // Logged channels with an unmodified pusher-js, and what client/js adds to it.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 
 import { EventLog } from '../../client/js/uringcast-log.js';
@@ -15,6 +17,7 @@ import { Random } from './harness/random.mjs';
 import { APP, Server } from './harness/server.mjs';
 import { World, subscribe } from './harness/world.mjs';
 
+const MODULE = new URL('../../client/js/uringcast-log.js', import.meta.url);
 const EVENTS = 10_000;
 const SUCCEEDED = 'pusher:subscription_succeeded';
 
@@ -70,8 +73,10 @@ const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => 
 
 /** Ends a client's connection as a lost network does; it comes back by itself. */
 async function lose({ pusher }) {
+  const { connection } = pusher.connection;
+  if (!connection) return; // It is lost already.
   const connecting = emitted(pusher.connection, 'connecting');
-  pusher.connection.connection.transport.socket.close();
+  connection.transport.socket.close();
   await connecting;
 }
 
@@ -338,4 +343,29 @@ describe('a server that is killed in the middle of 10,000 events', () => {
     };
     await survive(t, unique('kept-killed'), cut, { at, publishAll: publishStubbornly });
   });
+});
+
+test('the example of the README runs as it is', async (t) => {
+  const readme = await readFile(new URL('README.md', MODULE), 'utf8');
+  const [, example] = readme.match(/```js\n(import Pusher[^]*?)```/);
+  const runnable = example
+    .replace('./uringcast-log.js', MODULE.href)
+    .replace('wsPort: 6001', `wsPort: ${world.server.port}`);
+  const folder = await mkdtemp(new URL('readme-', import.meta.url).pathname);
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'example.mjs');
+  await writeFile(file, runnable);
+  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => child.kill());
+  const output = new Inbox('the output of the example');
+  createInterface({ input: child.stdout }).on('line', (line) => output.push(line));
+  const isThere = async () => {
+    const { channels } = await world.api.get('/channels', { filter_by_prefix: 'kept-orders' });
+    return 'kept-orders' in channels;
+  };
+  await within('the example to subscribe', (async () => {
+    while (!(await isThere()));
+  })());
+  await world.sdk.trigger('kept-orders', 'shipped', 'order 7');
+  assert.equal(await output.next(), 'order 7 0');
 });
