@@ -93,12 +93,12 @@ impl Dialect {
 
     /// `frame`, which says that a subscription has begun, with the event after which it has;
     /// `cached` comes next.
-    pub fn starting_after(self, frame: Bytes, sequence: u64, cached: Option<&Bytes>) -> Bytes {
+    pub fn starting_after(self, frame: &Bytes, sequence: u64, cached: Option<&Bytes>) -> Bytes {
         match self {
             Self::Pusher => {
                 let cached = cached.and_then(|frame| pusher_log::sequence(frame));
                 let sequence = cached.map_or(sequence, |cached| cached - 1);
-                pusher_log::starting_after(&frame, sequence)
+                pusher_log::starting_after(frame, sequence)
             }
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }

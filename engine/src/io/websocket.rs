@@ -58,6 +58,8 @@ pub(super) struct Reader {
     hearing: Hearing,
     /// What was read behind a message that the next one must wait for; at most one read.
     held: Vec<u8>,
+    /// Where in it the next message begins.
+    held_start: usize,
     /// Whether the handshake agreed to `permessage-deflate`.
     is_deflated: bool,
     pace: Pace,
@@ -78,13 +80,13 @@ impl Reader {
         let pace = Pace::new(EAGER_READS_MAX);
         let hearing = Hearing::Listening;
         let held = Vec::new();
-        Self { conn, socket, limits, assembler, hearing, held, is_deflated, pace }
+        Self { conn, socket, limits, assembler, hearing, held, held_start: 0, is_deflated, pace }
     }
 
     /// Work off bytes that came with the handshake: who sent them did not know what was agreed.
     pub(super) fn hear_early(&mut self, core: &Core, mut bytes: Vec<u8>) {
         let is_deflated = std::mem::take(&mut self.is_deflated);
-        core.with_shard(|shard| self.hear(core, shard, &mut bytes));
+        core.with_shard(|shard| self.hear_read(core, shard, &mut bytes));
         self.is_deflated = is_deflated;
     }
 
@@ -102,8 +104,7 @@ impl Reader {
             self.socket.resume.wait().await;
         }
         if !self.held.is_empty() && !self.socket.is_cut() {
-            let mut held = std::mem::take(&mut self.held);
-            core.with_shard(|shard| self.hear(core, shard, &mut held));
+            core.with_shard(|shard| self.hear_held(core, shard));
             return true;
         }
         if self.socket.readable().await.is_err() {
@@ -119,7 +120,7 @@ impl Reader {
                 Ok(0) => false,
                 Ok(bytes) => {
                     shard.active(self.conn, bytes);
-                    self.hear(core, shard, &mut scratch[..bytes]);
+                    self.hear_read(core, shard, &mut scratch[..bytes]);
                     true
                 }
                 Err(error) => error.kind() == io::ErrorKind::WouldBlock,
@@ -140,14 +141,32 @@ impl Reader {
         is_backlogged
     }
 
-    /// Work off `bytes`; a panic on the way closes this connection and no other.
-    fn hear(&mut self, core: &Core, shard: &mut Shard, bytes: &mut [u8]) {
+    /// Work off what was read, and keep what must wait.
+    fn hear_read(&mut self, core: &Core, shard: &mut Shard, bytes: &mut [u8]) {
+        let left = self.hear(core, shard, bytes);
+        self.held.extend_from_slice(&bytes[bytes.len() - left..]);
+    }
+
+    /// Work off what had to wait, as far as it need not wait again.
+    fn hear_held(&mut self, core: &Core, shard: &mut Shard) {
+        let mut held = std::mem::take(&mut self.held);
+        let left = self.hear(core, shard, &mut held[self.held_start..]);
+        self.held_start = 0;
+        if left > 0 {
+            self.held_start = held.len() - left;
+            self.held = held;
+        }
+    }
+
+    /// Work off `bytes`; a panic on the way closes this connection and no other. Returns how many
+    /// are left that must wait.
+    fn hear(&mut self, core: &Core, shard: &mut Shard, bytes: &mut [u8]) -> usize {
         if self.hearing == Hearing::Deaf {
-            return;
+            return 0;
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(core, shard, bytes)));
         match outcome {
-            Ok(Ok(())) => {}
+            Ok(Ok(left)) => return left,
             Ok(Err(error)) => {
                 shard.refuse(refusal(error));
                 self.fail(shard, error.close_code(), &error.to_string());
@@ -157,6 +176,7 @@ impl Reader {
                 self.fail(shard, CloseCode::INTERNAL, "internal error");
             }
         }
+        0
     }
 
     fn assemble(
@@ -164,7 +184,7 @@ impl Reader {
         core: &Core,
         shard: &mut Shard,
         mut bytes: &mut [u8],
-    ) -> Result<(), AssembleError> {
+    ) -> Result<usize, AssembleError> {
         let mut inflater = self.is_deflated.then(|| core.inflater());
         while let Some(message) =
             self.assembler.next(&self.limits, inflater.as_deref_mut(), &mut bytes)?
@@ -172,15 +192,14 @@ impl Reader {
             if let Message::Close(reason) = message {
                 shard.on_peer_close(self.conn, reason.map(|(code, _)| code));
                 self.hearing = Hearing::Deaf; // RFC 6455 section 5.5.1: nothing follows it.
-                return Ok(());
+                return Ok(0);
             }
             understand(shard, self.conn, message);
             if shard.must_pause(self.conn) {
-                self.held.extend_from_slice(bytes);
-                return Ok(());
+                return Ok(bytes.len());
             }
         }
-        Ok(())
+        Ok(0)
     }
 
     fn fail(&mut self, shard: &mut Shard, code: CloseCode, reason: &str) {

@@ -71,7 +71,8 @@ impl Shard {
             let count = self.count_in(index);
             Ok(self.welcome(&join, subscribed, count, log))
         });
-        let start = outcome.as_ref().ok().and_then(|it| it.log.as_ref()).map(|log| log.after);
+        let welcome = outcome.as_ref().ok();
+        let after = welcome.and_then(|it| it.log.as_ref()).map_or(0, |log| log.after);
         let owned = OwnedId { index, generation: self.owned.at(index).generation };
         self.vacate_if_empty(index);
         let Join { core, conn, local, attempt, .. } = join;
@@ -79,8 +80,8 @@ impl Shard {
         let is_logged = join.log.is_some();
         let joined = Joined { conn, local, attempt, owned, user_id, is_logged, outcome };
         self.tell(core, CoreMessage::Joined(Box::new(joined)));
-        if let Some(after) = start {
-            self.send_first_page(join, after);
+        if is_logged {
+            self.send_first_page(join, after); // Refused or not: one is waited for.
         }
     }
 

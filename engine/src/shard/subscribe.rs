@@ -75,6 +75,7 @@ impl Shard {
         self.counters.subscriptions += 1;
         if let Some(wish) = &log {
             self.follow(conn, local, wish);
+            self.conn_log(conn).is_asked |= wish.with_page;
         }
         let entry = self.locals.at(local);
         entry.value.joining += 1;

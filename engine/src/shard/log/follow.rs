@@ -1,7 +1,7 @@
 //! The subscribers of a logged channel on their own core: who is live and who is catching up.
 //!
-//! Invariant: a subscription that is catching up stands in no list of its channel, and is counted as
-//! one that is not in the list; it wants a page, or one is on its way, or its outbox is not empty.
+//! Invariant: a subscription that is catching up stands in no list of its channel, is counted as one
+//! that is in none, and its channel stands in its connection's list of those.
 
 use std::sync::Arc;
 
@@ -39,8 +39,6 @@ pub(super) struct Follower {
     after: u64,
     /// Whether its next page begins after what it has acknowledged instead.
     is_at_cursor: bool,
-    /// Whether a page is on its way.
-    is_asked: bool,
     /// The highest event that it has acknowledged in this turn; 0 for none.
     pub(super) acked: u64,
 }
@@ -88,7 +86,6 @@ impl Shard {
             event_types: wish.event_types.clone(),
             after: 0,
             is_at_cursor: false,
-            is_asked: false,
             acked: 0,
         };
         log.followers.insert(conn.slot, follower);
@@ -122,7 +119,7 @@ impl Shard {
         channel.joining += 1;
         let log = channel.log.as_mut().expect("who wants a log's events follows it");
         let follower = log.followers.get_mut(&conn.slot).expect("it follows since it asked");
-        (follower.after, follower.is_asked) = (after, true);
+        follower.after = after;
         self.conn_log(conn).catching_up.push(local);
     }
 
@@ -154,32 +151,19 @@ impl Shard {
     /// `conn` has everything up to `last` and wants more.
     pub(super) fn turn_page(&mut self, conn: ConnId, local: u32, last: u64) {
         let log = self.locals.at(local).value.log.as_mut();
-        let follower = log.and_then(|log| log.follower(conn.slot)).expect("it follows");
-        (follower.after, follower.is_asked) = (last, false);
-        if self.is_hungry(conn) {
-            self.logs.hungry.push_back((conn, local));
-        }
+        log.and_then(|log| log.follower(conn.slot)).expect("it follows").after = last;
     }
 
-    /// Ask for the next page of the channel at `local`, if `conn` is catching up there.
+    /// Ask for the next page of the channel at `local`, where `conn` is catching up.
     pub(super) fn ask_page(&mut self, conn: ConnId, local: u32) {
-        let core = self.config.core;
-        let Some(connection) = self.connection(conn) else { return };
-        let Some(index) = connection.find(local) else { return };
-        let (position, attempt) = {
-            let subscription = &connection.subscriptions[index];
-            (subscription.position, subscription.attempt)
-        };
-        let dialect = connection.dialect;
-        if position != CATCHING_UP {
-            return;
-        }
+        self.conn_log(conn).is_asked = true;
+        let connection = &self.connections[conn.slot as usize];
+        let index = connection.find(local).expect("who is catching up is subscribed");
+        let attempt = connection.subscriptions[index].attempt;
+        let (core, dialect) = (self.config.core, connection.dialect);
         let entry = self.locals.at(local);
         let log = entry.value.log.as_mut().expect("a channel with followers has one");
-        let follower = log.followers.get_mut(&conn.slot).expect("it follows");
-        if std::mem::replace(&mut follower.is_asked, true) {
-            return;
-        }
+        let follower = log.follower(conn.slot).expect("who is catching up follows");
         let (after, event_types) = (follower.after, follower.event_types.clone());
         let is_at_cursor = std::mem::take(&mut follower.is_at_cursor);
         let cursor_of = is_at_cursor.then(|| Arc::clone(&follower.subscriber_id));
@@ -188,7 +172,7 @@ impl Shard {
         let owner = channel.owner(self.config.cores);
         let request =
             PageOf { channel, core, conn, local, attempt, after, cursor_of, event_types, dialect };
-        self.tell(owner, Message::into_core(Message::ReadPage(request)));
+        self.tell(owner, Message::ReadPage(request).into_core());
     }
 
     /// `conn`, which is catching up, goes on at `start`, as `subscriber_id`.
@@ -202,14 +186,13 @@ impl Shard {
         let log = self.locals.at(local).value.log.as_mut();
         let Some(follower) = log.and_then(|log| log.follower(conn.slot)) else { return };
         follower.subscriber_id = Arc::clone(subscriber_id);
-        follower.is_asked = false;
         match start {
             Start::After(after) => follower.after = after,
             Start::Live | Start::Cursor | Start::CursorOrLive | Start::Snapshot => {
                 follower.is_at_cursor = true;
             }
         }
-        self.logs.hungry.push_back((conn, local));
+        self.note_appetite(conn);
     }
 
     /// Welcome `conn`, which begins with the log after what `welcome` says.
@@ -227,6 +210,7 @@ impl Shard {
         for frame in frames.into_iter().flatten() {
             self.send(conn, frame);
         }
+        self.note_appetite(conn); // Unless the first page is right behind this.
     }
 
     /// Put an event of a log into its channel's run of this turn.
@@ -310,7 +294,7 @@ impl Shard {
         let index = connection.find(local).expect("who is listed is subscribed");
         let log = self.locals.at(local).value.log.as_mut();
         let Some(follower) = log.and_then(|log| log.follower(slot)) else { return };
-        (follower.after, follower.is_asked) = (after, false);
+        follower.after = after;
         self.counters.log_set_backs += 1;
         let connection = &mut self.connections[slot as usize];
         let is_deflated = connection.is_deflated;
@@ -319,8 +303,6 @@ impl Shard {
         self.unlist(local, position, is_deflated);
         self.locals.at(local).value.joining += 1;
         self.conn_log(conn).catching_up.push(local);
-        if self.is_hungry(conn) {
-            self.logs.hungry.push_back((conn, local));
-        }
+        self.note_appetite(conn);
     }
 }

@@ -15,7 +15,11 @@ use crate::id::ConnId;
 pub(in super::super) struct ConnLog {
     /// Answers that it waits for.
     holds: u32,
-    /// Channels in which it is catching up.
+    /// Whether a page for it is on its way; there is one at a time.
+    pub(in super::super) is_asked: bool,
+    /// Whether it stands in the queue of those who want a page.
+    pub(super) is_queued: bool,
+    /// Channels in which it is catching up, the one whose turn is next first.
     pub(super) catching_up: SmallVec<[u32; 2]>,
     /// Where it wants subscriptions to begin that it has not asked for yet.
     pub(super) resumes: Vec<(Box<str>, Resume)>,
@@ -54,7 +58,7 @@ impl Shard {
     }
 
     /// What `conn`, which is there, has to do with logs.
-    pub(super) fn conn_log(&mut self, conn: ConnId) -> &mut ConnLog {
+    pub(in super::super) fn conn_log(&mut self, conn: ConnId) -> &mut ConnLog {
         let connection = &mut self.connections[conn.slot as usize];
         connection.log.get_or_insert_default()
     }

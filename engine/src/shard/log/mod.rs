@@ -86,7 +86,7 @@ impl ChannelLog {
 /// The logs of one core, and what its connections wait for.
 #[derive(Debug)]
 pub(super) struct Logs {
-    channels: Table<ChannelLog>,
+    pub(super) channels: Table<ChannelLog>,
     /// Events of all channels, oldest first: index and generation of the log, and the sequence.
     by_age: VecDeque<(u32, u32, u64)>,
     /// Bytes of all events, snapshots and dead letters.
@@ -101,8 +101,8 @@ pub(super) struct Logs {
     sweep: u32,
     unix_ms: u64,
     pub(super) acks: ack::Acks,
-    /// Subscriptions that want their next page: connection and channel.
-    hungry: VecDeque<(ConnId, u32)>,
+    /// Connections that want their next page.
+    hungry: VecDeque<ConnId>,
 }
 
 impl Logs {

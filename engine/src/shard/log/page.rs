@@ -88,8 +88,12 @@ impl Shard {
     pub(super) fn on_page(&mut self, answer: PageFor) {
         let PageFor { conn, local, attempt, page, is_live, presence } = answer;
         let local = local.index;
+        if self.connection(conn).is_none() {
+            return;
+        }
+        self.conn_log(conn).is_asked = false;
         if !self.is_catching_up(conn, local, attempt) {
-            return; // It has unsubscribed or gone since.
+            return self.note_appetite(conn); // It has unsubscribed since.
         }
         if let Some((first, last)) = page.lost {
             self.tell_lost(conn, local, first, last);
@@ -106,6 +110,7 @@ impl Shard {
         } else {
             self.turn_page(conn, local, page.last);
         }
+        self.note_appetite(conn);
     }
 
     /// The frames of a page as one segment for `conn` alone.

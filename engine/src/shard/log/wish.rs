@@ -54,6 +54,8 @@ pub(in super::super) struct JoinLog {
     pub(in super::super) event_types: Option<Arc<[Box<str>]>>,
     pub(in super::super) with_snapshot: bool,
     pub(in super::super) fast_forward: bool,
+    /// Whether the first page comes with the answer: if nothing else waits for the connection.
+    pub(in super::super) with_page: bool,
 }
 
 impl JoinLog {
@@ -102,7 +104,9 @@ impl Shard {
         let LoggedWish { start, subscriber_id, event_types, with_snapshot, fast_forward, member } =
             wish;
         let event_types = event_types.map(Arc::from);
-        let log = JoinLog { start, subscriber_id, event_types, with_snapshot, fast_forward };
+        let with_page = self.is_hungry(conn) && !self.conn_log(conn).is_asked;
+        let log =
+            JoinLog { start, subscriber_id, event_types, with_snapshot, fast_forward, with_page };
         let owner = self.join(conn, name, member, Some(Box::new(log)))?;
         if owner != self.config.core {
             self.hold(conn);
@@ -152,6 +156,9 @@ impl Shard {
     /// The owner's first page for a new subscriber, right behind the answer to its join.
     pub(in super::super) fn send_first_page(&mut self, join: Join, after: u64) {
         let Join { channel, core, conn, local, attempt, dialect, log, .. } = join;
+        if log.as_ref().is_none_or(|wish| !wish.with_page) {
+            return;
+        }
         let event_types = log.and_then(|wish| wish.event_types);
         self.on_read_page(PageOf {
             channel,
@@ -178,7 +185,7 @@ impl Shard {
         // Who resumes gets the last event in its place, or has it.
         let cached = if is_live { self.cached_frame(&join.channel, join.dialect) } else { None };
         let subscribed = match &log {
-            Some(log) => join.dialect.starting_after(subscribed, log.after, cached.as_ref()),
+            Some(log) => join.dialect.starting_after(&subscribed, log.after, cached.as_ref()),
             None => subscribed,
         };
         Welcome { subscribed, cached, count, log }

@@ -6,7 +6,9 @@ use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::Frame;
 
 use crate::rest::Reserved;
-use crate::shard::{Answer, AppendError, Appended, Decision, Fact, Notice};
+use crate::shard::{
+    Answer, AppendError, Appended, ChannelLogInfo, Decision, Fact, LogAnswer, Notice,
+};
 
 /// A frame that a client received.
 pub(super) fn render(frame: &Frame<'_>) -> String {
@@ -27,6 +29,12 @@ pub(super) fn render(frame: &Frame<'_>) -> String {
 pub(super) fn answer(answer: Answer) -> String {
     let words = match answer {
         Answer::Appended(outcomes) => return appended(outcomes),
+        Answer::Log(LogAnswer::Info(Some(info))) => {
+            let ChannelLogInfo { first_sequence, last_sequence, cursors, lag, .. } = info;
+            return format!(
+                "info {first_sequence} to {last_sequence}, {cursors} cursor, lag {lag}"
+            );
+        }
         Answer::Log(answer) => return format!("{answer:?}"),
         Answer::Published(counted) if counted.is_empty() => return "published".to_owned(),
         Answer::Published(counted) => {
@@ -130,6 +138,15 @@ fn message(message: &Value) -> String {
         "pusher_internal:member_added" | "pusher_internal:member_removed" => {
             let event = event.trim_start_matches("pusher_internal:");
             format!("{event} {channel} {}", data["user_id"].as_str().unwrap())
+        }
+        "uringcast:truncated" => {
+            let data = &message["data"];
+            format!("truncated {channel} {} {}", data["first"], data["last"])
+        }
+        "uringcast:resumed" => format!("resumed {channel} {}", message["data"]["after"]),
+        "uringcast:snapshot" => format!("snapshot {channel} {}", message["data"]),
+        _ if message["sequence"].is_u64() => {
+            format!("event {channel} {event} {}", message["sequence"])
         }
         _ => match message["user_id"].as_str() {
             None => format!("event {channel} {event}"),

@@ -13,7 +13,15 @@
 //! milliseconds, and `mail` is on `hold`, `pass CORE CORE` or `release`. `app>` is what the app's
 //! server is to be told.
 //!
+//! On channels called `log...`, which have a log, clients `follow CHANNEL live|cursor|snapshot|after
+//! N [only TYPE,...]`, `append CHANNEL TYPE [ID]`, `ack CHANNEL N` and ask to `replay CHANNEL AFTER
+//! TO`; `http` does `append CHANNEL TYPE [BYTES] [id ID] [except CLIENT]`, `ephemeral CHANNEL NAME`,
+//! `snapshot CHANNEL [N STATE]`, asks for the `info CHANNEL`, and `disk` says that the events of
+//! CHANNEL are `kept` or `lost` from N on.
+//!
 //! A channel or a user called `something-on-2` is owned by core 2.
+
+use std::sync::Arc;
 
 use uringcast_proto::pusher::user::user_channel;
 use uringcast_proto::pusher::{auth, server};
@@ -21,7 +29,8 @@ use uringcast_proto::ws::close::CloseCode;
 
 use super::world::{KEY, Limits, SECRET, World};
 use crate::id::{AppIndex, CoreId, SocketId};
-use crate::shard::{ChannelName, Publication, Query};
+use crate::log::{Draft, Logged, Snapshot};
+use crate::shard::{ChannelName, LoggedWish, NamedDraft, Publication, Query, ReplayRange, Start};
 
 /// Check `text` on one core, on two and on three, with the clients spread over them.
 pub(super) fn check(text: &str) {
@@ -62,6 +71,21 @@ pub(super) fn check_on(cores: usize, edit: impl Fn(&mut Limits), text: &str) -> 
     push_block(&mut expected, block);
     let (actual, expected) = (actual.join("\n"), expected.join("\n"));
     assert!(actual == expected, "on {cores} cores was\n{actual}\nand not\n{expected}");
+    world
+}
+
+/// A world in which the steps of `text` are done, whatever is received.
+pub(super) fn world_of(cores: usize, edit: impl Fn(&mut Limits), text: &str) -> World {
+    let mut limits = Limits::default();
+    edit(&mut limits);
+    let mut world = World::new(cores, limits);
+    for line in text.lines().filter(|line| !line.contains("> ")) {
+        for step in line.split(';') {
+            let (who, what) = step.split_once(':').expect("a step is `who: words`");
+            world.step(who.trim(), &what.split_whitespace().collect::<Vec<_>>());
+        }
+        world.settle();
+    }
     world
 }
 
@@ -108,8 +132,21 @@ impl World {
             }
             ("http", ["counters"]) => self.ask(&Query::Counters),
             ("http", ["reach", rest @ ..]) => self.reach(rest),
+            ("http", ["append", rest @ ..]) => self.append(rest),
+            ("http", ["ephemeral", channel, name]) => {
+                let frame = server::event(&format!("{name:?}"), channel, "\"\"", None);
+                self.shards[0].publish_ephemeral(AppIndex(0), channel, frame);
+            }
+            ("http", ["snapshot", channel, rest @ ..]) => self.snapshot(channel, rest),
+            ("http", ["info", channel]) => {
+                let channel = self.channel(channel);
+                self.shards[0].log_info(&channel);
+            }
+            ("disk", [what, channel, sequence]) => {
+                self.log_answer(channel, sequence.parse().unwrap(), *what == "kept");
+            }
             ("http", ["connections"]) => self.ask(&Query::Connections(AppIndex(0))),
-            ("time" | "server" | "mail" | "http", _) => panic!("{who} cannot {words:?}"),
+            ("time" | "server" | "mail" | "http" | "disk", _) => panic!("{who} cannot {words:?}"),
             _ => self.client_step(who, words),
         }
     }
@@ -145,6 +182,21 @@ impl World {
                 client,
                 &format!(r#"{{"event":"pusher:unsubscribe","data":{{"channel":"{channel}"}}}}"#),
             ),
+            ["follow", channel, rest @ ..] => self.follow(client, channel, rest),
+            ["append", channel, name, id @ ..] => {
+                let id = id.first().copied().unwrap_or_default();
+                let draft = draft(channel, name, id, 0);
+                self.shard_of(client).append(conn, channel, draft);
+            }
+            ["ack", channel, sequence] => {
+                let (who, sequence) = (Arc::from(who), sequence.parse().unwrap());
+                self.shard_of(client).ack(conn, channel, &who, sequence);
+            }
+            ["replay", channel, after, to] => {
+                let (after, to) = (after.parse().unwrap(), to.parse().ok());
+                let range = ReplayRange { after, to, ..ReplayRange::default() };
+                self.shard_of(client).replay(conn, channel, range);
+            }
             ["event", channel, name] => {
                 self.say(client, &format!(r#"{{"event":"{name}","channel":"{channel}"}}"#));
             }
@@ -178,6 +230,72 @@ impl World {
         let data = data.map(|data| format!(r#","channel_data":{data:?}"#)).unwrap_or_default();
         let data = format!(r#"{{"channel":"{channel}","auth":"{auth}"{data}}}"#);
         self.say(client, &format!(r#"{{"event":"pusher:subscribe","data":{data}}}"#));
+    }
+
+    /// `live|cursor|snapshot|after N [only TYPE,...]`.
+    pub(super) fn follow(&mut self, client: usize, channel: &str, words: &[&str]) {
+        let (words, event_types) = match words {
+            [words @ .., "only", types] => (words, Some(types.split(',').map(Box::from).collect())),
+            words => (words, None),
+        };
+        let start = match words {
+            ["live"] => Start::Live,
+            ["cursor"] => Start::Cursor,
+            ["snapshot"] => Start::Snapshot,
+            ["after", sequence] => Start::After(sequence.parse().unwrap()),
+            _ => panic!("nobody begins {words:?}"),
+        };
+        let wish = LoggedWish {
+            start,
+            subscriber_id: self.clients[client].name.as_str().into(),
+            event_types,
+            with_snapshot: start == Start::Snapshot,
+            fast_forward: start == Start::Cursor,
+            member: None,
+        };
+        let conn = self.clients[client].conn;
+        self.shard_of(client).subscribe_logged(conn, channel, wish).unwrap();
+    }
+
+    /// `CHANNEL TYPE [BYTES] [id ID] [except CLIENT] + ...`.
+    pub(super) fn append(&mut self, words: &[&str]) {
+        let drafts: Vec<NamedDraft> = words
+            .split(|&word| word == "+")
+            .map(|item| {
+                let (item, skip) = self.split_skip(item);
+                let (item, id) = match item {
+                    [item @ .., "id", id] => (item, *id),
+                    item => (item, ""),
+                };
+                let [name, event_type, bytes @ ..] = item else { panic!("{item:?} is no event") };
+                let bytes = bytes.first().map_or(0, |bytes| bytes.parse().unwrap());
+                let draft = draft(name, event_type, id, bytes);
+                NamedDraft { channel: self.channel(name), draft, skip }
+            })
+            .collect();
+        self.shards[0].append_all(drafts);
+    }
+
+    fn snapshot(&mut self, channel: &str, words: &[&str]) {
+        let channel = self.channel(channel);
+        let [sequence, state] = words else {
+            self.shards[0].snapshot(&channel);
+            return;
+        };
+        let snapshot = Snapshot {
+            last_sequence: sequence.parse().unwrap(),
+            state_json: (*state).into(),
+            created_unix_ms: 0,
+        };
+        self.shards[0].set_snapshot(&channel, snapshot);
+    }
+
+    /// The log thread has kept all up to an event, or has lost it and all from it on.
+    fn log_answer(&mut self, channel: &str, sequence: u64, is_kept: bool) {
+        let channel = self.channel(channel);
+        let owner = channel.owner(self.shards.len());
+        let logged = Logged { channel, sequence, is_kept };
+        self.shards[usize::from(owner.0)].on_logged(logged);
     }
 
     pub(super) fn signin(&mut self, client: usize, user: &str, watchlist: &[&str]) {
@@ -232,6 +350,21 @@ impl World {
 
     pub(super) fn channel(&self, name: &str) -> ChannelName {
         ChannelName::new(AppIndex(0), name, self.shards[0].config().hash_seed)
+    }
+}
+
+/// An event as the dialect of Pusher would write it; it lives for a minute.
+pub(super) fn draft(channel: &str, event_type: &str, id: &str, bytes: usize) -> Draft {
+    let data = "x".repeat(bytes);
+    let head =
+        format!(r#"{{"event":"{event_type}","channel":"{channel}","data":"{data}","sequence":"#);
+    Draft {
+        id: id.into(),
+        event_type: event_type.into(),
+        sequence_at: head.len() as u32,
+        text: (head + "}").into(),
+        emitted_unix_ms: 0,
+        expires_unix_ms: u64::MAX,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::app::{App, AppPolicy, Apps, Webhook};
 use crate::dialect::Dialect;
 use crate::dialect::pusher;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
-use crate::log::LogLimits;
+use crate::log::{HistoryRule, LogLimits, LogRecord};
 use crate::rest::IdempotencyLimits;
 use crate::shard::{Answer, CoreMessage, Millis, Output, Segment, Shard, ShardConfig, Ticket};
 
@@ -25,12 +25,19 @@ pub(super) struct Limits {
     pub(super) app: AppPolicy,
     pub(super) webhooks: Vec<Webhook>,
     pub(super) connection_count_threshold: u32,
+    pub(super) history: Vec<HistoryRule>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let app = AppPolicy { event_data_bytes_max: 1 << 20, ..AppPolicy::default() };
-        Self { shard: shard_config(), app, webhooks: Vec::new(), connection_count_threshold: 0 }
+        Self {
+            shard: shard_config(),
+            app,
+            webhooks: Vec::new(),
+            connection_count_threshold: 0,
+            history: vec![HistoryRule::new("log*")],
+        }
     }
 }
 
@@ -67,6 +74,8 @@ pub(super) struct World {
     /// Clients that wait to be let in.
     entering: Vec<(Ticket, usize)>,
     seen: Vec<(String, String)>,
+    /// What the log thread is to keep, and for which core.
+    pub(super) records: Vec<(CoreId, LogRecord)>,
 }
 
 /// One client, seen from its end of the socket.
@@ -89,6 +98,7 @@ impl World {
             policy: limits.app,
             webhooks: limits.webhooks,
             connection_count_threshold: limits.connection_count_threshold,
+            history: limits.history,
             ..App::new("id", KEY, SECRET)
         };
         let apps = Apps::new(vec![app]).unwrap();
@@ -103,6 +113,7 @@ impl World {
             mail: Vec::new(),
             entering: Vec::new(),
             seen: Vec::new(),
+            records: Vec::new(),
         }
     }
 
@@ -185,6 +196,7 @@ impl World {
         for _ in 0..ms / 100 {
             for core in 0..self.shards.len() {
                 let now = self.shards[core].now().plus(100);
+                self.shards[core].set_unix_ms(now.0);
                 self.shards[core].advance(now);
             }
             self.settle();
@@ -198,8 +210,12 @@ impl World {
                 self.turn(core);
             }
             let next = self.mail.iter().position(|(.., queue)| !queue.is_empty());
-            let Some(next) = next.filter(|_| !self.is_mail_held) else { return };
-            self.deliver(next);
+            let next = next.filter(|_| !self.is_mail_held);
+            match next {
+                Some(next) => self.deliver(next),
+                None if self.shards.iter().any(Shard::has_outputs) => {}
+                None => return,
+            }
         }
     }
 
@@ -207,6 +223,17 @@ impl World {
     pub(super) fn pass(&mut self, source: CoreId, target: CoreId) {
         let found = self.mail.iter().position(|(from, to, _)| *from == source && *to == target);
         self.deliver(found.expect("there is mail to pass"));
+    }
+
+    /// Pass on the oldest envelope of one pair of cores while mail is held; false if there is none.
+    pub(super) fn pass_any(&mut self, choice: usize) -> bool {
+        let full = self.mail.iter().enumerate().filter(|(_, (.., queue))| !queue.is_empty());
+        let full: Vec<usize> = full.map(|(index, _)| index).collect();
+        if full.is_empty() {
+            return false;
+        }
+        self.deliver(full[choice % full.len()]);
+        true
     }
 
     /// What clients have received since the last call.
@@ -272,7 +299,8 @@ impl World {
                 let (_, client) = self.entering.remove(index);
                 self.establish(client, is_admitted);
             }
-            Output::Resume(_) | Output::Log(_) => {}
+            Output::Resume(_) => {}
+            Output::Log(record) => self.records.push((core, record)),
             Output::Answer(_, answer) => self.note("http", &super::render::answer(answer)),
             Output::Notice(notice) => self.note("app", &super::render::notice(&notice)),
         }
