@@ -19,6 +19,7 @@ import { World, subscribe } from './harness/world.mjs';
 
 const MODULE = new URL('../../client/js/uringcast-log.js', import.meta.url);
 const EVENTS = 10_000;
+const BATCH = 50;
 const SUCCEEDED = 'pusher:subscription_succeeded';
 
 const KINDS = ['kept', 'private-kept', 'private-encrypted-kept', 'presence-kept', 'cache-kept'];
@@ -28,6 +29,7 @@ const APPS = `
 id = "${APP.appId}"
 key = "${APP.key}"
 secret = "${APP.secret}"
+batch_events_max = 50
 history = [
     { pattern = "short-*", events_max = 5 },
     { pattern = "kept-*" },
@@ -60,10 +62,10 @@ async function follow(t, name, { log: options, at = world, ...rest } = {}) {
   return { pusher, log, channel, inbox };
 }
 
-/** Publishes events `n` that are numbered from `from` to `to`, ten at a time. */
+/** Publishes events `n` that are numbered from `from` to `to`, some at a time. */
 async function publish(name, from, to, at = world) {
-  for (let n = from; n <= to; n += 10) {
-    const numbers = Array.from({ length: Math.min(10, to - n + 1) }, (_, index) => n + index);
+  for (let n = from; n <= to; n += BATCH) {
+    const numbers = range(n, Math.min(n + BATCH - 1, to));
     await at.sdk.triggerBatch(numbers.map((data) => ({ channel: name, name: 'n', data })));
   }
 }
@@ -278,8 +280,8 @@ describe('acks', () => {
 
 /** The same for a server that may be killed: each batch is tried until it is answered. */
 async function publishStubbornly(name, from, to, at) {
-  for (let n = from; n <= to; n += 10) {
-    const numbers = range(n, Math.min(n + 9, to));
+  for (let n = from; n <= to; n += BATCH) {
+    const numbers = range(n, Math.min(n + BATCH - 1, to));
     const batch = numbers.map((data) => ({ channel: name, name: 'n', data: String(data) }));
     const headers = { 'idempotency-key': `${name}-${n}` };
     const isDone = async () => {
