@@ -14,6 +14,11 @@ pub(super) fn snapshot(channel: &str, snapshot: Option<&Snapshot>) -> Bytes {
     event("\"uringcast:snapshot\"", channel, &data)
 }
 
+/// `uringcast:resumed`: what follows comes after event `sequence`.
+pub(super) fn resumed(channel: &str, sequence: u64) -> Bytes {
+    event("\"uringcast:resumed\"", channel, &format!(r#"{{"after":{sequence}}}"#))
+}
+
 /// An event whose `data` is a JSON value and not a string with one.
 fn event(event_json: &str, channel: &str, data_json: &str) -> Bytes {
     server::event(event_json, channel, data_json, None)

@@ -84,9 +84,9 @@ impl Dialect {
     }
 
     /// The frame that says that a subscription begins after event `sequence`, if there is one.
-    pub fn fast_forward(self, _channel: &str, _sequence: u64, _unix_ms: u64) -> Option<Bytes> {
+    pub fn fast_forward(self, channel: &str, sequence: u64, _unix_ms: u64) -> Option<Bytes> {
         match self {
-            Self::Pusher => None, // The answer to the subscription says so.
+            Self::Pusher => Some(log::resumed(channel, sequence)),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
