@@ -205,9 +205,8 @@ fn an_ack_is_kept_under_the_id_that_the_apps_server_has_signed() {
     ann.expect_quiet();
     let resume = |subscriber: Option<&str>| {
         let mut client = Client::connect(&server);
-        match subscriber {
-            None => client.signin(&json!({"id": "ann"})),
-            Some(_) => {}
+        if subscriber.is_none() {
+            client.signin(&json!({"id": "ann"}));
         }
         let data = json!({"channel": "a-kept", "subscriber": subscriber});
         client.send("uringcast:resume", &data);

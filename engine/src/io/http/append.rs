@@ -23,8 +23,8 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Those of `publications`. What is published again under `key` is known again by the logs, also
-    /// after a restart.
+    /// Those of `publications`. What is published again under `key` is known again by the logs, and
+    /// after a restart, too.
     pub(super) fn new(
         core: &Core,
         app: AppIndex,
