@@ -33,6 +33,7 @@ mod log_file;
 mod metrics;
 mod order;
 mod presence;
+mod pusher_log;
 mod registry;
 mod registry_sql;
 mod slow_and_alive;

@@ -19,12 +19,6 @@ pub(super) fn resumed(channel: &str, sequence: u64) -> Bytes {
     event("\"uringcast:resumed\"", channel, &format!(r#"{{"after":{sequence}}}"#))
 }
 
-/// `uringcast:truncated`: events `first` to `last` are gone.
-pub(super) fn truncated(channel: &str, first: u64, last: u64) -> Bytes {
-    let data = format!(r#"{{"first":{first},"last":{last}}}"#);
-    event("\"uringcast:truncated\"", channel, &data)
-}
-
 /// An event whose `data` is a JSON value and not a string with one.
 fn event(event_json: &str, channel: &str, data_json: &str) -> Bytes {
     server::event(event_json, channel, data_json, None)

@@ -11,7 +11,7 @@ pub mod zps;
 
 use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;
-use uringcast_proto::pusher::server;
+use uringcast_proto::pusher::{log as pusher_log, server};
 use uringcast_proto::ws::close::CloseCode;
 use uringcast_proto::ws::encode;
 use uringcast_proto::zps::server as zps_server;
@@ -109,19 +109,35 @@ impl Dialect {
         }
     }
 
-    /// The frame that says that events `first` to `last` of `channel` are gone.
+    /// `frame`, which says that a subscription has begun, with the event after which it has;
+    /// `cached` comes next.
+    pub fn starting_after(self, frame: &Bytes, sequence: u64, cached: Option<&Bytes>) -> Bytes {
+        match self {
+            Self::Pusher => {
+                let cached = cached.and_then(|frame| pusher_log::sequence(frame));
+                let sequence = cached.map_or(sequence, |cached| cached - 1);
+                pusher_log::starting_after(frame, sequence)
+            }
+            Self::Zps | Self::Sse => frame.clone(), // Their events say their own numbers.
+            Self::Echo => unreachable!("an echo connection never subscribes"),
+        }
+    }
+
+    /// The frame that says that events `first` to `last` of `channel` are gone; if `first` is
+    /// beyond `last`, that the log began anew and has no event after `last`.
     pub fn truncated(self, channel: &str, first: u64, last: u64, unix_ms: u64) -> Option<Bytes> {
         match self {
-            Self::Pusher => Some(log::truncated(channel, first, last)),
+            Self::Pusher => Some(pusher_log::truncated(channel, first - 1, last + 1)),
             Self::Zps | Self::Sse => Some(zps::truncated(channel, last, unix_ms)),
             Self::Echo => unreachable!("an echo connection never subscribes"),
         }
     }
 
-    /// The frames that bring events again: `frames` are those that subscribers got.
-    pub fn replayed(self, channel: &str, frames: Vec<Bytes>) -> Vec<Bytes> {
+    /// The frames that bring events again that were wanted `after` one: `frames` are those that
+    /// subscribers got.
+    pub fn replayed(self, channel: &str, after: u64, frames: Vec<Bytes>) -> Vec<Bytes> {
         match self {
-            Self::Pusher => frames,
+            Self::Pusher => pusher::replayed(channel, after, frames),
             Self::Zps | Self::Sse => vec![zps::replayed(channel, &frames)],
             Self::Echo => unreachable!("an echo connection asks for nothing"),
         }

@@ -5,6 +5,7 @@
 //! done is in [`action`], what the operator may ask in [`operator`].
 
 mod action;
+mod append;
 mod consult;
 mod digest;
 mod operator;

@@ -26,6 +26,18 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// An event that nothing but its channel sets an end to, and that has no name.
+    pub fn unnamed(text: Bytes, sequence_at: u32) -> Self {
+        Self {
+            id: Box::default(),
+            event_type: Arc::default(),
+            text,
+            sequence_at,
+            emitted_unix_ms: 0,
+            expires_unix_ms: u64::MAX,
+        }
+    }
+
     /// The websocket frame of this event as number `sequence`, in one allocation.
     ///
     /// # Panics

@@ -191,7 +191,7 @@ fn refusal_headers(error: &RestError) -> Vec<(HeaderName, HeaderValue)> {
             std::iter::once(retry_after).chain(budget_headers(spent)).collect()
         }
         RestError::ZinTrust(_) => vec![ZINTRUST_CONTENT_TYPE],
-        RestError::IdempotencyRunning | RestError::Overloaded => {
+        RestError::IdempotencyRunning | RestError::Overloaded | RestError::LogBacklogged => {
             vec![(RETRY_AFTER, HeaderValue::from_static("1"))]
         }
         _ => Vec::new(),

@@ -48,6 +48,27 @@ pub enum RestError {
     /// 503: so much waits between cores that nothing new is taken in. Nothing was published.
     #[error("the server is overloaded, try again")]
     Overloaded,
+    /// 503: no other channel can have a log. Events for channels without one were not published,
+    /// those for other logs may have been.
+    #[error("{channels_max} channels have a log, which is all that may")]
+    LogsFull {
+        /// The limit.
+        channels_max: u32,
+    },
+    /// 413: an event is larger than all that its channel may keep.
+    #[error("the event takes {bytes} bytes, its channel keeps at most {bytes_max}")]
+    LogEventLength {
+        /// What it takes.
+        bytes: u32,
+        /// The limit.
+        bytes_max: u32,
+    },
+    /// 503: the disk does not keep up. What else is in the request may have been published.
+    #[error("too many events wait to be written, try again")]
+    LogBacklogged,
+    /// 500: the disk failed. What else is in the request may have been published.
+    #[error("the event could not be written")]
+    LogWrite,
     /// 400: a channel's name in the path is not UTF-8 once decoded.
     #[error("the path is not UTF-8")]
     PathEncoding,
@@ -197,11 +218,12 @@ impl RestError {
             Self::PathUnknown | Self::AppUnknown | Self::SocketKeyUnknown => 404,
             Self::Method { .. } => 405,
             Self::IdempotencyRunning => 409,
-            Self::BodyLength { .. } | Self::DataLength { .. } => 413,
+            Self::BodyLength { .. } | Self::DataLength { .. } | Self::LogEventLength { .. } => 413,
             Self::IdempotencyBody => 422,
             Self::UpgradeRequired { .. } => 426,
             Self::RateLimited(..) => 429,
-            Self::Overloaded => 503,
+            Self::LogWrite => 500,
+            Self::Overloaded | Self::LogsFull { .. } | Self::LogBacklogged => 503,
             Self::ZinTrust(error) => error.status(),
             Self::Zps(error) => error.status(),
         }

@@ -36,7 +36,7 @@ pub use cors::{Cors, OriginError, Origins};
 pub use error::RestError;
 pub use idempotency::{IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Reserved};
 pub use info::{ChannelInfo, Info, Occupancy};
-pub use publish::{Publication, Reply};
+pub use publish::{Encoded, Publication, Reply};
 pub use rate::{Bucket, Budget, Cost, Spent};
 pub use ready::Readiness;
 pub use route::{Head, Route, route};

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uringcast_proto::pusher::channel::check_publish_channel_name;
 use uringcast_proto::pusher::rest::{BatchBody, BatchEvent, EventBody, PublishBody};
-use uringcast_proto::pusher::server;
+use uringcast_proto::pusher::{log, server};
 
 use super::error::RestError;
 use super::info::Info;
-use crate::app::AppPolicy;
+use crate::app::{App, AppPolicy};
 use crate::id::SocketId;
 
 /// One event for one channel, encoded.
@@ -18,12 +18,26 @@ use crate::id::SocketId;
 pub struct Publication {
     /// The channel's name, valid.
     pub channel: Arc<str>,
-    /// The websocket frame that each subscriber gets.
-    pub frame: Bytes,
+    /// What subscribers get.
+    pub event: Encoded,
     /// The connection that must not get it.
     pub skip: Option<SocketId>,
     /// Whether the answer tells how many were there.
     pub is_counted: bool,
+}
+
+/// An event in the form that its channel takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Encoded {
+    /// A whole websocket frame.
+    Frame(Bytes),
+    /// On channels with a log.
+    Unnumbered {
+        /// The JSON text without the digits of the event's sequence.
+        text: Bytes,
+        /// Where those belong, in bytes.
+        sequence_at: u32,
+    },
 }
 
 /// What the answer to a publish tells.
@@ -56,9 +70,10 @@ pub(super) struct ChannelEvent {
 
 /// The publications of `POST events`: one per channel, in the order of the request.
 pub(super) fn publish(
-    policy: &AppPolicy,
+    app: &App,
     body: &PublishBody<'_>,
 ) -> Result<(Vec<Publication>, Reply), RestError> {
+    let policy = &app.policy;
     check_event(policy, &body.event)?;
     let (channels, channels_max) = (body.channels.len(), policy.channels_per_publish_max as usize);
     if channels > channels_max {
@@ -66,8 +81,7 @@ pub(super) fn publish(
     }
     let skip = parse_socket_id(body.socket_id.as_deref())?;
     let info = Info::parse_for_publish(body.info.as_deref())?;
-    let publication =
-        |channel: &Cow<'_, str>| publication(policy, channel, &body.event, skip, info);
+    let publication = |channel: &Cow<'_, str>| publication(app, channel, &body.event, skip, info);
     let publications = body.channels.iter().map(publication).collect::<Result<Vec<_>, _>>()?;
     let reply = if info.is_any() {
         Reply::Channels(body.channels.iter().map(|name| (**name).to_owned()).collect(), info)
@@ -79,9 +93,10 @@ pub(super) fn publish(
 
 /// The publications of `POST batch_events`: all or none.
 pub(super) fn publish_batch(
-    policy: &AppPolicy,
+    app: &App,
     body: &BatchBody<'_>,
 ) -> Result<(Vec<Publication>, Reply), RestError> {
+    let policy = &app.policy;
     let (events, events_max) = (body.events.len(), policy.batch_events_max as usize);
     if events > events_max {
         return Err(RestError::BatchCount { events, events_max });
@@ -91,7 +106,7 @@ pub(super) fn publish_batch(
     let publication = |(item, info): (&BatchEvent<'_>, &Info)| {
         check_event(policy, &item.event)?;
         let skip = parse_socket_id(item.socket_id.as_deref())?;
-        publication(policy, &item.channel, &item.event, skip, *info)
+        publication(app, &item.channel, &item.event, skip, *info)
     };
     let publications = body.events.iter().zip(&infos).map(publication).collect::<Result<_, _>>()?;
     let is_any = infos.iter().any(|info| info.is_any());
@@ -100,7 +115,7 @@ pub(super) fn publish_batch(
 
 /// The publication of `POST channels/{channel}/events`: the whole body is the event's data.
 pub(super) fn publish_to_channel(
-    policy: &AppPolicy,
+    app: &App,
     event: &ChannelEvent,
     body: &[u8],
 ) -> Result<(Vec<Publication>, Reply), RestError> {
@@ -109,9 +124,9 @@ pub(super) fn publish_to_channel(
         .map(|text| serde_json::to_string(text).expect("a string always has a JSON form"));
     let (name, data_json) = (Cow::Borrowed(event.name.as_str()), data_json.as_str());
     let body = EventBody { name_json: &name_json, name, data_json };
-    check_event(policy, &body)?;
+    check_event(&app.policy, &body)?;
     let skip = parse_socket_id(event.socket_id.as_deref())?;
-    let publication = publication(policy, &event.channel, &body, skip, Info::default())?;
+    let publication = publication(app, &event.channel, &body, skip, Info::default())?;
     Ok((vec![publication], Reply::Accepted))
 }
 
@@ -125,16 +140,22 @@ pub(super) fn check_channel_length(policy: &AppPolicy, channel: &str) -> Result<
 }
 
 fn publication(
-    policy: &AppPolicy,
+    app: &App,
     channel: &str,
     event: &EventBody<'_>,
     skip: Option<SocketId>,
     info: Info,
 ) -> Result<Publication, RestError> {
     check_publish_channel_name(channel)?;
-    check_channel_length(policy, channel)?;
-    let frame = server::event(event.name_json, channel, event.data_json, None);
-    Ok(Publication { channel: channel.into(), frame, skip, is_counted: info.is_any() })
+    check_channel_length(&app.policy, channel)?;
+    let encoded = if app.has_log(channel) {
+        let (text, sequence_at) = log::event_text(event.name_json, channel, event.data_json, None);
+        Encoded::Unnumbered { text, sequence_at }
+    } else {
+        Encoded::Frame(server::event(event.name_json, channel, event.data_json, None))
+    };
+    let is_counted = info.is_any();
+    Ok(Publication { channel: channel.into(), event: encoded, skip, is_counted })
 }
 
 fn check_event(policy: &AppPolicy, event: &EventBody<'_>) -> Result<(), RestError> {

@@ -163,27 +163,26 @@ impl Route {
             Stage::Own { sender, target, once } => (sender, target, once),
         };
         sender.check_body(body, md5)?;
-        let policy = &sender.app.policy;
         let url = sender.app.publish_policy_url.as_ref();
         let ((publications, reply), id, draft) = match target {
             Target::Action(action) => return Ok(action),
             Target::Events => {
                 let body = PublishBody::parse(body)?;
                 let draft = url.map(|_| Draft::of_pusher(&body));
-                (publish(policy, &body)?, body.id, draft)
+                (publish(&sender.app, &body)?, body.id, draft)
             }
             Target::ZinTrustEvents => {
                 let draft = Draft::of_zintrust(body)?;
-                (draft.publish(policy)?, None, Some(draft))
+                (draft.publish(&sender.app)?, None, Some(draft))
             }
             Target::BatchEvents if url.is_some() => return Err(ZinTrustError::PolicyBatch.into()),
             Target::BatchEvents => {
                 let body = BatchBody::parse(body)?;
-                (publish_batch(policy, &body)?, body.id, None)
+                (publish_batch(&sender.app, &body)?, body.id, None)
             }
             Target::ChannelEvents(event) => {
                 let draft = url.map(|_| Draft::of_channel(&event, body)).transpose()?;
-                (publish_to_channel(policy, &event, body)?, None, draft)
+                (publish_to_channel(&sender.app, &event, body)?, None, draft)
             }
         };
         let app = sender.index;

@@ -14,14 +14,16 @@ use uringcast_proto::pusher::signature::{Credentials, sign_request};
 use super::*;
 use crate::app::{App, AppPolicy, Apps};
 use crate::id::{AppIndex, CoreId, SocketId};
+use crate::log::HistoryRule;
 
 const CREDENTIALS: Credentials<'_> = Credentials { key: "key-a", secret: "secret-a" };
 const APP: AppIndex = AppIndex(1);
 const NOW_UNIX_S: u64 = 1_700_000_000;
 
 fn apps() -> Apps {
-    let apps = [App::new("b", "key-b", "secret-b"), App::new("a", "key-a", "secret-a")];
-    Apps::new(apps.into()).unwrap()
+    let history = vec![HistoryRule::new("kept-*")];
+    let one = App { history, ..App::new("a", "key-a", "secret-a") };
+    Apps::new(vec![App::new("b", "key-b", "secret-b"), one]).unwrap()
 }
 
 /// Sign and run one request as of [`NOW_UNIX_S`].
@@ -84,7 +86,8 @@ fn publications(result: Result<Action, RestError>) -> Vec<Publication> {
 
 /// The payload of a short frame.
 fn payload(publication: &Publication) -> &str {
-    std::str::from_utf8(&publication.frame[2..]).unwrap()
+    let Encoded::Frame(frame) = &publication.event else { panic!("an event of a log") };
+    std::str::from_utf8(&frame[2..]).unwrap()
 }
 
 fn event_json(name: &str, channel: &str, data: &str) -> String {

@@ -193,6 +193,7 @@ impl Shard {
         let Some(run) = self.run_of(local) else {
             return; // The last subscriber here left while the event was on its way.
         };
+        self.send_to_those_behind(local.index, &frame, skip);
         self.runs[run as usize].push(frame, skip);
         self.seal_if_full(local.index, run);
     }

@@ -59,7 +59,7 @@ pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::ConnectionsFull;
 pub use log::{
     AppendError, Appended, ChannelLogInfo, Delivery, EnterError, LogAnswer, LogMessage, LoggedWish,
-    NamedDraft, ReplayRange, SnapshotError, Start,
+    NamedDraft, ReplayRange, Resume, ResumesFull, SnapshotError, Start,
 };
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,

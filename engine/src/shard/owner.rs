@@ -10,9 +10,7 @@ use uringcast_proto::pusher::channel::ChannelKind;
 use uringcast_proto::pusher::server;
 
 use super::Shard;
-use super::message::{
-    ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, OwnedId, Welcome,
-};
+use super::message::{ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, OwnedId};
 use super::notice::Fact;
 use super::roster::Roster;
 use super::subscription_count::Told;
@@ -69,12 +67,9 @@ impl Shard {
         };
         let log = self.welcome_to_log(&join);
         let outcome = log.and_then(|log| {
-            Ok(Welcome {
-                subscribed: self.admit(index, &join)?,
-                cached: self.cached_frame(&join.channel, join.dialect),
-                count: self.count_in(index),
-                log,
-            })
+            let subscribed = self.admit(index, &join)?;
+            let count = self.count_in(index);
+            Ok(self.welcome(&join, subscribed, count, log))
         });
         let welcome = outcome.as_ref().ok();
         let after = welcome.and_then(|it| it.log.as_ref()).map_or(0, |log| log.after);

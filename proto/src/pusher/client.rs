@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::log::LogMessage;
 use crate::json;
 
 /// One message of a client.
@@ -49,6 +50,8 @@ pub enum ClientMessage<'a> {
         /// `data` as the JSON token that came in, whatever value it is.
         data: Option<&'a str>,
     },
+    /// Something about the log of a channel that keeps its events.
+    Log(LogMessage<'a>),
     /// Any other event. Harmless: newer clients may say more than this server knows.
     Unknown {
         /// The event's name, decoded.
@@ -73,6 +76,15 @@ pub enum ClientMessageError {
     /// `data` of a `pusher:` message is missing, or its fields are not what the event needs.
     #[error("the data of the message does not fit its event")]
     Data,
+    /// `sequence` is missing or no whole number.
+    #[error("the message needs a sequence that is a whole number")]
+    Sequence,
+    /// `after` is missing where it is needed, or no whole number.
+    #[error("the message needs an after that is a whole number")]
+    After,
+    /// `subscriber` is not a string.
+    #[error("the subscriber of the message is not a string")]
+    Subscriber,
 }
 
 impl<'a> ClientMessage<'a> {
@@ -88,7 +100,10 @@ impl<'a> ClientMessage<'a> {
             "pusher:unsubscribe" => envelope.unsubscribe(),
             "pusher:signin" => envelope.signin(),
             name if name.starts_with("client-") => envelope.client_event(event, event_name),
-            _ => Ok(Self::Unknown { event: event_name }),
+            name => match LogMessage::parse(name, envelope.data.map(RawValue::get)) {
+                Some(message) => message.map(Self::Log),
+                None => Ok(Self::Unknown { event: event_name }),
+            },
         }
     }
 }

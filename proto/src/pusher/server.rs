@@ -11,9 +11,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::user::OnlineStatus;
-use crate::json::escaped;
+use crate::json::{escape_into, escaped};
 use crate::json_frame::JsonFrame;
 use crate::ws::client::FrameCursor;
+use crate::ws::encode::TextFrame;
 
 /// The first frame of every connection.
 ///
@@ -152,17 +153,31 @@ pub fn event(event_json: &str, channel: &str, data_json: &str, user_id: Option<&
     let user_id_bytes = user_id.map_or(0, |id| id.len() + r#","user_id":"""#.len());
     let fixed_bytes = r#"{"event":,"channel":"","data":}"#.len();
     let values_bytes = event_json.len() + channel.len() + data_json.len();
-    let mut frame = JsonFrame::with_capacity(fixed_bytes + values_bytes + user_id_bytes)
-        .raw(r#"{"event":"#)
-        .raw(event_json)
-        .raw(r#","channel":""#)
-        .text(channel)
-        .raw(r#"","data":"#)
-        .raw(data_json);
+    let mut frame = TextFrame::with_capacity(fixed_bytes + values_bytes + user_id_bytes);
+    event_into(frame.buffer(), event_json, channel, data_json, user_id);
+    frame.buffer().push(b'}');
+    frame.finish()
+}
+
+/// Append the text of an [`event`] without its last brace.
+pub(super) fn event_into(
+    text: &mut Vec<u8>,
+    event_json: &str,
+    channel: &str,
+    data_json: &str,
+    user_id: Option<&str>,
+) {
+    text.extend_from_slice(br#"{"event":"#);
+    text.extend_from_slice(event_json.as_bytes());
+    text.extend_from_slice(br#","channel":""#);
+    escape_into(text, channel);
+    text.extend_from_slice(br#"","data":"#);
+    text.extend_from_slice(data_json.as_bytes());
     if let Some(user_id) = user_id {
-        frame = frame.raw(r#","user_id":""#).text(user_id).raw("\"");
+        text.extend_from_slice(br#","user_id":""#);
+        escape_into(text, user_id);
+        text.push(b'"');
     }
-    frame.raw("}").finish()
 }
 
 /// The JSON token that [`event`] was given as `data`, from the whole `frame`; `None` if it is no
@@ -180,7 +195,7 @@ pub fn event_data(mut frame: &[u8]) -> Option<Box<str>> {
 }
 
 /// A message of ours whose `data` is a string that holds `data_json`.
-fn internal(event: &str, channel: Option<&str>, data_json: &str) -> Bytes {
+pub(super) fn internal(event: &str, channel: Option<&str>, data_json: &str) -> Bytes {
     // One eighth for the quotes that get a backslash is enough for all but tiny members.
     let text_bytes = event.len() + channel.map_or(0, str::len) + data_json.len();
     let mut frame = JsonFrame::with_capacity(64 + text_bytes + data_json.len() / 8)

@@ -81,6 +81,13 @@ export class Server {
     throw new Error('the server ended');
   }
 
+  /** Ends the server at once, as a machine that fails does. */
+  async kill() {
+    const exited = once(this.#process, 'exit');
+    this.#process.kill('SIGKILL');
+    await within('the server to be gone', exited);
+  }
+
   /** Asks the server, if it runs, to drain; checks that it ends in time and without an error. */
   async stop() {
     if (this.#process.exitCode !== null) return;

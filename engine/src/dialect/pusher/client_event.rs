@@ -6,11 +6,12 @@
 use uringcast_proto::pusher::channel::ChannelKind;
 use uringcast_proto::pusher::client::data_bytes_over;
 use uringcast_proto::pusher::codes::Code;
-use uringcast_proto::pusher::server;
+use uringcast_proto::pusher::{log, server};
 
 use super::complain;
-use crate::app::AppPolicy;
+use crate::app::App;
 use crate::id::ConnId;
+use crate::log::Draft;
 use crate::shard::{Refusal, Shard};
 
 /// Why a client event was not relayed. The connection lives on.
@@ -57,13 +58,8 @@ pub(super) struct ClientEvent<'a> {
 }
 
 /// Relay `event` of `conn` to the others of its channel, or say why not.
-pub(super) fn on_event(
-    shard: &mut Shard,
-    policy: &AppPolicy,
-    conn: ConnId,
-    event: &ClientEvent<'_>,
-) {
-    if let Err(refused) = relay(shard, policy, conn, event) {
+pub(super) fn on_event(shard: &mut Shard, app: &App, conn: ConnId, event: &ClientEvent<'_>) {
+    if let Err(refused) = relay(shard, app, conn, event) {
         let (code, refusal) = refused.wire();
         complain(shard, conn, code, &refused.to_string(), refusal);
     }
@@ -71,10 +67,11 @@ pub(super) fn on_event(
 
 fn relay(
     shard: &mut Shard,
-    policy: &AppPolicy,
+    app: &App,
     conn: ConnId,
     event: &ClientEvent<'_>,
 ) -> Result<(), EventRefused> {
+    let policy = &app.policy;
     if !policy.client_events {
         return Err(EventRefused::SwitchedOff);
     }
@@ -100,7 +97,12 @@ fn relay(
         return Err(EventRefused::TotalRate { per_second });
     }
     let user_id = shard.member(conn, subscribed).map(|member| &*member.user_id);
-    let frame = server::event(event.event, event.channel, data, user_id);
-    shard.publish_from(conn, subscribed, frame);
+    if app.has_log(event.channel) {
+        let (text, sequence_at) = log::event_text(event.event, event.channel, data, user_id);
+        shard.append_from(conn, event.channel, Draft::unnamed(text, sequence_at));
+    } else {
+        let frame = server::event(event.event, event.channel, data, user_id);
+        shard.publish_from(conn, subscribed, frame);
+    }
     Ok(())
 }

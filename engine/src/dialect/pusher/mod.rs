@@ -5,6 +5,7 @@
 //! that is not right is closed.
 
 mod client_event;
+mod log;
 mod signin;
 mod subscribe;
 
@@ -12,6 +13,7 @@ use uringcast_proto::pusher::client::ClientMessage;
 use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::pusher::server;
 
+pub use log::replayed;
 pub use subscribe::join_refused;
 
 use crate::id::ConnId;
@@ -54,8 +56,9 @@ pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
         ClientMessage::Event { event, event_name, channel, data } => {
             let event =
                 ClientEvent { event, name_bytes: event_name.len(), channel: &channel, data };
-            client_event::on_event(shard, &app.policy, conn, &event);
+            client_event::on_event(shard, app, conn, &event);
         }
+        ClientMessage::Log(message) => log::on_message(shard, app, conn, message),
         ClientMessage::Unknown { event } => {
             let text = format!("unknown event {:?}", shorten(&event));
             complain(shard, conn, None, &text, Refusal::Json);

@@ -8,7 +8,7 @@ use uringcast_proto::pusher::presence::{self, MemberError, MemberLimits};
 use uringcast_proto::pusher::server;
 use uringcast_proto::pusher::user::user_of_channel;
 
-use super::{complain, shorten};
+use super::{complain, log, shorten};
 use crate::app::{App, AppKey};
 use crate::id::ConnId;
 use crate::shard::{JoinRefused, Member, Refusal, Shard, SubscribeError};
@@ -111,7 +111,15 @@ fn subscribe(
         (ChannelKind::Presence, None) => Some(shard.user(conn).ok_or(Refused::NoMember)?),
         (ChannelKind::Public | ChannelKind::Private | ChannelKind::PrivateEncrypted, _) => None,
     };
-    shard.subscribe(conn, channel, member)?;
+    if app.has_log(channel) {
+        if shard.subscribed(conn, channel).is_some() {
+            return Err(SubscribeError::AlreadySubscribed.into());
+        }
+        let wish = log::wish(shard, app, conn, channel, member);
+        shard.subscribe_logged(conn, channel, wish)?;
+    } else {
+        shard.subscribe(conn, channel, member)?;
+    }
     if kind.needs_auth() {
         shard.authorize(conn);
     }

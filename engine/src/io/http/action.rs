@@ -96,7 +96,7 @@ async fn one_channel(core: &Rc<Core>, app: AppIndex, channel: String, info: Info
     Answer::channel(&found.into_iter().next().unwrap_or_else(vacant), info)
 }
 
-async fn channels(core: &Rc<Core>, query: Query) -> Vec<rest::ChannelInfo> {
+pub(super) async fn channels(core: &Rc<Core>, query: Query) -> Vec<rest::ChannelInfo> {
     let shard::Answer::Channels(channels) = ask(core, query).await else {
         unreachable!("channels were asked for");
     };

@@ -5,13 +5,14 @@ use std::rc::Rc;
 use super::super::core::Core;
 use super::super::guarded::run_apart;
 use super::action::{decision, spend};
+use super::append::{Events, append};
 use crate::rest::{Answer, Occupancy, Once, Publish, Reply, Reserved, RestError};
-use crate::shard::{self, ChannelName, Decision, Publication, Query, Settlement};
+use crate::shard::{self, Counted, Decision, Query, Settlement};
 
 /// Publish all of `publish`, or nothing.
 pub(super) async fn carry_out(core: &Rc<Core>, mut publish: Publish) -> Result<Answer, RestError> {
     match publish.once.take() {
-        None => publish_now(core, publish).await,
+        None => publish_now(core, publish, None).await,
         // A task of its own: if the publisher hangs up, it asks again and must learn how it ended.
         Some(once) => run_apart(publish_once(Rc::clone(core), publish, once)).await,
     }
@@ -28,14 +29,18 @@ async fn publish_once(core: Rc<Core>, publish: Publish, once: Once) -> Result<An
         Decision::Reserved(Reserved::OtherBody) => return Err(RestError::IdempotencyBody),
         Decision::Spent(_) | Decision::Settled => unreachable!("a key was to be reserved"),
     };
-    let result = publish_now(&core, publish).await;
+    let result = publish_now(&core, publish, Some(&key.text)).await;
     let kept = result.as_ref().ok().map(Answer::kept);
     let ticket = core.with_shard(|shard| shard.settle(Settlement { key, serial, kept }));
     decision(&core, ticket).await; // Whoever reads the answer and asks again is not told to wait.
     result
 }
 
-async fn publish_now(core: &Rc<Core>, publish: Publish) -> Result<Answer, RestError> {
+async fn publish_now(
+    core: &Rc<Core>,
+    publish: Publish,
+    key: Option<&str>,
+) -> Result<Answer, RestError> {
     if core.is_backlogged() && !publish.publications.is_empty() {
         return Err(RestError::Overloaded);
     }
@@ -44,44 +49,43 @@ async fn publish_now(core: &Rc<Core>, publish: Publish) -> Result<Answer, RestEr
     if publications.is_empty() {
         return Ok(Answer::published(&reply, &[]).with_budget(spent.as_ref()));
     }
-    let seed = core.ask(|shard| shard.config().hash_seed);
-    let publications = (0..).zip(publications).map(|(place, it)| Publication {
-        channel: ChannelName::new(app, it.channel, seed),
-        frame: it.frame,
-        skip: it.skip,
-        counted_as: it.is_counted.then_some(place),
-    });
-    let publications: Vec<_> = publications.collect();
-    if let Reply::Deliveries { channels, event } = reply {
-        let deliveries = deliver(core, publications).await;
-        let answer = Answer::delivered(&channels, &event, deliveries);
-        return Ok(answer.with_budget(spent.as_ref()));
+    let events = Events::new(core, app, publications, key);
+    let answer = if let Reply::Deliveries { channels, event } = reply {
+        Answer::delivered(&channels, &event, deliver(core, events).await?)
+    } else {
+        answer(&reply, &publish_all(core, events).await?)
+    };
+    Ok(answer.with_budget(spent.as_ref()))
+}
+
+/// Publish all of `events`; the channels that were to be counted.
+async fn publish_all(core: &Rc<Core>, mut events: Events) -> Result<Vec<Counted>, RestError> {
+    let mut counts = append(core, &mut events).await?;
+    if events.plain.is_empty() {
+        return Ok(counts);
     }
-    let ticket = core.with_shard(|shard| shard.publish(publications));
+    let ticket = core.with_shard(|shard| shard.publish(events.plain));
     let shard::Answer::Published(counted) = core.answer(ticket).await else {
         unreachable!("a publish was asked for");
     };
-    Ok(answer(&reply, &counted).with_budget(spent.as_ref()))
+    counts.extend(counted);
+    Ok(counts)
 }
 
 /// Publish one event; how many sockets it went to.
-async fn deliver(core: &Rc<Core>, publications: Vec<Publication>) -> u32 {
-    let skip = publications.first().and_then(|publication| publication.skip);
-    let channels = publications.iter().map(|publication| publication.channel.clone()).collect();
+async fn deliver(core: &Rc<Core>, events: Events) -> Result<u32, RestError> {
+    let query = Query::Reach { channels: events.channels(), skip: events.skip() };
     // At once, so that both see the same subscribers unless some come or go this very moment.
-    let (published, reached) = core.with_shard(|shard| {
-        (shard.publish(publications), shard.query(&Query::Reach { channels, skip }))
-    });
-    let (published, reached) = (core.answer(published), core.answer(reached));
-    published.await;
+    let reached = core.answer(core.with_shard(|shard| shard.query(&query)));
+    let published = publish_all(core, events).await;
     let shard::Answer::Reached(sockets) = reached.await else {
         unreachable!("the reach was asked for");
     };
-    sockets
+    published.map(|_| sockets)
 }
 
-fn answer(reply: &Reply, counted: &[shard::Counted]) -> Answer {
-    let occupancy = |it: &shard::Counted| {
+fn answer(reply: &Reply, counted: &[Counted]) -> Answer {
+    let occupancy = |it: &Counted| {
         let (subscription_count, user_count) = (it.subscription_count, it.user_count);
         (it.place, Occupancy { subscription_count, user_count })
     };

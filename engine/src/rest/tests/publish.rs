@@ -155,3 +155,15 @@ fn the_deprecated_way_to_publish_takes_the_body_as_data() {
     assert!(run(&[("name", "e")], &"d".repeat(10_240)).is_ok());
     check_refused(run(&[("name", "e")], &"d".repeat(10_241)), 413, "10241");
 }
+
+#[test]
+fn an_event_of_a_channel_with_a_log_has_room_for_its_sequence() {
+    let body = r#"{"name":"e","channels":["kept-x","x"],"data":"d"}"#;
+    let publications = publications(publish(body));
+    let Encoded::Unnumbered { text, sequence_at } = &publications[0].event else {
+        panic!("a whole frame: {publications:?}");
+    };
+    assert_eq!(text, &br#"{"event":"e","channel":"kept-x","data":"d","sequence":}"#[..]);
+    assert_eq!(*sequence_at as usize, text.len() - 1);
+    assert_eq!(payload(&publications[1]), r#"{"event":"e","channel":"x","data":"d"}"#);
+}

@@ -8,7 +8,7 @@ use uringcast_proto::pusher::rest::{EventBody, PublishBody, ZinTrustBody, string
 use super::super::error::RestError;
 use super::super::publish::{ChannelEvent, Publication, Reply, publish};
 use super::error::ZinTrustError;
-use crate::app::AppPolicy;
+use crate::app::App;
 
 /// One event and its channels, in the words of its publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Draft {
     /// Check and encode it.
     pub(in super::super) fn publish(
         &self,
-        policy: &AppPolicy,
+        app: &App,
     ) -> Result<(Vec<Publication>, Reply), RestError> {
         let (name_json, data_json) = (token(&self.name), stringified(&self.data_json));
         let event = EventBody {
@@ -96,7 +96,7 @@ impl Draft {
         let [socket_id, info] =
             [&self.socket_id, &self.info].map(|text| text.as_deref().map(Cow::Borrowed));
         let body = PublishBody { event, channels, socket_id, info, id: None };
-        let (publications, reply) = publish(policy, &body)?;
+        let (publications, reply) = publish(app, &body)?;
         let reply = match self.form {
             Form::Pusher => reply,
             Form::PusherChannel => Reply::Accepted,

@@ -80,7 +80,7 @@ impl Review {
         }
         let Self { app, draft, mut publish, .. } = self;
         if let Some(draft) = verdict.rewrite(draft)? {
-            (publish.publications, publish.reply) = draft.publish(&app.policy)?;
+            (publish.publications, publish.reply) = draft.publish(&app)?;
         }
         Ok(publish)
     }

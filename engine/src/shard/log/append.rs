@@ -14,7 +14,7 @@ use super::super::{Output, Refusal, Shard};
 use super::message::{Append, Message, NamedDraft, Target};
 use super::{ChannelLog, LogsFull};
 use crate::id::{AppIndex, ConnId, SocketId};
-use crate::log::{Draft, Entry, Idempotency, LogRecord, Logged, RecordKind};
+use crate::log::{Draft, Entry, Idempotency, LogRecord, Logged, RecordKind, is_room};
 
 /// An event that is in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,8 +137,19 @@ impl Shard {
         self.tell_log_owner(&channel, Message::Append(append));
     }
 
-    /// Append all of `drafts`; the answer, an [`Answer::Appended`](super::super::Answer), comes
-    /// when each is queued to every subscriber, or has failed.
+    /// Append `draft` to the log of channel `name`, which `conn` is subscribed to and does not get
+    /// it on. An error comes back as a frame of the dialect.
+    pub fn append_from(&mut self, conn: ConnId, name: &str, draft: Draft) {
+        let Some(skip) = self.socket_id(conn) else { return };
+        let Some((channel, _)) = self.channel_of(conn, name) else { return };
+        self.counters.publishes += 1;
+        let target = Target::Conn(self.config.core, conn);
+        let append = Append { channel: channel.clone(), draft, skip: Some(skip), target };
+        self.tell_log_owner(&channel, Message::Append(append));
+    }
+
+    /// Append all of `drafts`; the answer, an [`Answer::Appended`](super::super::Answer), comes when
+    /// each is queued to every subscriber, or has failed.
     ///
     /// # Panics
     /// If there is none.
@@ -318,6 +329,7 @@ impl Shard {
     ) {
         let (frame, event_type) = (entry.frame.clone(), Arc::clone(&entry.event_type));
         let sequence = self.keep(index, entry);
+        self.note_event(channel, &frame, skip, targets);
         let ChannelLog { wildcard, is_filtered, .. } = self.log(index);
         let (wildcard, is_filtered) = (wildcard.clone(), *is_filtered);
         let ticket = targets.iter().find_map(|target| match target {
@@ -337,6 +349,26 @@ impl Shard {
             let cores = if is_ticket { cores.take().unwrap_or(0) } else { 0 };
             let appended = Appended { sequence, frame: frame.clone(), is_duplicate: at > 0 };
             self.answer_append(channel, target, cores, Ok(appended));
+        }
+    }
+
+    /// What besides its subscribers wants to know of an event: the cache of a publisher's, an app's
+    /// server of a client's.
+    fn note_event(
+        &mut self,
+        channel: &ChannelName,
+        frame: &Bytes,
+        skip: Option<SocketId>,
+        targets: &[Target],
+    ) {
+        if is_room(channel.as_str()) {
+            return;
+        }
+        let is_of_client = targets.iter().any(|target| matches!(target, Target::Conn(..)));
+        if !is_of_client {
+            self.cache_event(channel, frame);
+        } else if let (Some(skip), Some(owned)) = (skip, self.owned.find_name(channel)) {
+            self.notice_client_event(owned, frame, skip);
         }
     }
 

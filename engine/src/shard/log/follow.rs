@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hashbrown::HashMap;
 
 use super::super::channel::{Run, Subscriber};
@@ -13,7 +14,7 @@ use super::super::message::{CoreMessage, Welcome};
 use super::super::{LocalId, Shard};
 use super::message::Message;
 use super::page::{PageOf, is_wanted};
-use super::{JoinLog, LogWelcome};
+use super::{JoinLog, LogWelcome, Start};
 use crate::id::ConnId;
 
 /// What a core knows of a logged channel that it has subscribers of.
@@ -36,6 +37,8 @@ pub(super) struct Follower {
     event_types: Option<Arc<[Box<str>]>>,
     /// Where it is in the log, while it is catching up.
     after: u64,
+    /// Whether its next page begins after what it has acknowledged instead.
+    is_at_cursor: bool,
     /// The highest event that it has acknowledged in this turn; 0 for none.
     pub(super) acked: u64,
 }
@@ -82,6 +85,7 @@ impl Shard {
             subscriber_id: Arc::clone(&wish.subscriber_id),
             event_types: wish.event_types.clone(),
             after: 0,
+            is_at_cursor: false,
             acked: 0,
         };
         log.followers.insert(conn.slot, follower);
@@ -158,14 +162,37 @@ impl Shard {
         let attempt = connection.subscriptions[index].attempt;
         let (core, dialect) = (self.config.core, connection.dialect);
         let entry = self.locals.at(local);
-        let log = entry.value.log.as_ref().expect("a channel with followers has one");
-        let follower = &log.followers[&conn.slot];
+        let log = entry.value.log.as_mut().expect("a channel with followers has one");
+        let follower = log.follower(conn.slot).expect("who is catching up follows");
         let (after, event_types) = (follower.after, follower.event_types.clone());
+        let is_at_cursor = std::mem::take(&mut follower.is_at_cursor);
+        let cursor_of = is_at_cursor.then(|| Arc::clone(&follower.subscriber_id));
         let channel = entry.name.clone();
         let local = LocalId { index: local, generation: entry.generation };
         let owner = channel.owner(self.config.cores);
-        let request = PageOf { channel, core, conn, local, attempt, after, event_types, dialect };
+        let request =
+            PageOf { channel, core, conn, local, attempt, after, cursor_of, event_types, dialect };
         self.tell(owner, Message::ReadPage(request).into_core());
+    }
+
+    /// `conn`, which is catching up, goes on at `start`, as `subscriber_id`.
+    pub(super) fn restart(
+        &mut self,
+        conn: ConnId,
+        local: u32,
+        start: Start,
+        subscriber_id: &Arc<str>,
+    ) {
+        let log = self.locals.at(local).value.log.as_mut();
+        let Some(follower) = log.and_then(|log| log.follower(conn.slot)) else { return };
+        follower.subscriber_id = Arc::clone(subscriber_id);
+        match start {
+            Start::After(after) => follower.after = after,
+            Start::Live | Start::Cursor | Start::CursorOrLive | Start::Snapshot => {
+                follower.is_at_cursor = true;
+            }
+        }
+        self.note_appetite(conn);
     }
 
     /// Welcome `conn`, which begins with the log after what `welcome` says.
@@ -200,7 +227,7 @@ impl Shard {
     fn gather_logged(
         &mut self,
         local: LocalId,
-        frame: bytes::Bytes,
+        frame: Bytes,
         skip: Option<crate::id::SocketId>,
         sequence: u64,
         event_type: Option<&str>,
@@ -218,6 +245,29 @@ impl Shard {
             }
         }
         self.seal_if_full(local.index, index);
+    }
+
+    /// Send `frame`, which is in no log, to those subscribers that are catching up: no page will
+    /// bring it. All but the connection in slot `skip`.
+    pub(in super::super) fn send_to_those_behind(
+        &mut self,
+        local: u32,
+        frame: &Bytes,
+        skip: Option<u32>,
+    ) {
+        let channel = &self.locals.at(local).value;
+        let Some(log) = channel.log.as_ref().filter(|_| channel.joining > 0) else { return };
+        let is_behind = |slot: &u32| {
+            let connection = &self.connections[*slot as usize];
+            let subscription = connection.find(local).map(|at| &connection.subscriptions[at]);
+            subscription.is_some_and(|it| it.position == CATCHING_UP)
+        };
+        let slots = log.followers.keys().copied().filter(|slot| Some(*slot) != skip);
+        let behind: Vec<u32> = slots.filter(is_behind).collect();
+        for slot in behind {
+            let generation = self.connections[slot as usize].generation;
+            self.send(ConnId { slot, generation }, frame.clone());
+        }
     }
 
     /// Before a run of `bytes` that comes `after` an event is queued: who has no room for it goes

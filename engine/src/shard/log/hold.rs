@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::super::message::ChannelName;
 use super::super::{Output, Shard};
+use super::Resume;
 use crate::dialect::zps;
 use crate::id::ConnId;
 
@@ -23,6 +24,8 @@ pub(in super::super) struct ConnLog {
     pub(super) is_queued: bool,
     /// Channels in which it is catching up, the one whose turn is next first.
     pub(super) catching_up: SmallVec<[u32; 2]>,
+    /// Where it wants subscriptions to begin that it has not asked for yet.
+    pub(super) resumes: Vec<(Box<str>, Resume)>,
     /// Users that it has entered.
     pub(super) entered: Vec<(ChannelName, Box<str>)>,
 }

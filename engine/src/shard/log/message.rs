@@ -98,6 +98,8 @@ pub(super) enum Message {
         channel: ChannelName,
         /// The connection.
         conn: ConnId,
+        /// The event after which they were wanted.
+        after: u64,
         /// Whole frames.
         frames: Vec<Bytes>,
     },
@@ -164,11 +166,12 @@ impl Shard {
             Message::Page(page) => self.on_page(page),
             Message::Replay { channel, core, conn, range } => {
                 let frames = self.read_range(&channel, &range);
-                let replayed = Message::Replayed { channel, conn, frames };
+                let after = range.after;
+                let replayed = Message::Replayed { channel, conn, after, frames };
                 self.tell(core, Message::into_core(replayed));
             }
-            Message::Replayed { channel, conn, frames } => {
-                self.on_replayed(&channel, conn, frames);
+            Message::Replayed { channel, conn, after, frames } => {
+                self.on_replayed(&channel, conn, after, frames);
             }
             Message::Enter(entering) => self.on_enter_user(entering),
             Message::Entered { channel, conn, outcome } => {

@@ -21,6 +21,7 @@ mod message;
 mod page;
 mod replay;
 mod restore;
+mod resume;
 mod wish;
 mod zps;
 
@@ -31,6 +32,7 @@ pub use ask::{ChannelLogInfo, LogAnswer, SnapshotError};
 pub use entered::EnterError;
 pub use message::{LogMessage, NamedDraft};
 pub use replay::ReplayRange;
+pub use resume::{Resume, ResumesFull};
 pub use wish::{LoggedWish, Start};
 
 pub(super) use follow::LocalLog;

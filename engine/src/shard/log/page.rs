@@ -24,6 +24,8 @@ pub(super) struct PageOf {
     pub(super) attempt: u32,
     /// The last event it has.
     pub(super) after: u64,
+    /// Instead: whose last acknowledged event that is, or the newest event if there is none.
+    pub(super) cursor_of: Option<Arc<str>>,
     pub(super) event_types: Option<Arc<[Box<str>]>>,
     pub(super) dialect: Dialect,
 }
@@ -55,7 +57,8 @@ pub(super) fn is_wanted(event_types: Option<&[Box<str>]>, event_type: &str) -> b
 impl Shard {
     /// The owner's part of a page.
     pub(super) fn on_read_page(&mut self, request: PageOf) {
-        let PageOf { channel, core, conn, local, attempt, after, event_types, dialect } = request;
+        let PageOf { channel, core, conn, local, attempt, after, cursor_of, event_types, dialect } =
+            request;
         let limits = PageLimits {
             events_max: self.config.log.page_events_max,
             bytes_max: self.config.log.page_bytes_max,
@@ -66,8 +69,15 @@ impl Shard {
         if let Some(index) = self.logs.channels.find_name(&channel) {
             let log = self.log(index);
             let is_wanted = |entry: &Entry| is_wanted(event_types.as_deref(), &entry.event_type);
-            page = log.history.page(after, u64::MAX, now, limits, is_wanted);
-            is_live = page.last >= log.history.last_sequence();
+            let last = log.history.last_sequence();
+            let cursor = cursor_of.map(|id| log.cursors.of(&id).unwrap_or(last));
+            let after = cursor.unwrap_or(after);
+            page = log.history.page(after.min(last), u64::MAX, now, limits, is_wanted);
+            if after > last {
+                // It knows events that this log never had.
+                page.lost = Some((after.saturating_add(1), last));
+            }
+            is_live = page.last >= last;
             if is_live && let Some(entered) = &log.entered {
                 presence = dialect.presence(channel.as_str(), entered.users());
             }

@@ -67,9 +67,15 @@ impl Shard {
         frames
     }
 
-    pub(super) fn on_replayed(&mut self, channel: &ChannelName, conn: ConnId, frames: Vec<Bytes>) {
+    pub(super) fn on_replayed(
+        &mut self,
+        channel: &ChannelName,
+        conn: ConnId,
+        after: u64,
+        frames: Vec<Bytes>,
+    ) {
         if let Some((_, dialect)) = self.speaks(conn) {
-            for frame in dialect.replayed(channel.as_str(), frames) {
+            for frame in dialect.replayed(channel.as_str(), after, frames) {
                 self.send(conn, frame);
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::super::Shard;
-use super::super::message::{ChannelName, Join, JoinRefused, Member};
+use super::super::message::{ChannelName, Join, JoinRefused, Member, Welcome};
 use super::super::subscribe::SubscribeError;
 use super::PageOf;
 use super::message::Message;
@@ -19,8 +19,12 @@ pub enum Start {
     Live,
     /// After the event with this number; 0 is with the oldest one that is kept.
     After(u64),
-    /// After the last event that the subscriber has acknowledged.
+    /// After the last event that the subscriber has acknowledged; with the oldest one if it never
+    /// has.
     Cursor,
+    /// After the last event that the subscriber has acknowledged; with what comes next if it never
+    /// has.
+    CursorOrLive,
     /// After the last event of the snapshot; as [`Cursor`](Self::Cursor) if there is none.
     Snapshot,
 }
@@ -133,18 +137,21 @@ impl Shard {
             Start::Live => last,
             Start::After(after) => after,
             Start::Cursor => cursor(),
+            Start::CursorOrLive => log.cursors.of(&wish.subscriber_id).unwrap_or(last),
             Start::Snapshot => snapshot.map_or_else(cursor, |it| it.last_sequence),
         };
-        let after = after.min(last);
         self.counters.log_catch_ups += u64::from(after < last);
         self.counters.snapshots_given += u64::from(wish.with_snapshot && snapshot.is_some());
         let name = join.channel.as_str();
-        let is_told = wish.fast_forward && after > 0;
-        Ok(Some(Box::new(LogWelcome {
-            snapshot: wish.with_snapshot.then(|| join.dialect.snapshot(name, snapshot)),
-            fast_forward: is_told.then(|| join.dialect.fast_forward(name, after, now)).flatten(),
-            after,
-        })))
+        let fast_forward = if after > last {
+            // It knows events that this log never had.
+            join.dialect.truncated(name, after.saturating_add(1), last, now)
+        } else {
+            let is_told = wish.fast_forward && after > 0;
+            is_told.then(|| join.dialect.fast_forward(name, after, now)).flatten()
+        };
+        let snapshot = wish.with_snapshot.then(|| join.dialect.snapshot(name, snapshot));
+        Ok(Some(Box::new(LogWelcome { snapshot, fast_forward, after: after.min(last) })))
     }
 
     /// The owner's first page for a new subscriber, right behind the answer to its join.
@@ -161,9 +168,28 @@ impl Shard {
             local,
             attempt,
             after,
+            cursor_of: None,
             event_types,
             dialect,
         });
+    }
+
+    /// The owner's answer to a join, in `subscribed`, with what goes with it.
+    pub(in super::super) fn welcome(
+        &mut self,
+        join: &Join,
+        subscribed: Bytes,
+        count: Option<Bytes>,
+        log: Option<Box<LogWelcome>>,
+    ) -> Welcome {
+        let is_live = join.log.as_ref().is_none_or(|wish| wish.start == Start::Live);
+        // Who resumes gets the last event in its place, or has it.
+        let cached = if is_live { self.cached_frame(&join.channel, join.dialect) } else { None };
+        let subscribed = match &log {
+            Some(log) => join.dialect.starting_after(&subscribed, log.after, cached.as_ref()),
+            None => subscribed,
+        };
+        Welcome { subscribed, cached, count, log }
     }
 
     /// Whether `channel` has a log by its app's rules.

@@ -44,6 +44,7 @@ fn a_newcomer_gets_what_it_wants_of_what_was_and_then_what_comes() {
         b> event log-on-1 four 4
         c: follow log-on-1 after 100
         c> subscription_succeeded log-on-1
+        c> truncated log-on-1 101 4
         http: append log-on-1 five
         a> event log-on-1 five 5
         b> event log-on-1 five 5
@@ -272,10 +273,14 @@ fn a_replay_gives_what_was_asked_for() {
         a: replay log-on-1 1 all
         a> event log-on-1 two 2
         a> event log-on-1 three 3
+        a> replayed log-on-1
         a: replay log-on-1 0 1
         a> event log-on-1 one 1
+        a> replayed log-on-1
         a: replay log-on-1 3 all
+        a> replayed log-on-1
         a: replay log-nobody 0 all
+        a> replayed log-nobody
         ",
     );
 }

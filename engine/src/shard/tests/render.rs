@@ -140,9 +140,11 @@ fn message(message: &Value) -> String {
             format!("{event} {channel} {}", data["user_id"].as_str().unwrap())
         }
         "uringcast:truncated" => {
-            let data = &message["data"];
-            format!("truncated {channel} {} {}", data["first"], data["last"])
+            let data: Value = serde_json::from_str(message["data"].as_str().unwrap()).unwrap();
+            let [after, first] = ["after", "first"].map(|key| data[key].as_u64().unwrap());
+            format!("truncated {channel} {} {}", after + 1, first - 1)
         }
+        "uringcast:replayed" => format!("replayed {channel}"),
         "uringcast:resumed" => format!("resumed {channel} {}", message["data"]["after"]),
         "uringcast:snapshot" => format!("snapshot {channel} {}", message["data"]),
         _ if message["sequence"].is_u64() => {
