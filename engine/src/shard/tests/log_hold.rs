@@ -42,7 +42,7 @@ fn who_subscribes_waits_for_the_welcome_and_has_the_first_page_then() {
 fn who_asks_for_a_replay_waits_for_it() {
     let (mut world, conn) = world();
     world.shards[0].replay(conn, "log-on-1", ReplayRange::default());
-    check_held(world, conn, &["event log-on-1 one 1"]);
+    check_held(world, conn, &["event log-on-1 one 1", "replayed log-on-1"]);
 }
 
 #[test]
