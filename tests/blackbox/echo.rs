@@ -65,7 +65,7 @@ fn messages_sent_without_waiting_come_back_in_order() {
 #[test]
 fn the_public_port_echoes_nothing() {
     let server = Server::start(Options::new().echo());
-    let mut raw = Raw::upgrade(server.address(), "/");
+    let mut raw = Raw::upgrade(server.address(), "/app");
     raw.expect_event("pusher:error");
     raw.expect_close(4005);
 }

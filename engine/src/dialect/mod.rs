@@ -11,7 +11,7 @@ pub mod zps;
 
 use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;
-use uringcast_proto::pusher::{log as pusher_log, server};
+use uringcast_proto::pusher::{logged as pusher_log, server};
 use uringcast_proto::ws::close::CloseCode;
 use uringcast_proto::ws::encode;
 use uringcast_proto::zps::server as zps_server;

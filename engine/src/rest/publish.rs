@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uringcast_proto::pusher::channel::check_publish_channel_name;
 use uringcast_proto::pusher::rest::{BatchBody, BatchEvent, EventBody, PublishBody};
-use uringcast_proto::pusher::{log, server};
+use uringcast_proto::pusher::{logged, server};
 
 use super::error::RestError;
 use super::info::Info;
@@ -149,7 +149,8 @@ fn publication(
     check_publish_channel_name(channel)?;
     check_channel_length(&app.policy, channel)?;
     let encoded = if app.has_log(channel) {
-        let (text, sequence_at) = log::event_text(event.name_json, channel, event.data_json, None);
+        let (text, sequence_at) =
+            logged::event_text(event.name_json, channel, event.data_json, None);
         Encoded::Unnumbered { text, sequence_at }
     } else {
         Encoded::Frame(server::event(event.name_json, channel, event.data_json, None))

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::log::LogMessage;
+use super::logged::LogMessage;
 use crate::json;
 
 /// One message of a client.

@@ -8,7 +8,7 @@ pub mod channel;
 pub mod client;
 pub mod codes;
 mod digest;
-pub mod log;
+pub mod logged;
 pub mod presence;
 pub mod rest;
 pub mod server;

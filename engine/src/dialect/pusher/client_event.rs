@@ -6,7 +6,7 @@
 use uringcast_proto::pusher::channel::ChannelKind;
 use uringcast_proto::pusher::client::data_bytes_over;
 use uringcast_proto::pusher::codes::Code;
-use uringcast_proto::pusher::{log, server};
+use uringcast_proto::pusher::{logged, server};
 
 use super::complain;
 use crate::app::App;
@@ -98,7 +98,7 @@ fn relay(
     }
     let user_id = shard.member(conn, subscribed).map(|member| &*member.user_id);
     if app.has_log(event.channel) {
-        let (text, sequence_at) = log::event_text(event.event, event.channel, data, user_id);
+        let (text, sequence_at) = logged::event_text(event.event, event.channel, data, user_id);
         shard.append_from(conn, event.channel, Draft::unnamed(text, sequence_at));
     } else {
         let frame = server::event(event.event, event.channel, data, user_id);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use uringcast_proto::pusher::channel::{ChannelNameError, check_channel_name};
-use uringcast_proto::pusher::log::{self, LogMessage};
+use uringcast_proto::pusher::logged::{self, LogMessage};
 
 use super::{complain, shorten};
 use crate::app::App;
@@ -92,11 +92,11 @@ pub(super) fn wish(
 
 /// The frames that bring events of `channel` again that were wanted `after` one.
 pub fn replayed(channel: &str, after: u64, frames: Vec<Bytes>) -> Vec<Bytes> {
-    let sequence = |frame: Option<&Bytes>| frame.and_then(|frame| log::sequence(frame));
+    let sequence = |frame: Option<&Bytes>| frame.and_then(|frame| logged::sequence(frame));
     let first = sequence(frames.first()).filter(|&first| first > after + 1);
-    let truncated = first.map(|first| log::truncated(channel, after, first));
+    let truncated = first.map(|first| logged::truncated(channel, after, first));
     let last = sequence(frames.last()).unwrap_or(after);
-    let end = log::replayed(channel, after, last);
+    let end = logged::replayed(channel, after, last);
     truncated.into_iter().chain(frames).chain([end]).collect()
 }
 

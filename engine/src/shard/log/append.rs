@@ -148,8 +148,8 @@ impl Shard {
         self.tell_log_owner(&channel, Message::Append(append));
     }
 
-    /// Append all of `drafts`; the answer, an [`Answer::Appended`](super::super::Answer), comes when
-    /// each is queued to every subscriber, or has failed.
+    /// Append all of `drafts`; the answer, an [`Answer::Appended`](super::super::Answer), comes
+    /// when each is queued to every subscriber, or has failed.
     ///
     /// # Panics
     /// If there is none.
