@@ -5,7 +5,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// The last moment that four digits of a year can name: 9999-12-31T23:59:59.999Z.
 pub const UNIX_MS_MAX: u64 = 253_402_300_799_999;
 
-/// Bytes of a time as [`write`] writes it.
+/// Bytes of a time as [`write()`] writes it.
 pub const TEXT_BYTES: usize = "2026-11-21T03:05:48.888Z".len();
 
 /// Append the moment `unix_ms` as `2026-11-21T03:05:48.888Z`; later ones than there can be become
