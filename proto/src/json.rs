@@ -80,7 +80,7 @@ const fn is_low_surrogate(unit: u16) -> bool {
     matches!(unit, 0xdc00..=0xdfff)
 }
 
-/// The UTF-16 code unit that `text` begins with as `\uXXXX`.
+/// The UTF-16 code unit that `text` begins with as `\u` and four hex digits.
 fn code_unit(text: &[u8]) -> Option<u16> {
     let digits = text.strip_prefix(b"\\u")?.get(..4)?;
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()

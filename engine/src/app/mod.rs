@@ -16,7 +16,7 @@ pub use reload::Standing;
 pub use webhook::{Webhook, WebhookEvent};
 
 use crate::id::AppIndex;
-use crate::log::{HistoryRule, is_room, rule_of};
+use crate::log::{HistoryRule, has_rule, rule_of};
 
 /// A key with its secret. An app has several while they are being rotated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl App {
 
     /// Whether the channel called `name` has a log.
     pub fn has_log(&self, name: &str) -> bool {
-        (!self.history.is_empty() || is_room(name)) && self.history_rule(name).is_some()
+        has_rule(&self.history, name)
     }
 
     /// The key that is called `key`, or the primary one, whose check then fails.

@@ -28,5 +28,5 @@ pub use history::{Entry, Evicted, History, Page, PageLimits};
 pub use idempotency::Idempotency;
 pub use limits::{HistoryLimits, LogLimits};
 pub use record::{LogRecord, Logged, RecordKind};
-pub use rule::{HistoryRule, is_room, rule_of, wildcard_of};
+pub use rule::{HistoryRule, has_rule, is_room, rule_of, wildcard_of};
 pub use snapshot::{Snapshot, SnapshotTooLarge};

@@ -46,12 +46,21 @@ impl HistoryRule {
 ///
 /// A room that no rule matches keeps what is kept by default. A wildcard of rooms keeps nothing.
 pub fn rule_of(rules: &[HistoryRule], name: &str) -> Option<HistoryRule> {
-    let is_room = is_room(name);
-    if is_room && name.ends_with(":*") {
+    if !has_rule(rules, name) {
         return None;
     }
+    let is_room = is_room(name);
     let found = rules.iter().find(|rule| is_match(&rule.pattern, name)).cloned();
     found.or_else(|| is_room.then(|| HistoryRule::new("*:*")))
+}
+
+/// Whether there is a rule for the channel called `name`.
+pub fn has_rule(rules: &[HistoryRule], name: &str) -> bool {
+    if is_room(name) {
+        !name.ends_with(":*")
+    } else {
+        rules.iter().any(|it| is_match(&it.pattern, name))
+    }
 }
 
 /// Whether `name` is that of a zero-pub-sub room.
