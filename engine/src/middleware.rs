@@ -2,7 +2,7 @@
 //!
 //! Whoever embeds this crate may give [`Launch`](crate::io::Launch) a chain of [`Middleware`]. Each
 //! is shown each [`Call`] of a client or publisher before it is carried out, in the chain's order,
-//! and may block it. What the engine does by itself (to deliver, catch up, write dead letters, close)
+//! and may block it. What the engine does by itself (deliver, catch up, write dead letters, close)
 //! has its [`Operation`], but is neither shown nor counted yet. The
 //! operations are those of zero-pub-sub's own middleware (spec seeds.md, S3-32). Without a chain
 //! nothing is called, and only the operations are counted.
