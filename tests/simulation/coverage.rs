@@ -24,6 +24,7 @@ impl Coverage {
             self.count(format!("told {name}"), *times);
         }
         self.count("mailbox full".into(), world.mailbox_full);
+        self.count("parcel of several events".into(), world.parcels);
         for shard in &mut world.shards {
             let counters = shard.counters_mut();
             let (hits, evictions) = (counters.cache_hits, counters.cache_evictions);
@@ -50,7 +51,8 @@ impl Coverage {
     }
 }
 
-const EXPECTED: [&str; 42] = [
+const EXPECTED: [&str; 43] = [
+    "parcel of several events",
     "succeeded",
     "refused",
     "event",

@@ -6,8 +6,10 @@
 
 use bytes::Bytes;
 
+use super::frames::Frames;
 use super::log::LocalLog;
 use super::message::OwnedId;
+use super::parcel::NOWHERE;
 
 /// The most bytes put together into one run; above it the run is sealed early.
 pub(super) const RUN_BYTES_MAX: usize = 256 * 1024;
@@ -42,6 +44,8 @@ pub(super) struct Channel {
     pub(super) joining: u32,
     /// The owner's name for the channel, known since its first answer.
     pub(super) owned: Option<OwnedId>,
+    /// Where events wait for the owner, see [`parcel`](super::parcel).
+    pub(super) published_at: u32,
     /// Index into the shard's runs of this turn.
     pub(super) run: Option<u32>,
     /// What is known of its log, if anybody here follows that.
@@ -56,6 +60,7 @@ impl Channel {
             streams: 0,
             joining: 0,
             owned: None,
+            published_at: NOWHERE,
             run: None,
             log: None,
         }
@@ -92,46 +97,31 @@ pub(super) struct Run {
     pub(super) local: u32,
     /// The last event of the channel's log that is not in it.
     pub(super) after: u64,
-    frames: u32,
-    single: Bytes,
-    joined: Vec<u8>,
+    frames: Frames,
     skips: Vec<Skip>,
-    /// Where the last frame begins.
+    /// Where the last frame begins, if that is one of a log.
     last: u32,
 }
 
 impl Run {
     pub(super) const fn new(local: u32, after: u64) -> Self {
-        Self {
-            local,
-            after,
-            frames: 0,
-            single: Bytes::new(),
-            joined: Vec::new(),
-            skips: Vec::new(),
-            last: 0,
-        }
+        Self { local, after, frames: Frames::new(), skips: Vec::new(), last: 0 }
     }
 
     /// Append one frame, withheld from the connection in slot `skip`.
     pub(super) fn push(&mut self, frame: Bytes, skip: Option<u32>) {
+        self.last = self.bytes() as u32;
+        self.push_all(Frames::one(frame), skip);
+    }
+
+    /// Append frames that are in no log, all withheld from the connection in slot `skip`.
+    pub(super) fn push_all(&mut self, frames: Frames, skip: Option<u32>) {
         let start = self.bytes() as u32;
-        let end = start + frame.len() as u32;
-        match self.frames {
-            0 => self.single = frame,
-            frames => {
-                if frames == 1 {
-                    self.joined.reserve(4 * (self.single.len() + frame.len()));
-                    self.joined.extend_from_slice(&std::mem::take(&mut self.single));
-                }
-                self.joined.extend_from_slice(&frame);
-            }
-        }
-        self.frames += 1;
-        self.last = start;
+        let end = start + frames.len() as u32;
         if let Some(slot) = skip {
-            self.push_skip(Skip { slot, start, end, frames: 1 });
+            self.push_skip(Skip { slot, start, end, frames: frames.count() });
         }
+        self.frames.push(frames);
     }
 
     /// Withhold the last frame from the connection in `slot`, too, unless it is already.
@@ -145,18 +135,18 @@ impl Run {
 
     /// Bytes in the run so far.
     pub(super) fn bytes(&self) -> usize {
-        self.single.len() + self.joined.len()
+        self.frames.len()
     }
 
     /// The finished run: its bytes, its frames, and what whom to withhold, sorted by slot.
     pub(super) fn finish(mut self) -> (Bytes, u32, Vec<Skip>) {
         self.skips.sort_unstable_by_key(|skip| (skip.slot, skip.start));
-        let bytes = if self.frames == 1 { self.single } else { Bytes::from(self.joined) };
-        (bytes, self.frames, self.skips)
+        let frames = self.frames.count();
+        (self.frames.into_bytes(), frames, self.skips)
     }
 
     /// Remember a skip, grown into the one before where they touch.
-    fn push_skip(&mut self, skip: Skip) {
+    pub(super) fn push_skip(&mut self, skip: Skip) {
         if let Some(last) = self.skips.last_mut()
             && last.slot == skip.slot
             && last.end == skip.start

@@ -9,8 +9,10 @@ use bytes::Bytes;
 
 use super::channel::{Form, RUN_BYTES_MAX, Run, Skip, Subscriber, remainder};
 use super::deflate::Sealed;
+use super::frames::Frames;
 use super::message::{CoreMessage, LocalId, OwnedId, Publication, Ticket};
 use super::owner::Foothold;
+use super::parcel::{Load, Withheld};
 use super::subscribe::Subscribed;
 use super::{Segment, Shard};
 use crate::id::{ConnId, SocketId};
@@ -21,14 +23,13 @@ impl Shard {
         let Some(skip) = self.socket_id(conn) else {
             return; // Closed by an earlier message of the same read.
         };
-        let entry = self.locals.at(subscribed.local);
-        let owned = entry.value.owned.expect("a confirmed subscription knows its owner");
-        let owner = entry.name.owner(self.config.cores);
         self.counters.publishes += 1;
-        if owner == self.config.core {
-            self.on_publish(owned, frame, skip);
+        let entry = self.locals.at(subscribed.local);
+        if entry.name.owner(self.config.cores) == self.config.core {
+            let owned = entry.value.owned.expect("a confirmed subscription knows its owner");
+            self.on_publish(owned, Frames::one(frame), skip);
         } else {
-            self.tell(owner, CoreMessage::Publish { owned, frame, skip });
+            self.tell_published(subscribed.local, frame, skip);
         }
     }
 
@@ -48,12 +49,20 @@ impl Shard {
         ticket
     }
 
-    /// The owner's part of an event from a subscriber.
-    pub(super) fn on_publish(&mut self, owned: OwnedId, frame: Bytes, skip: SocketId) {
+    /// The owner's part of events from a subscriber.
+    pub(super) fn on_publish(&mut self, owned: OwnedId, frames: Frames, sender: SocketId) {
         // The channel is gone if the sender was its last subscriber and has left since.
-        if self.owned.get(owned.index, owned.generation).is_some() {
-            self.notice_client_event(owned.index, &frame, skip);
-            self.fan_out(owned.index, frame, Some(skip), None);
+        if self.owned.get(owned.index, owned.generation).is_none() {
+            return;
+        }
+        let frames = frames.share();
+        self.notice_client_events(owned.index, &frames, sender);
+        for foothold in 0..self.owned.at(owned.index).value.footholds.len() {
+            let to = self.owned.at(owned.index).value.footholds[foothold];
+            // The sender is subscribed: a core with one subscriber, and that the sender, has none.
+            if to.core != sender.core() || to.subscriptions > 1 {
+                self.pass_on(owned.index, foothold, frames.clone(), Some(sender), None);
+            }
         }
     }
 
@@ -81,45 +90,67 @@ impl Shard {
     ) -> u32 {
         let mut others = 0;
         let count = self.owned.at(owned).value.footholds.len();
-        for index in 0..count {
-            let to = self.owned.at(owned).value.footholds[index];
-            let is_last = index + 1 == count; // Which gets the frame itself and not a reference.
+        for foothold in 0..count {
+            let is_last = foothold + 1 == count; // Which gets the frame itself, not a reference.
             let frame = if is_last { std::mem::take(&mut frame) } else { frame.clone() };
-            others += self.pass_on(to, frame, skip, ticket);
+            others += self.pass_on(owned, foothold, Frames::one(frame), skip, ticket);
         }
         others
     }
 
-    /// Pass an event on to one core; 1 if that is another, which will answer for `ticket`.
+    /// Pass events on to one core; 1 if that is another, which will answer for `ticket`.
     fn pass_on(
         &mut self,
-        to: Foothold,
-        frame: Bytes,
+        owned: u32,
+        foothold: usize,
+        frames: Frames,
         skip: Option<SocketId>,
         ticket: Option<Ticket>,
     ) -> u32 {
-        let Foothold { core, local, .. } = to;
+        let Foothold { core, local, .. } = self.owned.at(owned).value.footholds[foothold];
         if core == self.config.core {
-            self.gather(local, frame, skip);
+            self.gather(local, frames, skip);
             return 0;
         }
-        self.tell(core, CoreMessage::Deliver { local, frame, skip, ticket });
+        self.tell_delivered(owned, foothold, frames, skip, ticket);
         1
     }
 
-    /// An event from the channel's owner for the subscribers on this core.
+    /// Events from the channel's owner for the subscribers on this core.
     pub(super) fn on_deliver(
         &mut self,
         local: LocalId,
-        frame: Bytes,
+        frames: Frames,
         skip: Option<SocketId>,
         ticket: Option<Ticket>,
     ) {
-        self.gather(local, frame, skip);
+        self.gather(local, frames, skip);
         if let Some(ticket) = ticket {
             // It leaves this core after the turn's end, when the event is in every outbox.
             self.tell(ticket.core, CoreMessage::Queued { ticket });
         }
+    }
+
+    /// The same for several events.
+    pub(super) fn on_deliver_many(&mut self, local: LocalId, load: Load) {
+        let Load { frames, withheld, tickets } = load;
+        for ticket in tickets {
+            self.tell(ticket.core, CoreMessage::Queued { ticket }); // As in `on_deliver`.
+        }
+        let Some(run) = self.run_of(local) else {
+            return; // The last subscriber here left while the events were on their way.
+        };
+        let frames = frames.share();
+        self.send_load_to_those_behind(local.index, &frames, &withheld);
+        let start = self.runs[run as usize].bytes() as u32;
+        for Withheld { from, start: at, end, frames } in withheld {
+            if let Some(slot) = self.slot_of(from) {
+                let (start, end) = (start + at, start + end);
+                self.runs[run as usize].push_skip(Skip { slot, start, end, frames });
+            }
+        }
+        self.runs[run as usize].push_all(frames, None);
+        self.seal_if_full(local.index, run);
     }
 
     /// Queue what the turn has gathered for the channel at `local` before its list changes.
@@ -187,14 +218,14 @@ impl Shard {
         }
     }
 
-    /// Put an event into its channel's run of this turn.
-    fn gather(&mut self, local: LocalId, frame: Bytes, skip: Option<SocketId>) {
+    /// Put events into their channel's run of this turn.
+    fn gather(&mut self, local: LocalId, frames: Frames, skip: Option<SocketId>) {
         let skip = skip.and_then(|id| self.slot_of(id));
         let Some(run) = self.run_of(local) else {
             return; // The last subscriber here left while the event was on its way.
         };
-        self.send_to_those_behind(local.index, &frame, skip);
-        self.runs[run as usize].push(frame, skip);
+        self.send_to_those_behind(local.index, &frames, skip);
+        self.runs[run as usize].push_all(frames, skip);
         self.seal_if_full(local.index, run);
     }
 

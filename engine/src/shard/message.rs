@@ -13,8 +13,10 @@ use foldhash::fast::FixedState;
 use uringcast_proto::pusher::user::OnlineStatus;
 
 use super::counters::{Counters, Refusal};
+use super::frames::Frames;
 use super::ledger::{Application, Decision};
 use super::log::{Delivery, JoinLog, LogMessage, LogWelcome};
+use super::parcel::Load;
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 
@@ -399,12 +401,12 @@ pub enum CoreMessage {
         /// The user that the subscription presented.
         user_id: Option<Box<str>>,
     },
-    /// To the owner: an event from a subscriber.
+    /// To the owner: events from a subscriber.
     Publish {
         /// The channel; it is alive because the sender is subscribed.
         owned: OwnedId,
-        /// A whole frame.
-        frame: Bytes,
+        /// What it has published in this turn.
+        frames: Frames,
         /// The sender.
         skip: SocketId,
     },
@@ -417,16 +419,23 @@ pub enum CoreMessage {
     },
     /// From the owner: the answer to a join.
     Joined(Box<Joined>),
-    /// From the owner: an event for this core's subscribers.
+    /// From the owner: events for this core's subscribers.
     Deliver {
         /// The channel.
         local: LocalId,
-        /// A whole frame.
-        frame: Bytes,
-        /// The one connection that does not get it.
+        /// One event, or several of one sender.
+        frames: Frames,
+        /// The one connection that does not get them.
         skip: Option<SocketId>,
-        /// Who waits for it to be queued.
+        /// Who waits for them to be queued.
         ticket: Option<Ticket>,
+    },
+    /// The same for several events of a turn.
+    DeliverMany {
+        /// The channel.
+        local: LocalId,
+        /// The events.
+        load: Box<Load>,
     },
     /// From the owner: an event of a log for this core's subscribers.
     DeliverLogged(Delivery),
@@ -501,7 +510,8 @@ impl CoreMessage {
     /// About how much memory the message holds while it waits.
     pub(super) fn weight_bytes(&self) -> usize {
         let held = match self {
-            Self::Publish { frame, .. } | Self::Deliver { frame, .. } => frame.len(),
+            Self::Publish { frames, .. } | Self::Deliver { frames, .. } => frames.len(),
+            Self::DeliverMany { load, .. } => load.weight_bytes(),
             Self::PublishNamed { publication, .. } => publication.weight_bytes(),
             Self::Join(join) => join.weight_bytes(),
             Self::Joined(joined) => joined.outcome.as_ref().map_or(0, Welcome::weight_bytes),

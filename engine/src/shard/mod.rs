@@ -23,6 +23,7 @@ mod deflate;
 mod drain;
 mod event_rate;
 mod fanout;
+mod frames;
 mod ledger;
 mod lifecycle;
 mod log;
@@ -32,6 +33,7 @@ mod online;
 mod operation;
 mod outbox;
 mod owner;
+mod parcel;
 mod query;
 mod quota;
 mod reach;
@@ -55,6 +57,7 @@ use uringcast_proto::ws::deflate::Deflater;
 
 pub use batch::{Retained, Segment};
 pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals};
+pub use frames::Frames;
 pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::ConnectionsFull;
 pub use log::{
@@ -66,6 +69,7 @@ pub use message::{
     Member, OwnedId, Partial, Publication, Query, Ticket, UserMessage,
 };
 pub use notice::{Fact, Notice};
+pub use parcel::Load;
 pub use query::Answer;
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
@@ -439,14 +443,15 @@ impl Shard {
             CoreMessage::Leave { channel, core, user_id } => {
                 self.on_leave(&channel, core, user_id.as_deref());
             }
-            CoreMessage::Publish { owned, frame, skip } => self.on_publish(owned, frame, skip),
+            CoreMessage::Publish { owned, frames, skip } => self.on_publish(owned, frames, skip),
             CoreMessage::PublishNamed { publication, ticket } => {
                 self.on_publish_named(*publication, ticket);
             }
             CoreMessage::Joined(joined) => self.on_joined(*joined),
-            CoreMessage::Deliver { local, frame, skip, ticket } => {
-                self.on_deliver(local, frame, skip, ticket);
+            CoreMessage::Deliver { local, frames, skip, ticket } => {
+                self.on_deliver(local, frames, skip, ticket);
             }
+            CoreMessage::DeliverMany { local, load } => self.on_deliver_many(local, *load),
             CoreMessage::DeliverLogged(delivery) => self.on_deliver_logged(delivery),
             CoreMessage::Log(message) => self.on_log_message(*message),
             CoreMessage::User(message) => self.on_user_message(message),

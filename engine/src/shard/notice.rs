@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::frames::Frames;
 use super::message::ChannelName;
 use super::{Output, Shard};
 use crate::app::{Apps, WebhookEvent};
@@ -136,6 +137,18 @@ impl Shard {
     pub(super) fn notice_client_event(&mut self, owned: u32, frame: &Bytes, sender: SocketId) {
         let fact = || Fact::ClientEvent { frame: frame.clone(), socket_id: sender };
         self.notice(owned, WebhookEvent::ClientEvent, fact);
+    }
+
+    /// The same for several frames.
+    pub(super) fn notice_client_events(&mut self, owned: u32, frames: &Frames, sender: SocketId) {
+        let name = &self.owned.at(owned).name;
+        if is_of_interest(&self.apps, name, WebhookEvent::ClientEvent) {
+            let (app, channel) = (name.app(), name.shared());
+            for frame in frames.clone().each() {
+                let fact = Fact::ClientEvent { frame, socket_id: sender };
+                self.push_notice(app, Arc::clone(&channel), fact);
+            }
+        }
     }
 
     pub(super) fn push_notice(&mut self, app: AppIndex, channel: Arc<str>, fact: Fact) {

@@ -12,6 +12,7 @@ use uringcast_proto::pusher::server;
 use super::Shard;
 use super::message::{ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, OwnedId};
 use super::notice::Fact;
+use super::parcel::NOWHERE;
 use super::roster::Roster;
 use super::subscription_count::Told;
 use crate::app::WebhookEvent;
@@ -24,6 +25,8 @@ pub(super) struct Foothold {
     pub(super) core: CoreId,
     pub(super) local: LocalId,
     pub(super) subscriptions: u32,
+    /// Where events wait for the core, see [`parcel`](super::parcel).
+    pub(super) delivered_at: u32,
 }
 
 /// A channel that this core puts in order.
@@ -42,9 +45,12 @@ impl Owned {
     }
 
     fn add(&mut self, core: CoreId, local: LocalId) {
-        match self.footholds.iter_mut().find(|foothold| foothold.core == core) {
-            Some(foothold) => foothold.subscriptions += 1,
-            None => self.footholds.push(Foothold { core, local, subscriptions: 1 }),
+        let held = self.footholds.iter_mut().find(|foothold| foothold.core == core);
+        if let Some(foothold) = held {
+            foothold.subscriptions += 1;
+        } else {
+            let delivered_at = NOWHERE;
+            self.footholds.push(Foothold { core, local, subscriptions: 1, delivered_at });
         }
     }
 
@@ -74,6 +80,7 @@ impl Shard {
         let welcome = outcome.as_ref().ok();
         let after = welcome.and_then(|it| it.log.as_ref()).map_or(0, |log| log.after);
         let owned = OwnedId { index, generation: self.owned.at(index).generation };
+        self.end_parcel(index, join.core);
         self.vacate_if_empty(index);
         let Join { core, conn, local, attempt, .. } = join;
         let user_id = join.member.take().map(|member| member.user_id);

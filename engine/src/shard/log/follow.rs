@@ -10,7 +10,9 @@ use hashbrown::HashMap;
 
 use super::super::channel::{Run, Subscriber};
 use super::super::connection::CATCHING_UP;
+use super::super::frames::Frames;
 use super::super::message::{CoreMessage, Welcome};
+use super::super::parcel::Withheld;
 use super::super::{LocalId, Shard};
 use super::message::Message;
 use super::page::{PageOf, is_wanted};
@@ -247,16 +249,48 @@ impl Shard {
         self.seal_if_full(local.index, index);
     }
 
-    /// Send `frame`, which is in no log, to those subscribers that are catching up: no page will
-    /// bring it. All but the connection in slot `skip`.
+    /// Send `frames`, which are in no log, to those subscribers that are catching up: no page will
+    /// bring them. All but the connection in slot `skip`.
     pub(in super::super) fn send_to_those_behind(
         &mut self,
         local: u32,
-        frame: &Bytes,
+        frames: &Frames,
         skip: Option<u32>,
     ) {
+        if self.has_those_behind(local) {
+            for frame in frames.clone().each() {
+                self.send_behind(local, &frame, skip);
+            }
+        }
+    }
+
+    /// The same where parts are withheld from some.
+    pub(in super::super) fn send_load_to_those_behind(
+        &mut self,
+        local: u32,
+        frames: &Frames,
+        withheld: &[Withheld],
+    ) {
+        if !self.has_those_behind(local) {
+            return;
+        }
+        let mut start = 0;
+        for frame in frames.clone().each() {
+            let is_of = |it: &&Withheld| it.start <= start && start < it.end;
+            let skip = withheld.iter().find(is_of).and_then(|it| self.slot_of(it.from));
+            self.send_behind(local, &frame, skip);
+            start += frame.len() as u32;
+        }
+    }
+
+    fn has_those_behind(&mut self, local: u32) -> bool {
         let channel = &self.locals.at(local).value;
-        let Some(log) = channel.log.as_ref().filter(|_| channel.joining > 0) else { return };
+        channel.log.is_some() && channel.joining > 0
+    }
+
+    fn send_behind(&mut self, local: u32, frame: &Bytes, skip: Option<u32>) {
+        let channel = &self.locals.at(local).value;
+        let Some(log) = &channel.log else { return };
         let is_behind = |slot: &u32| {
             let connection = &self.connections[*slot as usize];
             let subscription = connection.find(local).map(|at| &connection.subscriptions[at]);

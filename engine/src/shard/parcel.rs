@@ -1,0 +1,178 @@
+//! Events on their way from one core to another: those of one channel and turn as one message.
+//!
+//! A message for each event costs both cores more than the bytes do, which lie in the other's cache
+//! one frame here and one there. So an event is put behind the last that waits for the same core,
+//! as long as nothing was said to that core in between that stands in the channel's order: a
+//! [`Joined`](CoreMessage::Joined) or an event of its log.
+//!
+//! Where the last one waits is remembered as a place in the list of what goes to the core. The list
+//! is handed over at the turn's end and the place is not forgotten then: it is one of a message of
+//! this channel, or what was said of it is out of date.
+
+use bytes::Bytes;
+
+use super::Shard;
+use super::channel::RUN_BYTES_MAX;
+use super::frames::Frames;
+use super::message::{CoreMessage, LocalId, OwnedId, Ticket};
+use crate::id::{CoreId, SocketId};
+
+/// A place in no list.
+pub(super) const NOWHERE: u32 = u32::MAX;
+
+/// Frames of several events for the subscribers on one core.
+#[derive(Debug)]
+pub struct Load {
+    pub(super) frames: Frames,
+    /// In the order of the frames.
+    pub(super) withheld: Vec<Withheld>,
+    /// Who waits for an event to be queued, once for each event.
+    pub(super) tickets: Vec<Ticket>,
+}
+
+/// Bytes of a load that one connection must not get.
+#[derive(Debug)]
+pub(super) struct Withheld {
+    pub(super) from: SocketId,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) frames: u32,
+}
+
+impl Load {
+    const fn new() -> Self {
+        Self { frames: Frames::new(), withheld: Vec::new(), tickets: Vec::new() }
+    }
+
+    /// About how much memory it holds.
+    pub(super) fn weight_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.frames.len()
+            + size_of_val(&*self.withheld)
+            + size_of_val(&*self.tickets)
+    }
+
+    fn push(&mut self, frames: Frames, skip: Option<SocketId>, ticket: Option<Ticket>) {
+        let start = self.frames.len() as u32;
+        let end = start + frames.len() as u32;
+        if let Some(from) = skip {
+            self.withhold(Withheld { from, start, end, frames: frames.count() });
+        }
+        self.tickets.extend(ticket);
+        self.frames.push(frames);
+    }
+
+    fn withhold(&mut self, more: Withheld) {
+        match self.withheld.last_mut() {
+            Some(last) if last.from == more.from && last.end == more.start => {
+                last.end = more.end;
+                last.frames += more.frames;
+            }
+            _ => self.withheld.push(more),
+        }
+    }
+}
+
+impl CoreMessage {
+    /// Put an event behind those of the same sender and channel; it is given back if this is not
+    /// the message for that.
+    fn add_published(&mut self, to: OwnedId, frame: Bytes, from: SocketId) -> Result<(), Bytes> {
+        match self {
+            Self::Publish { owned, frames, skip }
+                if *owned == to && *skip == from && frames.len() < RUN_BYTES_MAX =>
+            {
+                frames.push(Frames::one(frame));
+                Ok(())
+            }
+            _ => Err(frame),
+        }
+    }
+
+    /// Put events behind others of the channel; they are given back if this is not the message for
+    /// that.
+    fn add_delivered(
+        &mut self,
+        to: LocalId,
+        more: Frames,
+        skip: Option<SocketId>,
+        ticket: Option<Ticket>,
+    ) -> Result<(), Frames> {
+        if let Self::Deliver { local, .. } = self
+            && *local == to
+        {
+            self.make_room();
+        }
+        match self {
+            Self::DeliverMany { local, load }
+                if *local == to && load.frames.len() < RUN_BYTES_MAX =>
+            {
+                load.push(more, skip, ticket);
+                Ok(())
+            }
+            _ => Err(more),
+        }
+    }
+
+    /// Make the delivery of one event one that may hold many.
+    fn make_room(&mut self) {
+        let Self::Deliver { local, frames, skip, ticket } = self else { return };
+        let mut load = Box::new(Load::new());
+        load.push(std::mem::replace(frames, Frames::new()), *skip, *ticket);
+        *self = Self::DeliverMany { local: *local, load };
+    }
+}
+
+impl Shard {
+    /// Tell the owner of the channel at `local` what a subscriber here publishes.
+    pub(super) fn tell_published(&mut self, local: u32, frame: Bytes, skip: SocketId) {
+        let entry = self.locals.at(local);
+        let owned = entry.value.owned.expect("a confirmed subscription knows its owner");
+        let (owner, at) = (entry.name.owner(self.config.cores), entry.value.published_at);
+        let outgoing = &mut self.outgoing[usize::from(owner.0)];
+        let bytes = frame.len();
+        let frame = match outgoing.messages.get_mut(at as usize) {
+            Some(message) => match message.add_published(owned, frame, skip) {
+                Ok(()) => return outgoing.bytes += bytes,
+                Err(frame) => frame,
+            },
+            None => frame,
+        };
+        self.locals.at(local).value.published_at = outgoing.messages.len() as u32;
+        self.tell(owner, CoreMessage::Publish { owned, frames: Frames::one(frame), skip });
+    }
+
+    /// Pass events of the channel at `owned` on to the core of one of its footholds.
+    pub(super) fn tell_delivered(
+        &mut self,
+        owned: u32,
+        foothold: usize,
+        frames: Frames,
+        skip: Option<SocketId>,
+        ticket: Option<Ticket>,
+    ) {
+        let foothold = &mut self.owned.at(owned).value.footholds[foothold];
+        let (core, local) = (foothold.core, foothold.local);
+        let outgoing = &mut self.outgoing[usize::from(core.0)];
+        let bytes = frames.len();
+        let frames = match outgoing.messages.get_mut(foothold.delivered_at as usize) {
+            Some(message) => match message.add_delivered(local, frames, skip, ticket) {
+                Ok(()) => return outgoing.bytes += bytes + ADDED_OVERHEAD_BYTES,
+                Err(frames) => frames,
+            },
+            None => frames,
+        };
+        foothold.delivered_at = outgoing.messages.len() as u32;
+        self.tell(core, CoreMessage::Deliver { local, frames, skip, ticket });
+    }
+
+    /// What `core` is told next of the channel at `owned` comes after the events that wait for it.
+    pub(super) fn end_parcel(&mut self, owned: u32, core: CoreId) {
+        let mut footholds = self.owned.at(owned).value.footholds.iter_mut();
+        if let Some(foothold) = footholds.find(|foothold| foothold.core == core) {
+            foothold.delivered_at = NOWHERE;
+        }
+    }
+}
+
+/// What an event that is put behind others may take besides its bytes.
+const ADDED_OVERHEAD_BYTES: usize = size_of::<Withheld>() + size_of::<Ticket>();
