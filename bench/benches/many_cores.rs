@@ -197,6 +197,7 @@ fn shard(core: u8, cores: usize) -> Shard {
         outbox_bytes_soft: 1 << 18,
         outbox_bytes_max: 1 << 20,
         outbox_stall_ms: 10_000,
+        is_coalescing: true,
         subscriptions_max: 1_000,
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,

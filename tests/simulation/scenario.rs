@@ -313,6 +313,7 @@ fn config(random: &mut Random) -> ShardConfig {
         outbox_bytes_soft: outbox_bytes_max / 4,
         outbox_bytes_max,
         outbox_stall_ms: random.pick(&[2_000, 10_000]),
+        is_coalescing: random.pick(&[true, true, true, false]),
         subscriptions_max: random.pick(&[2, 1_000]),
         retained_bytes_max: random.pick(&[8_000, 1 << 28]),
         mailbox_bytes_max: random.pick(&[2_000, 1 << 26]),

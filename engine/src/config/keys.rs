@@ -299,6 +299,8 @@ pub(super) static KEYS: &[Key] = &[
         "Bytes of these keys and of the answers kept for them."),
     number!(core.read_scratch_bytes: u32, 16 * KIB, 16 * MIB, "bytes",
         "Buffer that all reads of one core go through."),
+    switch!(core.coalesce,
+        "Send events that arrive together as one; false only to measure what that saves."),
     number!(core.uring_entries: u32, 256, 32_768, "entries",
         "Submission ring of one core; the kernel rounds it up to a power of two."),
 

@@ -219,6 +219,7 @@ pub(super) fn shard_config(
         outbox_bytes_soft: connection.outbox_bytes_soft as usize,
         outbox_bytes_max: connection.outbox_bytes_max as usize,
         outbox_stall_ms: ms(connection.outbox_stall_s),
+        is_coalescing: config.core.coalesce,
         subscriptions_max: connection.subscriptions_max as usize,
         retained_bytes_max: config.core.retained_bytes_max as usize,
         mailbox_bytes_max: config.core.mailbox_bytes_max as usize,

@@ -244,7 +244,7 @@ impl Shard {
 
     /// Queue a run that has become long.
     pub(super) fn seal_if_full(&mut self, local: u32, run: u32) {
-        if self.runs[run as usize].bytes() >= RUN_BYTES_MAX {
+        if !self.config.is_coalescing || self.runs[run as usize].bytes() >= RUN_BYTES_MAX {
             self.seal_early(local);
         }
     }

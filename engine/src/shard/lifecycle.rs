@@ -187,7 +187,8 @@ impl Shard {
             return None;
         }
         let joiner = &mut self.joiners[connection.form() as usize];
-        let segment = connection.outbox.take(joiner, &self.retained)?;
+        let segments_max = if self.config.is_coalescing { usize::MAX } else { 1 };
+        let segment = connection.outbox.take(segments_max, joiner, &self.retained)?;
         if !connection.is_watched {
             connection.is_watched = true;
             self.watched.push(conn);

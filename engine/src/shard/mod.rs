@@ -139,6 +139,9 @@ pub struct ShardConfig {
     pub outbox_bytes_max: usize,
     /// Time without any byte taken after which it is a slow consumer, too. Default 10 s.
     pub outbox_stall_ms: u64,
+    /// Whether events of one turn travel together, and what waits for a send leaves together.
+    /// Default true; false is there to measure what that saves.
+    pub is_coalescing: bool,
     /// Channels one connection may be subscribed to. Default 1,000.
     pub subscriptions_max: usize,
     /// Bytes of shared frames that may wait for slow sockets. Default 256 MiB.

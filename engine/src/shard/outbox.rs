@@ -30,12 +30,18 @@ impl Outbox {
         self.segments.push(segment);
     }
 
-    /// Take what the next send should carry, or `None` while a send is in flight or none is due.
-    pub(super) fn take(&mut self, joiner: &mut Joiner, retained: &Retained) -> Option<Segment> {
+    /// Take what the next send should carry, at most `segments_max` of what is queued; `None` while
+    /// a send is in flight or none is due.
+    pub(super) fn take(
+        &mut self,
+        segments_max: usize,
+        joiner: &mut Joiner,
+        retained: &Retained,
+    ) -> Option<Segment> {
         if self.in_flight_bytes > 0 {
             return None;
         }
-        let count = self.next_count();
+        let count = self.next_count().min(segments_max);
         let segment = match &self.segments[..count] {
             [] => return None,
             [only] => only.clone(),
@@ -115,12 +121,12 @@ mod tests {
         let (mut joiner, retained) = (Joiner::default(), Retained::default());
         let mut outbox = Outbox::default();
         outbox.push(segment(10, &retained));
-        let first = outbox.take(&mut joiner, &retained).unwrap();
+        let first = outbox.take(usize::MAX, &mut joiner, &retained).unwrap();
         outbox.push(segment(20, &retained));
         outbox.push(segment(30, &retained));
-        assert!(outbox.take(&mut joiner, &retained).is_none(), "one send at a time");
+        assert!(outbox.take(usize::MAX, &mut joiner, &retained).is_none(), "one send at a time");
         outbox.landed(first.len());
-        let second = outbox.take(&mut joiner, &retained).unwrap();
+        let second = outbox.take(usize::MAX, &mut joiner, &retained).unwrap();
         assert_eq!((second.len(), second.frames()), (50, 2));
         outbox.landed(49);
         assert!(!outbox.is_idle());
@@ -137,7 +143,7 @@ mod tests {
             outbox.push(segment(bytes, &retained));
         }
         let mut taken = Vec::new();
-        while let Some(segment) = outbox.take(&mut joiner, &retained) {
+        while let Some(segment) = outbox.take(usize::MAX, &mut joiner, &retained) {
             outbox.landed(segment.len());
             taken.push(segment.len());
         }
@@ -160,7 +166,7 @@ mod tests {
         let (mut joiner, retained) = (Joiner::default(), Retained::default());
         let mut outbox = Outbox::default();
         outbox.push(segment(5, &retained));
-        let _ = outbox.take(&mut joiner, &retained).unwrap();
+        let _ = outbox.take(usize::MAX, &mut joiner, &retained).unwrap();
         outbox.push(segment(7, &retained));
         outbox.discard();
         assert_eq!(outbox.bytes(), 5);

@@ -128,6 +128,7 @@ impl Shard {
         let entry = self.locals.at(local);
         let owned = entry.value.owned.expect("a confirmed subscription knows its owner");
         let (owner, at) = (entry.name.owner(self.config.cores), entry.value.published_at);
+        let at = if self.config.is_coalescing { at } else { NOWHERE };
         let outgoing = &mut self.outgoing[usize::from(owner.0)];
         let bytes = frame.len();
         let frame = match outgoing.messages.get_mut(at as usize) {
@@ -152,9 +153,10 @@ impl Shard {
     ) {
         let foothold = &mut self.owned.at(owned).value.footholds[foothold];
         let (core, local) = (foothold.core, foothold.local);
+        let at = if self.config.is_coalescing { foothold.delivered_at } else { NOWHERE };
         let outgoing = &mut self.outgoing[usize::from(core.0)];
         let bytes = frames.len();
-        let frames = match outgoing.messages.get_mut(foothold.delivered_at as usize) {
+        let frames = match outgoing.messages.get_mut(at as usize) {
             Some(message) => match message.add_delivered(local, frames, skip, ticket) {
                 Ok(()) => return outgoing.bytes += bytes + ADDED_OVERHEAD_BYTES,
                 Err(frames) => frames,

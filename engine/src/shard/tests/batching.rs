@@ -1,5 +1,6 @@
 //! How much work a turn is: shared runs, and few sends.
 
+use super::super::FRAMES_PER_SEND_BOUNDS;
 use super::transcript::check_on;
 
 #[test]
@@ -25,6 +26,28 @@ fn a_turns_events_are_one_run_that_all_subscribers_share() {
     );
     let counters = world.shards[0].counters_mut();
     assert_eq!((counters.publishes, counters.batches, counters.deliveries), (3, 1, 6));
+}
+
+#[test]
+fn without_coalescing_each_event_is_queued_and_sent_by_itself() {
+    let mut world = check_on(
+        1,
+        |limits| limits.shard.is_coalescing = false,
+        "
+        a: subscribe room
+        a> subscription_succeeded room
+        http: publish room one; http: publish room two; http: publish room three
+        a> event room one
+        a> event room two
+        a> event room three
+        http> published
+        http> published
+        http> published
+        ",
+    );
+    let counters = world.shards[0].counters_mut();
+    assert_eq!((counters.batches, counters.deliveries), (3, 3));
+    assert_eq!(counters.frames_per_send[1..], [0; FRAMES_PER_SEND_BOUNDS.len()]);
 }
 
 #[test]
