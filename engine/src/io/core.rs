@@ -24,6 +24,7 @@ use super::notices::Notices;
 use super::pace::Pace;
 use super::parting::Parting;
 use super::readiness::Readiness;
+use super::sends::{Send, Sends};
 use super::signal::Signal;
 use super::socket::{Reporting, Socket};
 use super::websocket::Reader;
@@ -47,6 +48,9 @@ const CLOCK_STEP_MAX: Duration = Duration::from_millis(250);
 
 /// How soon a mailbox that was full is tried again.
 const REPOST_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Rounds of sends in a turn: what one round makes room for is sent in the next.
+const EXCHANGES_MAX: u32 = 4;
 
 /// Rounds of the inbox that may follow each other without a wait, which is possible on epoll only.
 const EAGER_ROUNDS_MAX: u16 = 4;
@@ -78,6 +82,7 @@ pub(super) struct Core {
     waiters: RefCell<HashMap<Ticket, Rc<Waiter>, foldhash::fast::RandomState>>,
     /// Which websockets have something to read.
     pub(super) readiness: Readiness,
+    sends: Sends,
     /// What was read of websockets and must wait.
     pub(super) held: Held,
     /// Connections whose reading waits for another core to take its messages.
@@ -117,6 +122,7 @@ impl Core {
         let parting = Parting::new(setup.config.core.turned_away_max as usize, patience_ms);
         let backlog_bytes_max = setup.config.webhook.backlog_bytes_max as usize;
         let notices = Notices::new(side.clone(), backlog_bytes_max);
+        let sends = Sends::new(setup.config.core.uring_entries)?;
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
         Ok(Rc::new(Self {
             setup,
@@ -129,6 +135,7 @@ impl Core {
             inflater: RefCell::default(),
             waiters: RefCell::default(),
             readiness: Readiness::new()?,
+            sends,
             held: Held::default(),
             held_back: RefCell::default(),
             addresses,
@@ -311,6 +318,11 @@ impl Core {
         self.shard.borrow().is_drained() && self.requests_open.get() == 0 && is_told
     }
 
+    /// A send that the kernel had to keep has ended.
+    pub(super) fn sends_ended(&self) {
+        self.turn.raise();
+    }
+
     /// The number of the turn that is running.
     pub(super) fn turn(&self) -> u32 {
         self.turns.get()
@@ -398,6 +410,7 @@ impl Core {
         while let Some(output) = shard.poll_output() {
             self.carry_out(&mut shard, output);
         }
+        self.exchange_sends(&mut shard);
         self.notices.post();
         if !self.log.post() {
             self.repost_soon();
@@ -449,8 +462,9 @@ impl Core {
             Output::Flush(conn) => {
                 if let Some(socket) = self.socket(conn)
                     && let Some(segment) = shard.take_send(conn)
+                    && let Err(send) = self.sends.push(Send::new(conn, socket, segment))
                 {
-                    monoio::spawn(Rc::clone(self).send(conn, socket, segment));
+                    monoio::spawn(Rc::clone(self).send(send));
                 }
             }
             Output::Finish(conn) => self.socket(conn).iter().for_each(|socket| socket.finish()),
@@ -476,13 +490,45 @@ impl Core {
         }
     }
 
-    /// Send `segment` and then whatever has queued meanwhile, until nothing has.
-    async fn send(
-        self: Rc<Self>,
-        conn: ConnId,
-        socket: Rc<Socket>,
-        segment: crate::shard::Segment,
-    ) {
+    /// Hand the kernel what the turn sends, and what becomes possible as that ends.
+    fn exchange_sends(&self, shard: &mut Shard) {
+        for _ in 0..EXCHANGES_MAX {
+            self.sends.exchange();
+            while let Some((send, taken)) = self.sends.ended() {
+                self.on_sent(shard, send, taken);
+            }
+            if !self.sends.is_pushed() {
+                return self.sends.watch(&self.readiness);
+            }
+        }
+        self.turn.raise(); // Others come first.
+    }
+
+    /// The socket has taken bytes of `send`, all that there were, or none ever again.
+    fn on_sent(&self, shard: &mut Shard, send: Send, taken: io::Result<usize>) {
+        let left = match taken {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(send),
+            Ok(0) | Err(_) => return send.socket.cut(), // Its reader sees the end and cleans up.
+            Ok(bytes) => {
+                shard.landed(send.conn, bytes);
+                send.advance(bytes)
+            }
+        };
+        let next = left.or_else(|(conn, socket)| {
+            let next = shard.take_send(conn).ok_or(());
+            if !shard.must_pause(conn) {
+                self.resume(conn, &socket);
+            }
+            next.map(|segment| Send::new(conn, socket, segment))
+        });
+        if let Ok(next) = next {
+            drop(self.sends.push(next)); // It was taken from the ring that it is put into.
+        }
+    }
+
+    /// The same without a ring: send, then send whatever has queued meanwhile, until nothing has.
+    async fn send(self: Rc<Self>, send: Send) {
+        let Send { conn, socket, segment, .. } = send;
         let mut next = Some(segment);
         while let Some(segment) = next {
             let landed = |bytes| self.landed(conn, bytes);

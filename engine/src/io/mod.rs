@@ -22,6 +22,7 @@ mod parting;
 mod peek;
 mod readiness;
 mod reload;
+mod sends;
 mod server;
 mod signal;
 mod socket;

@@ -18,6 +18,7 @@ use uringcast_proto::ws::encode;
 use super::core::Core;
 use super::pace::Pace;
 use super::readiness::Ready;
+use super::sends::RING;
 use super::socket::Socket;
 use crate::dialect::{Dialect, echo, pusher, zps};
 use crate::id::ConnId;
@@ -69,7 +70,10 @@ pub(super) async fn run_readers(core: Rc<Core>) {
         if let Some(pause) = pace.step(core.turn()) {
             pause.await;
         }
-        core.readiness.take(|ready| read(&core, ready));
+        core.readiness.take(|ready| match ready.conn {
+            RING => core.sends_ended(),
+            _ => read(&core, ready),
+        });
     }
 }
 

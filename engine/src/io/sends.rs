@@ -1,0 +1,177 @@
+//! Sends of one core: handed to the kernel together at the end of a turn, in a ring of their own.
+//!
+//! A send through the runtime is a task, a place in its table and a wake-up. Here it is a request
+//! and a place in ours; most sends are done when the call that starts them returns, so what they
+//! free is sent in the same turn. What the socket has no room for ends later: then the ring, which
+//! is polled like a socket while it holds any, raises the turn.
+//!
+//! Where there is no `io_uring` there is no ring, and the runtime sends.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+
+use io_uring::types::Fd;
+use io_uring::{IoUring, opcode, squeue};
+use slab::Slab;
+
+use super::readiness::Readiness;
+use super::socket::Socket;
+use crate::id::ConnId;
+use crate::shard::Segment;
+
+/// Completions that the ring has room for, for each request: as for the runtime's ring.
+const COMPLETIONS_PER_ENTRY: u32 = 4;
+
+/// The most completions a ring may have room for (`IORING_MAX_CQ_ENTRIES`).
+const COMPLETIONS_MAX: u32 = 65_536;
+
+/// What the core's set of sockets knows the ring by: no connection has this slot.
+pub(super) const RING: ConnId = ConnId { slot: u32::MAX, generation: u32::MAX };
+
+/// The ring of one core, where there is one.
+pub(super) struct Sends {
+    ring: Option<RefCell<Ring>>,
+    /// Whether the ring is in the core's set.
+    is_watched: Cell<bool>,
+}
+
+struct Ring {
+    uring: IoUring,
+    /// Every send that the kernel has or is about to get.
+    in_flight: Slab<Send>,
+    /// What has ended and has not been looked at: the place of a send, and what came of it.
+    ended: Vec<(usize, i32)>,
+    /// Whether requests wait to be submitted.
+    is_pushed: bool,
+}
+
+/// One connection's send: a segment's bytes from `start` on.
+pub(super) struct Send {
+    pub(super) conn: ConnId,
+    pub(super) socket: Rc<Socket>,
+    pub(super) segment: Segment,
+    start: usize,
+}
+
+impl Send {
+    pub(super) const fn new(conn: ConnId, socket: Rc<Socket>, segment: Segment) -> Self {
+        Self { conn, socket, segment, start: 0 }
+    }
+
+    /// `bytes` more have been taken: what is left to send, if anything.
+    pub(super) fn advance(mut self, bytes: usize) -> Result<Self, (ConnId, Rc<Socket>)> {
+        self.start += bytes;
+        if self.start < self.segment.len() { Ok(self) } else { Err((self.conn, self.socket)) }
+    }
+
+    fn request(&self, key: usize) -> squeue::Entry {
+        let rest = &self.segment.as_ref()[self.start..];
+        // A turn's frames are bounded far below 4 GiB.
+        opcode::Send::new(Fd(self.socket.fd()), rest.as_ptr(), rest.len() as u32)
+            .flags(libc::MSG_NOSIGNAL)
+            .build()
+            .user_data(key as u64)
+    }
+}
+
+impl Sends {
+    /// A ring of `entries` requests for the thread that this is called on; none on epoll.
+    pub(super) fn new(entries: u32) -> io::Result<Self> {
+        let ring = if monoio::utils::is_legacy() { None } else { Some(Ring::new(entries)?) };
+        Ok(Self { ring: ring.map(RefCell::new), is_watched: Cell::new(false) })
+    }
+
+    /// Start `send` with the next [`exchange`](Self::exchange); it is given back without a ring.
+    pub(super) fn push(&self, send: Send) -> Result<(), Send> {
+        match &self.ring {
+            Some(ring) => {
+                ring.borrow_mut().push(send);
+                Ok(())
+            }
+            None => Err(send),
+        }
+    }
+
+    /// Hand the kernel what was pushed, and take what has ended.
+    pub(super) fn exchange(&self) {
+        if let Some(ring) = &self.ring {
+            ring.borrow_mut().exchange();
+        }
+    }
+
+    /// A send that has ended or has got further, and the bytes that were taken.
+    pub(super) fn ended(&self) -> Option<(Send, io::Result<usize>)> {
+        let mut ring = self.ring.as_ref()?.borrow_mut();
+        let (key, result) = ring.ended.pop()?;
+        let taken = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));
+        Some((ring.in_flight.remove(key), taken))
+    }
+
+    /// Whether there is something to [`exchange`](Self::exchange) at once.
+    pub(super) fn is_pushed(&self) -> bool {
+        self.ring.as_ref().is_some_and(|ring| ring.borrow().is_pushed)
+    }
+
+    /// Have the ring in `set` while the kernel has any send, and no longer.
+    pub(super) fn watch(&self, set: &Readiness) {
+        let Some(ring) = &self.ring else { return };
+        let ring = ring.borrow();
+        let is_wanted = !ring.in_flight.is_empty();
+        if self.is_watched.replace(is_wanted) == is_wanted {
+            return;
+        }
+        if is_wanted {
+            set.add(ring.uring.as_raw_fd(), RING).expect("a ring can be polled");
+        } else {
+            set.remove(ring.uring.as_raw_fd(), RING);
+        }
+    }
+}
+
+impl Ring {
+    fn new(entries: u32) -> io::Result<Self> {
+        let uring = build(entries)?;
+        Ok(Self { uring, in_flight: Slab::new(), ended: Vec::new(), is_pushed: false })
+    }
+
+    fn push(&mut self, send: Send) {
+        if self.uring.submission().is_full() {
+            self.exchange();
+        }
+        let place = self.in_flight.vacant_entry();
+        let request = send.request(place.key());
+        // SAFETY: the request names bytes and a descriptor that `in_flight` holds until the kernel
+        // says that it has done with them; the bytes are never written and do not move.
+        match unsafe { self.uring.submission().push(&request) } {
+            Ok(()) => {
+                place.insert(send);
+                self.is_pushed = true;
+            }
+            Err(_) => send.socket.cut(), // The kernel has no memory for what it was given before.
+        }
+    }
+
+    fn exchange(&mut self) {
+        let (submitter, mut requests, mut results) = self.uring.split();
+        // Besides what was pushed: results that the kernel keeps until it is asked for them.
+        if self.is_pushed || requests.taskrun() || requests.cq_overflow() {
+            drop(submitter.submit()); // What it does not take now it is given again.
+            requests.sync();
+            self.is_pushed = !requests.is_empty();
+        }
+        results.sync();
+        self.ended.extend(results.map(|it| (it.user_data() as usize, it.result())));
+    }
+}
+
+/// A ring for one thread, which runs what the kernel has left to do when it asks for results; or, on
+/// kernels before 6.1, one without these promises.
+fn build(entries: u32) -> io::Result<IoUring> {
+    let mut builder = IoUring::builder();
+    builder.setup_cqsize((entries * COMPLETIONS_PER_ENTRY).clamp(entries, COMPLETIONS_MAX));
+    let mut best = builder.clone();
+    best.setup_single_issuer().setup_coop_taskrun().setup_taskrun_flag().setup_defer_taskrun();
+    best.build(entries).or_else(|_| builder.build(entries))
+}
