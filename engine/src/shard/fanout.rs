@@ -57,13 +57,9 @@ impl Shard {
         }
         let frames = frames.share();
         self.notice_client_events(owned.index, &frames, sender);
-        for foothold in 0..self.owned.at(owned.index).value.footholds.len() {
-            let to = self.owned.at(owned.index).value.footholds[foothold];
-            // The sender is subscribed: a core with one subscriber, and that the sender, has none.
-            if to.core != sender.core() || to.subscriptions > 1 {
-                self.pass_on(owned.index, foothold, frames.clone(), Some(sender), None);
-            }
-        }
+        // The sender is subscribed: where it is the only one of its core, nobody waits there.
+        let is_told = |it: &Foothold| it.core != sender.core() || it.subscriptions > 1;
+        self.spread(owned.index, frames, Some(sender), None, is_told);
     }
 
     /// The owner's part of an event from the HTTP API.
@@ -84,18 +80,35 @@ impl Shard {
     pub(super) fn fan_out(
         &mut self,
         owned: u32,
-        mut frame: Bytes,
+        frame: Bytes,
         skip: Option<SocketId>,
         ticket: Option<Ticket>,
     ) -> u32 {
-        let mut others = 0;
-        let count = self.owned.at(owned).value.footholds.len();
-        for foothold in 0..count {
-            let is_last = foothold + 1 == count; // Which gets the frame itself, not a reference.
-            let frame = if is_last { std::mem::take(&mut frame) } else { frame.clone() };
-            others += self.pass_on(owned, foothold, Frames::one(frame), skip, ticket);
+        self.spread(owned, Frames::one(frame), skip, ticket, |_| true)
+    }
+
+    /// Pass events on to every core that `is_told`; how many others will answer for `ticket`.
+    fn spread(
+        &mut self,
+        owned: u32,
+        frames: Frames,
+        skip: Option<SocketId>,
+        ticket: Option<Ticket>,
+        is_told: impl Fn(&Foothold) -> bool,
+    ) -> u32 {
+        let (mut others, mut last) = (0, None);
+        for foothold in 0..self.owned.at(owned).value.footholds.len() {
+            if is_told(&self.owned.at(owned).value.footholds[foothold])
+                && let Some(before) = last.replace(foothold)
+            {
+                others += self.pass_on(owned, before, frames.clone(), skip, ticket);
+            }
         }
-        others
+        match last {
+            // Which gets the events themselves and not a reference.
+            Some(last) => others + self.pass_on(owned, last, frames, skip, ticket),
+            None => others,
+        }
     }
 
     /// Pass events on to one core; 1 if that is another, which will answer for `ticket`.
@@ -140,7 +153,6 @@ impl Shard {
         let Some(run) = self.run_of(local) else {
             return; // The last subscriber here left while the events were on their way.
         };
-        let frames = frames.share();
         self.send_load_to_those_behind(local.index, &frames, &withheld);
         let start = self.runs[run as usize].bytes() as u32;
         for Withheld { from, start: at, end, frames } in withheld {
