@@ -166,8 +166,8 @@ impl Ring {
     }
 }
 
-/// A ring for one thread, which runs what the kernel has left to do when it asks for results; or, on
-/// kernels before 6.1, one without these promises.
+/// A ring for one thread, which runs what the kernel has left to do when it asks for results. On
+/// kernels before 6.1 it is one without these promises.
 fn build(entries: u32) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.setup_cqsize((entries * COMPLETIONS_PER_ENTRY).clamp(entries, COMPLETIONS_MAX));
