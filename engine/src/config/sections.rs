@@ -144,8 +144,8 @@ pub struct CoreConfig {
     /// Size in bytes of the buffer that all reads of one core go through. Default 512 KiB:
     /// smaller ones cost a fast publisher more system calls per event.
     pub read_scratch_bytes: u32,
-    /// Whether events that arrive together are put together, and what queues during a send leaves in
-    /// one. Default true: it adds no latency. False is there to measure what that saves.
+    /// Whether events that arrive together are put together, and what queues during a send leaves
+    /// as one. Default true: it adds no latency. False is there to measure what that saves.
     pub coalesce: bool,
     /// Entries of the submission ring of one core, a power of two. Default 4096.
     pub uring_entries: u32,
