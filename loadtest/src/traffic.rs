@@ -129,8 +129,16 @@ impl Traffic {
                 }
                 Ok(())
             }
-            Event::Closed => Err(Failure::Closed("without a close frame".to_owned())),
+            Event::Closed => self.on_closed(link),
             Event::Failed(error) => Err(Failure::Io(error)),
+        }
+    }
+
+    fn on_closed(&mut self, link: Link) -> Result<(), Failure> {
+        let publisher = link.index().checked_sub(self.subscribers.len());
+        match publisher.map(|index| self.publishers[index].on_closed()) {
+            Some(true) => Ok(()),
+            Some(false) | None => Err(Failure::Closed("without a close frame".to_owned())),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Publishing by signed requests on one kept-alive connection, one request in flight at a time.
 //!
-//! All events of a room take the same connection, so their order holds without pipelining.
+//! All events of a room take the same connection, so their order holds without pipelining. A server
+//! that closes after each answer is dialled again for the next request, as any client of it must.
 
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
@@ -11,6 +12,7 @@ use crate::dialect::Dialect;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::payload::Stamp;
+use crate::socket::connect::dial;
 use crate::socket::outbox::Outbox;
 use crate::socket::ring::{Link, Ring};
 
@@ -54,6 +56,15 @@ pub struct Target {
     pub route: Route,
 }
 
+/// Whether the connection can take a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Line {
+    Open,
+    /// The server has said that it closes it.
+    Closing,
+    Closed,
+}
+
 /// A connection that publishes into its rooms.
 #[derive(Debug)]
 pub struct Publisher {
@@ -62,6 +73,9 @@ pub struct Publisher {
     target: Target,
     path: String,
     responses: Responses,
+    line: Line,
+    /// How often a connection was opened, this one included.
+    dialled: usize,
     waiting: VecDeque<Due>,
     /// The rooms of the events in the request that is sent and not answered.
     asked: Vec<u32>,
@@ -84,6 +98,8 @@ impl Publisher {
             target,
             path,
             responses: Responses::default(),
+            line: Line::Open,
+            dialled: 1,
             waiting: VecDeque::new(),
             asked: Vec::new(),
             rooms,
@@ -111,8 +127,18 @@ impl Publisher {
                 return Err(Failure::Publish { status: response.status, body: response.body });
             }
             answered.append(&mut self.asked);
+            if response.is_last {
+                self.line = Line::Closing;
+            }
         }
         Ok(())
+    }
+
+    /// The server has closed the connection: whether it had said that it would.
+    pub fn on_closed(&mut self) -> bool {
+        let is_expected = self.line == Line::Closing;
+        self.line = Line::Closed;
+        is_expected
     }
 
     /// Send the next request, if the last one is answered and there is enough for it.
@@ -121,7 +147,23 @@ impl Publisher {
     /// outbox, so that is flushed every time.
     pub fn flush(&mut self, ring: &mut Ring, link: Link, context: Context<'_>) -> io::Result<()> {
         self.next_request(context)?;
+        match self.line {
+            Line::Open => {}
+            Line::Closing => return Ok(()),
+            // The last send may be reported after the answer to it, and after the end.
+            Line::Closed if self.outbox.filling.is_empty() || self.outbox.is_in_flight() => {
+                return Ok(());
+            }
+            Line::Closed => self.dial_again(ring, link)?,
+        }
         self.outbox.flush(ring, link)
+    }
+
+    fn dial_again(&mut self, ring: &mut Ring, link: Link) -> io::Result<()> {
+        ring.replace(link, dial(self.target.endpoint.address, self.dialled)?)?;
+        self.dialled += 1;
+        self.line = Line::Open;
+        Ok(())
     }
 
     fn next_request(&mut self, context: Context<'_>) -> io::Result<()> {
@@ -238,6 +280,45 @@ mod tests {
         let refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno";
         let failure = publisher.on_received(refusal, &mut Vec::new()).unwrap_err();
         assert_eq!(failure.to_string(), "publish answered 401: no");
+    }
+
+    #[test]
+    fn a_server_that_closes_after_each_answer_is_dialled_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut ring = Ring::new(Duration::ZERO).unwrap();
+        let link = ring.add(TcpStream::connect(address).unwrap()).unwrap();
+        let rooms = [Room::new(0, "private-load-0".to_owned(), "load", 1, 267)];
+        let template = Template::new(300);
+        let context = Context { rooms: &rooms, template: &template, clock: Clock::start() };
+        let mut publisher = publisher(Route::Events);
+        publisher.target.endpoint = format!("ws://{address}").parse().unwrap();
+        for sequence in 0..3 {
+            let (mut served, _) = listener.accept().unwrap();
+            publisher.push(Due { room: 0, sequence, at_ns: Some(7) });
+            publisher.flush(&mut ring, link, context).unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
+            served.write_all(answer).unwrap();
+            served.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut answered = Vec::new();
+            while publisher.line != Line::Closed || publisher.outbox.is_in_flight() {
+                ring.wait(Duration::from_secs(10), |_, event| {
+                    match event {
+                        Event::Received(bytes) => publisher.on_received(bytes, &mut answered)?,
+                        Event::Sent(spare) => publisher.outbox.on_sent(spare),
+                        Event::Closed => assert!(publisher.on_closed(), "it was announced"),
+                        Event::Failed(error) => return Err(Failure::Io(error)),
+                    }
+                    Ok::<_, Failure>(())
+                })
+                .unwrap();
+            }
+            assert_eq!(answered, [0]);
+            if sequence < 2 {
+                publisher.dial_again(&mut ring, link).unwrap();
+            }
+        }
+        assert!(!publisher.on_closed(), "an end that nobody announced is a failure");
     }
 
     /// With the last answer read and the last send not yet reported, the next request must wait for

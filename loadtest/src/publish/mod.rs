@@ -71,6 +71,14 @@ impl Publisher {
         }
     }
 
+    /// Its connection was closed: whether that is no failure.
+    pub fn on_closed(&mut self) -> bool {
+        match self {
+            Self::Websocket(_) => false,
+            Self::Http(publisher) => publisher.on_closed(),
+        }
+    }
+
     /// Its last send is over.
     pub fn on_sent(&mut self, spare: Vec<u8>) {
         match self {

@@ -14,6 +14,8 @@ pub struct Response {
     pub status: u16,
     /// The start of the body, for messages.
     pub body: String,
+    /// Whether the server closes the connection behind it.
+    pub is_last: bool,
 }
 
 /// The bytes of an answer that is not whole yet.
@@ -45,10 +47,13 @@ impl Responses {
         let Some(length) = body_length(&response, &self.partial[head..])? else {
             return Ok(None);
         };
+        let is_last = response.headers.iter().any(|it| {
+            it.name.eq_ignore_ascii_case("connection") && it.value.eq_ignore_ascii_case(b"close")
+        });
         let body = &self.partial[head..head + length];
         let body = String::from_utf8_lossy(&body[..length.min(200)]).into_owned();
         self.partial.drain(..head + length);
-        Ok(Some(Response { status, body }))
+        Ok(Some(Response { status, body, is_last }))
     }
 }
 
@@ -79,7 +84,7 @@ mod tests {
     use super::*;
 
     fn response(status: u16, body: &str) -> Response {
-        Response { status, body: body.to_owned() }
+        Response { status, body: body.to_owned(), is_last: false }
     }
 
     #[test]
@@ -98,6 +103,17 @@ mod tests {
             let chunked = response(401, "2\r\nno\r\n0\r\n\r\n");
             assert_eq!(seen, [response(200, "{}"), chunked, response(204, "")]);
         }
+    }
+
+    #[test]
+    fn a_server_that_closes_says_so() {
+        let mut responses = Responses::default();
+        let text = b"HTTP/1.1 200 OK\r\nconnection: Close\r\nContent-Length: 2\r\n\r\n{}";
+        responses.feed(text).unwrap();
+        assert_eq!(
+            responses.take().unwrap(),
+            Some(Response { is_last: true, ..response(200, "{}") })
+        );
     }
 
     #[test]

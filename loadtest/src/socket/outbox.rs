@@ -24,6 +24,11 @@ impl Outbox {
         ring.send(link, std::mem::replace(&mut self.filling, spare))
     }
 
+    /// Whether a send has not been reported as over.
+    pub const fn is_in_flight(&self) -> bool {
+        self.in_flight
+    }
+
     /// A send is over: its memory comes back.
     pub fn on_sent(&mut self, spare: Vec<u8>) {
         self.in_flight = false;

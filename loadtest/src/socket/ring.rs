@@ -101,6 +101,18 @@ impl Ring {
         Ok(link)
     }
 
+    /// Go on with another connection in the place of one that was reported as [`Event::Closed`].
+    ///
+    /// # Panics
+    ///
+    /// If a send on it was not reported as [`Event::Sent`] yet.
+    pub fn replace(&mut self, link: Link, stream: TcpStream) -> io::Result<()> {
+        let socket = &mut self.sockets[link.index()];
+        assert!(socket.flight.is_empty(), "what was sent has been reported");
+        socket.stream = stream;
+        self.receive(link)
+    }
+
     /// Send `bytes`.
     ///
     /// # Panics
