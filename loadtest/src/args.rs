@@ -1,7 +1,9 @@
 //! The command line and the environment.
 
+pub mod acked;
 pub mod profile;
 
+use std::io;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,8 +12,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cores::Cores;
 use crate::endpoint::{App, Endpoint};
+use crate::layout::{Layout, Placement};
 use crate::plan::{self, Pace, Via};
 use crate::publish::http::Route;
+
+/// Publishing connections of zero-pub-sub, unless another number is asked for.
+const ZPS_PUBLISHERS: usize = 4;
 
 /// Load over real sockets against any Pusher-compatible server.
 #[derive(Debug, Parser)]
@@ -63,6 +69,9 @@ pub struct ServerArgs {
     /// Cores for the load itself
     #[arg(long)]
     pub load_cores: Option<Cores>,
+    /// Cores of both instead: the first one for the server, and the same or the second for the load
+    #[arg(long, value_enum, conflicts_with_all = ["server_cores", "load_cores"])]
+    pub layout: Option<Layout>,
     /// Take what arrived every so many microseconds instead of at once: 100 to 300 repeat best
     /// where server and load share a core
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100_000))]
@@ -73,6 +82,17 @@ pub struct ServerArgs {
 }
 
 impl ServerArgs {
+    /// Cores for a started server and for the load, where it was said.
+    pub fn cores(&self) -> io::Result<(Option<Cores>, Option<Cores>)> {
+        match self.layout {
+            Some(layout) => {
+                let Placement { server, load } = layout.place(&Cores::allowed()?)?;
+                Ok((Some(server), Some(load)))
+            }
+            None => Ok((self.server_cores.clone(), self.load_cores.clone())),
+        }
+    }
+
     /// Time between two looks at what arrived.
     pub const fn drain(&self) -> Duration {
         Duration::from_micros(self.drain_us)
@@ -91,9 +111,9 @@ pub struct PublishArgs {
     /// Size of a delivered frame with its header, in bytes
     #[arg(long, default_value_t = 267, value_parser = clap::value_parser!(u32).range(128..=10_000))]
     pub frame_bytes: u32,
-    /// Websocket connections that publish client events
-    #[arg(long, default_value = "1")]
-    pub publishers: NonZeroU32,
+    /// Websocket connections that publish; by default 1, or 4 for zps
+    #[arg(long)]
+    pub publishers: Option<NonZeroU32>,
     /// HTTP connections that publish requests
     #[arg(long, default_value = "8")]
     pub connections: NonZeroU32,
@@ -127,10 +147,15 @@ impl PublishArgs {
     /// Publishing connections for `rooms` rooms: a room has one, so more would be idle.
     pub fn publishers(&self, rooms: usize) -> usize {
         let wanted = match self.via {
-            ViaArg::ClientEvents => self.publishers,
+            ViaArg::ClientEvents => self.publishers.unwrap_or(NonZeroU32::MIN),
             ViaArg::Http | ViaArg::HttpBatch => self.connections,
         };
         rooms.min(wanted.get() as usize)
+    }
+
+    /// The same where events are messages of zero-pub-sub.
+    pub fn zps_publishers(&self, rooms: usize) -> usize {
+        rooms.min(self.publishers.map_or(ZPS_PUBLISHERS, |count| count.get() as usize))
     }
 
     /// The pace for a window and a burst that apply where no rate is given.
@@ -163,6 +188,9 @@ pub struct MillionArgs {
     /// Events published at once when a room has space for them
     #[arg(long, default_value_t = 1)]
     pub burst: u64,
+    /// In which protocol, and what is acknowledged
+    #[command(flatten)]
+    pub acked: acked::AckedArgs,
     /// How they are published
     #[command(flatten)]
     pub publish: PublishArgs,

@@ -1,14 +1,17 @@
 //! A server of our own, as a child process that never outlives the load.
 
+use std::fs;
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::args::acked::LogDriver;
 use crate::cores::Cores;
 use crate::endpoint::App;
 
@@ -28,6 +31,8 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    /// The folder of its logs, which goes when it has ended.
+    logs: Option<PathBuf>,
 }
 
 /// Why there is no running server.
@@ -38,6 +43,14 @@ pub enum ServerError {
     Spawn {
         /// The program.
         program: PathBuf,
+        /// The reason.
+        error: io::Error,
+    },
+    /// The folder of its logs could not be made.
+    #[error("cannot make {folder}: {error}")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
         /// The reason.
         error: io::Error,
     },
@@ -52,14 +65,36 @@ pub enum ServerError {
 impl Server {
     /// Start `program` for `app`, on `cores` if given, and wait until it listens.
     pub fn start(program: &Path, app: &App, cores: Option<&Cores>) -> Result<Self, ServerError> {
-        let mut command = Command::new(program);
-        command.args(["serve", "--host", "127.0.0.1", "--port", "0", "--metrics-port", "0"]);
-        command.args(["--client-event-rate", "0", "--app", &app.to_string()]);
-        if let Some(cores) = cores {
-            command.args(["--cores", &cores.count().to_string()]);
+        Self::spawn(own(program, app, cores), cores)
+    }
+
+    /// The same for zero-pub-sub: clients may publish as fast as they can, and logs are kept by
+    /// `driver`, on disk in a folder of the server's own that goes with it.
+    pub fn start_zps(
+        program: &Path,
+        app: &App,
+        driver: LogDriver,
+        cores: Option<&Cores>,
+    ) -> Result<Self, ServerError> {
+        let mut command = own(program, app, cores);
+        command.env("URINGCAST_ZPS_ALLOW_CLIENT_PUBLISH", "true");
+        command.env("URINGCAST_ZPS_MAX_MESSAGES_PER_WINDOW", "0");
+        command.env("URINGCAST_LOG_DRIVER", driver.name());
+        let logs = match driver {
+            LogDriver::Memory => None,
+            LogDriver::File => Some(logs_folder()?),
+        };
+        command.env("URINGCAST_LOG_DIR", logs.as_deref().unwrap_or(Path::new("unused")));
+        match Self::spawn(command, cores) {
+            Ok(mut server) => {
+                server.logs = logs;
+                Ok(server)
+            }
+            Err(error) => {
+                remove(logs.as_deref());
+                Err(error)
+            }
         }
-        command.stdin(Stdio::null());
-        Self::spawn(command, cores)
     }
 
     /// Start what `command` says, on `cores` if given, and wait until it listens.
@@ -102,7 +137,7 @@ impl Server {
         let spawned = command.spawn();
         let program = || PathBuf::from(command.get_program());
         let child = spawned.map_err(|error| ServerError::Spawn { program: program(), error })?;
-        Ok(Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)) })
+        Ok(Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)), logs: None })
     }
 
     /// The process's id.
@@ -138,7 +173,37 @@ impl Drop for Server {
     fn drop(&mut self) {
         // There is nobody left to tell: the child is gone or cannot be ended.
         let _ = self.stop();
+        remove(self.logs.as_deref());
     }
+}
+
+/// The command that starts `program`, a server of our own, for `app` on so many cores.
+fn own(program: &Path, app: &App, cores: Option<&Cores>) -> Command {
+    let mut command = Command::new(program);
+    command.args(["serve", "--host", "127.0.0.1", "--port", "0", "--metrics-port", "0"]);
+    command.args(["--client-event-rate", "0", "--app", &app.to_string()]);
+    if let Some(cores) = cores {
+        command.args(["--cores", &cores.count().to_string()]);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// An empty folder of this process alone, where temporary files go.
+fn logs_folder() -> Result<PathBuf, ServerError> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("uringcast-load-{}-{number}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    match fs::create_dir(&folder) {
+        Ok(()) => Ok(folder),
+        Err(error) => Err(ServerError::Folder { folder, error }),
+    }
+}
+
+fn remove(folder: Option<&Path>) {
+    // Files that stay are in the way of nobody, and there is nobody left to tell.
+    let _ = folder.map(fs::remove_dir_all);
 }
 
 /// Runs in the child: pin it, and let it end if the load is killed.

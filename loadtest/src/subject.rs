@@ -1,9 +1,10 @@
 //! The server under load: one of our own, or any that listens at an address.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::args::ServerArgs;
+use crate::args::acked::LogDriver;
 use crate::dialect::Dialect;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::proc::Process;
@@ -28,13 +29,31 @@ impl Subject {
     /// The calling thread is pinned last, so that the server does not inherit the load's cores.
     pub fn of(args: &ServerArgs) -> anyhow::Result<Self> {
         let dialect = Dialect::Pusher(args.app.clone());
+        let (server_cores, load_cores) = args.cores()?;
         let subject = if let Some(url) = &args.url {
             Self::running(url.clone(), dialect, args.server_pid)
         } else {
-            let cores = args.server_cores.as_ref();
-            Self::started(Server::start(&program(args)?, &args.app, cores)?, dialect)?
+            let server = Server::start(&program(args)?, &args.app, server_cores.as_ref())?;
+            Self::started(server, dialect)?
         };
-        if let Some(cores) = &args.load_cores {
+        if let Some(cores) = load_cores {
+            cores.pin()?;
+        }
+        Ok(subject)
+    }
+
+    /// The same for zero-pub-sub; a server that is started keeps its logs with `driver`.
+    pub fn of_zps(args: &ServerArgs, driver: LogDriver) -> anyhow::Result<Self> {
+        let dialect = Dialect::Zps(run_id());
+        let (server_cores, load_cores) = args.cores()?;
+        let subject = if let Some(url) = &args.url {
+            Self::running(url.clone(), dialect, args.server_pid)
+        } else {
+            let program = program(args)?;
+            let server = Server::start_zps(&program, &args.app, driver, server_cores.as_ref())?;
+            Self::started(server, dialect)?
+        };
+        if let Some(cores) = load_cores {
             cores.pin()?;
         }
         Ok(subject)
@@ -61,6 +80,12 @@ impl Subject {
     pub fn cpu(&self) -> Option<Duration> {
         self.process.and_then(|process| process.cpu().ok())
     }
+}
+
+/// A text that no other run has: a room of this name has had no event before.
+fn run_id() -> String {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    format!("{unix:x}-{:x}", std::process::id())
 }
 
 fn program(args: &ServerArgs) -> std::io::Result<PathBuf> {
