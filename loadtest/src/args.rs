@@ -2,6 +2,7 @@
 
 pub mod acked;
 pub mod profile;
+pub mod slow_reader;
 
 use std::io;
 use std::num::{NonZeroU32, NonZeroU64};
@@ -41,6 +42,8 @@ pub enum Command {
     Profile(profile::ProfileArgs),
     /// The fixed profiles against every server that is installed, and the physical limit
     Compare(profile::CompareArgs),
+    /// One room and two subscribers, of which one reads too slowly for a while
+    SlowReader(slow_reader::SlowReaderArgs),
     /// No server at all: what bare sends of ready bytes to many sockets cost on this machine
     Limit(LimitArgs),
     /// The sending side of `limit`, which starts it by itself
@@ -316,6 +319,7 @@ mod tests {
             | Command::Idle(_)
             | Command::Profile(_)
             | Command::Compare(_)
+            | Command::SlowReader(_)
             | Command::Limit(_)
             | Command::LimitSender(_) => panic!("not what was asked for"),
         }

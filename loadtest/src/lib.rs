@@ -36,6 +36,7 @@ pub mod report;
 pub mod room;
 pub mod run;
 pub mod server;
+pub mod slow_reader;
 pub mod socket;
 pub mod subject;
 pub mod traffic;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::ack::AckMode;
 use crate::args::acked::Protocol;
 use crate::args::{MillionArgs, ViaArg};
-use crate::dialect::Dialect;
 use crate::health;
 use crate::layout::Layout;
 use crate::plan::{Plan, Via};
@@ -15,6 +14,7 @@ use crate::profile::verdict::Conduct;
 use crate::report;
 use crate::report::acked::AckedReport;
 use crate::run;
+use crate::server::Logs;
 use crate::subject::Subject;
 
 /// Run the profile.
@@ -44,7 +44,7 @@ fn pusher_plan(args: &MillionArgs, subject: &Subject) -> Plan {
 }
 
 fn zps_plan(args: &MillionArgs, subject: &Subject) -> Plan {
-    let Dialect::Zps(run) = &subject.dialect else { panic!("zps is what was asked for") };
+    let run = subject.run().unwrap_or_default();
     let rooms = args.rooms.get();
     Plan {
         channels: (0..rooms).map(|index| format!("load:{run}_{index}")).collect(),
@@ -60,7 +60,8 @@ fn zps_plan(args: &MillionArgs, subject: &Subject) -> Plan {
 fn zps(args: &MillionArgs) -> anyhow::Result<ExitCode> {
     let is_ws = args.publish.via == ViaArg::ClientEvents;
     anyhow::ensure!(is_ws, "events of zps are published over its websocket: leave --via out");
-    let subject = Subject::of_zps(&args.server, args.acked.log_driver)?;
+    let logs = Logs { driver: args.acked.log_driver, kept: None };
+    let subject = Subject::of_zps(&args.server, logs)?;
     let plan = zps_plan(args, &subject);
     let (outcome, usage) = run::measure(&subject, &plan)?;
     let layout = args.server.layout.unwrap_or(Layout::TwoCore);
