@@ -1,7 +1,10 @@
 //! The command line and the environment.
 
+pub mod acked;
 pub mod profile;
+pub mod slow_reader;
 
+use std::io;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,8 +13,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cores::Cores;
 use crate::endpoint::{App, Endpoint};
+use crate::layout::{Layout, Placement};
 use crate::plan::{self, Pace, Via};
 use crate::publish::http::Route;
+
+/// Publishing connections of zero-pub-sub, unless another number is asked for.
+const ZPS_PUBLISHERS: usize = 4;
 
 /// Load over real sockets against any Pusher-compatible server.
 #[derive(Debug, Parser)]
@@ -35,6 +42,8 @@ pub enum Command {
     Profile(profile::ProfileArgs),
     /// The fixed profiles against every server that is installed, and the physical limit
     Compare(profile::CompareArgs),
+    /// One room and two subscribers, of which one reads too slowly for a while
+    SlowReader(slow_reader::SlowReaderArgs),
     /// No server at all: what bare sends of ready bytes to many sockets cost on this machine
     Limit(LimitArgs),
     /// The sending side of `limit`, which starts it by itself
@@ -63,6 +72,9 @@ pub struct ServerArgs {
     /// Cores for the load itself
     #[arg(long)]
     pub load_cores: Option<Cores>,
+    /// Cores of both instead: the first one for the server, and the same or the second for the load
+    #[arg(long, value_enum, conflicts_with_all = ["server_cores", "load_cores"])]
+    pub layout: Option<Layout>,
     /// Take what arrived every so many microseconds instead of at once: 100 to 300 repeat best
     /// where server and load share a core
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100_000))]
@@ -73,6 +85,17 @@ pub struct ServerArgs {
 }
 
 impl ServerArgs {
+    /// Cores for a started server and for the load, where it was said.
+    pub fn cores(&self) -> io::Result<(Option<Cores>, Option<Cores>)> {
+        match self.layout {
+            Some(layout) => {
+                let Placement { server, load } = layout.place(&Cores::allowed()?)?;
+                Ok((Some(server), Some(load)))
+            }
+            None => Ok((self.server_cores.clone(), self.load_cores.clone())),
+        }
+    }
+
     /// Time between two looks at what arrived.
     pub const fn drain(&self) -> Duration {
         Duration::from_micros(self.drain_us)
@@ -91,9 +114,9 @@ pub struct PublishArgs {
     /// Size of a delivered frame with its header, in bytes
     #[arg(long, default_value_t = 267, value_parser = clap::value_parser!(u32).range(128..=10_000))]
     pub frame_bytes: u32,
-    /// Websocket connections that publish client events
-    #[arg(long, default_value = "1")]
-    pub publishers: NonZeroU32,
+    /// Websocket connections that publish; by default 1, or 4 for zps
+    #[arg(long)]
+    pub publishers: Option<NonZeroU32>,
     /// HTTP connections that publish requests
     #[arg(long, default_value = "8")]
     pub connections: NonZeroU32,
@@ -127,10 +150,15 @@ impl PublishArgs {
     /// Publishing connections for `rooms` rooms: a room has one, so more would be idle.
     pub fn publishers(&self, rooms: usize) -> usize {
         let wanted = match self.via {
-            ViaArg::ClientEvents => self.publishers,
+            ViaArg::ClientEvents => self.publishers.unwrap_or(NonZeroU32::MIN),
             ViaArg::Http | ViaArg::HttpBatch => self.connections,
         };
         rooms.min(wanted.get() as usize)
+    }
+
+    /// The same where events are messages of zero-pub-sub.
+    pub fn zps_publishers(&self, rooms: usize) -> usize {
+        rooms.min(self.publishers.map_or(ZPS_PUBLISHERS, |count| count.get() as usize))
     }
 
     /// The pace for a window and a burst that apply where no rate is given.
@@ -163,6 +191,9 @@ pub struct MillionArgs {
     /// Events published at once when a room has space for them
     #[arg(long, default_value_t = 1)]
     pub burst: u64,
+    /// In which protocol, and what is acknowledged
+    #[command(flatten)]
+    pub acked: acked::AckedArgs,
     /// How they are published
     #[command(flatten)]
     pub publish: PublishArgs,
@@ -288,6 +319,7 @@ mod tests {
             | Command::Idle(_)
             | Command::Profile(_)
             | Command::Compare(_)
+            | Command::SlowReader(_)
             | Command::Limit(_)
             | Command::LimitSender(_) => panic!("not what was asked for"),
         }

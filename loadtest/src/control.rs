@@ -9,7 +9,7 @@ use crate::socket::outbox::Outbox;
 
 /// The answer to the protocol's own ping.
 const PONG: &[u8] = br#"{"event":"pusher:pong","data":{}}"#;
-/// Answers are too rare to care about the mask.
+/// Answers are too rare, and acks too short, to care about the mask.
 const MASK: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
 
 /// Answer a frame, or end the load because of it.
@@ -30,12 +30,18 @@ pub fn on_frame(frame: Frame<'_>, outbox: &mut Outbox) -> Result<(), Failure> {
 /// Answer a parsed message, or end the load because of it. What is no complaint is no concern.
 pub fn on_message(message: &Message<'_>, outbox: &mut Outbox) -> Result<(), Failure> {
     if message.event == "pusher:ping" {
-        encode::masked_into(Opcode::Text, PONG, MASK, &mut outbox.filling);
+        send_text(PONG, outbox);
     }
     match message.complaint() {
         Some(complaint) => Err(Failure::Complaint(complaint)),
         None => Ok(()),
     }
+}
+
+/// Queue a text message.
+#[inline]
+pub fn send_text(text: &[u8], outbox: &mut Outbox) {
+    encode::masked_into(Opcode::Text, text, MASK, &mut outbox.filling);
 }
 
 fn close_reason(payload: &[u8]) -> String {

@@ -22,6 +22,9 @@ pub enum Dialect {
     /// The Pusher protocol, version 7, as this application: subscriptions by message and signed
     /// where the channel is private, publishes by client event or signed request.
     Pusher(App),
+    /// zero-pub-sub: who connects says who it is, nothing is signed. The text is that of this run
+    /// alone, and part of every subscriber's name.
+    Zps(String),
     /// The least that a server of topics can do: the path of the upgrade names the topics, a text
     /// frame or a body that is published goes out to its topic as it came in, nothing is signed.
     Topics,
@@ -35,21 +38,34 @@ impl Dialect {
                 let version = env!("CARGO_PKG_VERSION");
                 format!("/app/{}?protocol=7&client=loadtest&version={version}", app.key)
             }
+            Self::Zps(_) => "/".to_owned(),
             Self::Topics => format!("/topics/{}", channels.join(",")),
         }
+    }
+
+    /// What a connection says first, the `index`th of those that subscribe to `channels` or, if
+    /// there are none, publish.
+    pub fn hello(&self, index: usize, channels: &[String]) -> Option<String> {
+        let Self::Zps(run) = self else { return None };
+        let kind = if channels.is_empty() { "publisher" } else { "subscriber" };
+        Some(format!(r#"{{"type":"init","subscriberId":"load-{run}-{kind}-{index}"}}"#))
     }
 
     /// The socket id, empty where there is none, if this message greets a new connection.
     pub fn greeting(&self, message: &Message<'_>) -> Option<String> {
         match self {
             Self::Pusher(_) => message.socket_id(),
-            Self::Topics => (message.event == READY).then(String::new),
+            Self::Zps(_) | Self::Topics => (message.event == READY).then(String::new),
         }
     }
 
     /// The message that subscribes a greeted connection, where it takes one.
     pub fn subscribe(&self, socket_id: &str, channel: &str) -> Option<String> {
-        let Self::Pusher(app) = self else { return None };
+        let app = match self {
+            Self::Pusher(app) => app,
+            Self::Zps(_) => return Some(format!(r#"{{"type":"subscribe","room":"{channel}"}}"#)),
+            Self::Topics => return None,
+        };
         let private = channel.starts_with("private-");
         let sign = || auth::sign_channel(&app.key, &app.secret, socket_id, channel, None);
         let auth = private.then(sign).unwrap_or_default();
@@ -57,11 +73,20 @@ impl Dialect {
         Some(serde_json::json!({ "event": "pusher:subscribe", "data": data }).to_string())
     }
 
+    /// Whether this message says that a subscription has begun.
+    pub fn is_subscribed(&self, message: &Message<'_>) -> bool {
+        match self {
+            Self::Pusher(_) => message.event == "pusher_internal:subscription_succeeded",
+            Self::Zps(_) => message.event == "subscribed",
+            Self::Topics => false, // It takes no message that subscribes.
+        }
+    }
+
     /// What a websocket that publishes into `channels` has to be subscribed to itself.
     pub fn publisher_channels(&self, channels: Vec<String>) -> Vec<String> {
         match self {
             Self::Pusher(_) => channels,
-            Self::Topics => Vec::new(),
+            Self::Zps(_) | Self::Topics => Vec::new(),
         }
     }
 
@@ -69,7 +94,7 @@ impl Dialect {
     pub fn publish_path(&self, route: Route) -> String {
         match self {
             Self::Pusher(app) => format!("/apps/{}/{}", app.id, route.name()),
-            Self::Topics => format!("/{}", route.name()),
+            Self::Zps(_) | Self::Topics => format!("/{}", route.name()),
         }
     }
 
@@ -78,7 +103,7 @@ impl Dialect {
     pub const fn event_key(&self) -> &'static str {
         match self {
             Self::Pusher(_) => "name",
-            Self::Topics => "event",
+            Self::Zps(_) | Self::Topics => "event",
         }
     }
 
@@ -119,6 +144,20 @@ mod tests {
         };
         assert!(auth("private-a").starts_with("app-key:"));
         assert_eq!(auth("a"), "");
+    }
+
+    #[test]
+    fn who_speaks_zps_says_so_first_and_signs_nothing() {
+        let zps = Dialect::Zps("7".to_owned());
+        let rooms = ["load:7_0".to_owned()];
+        let hello = |channels| zps.hello(3, channels).unwrap();
+        assert_eq!(hello(&rooms), r#"{"type":"init","subscriberId":"load-7-subscriber-3"}"#);
+        assert_eq!(hello(&[]), r#"{"type":"init","subscriberId":"load-7-publisher-3"}"#);
+        let subscribe = zps.subscribe("", "load:7_0").unwrap();
+        assert_eq!(subscribe, r#"{"type":"subscribe","room":"load:7_0"}"#);
+        let answer = Message::parse(br#"{"type":"subscribed","room":"load:7_0"}"#).unwrap();
+        assert!(zps.is_subscribed(&answer));
+        assert_eq!(pusher().hello(3, &rooms), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::ack::AckMode;
 use crate::args::{FanoutArgs, ViaArg};
 use crate::plan::Plan;
 use crate::run;
@@ -24,6 +25,7 @@ pub fn fanout(args: &FanoutArgs) -> anyhow::Result<ExitCode> {
         via: args.publish.via.into(),
         publishers: 1,
         pace: args.publish.pace(args.window, burst),
+        ack: AckMode::None,
         frame_bytes: args.publish.frame_bytes as usize,
         drain: args.server.drain(),
         time_limit: Duration::from_secs(args.publish.timeout_s),

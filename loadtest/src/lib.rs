@@ -6,6 +6,7 @@
 //! Arguments make a [`plan`]; [`run`] finds or starts the server, lets [`load`] carry the plan out
 //! and hands the outcome to [`report`].
 
+pub mod ack;
 pub mod args;
 pub mod clock;
 pub mod compare;
@@ -15,6 +16,8 @@ pub mod dialect;
 pub mod endpoint;
 pub mod failure;
 pub mod fanout;
+pub mod form;
+pub mod health;
 pub mod idle;
 pub mod layout;
 pub mod limit;
@@ -33,6 +36,7 @@ pub mod report;
 pub mod room;
 pub mod run;
 pub mod server;
+pub mod slow_reader;
 pub mod socket;
 pub mod subject;
 pub mod traffic;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::ack::Acks;
 use crate::failure::Failure;
 use crate::payload::Damaged;
 use crate::plan::{Pace, Plan, Via};
@@ -64,10 +65,11 @@ impl Load {
             links.push(ring.add(stream)?);
             let room = (index % plan.channels.len()) as u32;
             let (cursor, outbox) = (Cursor::default(), Outbox::default());
-            subscribers.push(Subscriber { room, cursor, inbox, outbox });
+            let acks = plan.ack.every().map(Acks::new);
+            subscribers.push(Subscriber { room, cursor, inbox, outbox, acks });
         }
         let (publisher_links, publishers) = match plan.via {
-            Via::ClientEvents => websocket_publishers(&plan, &rooms, &mut ring)?,
+            Via::ClientEvents | Via::Messages => websocket_publishers(&plan, &rooms, &mut ring)?,
             Via::Http(route) => http_publishers(&plan, route, &mut ring)?,
         };
         let traffic = Traffic::new(rooms, subscribers, publishers);
@@ -154,7 +156,12 @@ impl Load {
 fn rooms(plan: &Plan) -> Vec<Room> {
     let room = |(index, channel): (usize, &String)| {
         let subscribers = plan.subscribers_per_room;
-        Room::new(index as u32, channel.clone(), plan.via.event(), subscribers, plan.frame_bytes)
+        let (event, frame_bytes) = (plan.via.event(), plan.frame_bytes);
+        let room = Room::new(index as u32, channel.clone(), event, subscribers, frame_bytes);
+        match plan.via {
+            Via::Messages => room.numbered(frame_bytes),
+            Via::ClientEvents | Via::Http(_) => room,
+        }
     };
     plan.channels.iter().enumerate().map(room).collect()
 }

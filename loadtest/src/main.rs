@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use loadtest::{args, compare, fanout, idle, limit, million, profile};
+use loadtest::{args, compare, fanout, idle, limit, million, profile, slow_reader};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         args::Command::Idle(args) => idle::idle(&args),
         args::Command::Profile(args) => profile::profile(&args),
         args::Command::Compare(args) => compare::compare(&args),
+        args::Command::SlowReader(args) => slow_reader::slow_reader(&args),
         args::Command::Limit(args) => limit::limit(&args),
         args::Command::LimitSender(args) => limit::sender::send(&args),
     };

@@ -1,22 +1,30 @@
 //! Messages from the server, parsed: for everything that is not the load itself.
+//!
+//! What Pusher calls event and channel, zero-pub-sub calls type and room.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// One message of the Pusher protocol, server to client.
+/// One message, server to client.
 #[derive(Debug, Deserialize)]
 pub struct Message<'a> {
     /// Name of the event.
-    #[serde(borrow)]
+    #[serde(borrow, alias = "type")]
     pub event: Cow<'a, str>,
     /// The channel, where the event has one.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "room")]
     pub channel: Option<Cow<'a, str>>,
     /// What the event carries, unparsed.
     #[serde(borrow, default)]
     pub data: Option<&'a RawValue>,
+    /// What is wrong, in an error of zero-pub-sub.
+    #[serde(borrow, default)]
+    pub message: Option<Cow<'a, str>>,
+    /// What has been acknowledged, in an answer of zero-pub-sub.
+    #[serde(default)]
+    pub sequence: Option<u64>,
 }
 
 impl<'a> Message<'a> {
@@ -34,6 +42,7 @@ impl<'a> Message<'a> {
     pub fn complaint(&self) -> Option<String> {
         match &*self.event {
             "pusher:error" | "pusher:subscription_error" => Some(self.raw_data().to_owned()),
+            "error" => Some(self.message.as_deref().unwrap_or_default().to_owned()),
             _ => None,
         }
     }
@@ -76,5 +85,8 @@ mod tests {
         let message = Message::parse(text.as_bytes()).unwrap();
         assert_eq!(message.complaint().unwrap(), r#"{"code":4301,"message":"slow down"}"#);
         assert_eq!(message.socket_id(), None);
+        let text = br#"{"type":"error","message":"Room scope is not allowed: a"}"#;
+        let message = Message::parse(text).unwrap();
+        assert_eq!(message.complaint().unwrap(), "Room scope is not allowed: a");
     }
 }

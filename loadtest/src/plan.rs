@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use crate::ack::AckMode;
 use crate::dialect::Dialect;
 use crate::endpoint::Endpoint;
 use crate::publish::http::Route;
+use crate::verify::Tally;
 
 /// The way events get into the server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Via {
     /// Client events on websocket connections.
     ClientEvents,
+    /// Messages of zero-pub-sub on websocket connections.
+    Messages,
     /// Signed HTTP requests.
     Http(Route),
 }
@@ -20,6 +24,7 @@ impl Via {
     pub const fn name(self) -> &'static str {
         match self {
             Self::ClientEvents => "client-events",
+            Self::Messages => "ws",
             Self::Http(Route::Events) => "http",
             Self::Http(Route::Batch) => "http-batch",
         }
@@ -29,6 +34,7 @@ impl Via {
     pub const fn event(self) -> &'static str {
         match self {
             Self::ClientEvents => "client-load",
+            Self::Messages => "load.event",
             Self::Http(_) => "load",
         }
     }
@@ -71,6 +77,8 @@ pub struct Plan {
     pub publishers: usize,
     /// When.
     pub pace: Pace,
+    /// How often subscribers acknowledge.
+    pub ack: AckMode,
     /// Size of a delivered frame with its header, in bytes.
     pub frame_bytes: usize,
     /// Time between two looks at what arrived; zero looks as soon as anything has.
@@ -93,15 +101,26 @@ impl Plan {
     /// Events that requests must have published in the end; a websocket answers nothing.
     pub fn answers(&self) -> u64 {
         match self.via {
-            Via::ClientEvents => 0,
+            Via::ClientEvents | Via::Messages => 0,
             Via::Http(_) => self.events(),
         }
     }
 
-    /// Deliveries and answers together that so many events in each room must bring.
+    /// Events that subscribers must have acknowledged, and the server confirmed, in the end.
+    pub fn acked(&self) -> u64 {
+        self.ack.every().map_or(0, |_| self.deliveries())
+    }
+
+    /// Deliveries, answers and confirmations together that so many events in each room must bring.
     pub fn settled(&self, events_per_room: u64) -> u64 {
         let plan = Self { events_per_room, ..self.clone() };
-        plan.deliveries() + plan.answers()
+        plan.deliveries() + plan.answers() + plan.acked()
+    }
+
+    /// Whether all that must happen has.
+    pub fn is_complete(&self, tally: &Tally) -> bool {
+        let is_acked = tally.acked == self.acked();
+        tally.delivered == self.deliveries() && tally.answered == self.answers() && is_acked
     }
 
     /// Subscriber connections.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use crate::ack::AckMode;
 use crate::args::LimitArgs;
 use crate::args::profile::ProfileArgs;
 use crate::cores::Cores;
@@ -163,8 +164,10 @@ fn complete(plan: &Plan, outcome: &Outcome) -> anyhow::Result<()> {
     if let Some(failure) = &outcome.failure {
         anyhow::bail!("{failure}");
     }
-    let is_complete = tally.delivered == plan.deliveries() && tally.answered == plan.answers();
-    anyhow::ensure!(is_complete && tally.is_clean(), "not everything arrived once: {tally:?}");
+    anyhow::ensure!(
+        plan.is_complete(&tally) && tally.is_clean(),
+        "not everything arrived once: {tally:?}"
+    );
     Ok(())
 }
 
@@ -193,6 +196,7 @@ fn plan(subject: &Subject, case: &Case, shape: &Shape) -> Plan {
         via: shape.via,
         publishers: shape.publishers.min(shape.channels as usize),
         pace: shape.pace,
+        ack: AckMode::None,
         frame_bytes: FRAME_BYTES as usize,
         drain: Duration::from_micros(case.drain_us),
         time_limit: TIME_LIMIT,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::cast_precision_loss, reason = "figures for people need no 53rd bit")]
 
+pub mod acked;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -64,9 +66,9 @@ pub struct Report {
     events: u64,
     delivered: u64,
     elapsed_ms: f64,
-    throughput_events_per_second: f64,
-    deliveries_per_second: f64,
-    latency_us: Latency,
+    throughput_events_per_second: Option<f64>,
+    deliveries_per_second: Option<f64>,
+    latency_us: Option<Latency>,
     gaps: u64,
     duplicates: u64,
     damaged: u64,
@@ -100,11 +102,11 @@ impl Report {
             events: plan.events(),
             delivered,
             elapsed_ms: (seconds * 1e4).round() / 10.0,
-            throughput_events_per_second: per_second(
+            throughput_events_per_second: Some(per_second(
                 delivered as f64 / f64::from(plan.subscribers_per_room),
-            ),
-            deliveries_per_second: per_second(delivered as f64),
-            latency_us: Latency::of(&outcome.latency),
+            )),
+            deliveries_per_second: Some(per_second(delivered as f64)),
+            latency_us: Some(Latency::of(&outcome.latency)),
             gaps: outcome.tally.gaps,
             duplicates: outcome.tally.duplicates,
             damaged: outcome.tally.damaged,
@@ -124,30 +126,53 @@ impl Report {
     }
 }
 
+impl Report {
+    /// The same without what the wall clock says; without the processor's time, too, where nothing
+    /// that was measured is the server's.
+    #[must_use]
+    pub fn without_rates(self, is_refused: bool) -> Self {
+        Self {
+            throughput_events_per_second: None,
+            deliveries_per_second: None,
+            latency_us: None,
+            cpu_us_per_delivery: self.cpu_us_per_delivery.filter(|_| !is_refused),
+            ..self
+        }
+    }
+}
+
 impl Table for Report {
     fn rows(&self) -> Vec<(&'static str, String)> {
-        let latency = self.latency_us;
+        let latency = |of: fn(&Latency) -> f64| {
+            self.latency_us.as_ref().map(|latency| format!("{:.1} us", of(latency)))
+        };
+        let rate = |rate: Option<f64>| rate.map(|rate| format!("{rate:.0}"));
         let pace = match (self.window, self.burst, self.rate_per_second) {
             (Some(window), Some(burst), _) => format!("window {window}, bursts of {burst}"),
             (_, _, rate) => format!("{:.0} events/s", rate.unwrap_or_default()),
         };
         let subscribers = self.subscribers_per_room;
+        let figures = [
+            ("events/s", rate(self.throughput_events_per_second)),
+            ("deliveries/s", rate(self.deliveries_per_second)),
+            ("latency p50", latency(|it| it.p50)),
+            ("latency p90", latency(|it| it.p90)),
+            ("latency p99", latency(|it| it.p99)),
+            ("latency p99.9", latency(|it| it.p999)),
+            ("latency max", latency(|it| it.max)),
+        ];
         let mut rows = vec![
             ("load", format!("{} rooms x {subscribers} x {}", self.rooms, self.events_per_room)),
             ("published", format!("{} over {}, {pace}", self.publish_via, self.publishers)),
             ("delivered", format!("{} in {:.0} ms", self.delivered, self.elapsed_ms)),
-            ("events/s", format!("{:.0}", self.throughput_events_per_second)),
-            ("deliveries/s", format!("{:.0}", self.deliveries_per_second)),
-            ("latency p50", format!("{:.1} us", latency.p50)),
-            ("latency p90", format!("{:.1} us", latency.p90)),
-            ("latency p99", format!("{:.1} us", latency.p99)),
-            ("latency p99.9", format!("{:.1} us", latency.p999)),
-            ("latency max", format!("{:.1} us", latency.max)),
+        ];
+        rows.extend(figures.into_iter().filter_map(|(key, value)| Some((key, value?))));
+        rows.extend([
             ("gaps", self.gaps.to_string()),
             ("duplicates", self.duplicates.to_string()),
             ("damaged", self.damaged.to_string()),
             ("load CPU", format!("{:.0} % of a core", self.load_cpu_utilisation * 100.0)),
-        ];
+        ]);
         let server = [
             ("server CPU", self.server_cpu_seconds.map(|seconds| format!("{seconds:.3} s"))),
             ("CPU per delivery", self.cpu_us_per_delivery.map(|us| format!("{us:.3} us"))),

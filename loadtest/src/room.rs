@@ -4,18 +4,13 @@
 //! completed only after the one before it.
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 
 use uringcast_proto::ws::encode;
 
+use crate::form::{Form, Found, Numbered};
 use crate::message::Message;
 use crate::payload::{Damaged, HEADER_BYTES, Stamp, Template};
-
-/// How a server writes the events of one room: the bytes around `data`.
-#[derive(Debug)]
-struct Envelope {
-    before: Vec<u8>,
-    after: Vec<u8>,
-}
 
 /// What one text frame turned out to be.
 #[derive(Debug)]
@@ -24,6 +19,8 @@ pub enum Reading<'a> {
     Event(Stamp),
     /// An event of the load that is not as published.
     Damaged(Damaged),
+    /// The answer to the ack of this sequence, which the server counts from 1.
+    Acked(u64),
     /// Something else the server says.
     Other(Message<'a>),
 }
@@ -46,8 +43,7 @@ pub struct Room {
     subscribers: u32,
     /// For each event in between, by how many subscribers it was received.
     waiting: VecDeque<u32>,
-    /// Learnt from the first event, so that the others need no JSON parse.
-    envelope: Option<Envelope>,
+    form: Form,
 }
 
 impl Room {
@@ -60,19 +56,52 @@ impl Room {
         frame_bytes: usize,
     ) -> Self {
         let around = format!(r#"{{"event":"{event}","channel":"{channel}","data":""}}"#).len();
-        let header = encode::header_bytes(frame_bytes.saturating_sub(4));
-        let text_bytes = frame_bytes.saturating_sub(around + header).max(HEADER_BYTES);
+        let form = Form::Envelope(None);
         Self {
             index,
             channel,
             event,
-            text_bytes,
+            text_bytes: text_bytes(frame_bytes, around),
             published: 0,
             completed: 0,
             subscribers,
             waiting: VecDeque::new(),
-            envelope: None,
+            form,
         }
+    }
+
+    /// The same as a room of zero-pub-sub, whose events come with their sequences, from 1 on.
+    #[must_use]
+    pub fn numbered(self, frame_bytes: usize) -> Self {
+        let form = Form::Numbered(Numbered::new(&self.channel, self.event));
+        let around = NUMBERED_BYTES + self.event.len() + self.channel.len();
+        Self { form, text_bytes: text_bytes(frame_bytes, around), ..self }
+    }
+
+    /// What a client sends before an event's text, to publish it.
+    pub fn publish_head(&self) -> String {
+        let Self { channel, event, .. } = self;
+        match self.form {
+            Form::Envelope(_) => format!(r#"{{"event":"{event}","channel":"{channel}","data":""#),
+            Form::Numbered(_) => format!(
+                r#"{{"type":"publish","event":{{"room":"{channel}","type":"{event}","payload":""#
+            ),
+        }
+    }
+
+    /// And behind it.
+    pub const fn publish_tail(&self) -> &'static [u8] {
+        match self.form {
+            Form::Envelope(_) => b"\"}",
+            Form::Numbered(_) => b"\"}}",
+        }
+    }
+
+    /// Append the ack of the event with this sequence, unmasked.
+    pub fn write_ack(&self, sequence: u64, output: &mut Vec<u8>) {
+        let text =
+            format_args!(r#"{{"type":"ack","room":"{}","sequence":{sequence}}}"#, self.channel);
+        output.write_fmt(text).expect("a vector takes all");
     }
 
     /// Events that not everyone has received yet.
@@ -125,58 +154,46 @@ impl Room {
         payload: &'a [u8],
         template: &Template,
     ) -> Result<Reading<'a>, serde_json::Error> {
-        if let Some(text) = self.envelope.as_ref().and_then(|envelope| envelope.open(payload)) {
-            return Ok(self.checked(template.read(text, self.index, self.text_bytes)));
-        }
-        self.read_unknown(payload, template)
+        let found = self.form.read(payload, &self.channel, self.event, self.text_bytes)?;
+        Ok(match found {
+            Found::Event(text, number) => match template.read(text, self.index, self.text_bytes) {
+                Ok(stamp) => self.checked(stamp, number),
+                Err(damaged) => Reading::Damaged(damaged),
+            },
+            Found::Damaged(damaged) => Reading::Damaged(damaged),
+            Found::Acked(sequence) => Reading::Acked(sequence),
+            Found::Other(message) => Reading::Other(message),
+        })
     }
 
-    /// Parse a frame of unknown form; if it is an event, remember the form.
-    #[cold]
-    fn read_unknown<'a>(
-        &mut self,
-        payload: &'a [u8],
-        template: &Template,
-    ) -> Result<Reading<'a>, serde_json::Error> {
-        let message = Message::parse(payload)?;
-        if message.event != self.event {
-            return Ok(Reading::Other(message));
+    /// An event has the place it was published at, which a server that counts must have found too.
+    fn checked<'a>(&self, stamp: Stamp, number: Option<u64>) -> Reading<'a> {
+        if stamp.sequence >= self.published {
+            return Reading::Damaged(Damaged("sequence that was never published"));
         }
-        if message.channel.as_deref() != Some(&self.channel) {
-            return Ok(Reading::Damaged(Damaged("channel")));
-        }
-        let raw = message.raw_data();
-        let Some(text) = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
-            return Ok(Reading::Damaged(Damaged("data is not the string that was published")));
-        };
-        let read = template.read(text.as_bytes(), self.index, self.text_bytes);
-        if read.is_ok() {
-            self.envelope = Envelope::around(payload, text);
-        }
-        Ok(self.checked(read))
-    }
-
-    fn checked<'a>(&self, read: Result<Stamp, Damaged>) -> Reading<'a> {
-        match read {
-            Ok(stamp) if stamp.sequence < self.published => Reading::Event(stamp),
-            Ok(_) => Reading::Damaged(Damaged("sequence that was never published")),
-            Err(damaged) => Reading::Damaged(damaged),
+        match number {
+            Some(number) if number != stamp.sequence + 1 => {
+                Reading::Damaged(Damaged("sequence is not the event's place in its room"))
+            }
+            Some(_) | None => Reading::Event(stamp),
         }
     }
 }
 
-impl Envelope {
-    fn around(payload: &[u8], text: &str) -> Option<Self> {
-        let start = (text.as_ptr() as usize).checked_sub(payload.as_ptr() as usize)?;
-        let (before, rest) = payload.split_at_checked(start)?;
-        let after = rest.get(text.len()..)?;
-        Some(Self { before: before.to_vec(), after: after.to_vec() })
-    }
+/// About how many bytes stand around the text of an event of zero-pub-sub, besides the event's
+/// type and its room: an id of the server's making, a sequence of four digits and two times.
+const NUMBERED_BYTES: usize = concat!(
+    r#"{"type":"event","data":{"id":"evt_mwptsqjc_0000000000z","type":"","room":"","#,
+    r#""sequence":1000,"emittedAt":"2026-11-21T03:05:48.888Z","#,
+    r#""expiresAt":"2026-11-22T03:05:48.888Z","payload":"","metadata":{"provider":"memory"}}}"#
+)
+.len();
 
-    #[inline]
-    fn open<'a>(&self, payload: &'a [u8]) -> Option<&'a [u8]> {
-        payload.strip_prefix(&*self.before)?.strip_suffix(&*self.after)
-    }
+/// The length of a text that with `around` bytes around it makes a frame of `frame_bytes`, or the
+/// shortest one.
+fn text_bytes(frame_bytes: usize, around: usize) -> usize {
+    let header = encode::header_bytes(frame_bytes.saturating_sub(4));
+    frame_bytes.saturating_sub(around + header).max(HEADER_BYTES)
 }
 
 #[cfg(test)]
@@ -205,14 +222,40 @@ mod tests {
     }
 
     #[test]
-    fn the_first_event_teaches_the_form_and_the_next_needs_no_parse() {
+    fn events_of_a_known_form_are_read_like_the_first() {
         let (mut room, template) = room();
         let first = message(&room, &template, STAMP, "private-load-3");
-        assert!(matches!(room.read(&first, &template), Ok(Reading::Event(STAMP))));
-        let envelope = room.envelope.as_ref().unwrap();
-        assert_eq!(envelope.after, b"\"}");
-        assert!(envelope.open(&first).is_some());
-        assert!(matches!(room.read(&first, &template), Ok(Reading::Event(STAMP))));
+        for _ in 0..2 {
+            assert!(matches!(room.read(&first, &template), Ok(Reading::Event(STAMP))));
+        }
+    }
+
+    /// A server that swaps the numbers of two events, or begins with another, is found out.
+    #[test]
+    fn a_number_that_is_not_the_events_place_is_damage() {
+        let (room, template) = room();
+        let mut room = Room { channel: "load:a".to_owned(), event: "load.event", ..room };
+        room = room.numbered(300);
+        room.publish();
+        let frame = |stamp: Stamp, number: u64| {
+            let mut text = Vec::new();
+            template.write(&mut text, stamp, room.text_bytes);
+            let text = String::from_utf8(text).unwrap();
+            format!(
+                concat!(
+                    r#"{{"type":"event","data":{{"id":"e","type":"load.event","room":"load:a","#,
+                    r#""sequence":{},"payload":"{}"}}}}"#
+                ),
+                number, text
+            )
+        };
+        let second = Stamp { sequence: 1, ..STAMP };
+        let frames = [frame(STAMP, 1), frame(second, 2), frame(STAMP, 2), frame(second, 1)];
+        let is_event: Vec<_> = frames
+            .iter()
+            .map(|frame| matches!(room.read(frame.as_bytes(), &template), Ok(Reading::Event(_))))
+            .collect();
+        assert_eq!(is_event, [true, true, false, false]);
     }
 
     #[test]

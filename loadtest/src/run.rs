@@ -20,8 +20,15 @@ const FILES_SPARE: u64 = 64;
 pub fn run(args: &ServerArgs, plan: impl FnOnce(&Subject) -> Plan) -> anyhow::Result<ExitCode> {
     let subject = Subject::of(args)?;
     let plan = plan(&subject);
+    let (outcome, usage) = measure(&subject, &plan)?;
+    report::publish(&Report::new(&plan, &outcome, usage), args.json.as_deref())?;
+    Ok(verdict(&plan, &outcome)?)
+}
+
+/// Carry out the plan, and read what both ends used meanwhile.
+pub fn measure(subject: &Subject, plan: &Plan) -> anyhow::Result<(Outcome, Usage)> {
     limits::raise_open_files((plan.subscribers() + plan.publishers) as u64 + FILES_SPARE)?;
-    let load = connected(&plan)?;
+    let load = connected(plan)?;
     let process = Process::new(std::process::id());
     let before = (subject.cpu(), process.cpu()?);
     let mut progress = Progress::new("done", plan.settled(plan.events_per_room));
@@ -33,8 +40,7 @@ pub fn run(args: &ServerArgs, plan: impl FnOnce(&Subject) -> Plan) -> anyhow::Re
         server_peak_rss_bytes: subject.peak_rss_bytes(),
         load_cpu: after.1.saturating_sub(before.1),
     };
-    report::publish(&Report::new(&plan, &outcome, usage), args.json.as_deref())?;
-    Ok(verdict(&plan, &outcome)?)
+    Ok((outcome, usage))
 }
 
 fn connected(plan: &Plan) -> anyhow::Result<Load> {
@@ -46,10 +52,10 @@ fn connected(plan: &Plan) -> anyhow::Result<Load> {
 }
 
 /// Say on stderr what is wrong, if anything is.
-fn verdict(plan: &Plan, outcome: &Outcome) -> io::Result<ExitCode> {
+pub fn verdict(plan: &Plan, outcome: &Outcome) -> io::Result<ExitCode> {
     let Outcome { tally, damage, failure, .. } = outcome;
     let mut out = io::stderr();
-    let complete = tally.delivered == plan.deliveries() && tally.answered == plan.answers();
+    let complete = plan.is_complete(tally);
     if complete && tally.is_clean() && failure.is_none() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -62,10 +68,16 @@ fn verdict(plan: &Plan, outcome: &Outcome) -> io::Result<ExitCode> {
     if !tally.is_clean() {
         let (gaps, duplicates, damaged) = (tally.gaps, tally.duplicates, tally.damaged);
         writeln!(out, "{gaps} gaps, {duplicates} duplicates, {damaged} damaged")?;
+        let (unconfirmed, stray) = (tally.unconfirmed, tally.stray_acks);
+        writeln!(
+            out,
+            "{unconfirmed} events without a confirmation, {stray} stray answers to acks"
+        )?;
     }
     if !complete {
         let (expected, delivered) = (plan.deliveries(), tally.delivered);
         writeln!(out, "Expected {expected} deliveries, got {delivered}")?;
+        writeln!(out, "Expected {} acked events, got {}", plan.acked(), tally.acked)?;
     }
     Ok(ExitCode::FAILURE)
 }

@@ -1,14 +1,17 @@
 //! A server of our own, as a child process that never outlives the load.
 
+use std::fs;
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::args::acked::LogDriver;
 use crate::cores::Cores;
 use crate::endpoint::App;
 
@@ -19,7 +22,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// Pause between two looks at whether it listens or has ended.
 const STATE_POLL: Duration = Duration::from_millis(5);
 
-/// What the server prints when it listens, before the address.
+/// How a server of our own is started, with ports of its own choice.
+const SERVE: [&str; 7] = ["serve", "--host", "127.0.0.1", "--port", "0", "--metrics-port", "0"];
+/// What a server prints when it listens, before the address.
 pub(crate) const LISTENING: &str = "listening on ";
 
 /// A running server.
@@ -28,6 +33,55 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where else it listens, as it says.
+    announced: Option<Receiver<Announced>>,
+    /// What it was given, which goes when it has ended.
+    folder: Option<Folder>,
+}
+
+/// What a server prints of where it listens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Announced {
+    Clients(SocketAddr),
+    Metrics(SocketAddr),
+}
+
+/// What keeps the logs of a started server, and how much of each.
+#[derive(Clone, Copy, Debug)]
+pub struct Logs {
+    /// Memory or files.
+    pub driver: LogDriver,
+    /// What one room keeps, if not what the server would.
+    pub kept: Option<Kept>,
+}
+
+/// What one room keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// Events.
+    pub events_max: u64,
+    /// Their bytes.
+    pub bytes_max: u64,
+}
+
+impl Logs {
+    /// The configuration of a server of `app` whose clients may publish as fast as they can.
+    fn config(&self, app: &App, dir: &Path) -> String {
+        let App { id, key, secret } = app;
+        let rule = self.kept.map(|Kept { events_max, bytes_max }| {
+            format!("{{ pattern = \"*\", events_max = {events_max}, bytes_max = {bytes_max} }}")
+        });
+        let core_bytes_max = self.kept.map(|kept| format!("bytes_max = {}\n", 2 * kept.bytes_max));
+        format!(
+            "[zps]\nallow_client_publish = true\nmax_messages_per_window = 0\n\
+             [log]\ndriver = \"{}\"\ndir = {:?}\n{}\
+             [[apps]]\nid = {id:?}\nkey = {key:?}\nsecret = {secret:?}\nhistory = [{}]\n",
+            self.driver.name(),
+            dir.display().to_string(),
+            core_bytes_max.unwrap_or_default(),
+            rule.unwrap_or_default()
+        )
+    }
 }
 
 /// Why there is no running server.
@@ -38,6 +92,14 @@ pub enum ServerError {
     Spawn {
         /// The program.
         program: PathBuf,
+        /// The reason.
+        error: io::Error,
+    },
+    /// The folder of its logs could not be made.
+    #[error("cannot make {folder}: {error}")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
         /// The reason.
         error: io::Error,
     },
@@ -53,13 +115,35 @@ impl Server {
     /// Start `program` for `app`, on `cores` if given, and wait until it listens.
     pub fn start(program: &Path, app: &App, cores: Option<&Cores>) -> Result<Self, ServerError> {
         let mut command = Command::new(program);
-        command.args(["serve", "--host", "127.0.0.1", "--port", "0", "--metrics-port", "0"]);
-        command.args(["--client-event-rate", "0", "--app", &app.to_string()]);
+        command.args(SERVE).args(["--client-event-rate", "0", "--app", &app.to_string()]);
         if let Some(cores) = cores {
             command.args(["--cores", &cores.count().to_string()]);
         }
         command.stdin(Stdio::null());
         Self::spawn(command, cores)
+    }
+
+    /// The same for zero-pub-sub: clients may publish as fast as they can, and logs are kept as
+    /// `logs` says, on disk in a folder of the server's own that goes with it.
+    pub fn start_zps(
+        program: &Path,
+        app: &App,
+        logs: Logs,
+        cores: Option<&Cores>,
+    ) -> Result<Self, ServerError> {
+        let folder = Folder::new()?;
+        let file = folder.0.join("server.toml");
+        let failed = |error| ServerError::Folder { folder: folder.0.clone(), error };
+        fs::write(&file, logs.config(app, &folder.0.join("log"))).map_err(failed)?;
+        let mut command = Command::new(program);
+        command.args(SERVE).arg("--config").arg(&file);
+        if let Some(cores) = cores {
+            command.args(["--cores", &cores.count().to_string()]);
+        }
+        command.stdin(Stdio::null());
+        let mut server = Self::spawn(command, cores)?;
+        server.folder = Some(folder);
+        Ok(server)
     }
 
     /// Start what `command` says, on `cores` if given, and wait until it listens.
@@ -68,10 +152,22 @@ impl Server {
         command.stdout(Stdio::piped());
         // From here on the child is ended even if it never listens.
         let mut server = Self::run(&mut command, cores)?;
-        let stdout = server.child.stdout.take();
-        let address = stdout.and_then(listening_address);
-        server.address = address.ok_or(ServerError::Silent(program))?;
+        let announced = server.child.stdout.take().map(announced);
+        let address = announced.as_ref().and_then(|it| it.recv_timeout(START_LIMIT).ok());
+        let Some(Announced::Clients(address)) = address else {
+            return Err(ServerError::Silent(program));
+        };
+        (server.address, server.announced) = (address, announced);
         Ok(server)
+    }
+
+    /// Where it shows its metrics, once it says so; only once.
+    pub fn metrics(&mut self) -> Option<SocketAddr> {
+        let announced = self.announced.take()?;
+        match announced.recv_timeout(START_LIMIT).ok()? {
+            Announced::Metrics(address) => Some(address),
+            Announced::Clients(_) => None,
+        }
     }
 
     /// Start what `command` says, on `cores` if given, and wait until it accepts connections at
@@ -102,7 +198,12 @@ impl Server {
         let spawned = command.spawn();
         let program = || PathBuf::from(command.get_program());
         let child = spawned.map_err(|error| ServerError::Spawn { program: program(), error })?;
-        Ok(Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)) })
+        Ok(Self {
+            child,
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            announced: None,
+            folder: None,
+        })
     }
 
     /// The process's id.
@@ -141,6 +242,30 @@ impl Drop for Server {
     }
 }
 
+/// An empty folder of this process alone, where temporary files go; it goes with the value.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self, ServerError> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("uringcast-load-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        match fs::create_dir(&folder) {
+            Ok(()) => Ok(Self(folder)),
+            Err(error) => Err(ServerError::Folder { folder, error }),
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Files that stay are in the way of nobody, and there is nobody left to tell.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// Runs in the child: pin it, and let it end if the load is killed.
 fn prepare(cores: Option<&Cores>) -> io::Result<()> {
     // SAFETY: a system call without arguments in memory.
@@ -150,23 +275,27 @@ fn prepare(cores: Option<&Cores>) -> io::Result<()> {
     cores.map_or(Ok(()), Cores::pin)
 }
 
-/// Wait for the address; everything printed later is read and dropped, so that the pipe never
-/// fills.
-fn listening_address(stdout: ChildStdout) -> Option<SocketAddr> {
+/// Where a server says that it listens; everything else that it prints is read and dropped, so
+/// that the pipe never fills.
+fn announced(stdout: ChildStdout) -> Receiver<Announced> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if let Some(address) = parse_listening(&line) {
-                // The receiver is gone after the first address.
-                let _ = sender.send(address);
-            }
+        let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        for announced in lines.filter_map(|line| parse_announced(&line)) {
+            // The receiver may be gone.
+            let _ = sender.send(announced);
         }
     });
-    receiver.recv_timeout(START_LIMIT).ok()
+    receiver
 }
 
-fn parse_listening(line: &str) -> Option<SocketAddr> {
-    line.strip_prefix(LISTENING)?.split_whitespace().next()?.parse().ok()
+fn parse_announced(line: &str) -> Option<Announced> {
+    let address = |rest: &str| rest.split_whitespace().next()?.parse().ok();
+    match (line.strip_prefix(LISTENING), line.strip_prefix("metrics on ")) {
+        (Some(rest), _) => address(rest).map(Announced::Clients),
+        (None, Some(rest)) => address(rest).map(Announced::Metrics),
+        (None, None) => None,
+    }
 }
 
 #[cfg(test)]
@@ -174,12 +303,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_listening_line_gives_an_address() {
-        let address = Some(SocketAddr::from(([127, 0, 0, 1], 6001)));
-        assert_eq!(parse_listening("listening on 127.0.0.1:6001"), address);
-        assert_eq!(parse_listening("listening on 127.0.0.1:6001 (io_uring)"), address);
-        assert_eq!(parse_listening("metrics on 127.0.0.1:9000"), None);
-        assert_eq!(parse_listening("listening on everything"), None);
+    fn only_the_lines_about_listening_give_an_address() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 6001));
+        for (line, expected) in [
+            ("listening on 127.0.0.1:6001", Some(Announced::Clients(address))),
+            ("listening on 127.0.0.1:6001 (io_uring)", Some(Announced::Clients(address))),
+            ("metrics on 127.0.0.1:6001", Some(Announced::Metrics(address))),
+            ("listening on everything", None),
+            ("ready", None),
+        ] {
+            assert_eq!(parse_announced(line), expected, "{line}");
+        }
     }
 
     #[test]

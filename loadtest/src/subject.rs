@@ -1,13 +1,14 @@
 //! The server under load: one of our own, or any that listens at an address.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::args::ServerArgs;
 use crate::dialect::Dialect;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::proc::Process;
-use crate::server::Server;
+use crate::server::{Logs, Server};
 
 /// A server to put load on.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub struct Subject {
     /// The process to measure, where it is known.
     pub process: Option<Process>,
     /// Held so that it ends with the load.
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 impl Subject {
@@ -28,13 +29,31 @@ impl Subject {
     /// The calling thread is pinned last, so that the server does not inherit the load's cores.
     pub fn of(args: &ServerArgs) -> anyhow::Result<Self> {
         let dialect = Dialect::Pusher(args.app.clone());
+        let (server_cores, load_cores) = args.cores()?;
         let subject = if let Some(url) = &args.url {
             Self::running(url.clone(), dialect, args.server_pid)
         } else {
-            let cores = args.server_cores.as_ref();
-            Self::started(Server::start(&program(args)?, &args.app, cores)?, dialect)?
+            let server = Server::start(&program(args)?, &args.app, server_cores.as_ref())?;
+            Self::started(server, dialect)?
         };
-        if let Some(cores) = &args.load_cores {
+        if let Some(cores) = load_cores {
+            cores.pin()?;
+        }
+        Ok(subject)
+    }
+
+    /// The same for zero-pub-sub; a server that is started keeps `logs`.
+    pub fn of_zps(args: &ServerArgs, logs: Logs) -> anyhow::Result<Self> {
+        let dialect = Dialect::Zps(run_id());
+        let (server_cores, load_cores) = args.cores()?;
+        let subject = if let Some(url) = &args.url {
+            Self::running(url.clone(), dialect, args.server_pid)
+        } else {
+            let program = program(args)?;
+            let server = Server::start_zps(&program, &args.app, logs, server_cores.as_ref())?;
+            Self::started(server, dialect)?
+        };
+        if let Some(cores) = load_cores {
             cores.pin()?;
         }
         Ok(subject)
@@ -42,14 +61,27 @@ impl Subject {
 
     /// A server that runs already, with its process where that is known.
     pub fn running(endpoint: Endpoint, dialect: Dialect, pid: Option<u32>) -> Self {
-        Self { endpoint, dialect, process: pid.map(Process::new), _server: None }
+        Self { endpoint, dialect, process: pid.map(Process::new), server: None }
     }
 
     /// A server that was started for this load and ends with it.
     pub fn started(server: Server, dialect: Dialect) -> Result<Self, EndpointError> {
         let endpoint = format!("ws://{}", server.address).parse()?;
         let process = Some(Process::new(server.pid()));
-        Ok(Self { endpoint, dialect, process, _server: Some(server) })
+        Ok(Self { endpoint, dialect, process, server: Some(server) })
+    }
+
+    /// Where a server that was started here shows its metrics.
+    pub fn metrics(&mut self) -> Option<SocketAddr> {
+        self.server.as_mut()?.metrics()
+    }
+
+    /// The text that no other run of zero-pub-sub has.
+    pub fn run(&self) -> Option<&str> {
+        match &self.dialect {
+            Dialect::Zps(run) => Some(run),
+            Dialect::Pusher(_) | Dialect::Topics => None,
+        }
     }
 
     /// The most resident memory of the server so far, where it can be read.
@@ -61,6 +93,12 @@ impl Subject {
     pub fn cpu(&self) -> Option<Duration> {
         self.process.and_then(|process| process.cpu().ok())
     }
+}
+
+/// A text that no other run has: a room of this name has had no event before.
+fn run_id() -> String {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    format!("{unix:x}-{:x}", std::process::id())
 }
 
 fn program(args: &ServerArgs) -> std::io::Result<PathBuf> {

@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::FrameCursor;
 
+use crate::ack::Acks;
 use crate::clock::Clock;
 use crate::control;
 use crate::failure::Failure;
@@ -31,8 +32,10 @@ pub struct Subscriber {
     pub cursor: Cursor,
     /// Received bytes of an incomplete frame.
     pub inbox: FrameCursor,
-    /// Answers to pings.
+    /// Answers to pings, and acks.
     pub outbox: Outbox,
+    /// What it acknowledges, if it does.
+    pub acks: Option<Acks>,
 }
 
 /// The state of a load. Links of subscribers come first, then those of publishers.
@@ -58,6 +61,8 @@ pub struct Traffic {
     pub refillable: Vec<u32>,
     /// Subscribers with something to send.
     pub replying: Vec<Link>,
+    /// The ack being written, before it is masked.
+    ack: Vec<u8>,
     /// Rooms of events whose requests were just accepted.
     answered: Vec<u32>,
     /// Events that an open loop published more than one interval after they were due.
@@ -84,6 +89,7 @@ impl Traffic {
             damage: None,
             latency: no_latencies(),
             replying: Vec::new(),
+            ack: Vec::new(),
             answered: Vec::new(),
             late: 0,
             scheduled: 0,
@@ -103,6 +109,9 @@ impl Traffic {
         self.refillable = (0..self.rooms.len() as u32).collect();
         for publisher in &mut self.publishers {
             publisher.expect(events_per_room);
+        }
+        for acks in self.subscribers.iter_mut().filter_map(|it| it.acks.as_mut()) {
+            acks.end_at(self.target);
         }
         self.tally = Tally::default();
         self.latency.reset();
@@ -143,8 +152,8 @@ impl Traffic {
     }
 
     fn on_received(&mut self, link: Link, bytes: &[u8]) -> Result<(), Failure> {
-        let Self { rooms, subscribers, template, tally, damage, latency, clock, .. } = self;
-        let Subscriber { room, cursor, inbox, outbox } = &mut subscribers[link.index()];
+        let Self { rooms, subscribers, template, tally, damage, latency, clock, ack, .. } = self;
+        let Subscriber { room, cursor, inbox, outbox, acks } = &mut subscribers[link.index()];
         let room = &mut rooms[*room as usize];
         let now_ns = clock.now_ns();
         let mut completed = false;
@@ -159,8 +168,17 @@ impl Traffic {
                     if let Some(first) = cursor.advance(stamp.sequence, tally) {
                         completed |= room.receive(first, stamp.sequence + 1);
                         latency.saturating_record(now_ns.saturating_sub(stamp.due_ns));
+                        if acks.is_some_and(|acks| acks.is_due(stamp.sequence + 1)) {
+                            ack.clear();
+                            room.write_ack(stamp.sequence + 1, ack);
+                            control::send_text(ack, outbox);
+                        }
                     }
                 }
+                Reading::Acked(sequence) => match acks {
+                    Some(acks) => acks.confirm(sequence, cursor.next, tally),
+                    None => tally.stray_acks += 1,
+                },
                 Reading::Damaged(damaged) => {
                     tally.damaged += 1;
                     damage.get_or_insert(damaged);

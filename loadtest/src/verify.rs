@@ -13,17 +13,24 @@ pub struct Tally {
     pub damaged: u64,
     /// Events published by requests that were accepted.
     pub answered: u64,
+    /// Events received whose acks the server has answered, each counted once per subscriber.
+    pub acked: u64,
+    /// Events received whose acks it has passed over.
+    pub unconfirmed: u64,
+    /// Answers to acks that were not sent, or that come again.
+    pub stray_acks: u64,
 }
 
 impl Tally {
-    /// True if nothing but intact, ordered events arrived.
+    /// True if nothing but intact, ordered events and answers to acks arrived.
     pub const fn is_clean(self) -> bool {
-        self.gaps == 0 && self.duplicates == 0 && self.damaged == 0
+        let is_acked = self.unconfirmed == 0 && self.stray_acks == 0;
+        self.gaps == 0 && self.duplicates == 0 && self.damaged == 0 && is_acked
     }
 
-    /// Deliveries and answers that will not happen any more or have happened.
+    /// Deliveries, answers and confirmations that will not happen any more or have happened.
     pub const fn settled(self) -> u64 {
-        self.delivered + self.gaps + self.answered
+        self.delivered + self.gaps + self.answered + self.acked + self.unconfirmed
     }
 }
 
@@ -31,7 +38,7 @@ impl Tally {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cursor {
     /// The sequence that must come next.
-    next: u64,
+    pub next: u64,
 }
 
 impl Cursor {

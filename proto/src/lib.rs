@@ -5,6 +5,7 @@
 
 mod json;
 mod json_frame;
+mod json_reader;
 pub mod limits;
 pub mod pusher;
 pub mod sse;

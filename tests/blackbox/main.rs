@@ -49,4 +49,5 @@ mod zps_http;
 mod zps_limits;
 mod zps_paths;
 mod zps_rooms;
+mod zps_slow;
 mod zps_sse;

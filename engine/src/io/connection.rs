@@ -104,6 +104,7 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
         }
         Some(Wanted::Stream(request)) => match stream::open(&core, &arrival, &request).await {
             Ok(()) => {
+                socket.keep_unsent_few();
                 let agreed = Agreed { dialect: Dialect::Sse, is_deflated: false };
                 return Some(Reader::new(agreed));
             }
@@ -149,6 +150,9 @@ async fn websocket(
         (Dialect::Pusher | Dialect::Zps, Err(_)) | (Dialect::Sse, _) => false,
     };
     let is_deflated = may_deflate && upgrade.agree_to_deflate();
+    if dialect == Dialect::Zps {
+        arrival.socket.keep_unsent_few();
+    }
     core.with_shard(|shard| {
         shard.upgrade(conn, dialect);
         if is_deflated {

@@ -19,6 +19,10 @@ use super::websocket::Reader;
 use crate::id::ConnId;
 use crate::shard::Segment;
 
+/// Bytes that the kernel keeps of a socket and has not sent, where they are to be few: two pages of
+/// a log, so that there is always something to send.
+const UNSENT_BYTES: libc::c_int = 128 * 1024;
+
 /// A connected socket.
 pub(super) struct Socket {
     /// A TCP stream: the runtime's own type for those keeps both addresses, 72 bytes, for ever, and
@@ -155,6 +159,20 @@ impl Socket {
             }
         }
         Ok(())
+    }
+
+    /// Have the kernel take no more than [`UNSENT_BYTES`] beyond what the peer has room for.
+    ///
+    /// It would take megabytes: who reads a log slowly would have its place there, behind which a
+    /// ping waits for a minute, and it would seem to take nothing until a third of that is gone.
+    pub(super) fn keep_unsent_few(&self) {
+        let (level, name) = (libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT);
+        let bytes = UNSENT_BYTES;
+        let length = size_of_val(&bytes) as libc::socklen_t;
+        // SAFETY: the pointer is to a live integer of the given length. Should it fail, what is
+        // slow is closed sooner.
+        let _ =
+            unsafe { libc::setsockopt(self.fd(), level, name, (&raw const bytes).cast(), length) };
     }
 
     /// Say that nothing more will be written.

@@ -293,12 +293,15 @@ impl Shard {
         connection.last_activity.max(congested).plus(activity_timeout_ms)
     }
 
-    /// When a connection whose messages wait for its own outbox last took anything from it.
+    /// When a connection that reads slowly last took anything from its outbox.
     ///
-    /// What it says is not read then, so what it reads must count.
+    /// While its own messages wait for that, what it says is not read; while it is catching up with
+    /// a log, what it would answer stands behind all that it has yet to read. So what it reads must
+    /// count.
     fn sign_of_life(&self, connection: &Connection) -> Millis {
         let is_congested = connection.outbox.bytes() > self.config.outbox_bytes_soft;
-        if is_congested { connection.last_progress } else { Millis(0) }
+        let is_behind = connection.log.as_ref().is_some_and(|log| log.is_behind());
+        if is_congested || is_behind { connection.last_progress } else { Millis(0) }
     }
 
     /// The wheel's entry of `conn` has come due: act if its deadline has, and set the next one.

@@ -1,4 +1,4 @@
-//! Publishing by client events: one masked frame each, on one websocket connection.
+//! Publishing by messages, client events among them: one masked frame each, on one websocket.
 
 use uringcast_proto::ws::client::FrameCursor;
 use uringcast_proto::ws::{Opcode, encode};
@@ -9,9 +9,6 @@ use crate::failure::Failure;
 use crate::payload::Stamp;
 use crate::room::Room;
 use crate::socket::outbox::Outbox;
-
-/// The bytes after an event's data.
-const TAIL: &[u8] = b"\"}";
 
 /// A websocket connection that publishes into its rooms.
 #[derive(Debug)]
@@ -30,10 +27,7 @@ pub struct Publisher {
 impl Publisher {
     /// The `index`th of `count` publishers, with every `count`th room.
     pub fn new(inbox: FrameCursor, rooms: &[Room], index: usize, count: usize) -> Self {
-        let head = |room: &Room| {
-            format!(r#"{{"event":"{}","channel":"{}","data":""#, room.event, room.channel)
-                .into_bytes()
-        };
+        let head = |room: &Room| room.publish_head().into_bytes();
         let owned = |room: &&Room| room.index as usize % count == index;
         let head = |room: &Room| Some(room).filter(owned).map(head).unwrap_or_default();
         let heads = rooms.iter().map(head).collect();
@@ -50,7 +44,7 @@ impl Publisher {
         self.message.clear();
         self.message.extend_from_slice(head);
         context.template.write(&mut self.message, stamp, room.text_bytes);
-        self.message.extend_from_slice(TAIL);
+        self.message.extend_from_slice(room.publish_tail());
         self.mask = self.mask.wrapping_mul(0x915f_77f5).wrapping_add(1);
         let mask = self.mask.to_ne_bytes();
         encode::masked_into(Opcode::Text, &self.message, mask, &mut self.outbox.filling);

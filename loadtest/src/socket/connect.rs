@@ -60,13 +60,14 @@ pub fn open(
             sessions.push(Session { stream, inbox: FrameCursor::new() });
         }
         let mut missing = Vec::with_capacity(together.len());
-        for (session, channels) in sessions[first..].iter_mut().zip(together) {
-            let socket_id = session.greeting(dialect)?;
+        let fresh = sessions[first..].iter_mut().zip(first..);
+        for ((session, index), channels) in fresh.zip(together) {
+            let socket_id = session.greeting(dialect, dialect.hello(index, channels))?;
             let requests = channels.iter().filter_map(|it| dialect.subscribe(&socket_id, it));
-            missing.push(session.subscribe(requests)?);
+            missing.push(session.ask(requests)?);
         }
         for (session, missing) in sessions[first..].iter_mut().zip(missing) {
-            session.subscribed(missing)?;
+            session.subscribed(dialect, missing)?;
             session.stream.set_read_timeout(None)?;
         }
         opened(sessions.len() as u64);
@@ -98,9 +99,10 @@ fn upgrade_request(endpoint: &Endpoint, path: &str) -> String {
 }
 
 impl Session {
-    /// Read the upgrade's answer and the greeting; the socket id is returned.
-    fn greeting(&mut self, dialect: &Dialect) -> Result<String, Failure> {
+    /// Read the upgrade's answer, say hello and read the greeting; the socket id is returned.
+    fn greeting(&mut self, dialect: &Dialect, hello: Option<String>) -> Result<String, Failure> {
         let early = self.upgraded()?;
+        self.ask(hello.into_iter())?;
         let mut socket_id = None;
         self.read_until(&early, |message| {
             socket_id = dialect.greeting(message);
@@ -133,7 +135,7 @@ impl Session {
     }
 
     /// Send the requests, and return how many there are.
-    fn subscribe(&mut self, requests: impl Iterator<Item = String>) -> io::Result<usize> {
+    fn ask(&mut self, requests: impl Iterator<Item = String>) -> io::Result<usize> {
         let mut out = Vec::new();
         let mut count = 0;
         for text in requests {
@@ -144,13 +146,13 @@ impl Session {
         Ok(count)
     }
 
-    fn subscribed(&mut self, wanted: usize) -> Result<(), Failure> {
+    fn subscribed(&mut self, dialect: &Dialect, wanted: usize) -> Result<(), Failure> {
         let mut missing = wanted;
         if missing == 0 {
             return Ok(());
         }
         self.read_until(&[], |message| {
-            missing -= usize::from(message.event == "pusher_internal:subscription_succeeded");
+            missing -= usize::from(dialect.is_subscribed(message));
             missing == 0
         })
     }

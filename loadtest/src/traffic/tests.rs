@@ -23,6 +23,7 @@ fn traffic_of(events_per_room: u64) -> Traffic {
         cursor: Cursor::default(),
         inbox: FrameCursor::new(),
         outbox: Outbox::default(),
+        acks: None,
     };
     let publisher = websocket::Publisher::new(FrameCursor::new(), &rooms, 0, 1);
     let publishers = vec![Publisher::Websocket(publisher)];

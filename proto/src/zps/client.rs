@@ -4,6 +4,8 @@
 //! is relayed (payload, metadata, a present user's metadata) is kept as the token that came in.
 //! Whether a room exists and whether the client may do what it asks is not decided here.
 
+mod quick;
+
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
@@ -233,6 +235,13 @@ fields! {
 impl<'a> ClientMessage<'a> {
     /// Read one text message. Fields that its type does not use are ignored.
     pub fn parse(text: &'a str) -> Result<Self, ClientMessageError> {
+        match quick::read(text) {
+            Some(message) => Ok(message),
+            None => Self::parse_with_serde(text),
+        }
+    }
+
+    fn parse_with_serde(text: &'a str) -> Result<Self, ClientMessageError> {
         let message: Object<Message<'a>> =
             serde_json::from_str(text).map_err(|_| ClientMessageError::Json)?;
         let Object::Is(message) = message else { return Err(ClientMessageError::Type) };

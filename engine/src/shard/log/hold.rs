@@ -35,6 +35,11 @@ impl ConnLog {
     pub(in super::super) const fn is_held(&self) -> bool {
         self.holds > 0
     }
+
+    /// Whether it is catching up with any channel.
+    pub(in super::super) fn is_behind(&self) -> bool {
+        !self.catching_up.is_empty()
+    }
 }
 
 impl Shard {

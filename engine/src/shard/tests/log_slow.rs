@@ -52,6 +52,42 @@ fn what_waits_for_who_does_not_read_is_bounded_however_much_is_published() {
     assert_eq!(world.shards[0].counters.slow_consumer_closes, 0);
 }
 
+/// Its answer to a ping would come after all that it has yet to read.
+#[test]
+fn who_reads_slowly_and_catches_up_is_alive() {
+    check_on(
+        1,
+        |limits| {
+            (limits.shard.outbox_bytes_soft, limits.shard.outbox_bytes_max) = (1_000, 2_000);
+            (limits.shard.activity_timeout_ms, limits.shard.pong_timeout_ms) = (1_000, 500);
+            limits.shard.log.page_bytes_max = 400;
+        },
+        "
+        a: follow log live
+        a> subscription_succeeded log
+        a: stall
+        http: append log one 400
+        http> appended 1
+        http: append log two 400
+        http> appended 2
+        http: append log three 400
+        http> appended 3
+        http: append log four 400
+        http> appended 4
+        time: 900
+        a: read 450
+        time: 900
+        a: read 450
+        a> event log one 1
+        time: 900
+        a: read
+        a> event log two 2
+        a> event log three 3
+        a> event log four 4
+        ",
+    );
+}
+
 #[test]
 fn without_catch_up_a_slow_subscriber_is_closed_as_any_other() {
     check_with(

@@ -9,13 +9,11 @@
 use std::borrow::Cow;
 
 use super::{BatchFields, EventFields, Text, Token};
-
-/// Bytes of a string that are looked at one by one before the search for its end.
-const NEAR_BYTES: usize = 16;
+use crate::json_reader::Reader;
 
 /// The body of a publish.
 pub(super) fn publish(text: &str) -> Option<EventFields<'_>> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader::new(text);
     let fields = reader.event()?;
     reader.end()?;
     Some(fields)
@@ -23,7 +21,7 @@ pub(super) fn publish(text: &str) -> Option<EventFields<'_>> {
 
 /// The body of a batch.
 pub(super) fn batch(text: &str) -> Option<BatchFields<'_>> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader::new(text);
     let mut fields = BatchFields { batch: None, id: None };
     reader.take(b'{')?;
     loop {
@@ -38,11 +36,6 @@ pub(super) fn batch(text: &str) -> Option<BatchFields<'_>> {
     }
     reader.end()?;
     Some(fields)
-}
-
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -81,7 +74,7 @@ impl<'a> Reader<'a> {
         self.take(b'[')?;
         let mut texts = Vec::with_capacity(1);
         loop {
-            texts.push(self.plain()?);
+            texts.push(Text(Cow::Borrowed(self.plain()?)));
             if !self.is_continued(b']')? {
                 return Some(texts);
             }
@@ -89,103 +82,13 @@ impl<'a> Reader<'a> {
     }
 
     fn token_into(&mut self, field: &mut Option<Token<'a>>) -> Option<()> {
-        self.skip_space();
-        let start = self.at;
-        self.string()?;
-        let token = Token(&self.text[start..self.at]);
+        let token = Token(self.string_token()?);
         field.replace(token).is_none().then_some(())
     }
 
     fn text_into(&mut self, field: &mut Option<Text<'a>>) -> Option<()> {
-        let text = self.plain()?;
+        let text = Text(Cow::Borrowed(self.plain()?));
         field.replace(text).is_none().then_some(())
-    }
-
-    /// A string without escapes.
-    fn plain(&mut self) -> Option<Text<'a>> {
-        self.skip_space();
-        let (string, has_escapes) = self.string()?;
-        (!has_escapes).then_some(Text(Cow::Borrowed(string)))
-    }
-
-    /// A field's name and the colon behind it.
-    fn key(&mut self) -> Option<&'a str> {
-        self.skip_space();
-        let (key, has_escapes) = self.string()?;
-        self.take(b':')?;
-        (!has_escapes).then_some(key)
-    }
-
-    /// What is between the quotes that are next, and whether there are escapes in it.
-    fn string(&mut self) -> Option<(&'a str, bool)> {
-        let bytes = self.text.as_bytes();
-        if *bytes.get(self.at)? != b'"' {
-            return None;
-        }
-        let start = self.at + 1;
-        let mut end = next_special(bytes, start)?;
-        let is_plain = bytes[end] == b'"';
-        while bytes[end] != b'"' {
-            end = next_special(bytes, end + escape_bytes(&bytes[end..])?)?;
-        }
-        self.at = end + 1;
-        Some((&self.text[start..end], !is_plain))
-    }
-
-    /// Whether a comma follows, and not `close`.
-    fn is_continued(&mut self, close: u8) -> Option<bool> {
-        self.skip_space();
-        let found = *self.text.as_bytes().get(self.at)?;
-        self.at += 1;
-        match found {
-            b',' => Some(true),
-            _ => (found == close).then_some(false),
-        }
-    }
-
-    fn take(&mut self, byte: u8) -> Option<()> {
-        self.skip_space();
-        let is_there = *self.text.as_bytes().get(self.at)? == byte;
-        self.at += 1;
-        is_there.then_some(())
-    }
-
-    fn end(&mut self) -> Option<()> {
-        self.skip_space();
-        (self.at == self.text.len()).then_some(())
-    }
-
-    fn skip_space(&mut self) {
-        let bytes = self.text.as_bytes();
-        while matches!(bytes.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-}
-
-/// The first quote or backslash from `start` on; none if there is a control character before.
-fn next_special(bytes: &[u8], start: usize) -> Option<usize> {
-    let rest = bytes.get(start..)?;
-    for (at, &byte) in rest.iter().take(NEAR_BYTES).enumerate() {
-        if byte < 0x20 {
-            return None;
-        }
-        if byte == b'"' || byte == b'\\' {
-            return Some(start + at);
-        }
-    }
-    let far = rest.get(NEAR_BYTES..)?;
-    let at = memchr::memchr2(b'"', b'\\', far)?;
-    let least = far[..at].iter().fold(u8::MAX, |least, &byte| least.min(byte));
-    (least >= 0x20).then_some(start + NEAR_BYTES + at)
-}
-
-/// The length of the escape that `bytes` begins with.
-fn escape_bytes(bytes: &[u8]) -> Option<usize> {
-    match bytes.get(1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
-        b'u' => bytes.get(2..6)?.iter().all(u8::is_ascii_hexdigit).then_some(6),
-        _ => None,
     }
 }
 
