@@ -170,8 +170,19 @@ impl Shard {
         let channel = entry.name.clone();
         let local = LocalId { index: local, generation: entry.generation };
         let owner = channel.owner(self.config.cores);
-        let request =
-            PageOf { channel, core, conn, local, attempt, after, cursor_of, event_types, dialect };
+        let is_first = false;
+        let request = PageOf {
+            channel,
+            core,
+            conn,
+            local,
+            attempt,
+            after,
+            cursor_of,
+            event_types,
+            dialect,
+            is_first,
+        };
         self.tell(owner, Message::ReadPage(request).into_core());
     }
 

@@ -28,6 +28,8 @@ pub(super) struct PageOf {
     pub(super) cursor_of: Option<Arc<str>>,
     pub(super) event_types: Option<Arc<[Box<str>]>>,
     pub(super) dialect: Dialect,
+    /// Whether it ends the answer to a join, for which the connection is held.
+    pub(super) is_first: bool,
 }
 
 /// The answer.
@@ -41,6 +43,7 @@ pub(super) struct PageFor {
     is_live: bool,
     /// With the last page: who has been entered.
     presence: Option<Bytes>,
+    is_first: bool,
 }
 
 impl PageFor {
@@ -57,8 +60,8 @@ pub(super) fn is_wanted(event_types: Option<&[Box<str>]>, event_type: &str) -> b
 impl Shard {
     /// The owner's part of a page.
     pub(super) fn on_read_page(&mut self, request: PageOf) {
-        let PageOf { channel, core, conn, local, attempt, after, cursor_of, event_types, dialect } =
-            request;
+        let PageOf { channel, core, conn, local, attempt, after, .. } = request;
+        let PageOf { cursor_of, event_types, dialect, is_first, .. } = request;
         let limits = PageLimits {
             events_max: self.config.log.page_events_max,
             bytes_max: self.config.log.page_bytes_max,
@@ -82,13 +85,22 @@ impl Shard {
                 presence = dialect.presence(channel.as_str(), entered.users());
             }
         }
-        let page = PageFor { conn, local, attempt, page, is_live, presence };
+        let page = PageFor { conn, local, attempt, page, is_live, presence, is_first };
         self.tell(core, Message::into_core(Message::Page(page)));
     }
 
     /// A page is here: queue it, and ask for the next one once there is room.
     pub(super) fn on_page(&mut self, answer: PageFor) {
-        let PageFor { conn, local, attempt, page, is_live, presence } = answer;
+        let (conn, is_first) = (answer.conn, answer.is_first);
+        self.take_page(answer);
+        if is_first {
+            // What comes next of the same message must not be answered before this page.
+            self.release(conn);
+        }
+    }
+
+    fn take_page(&mut self, answer: PageFor) {
+        let PageFor { conn, local, attempt, page, is_live, presence, is_first: _ } = answer;
         let local = local.index;
         if self.connection(conn).is_none() {
             return;

@@ -171,6 +171,7 @@ impl Shard {
             cursor_of: None,
             event_types,
             dialect,
+            is_first: true,
         });
     }
 
