@@ -170,13 +170,14 @@ impl Shard {
         let channel = entry.name.clone();
         let local = LocalId { index: local, generation: entry.generation };
         let owner = channel.owner(self.config.cores);
-        let is_first = false;
+        let (socket_id, is_first) = (self.socket_id(conn), false);
         let request = PageOf {
             channel,
             core,
             conn,
             local,
             attempt,
+            socket_id,
             after,
             cursor_of,
             event_types,

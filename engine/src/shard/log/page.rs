@@ -10,7 +10,7 @@ use super::super::stream::blocks;
 use super::super::{Segment, Shard};
 use super::message::Message;
 use crate::dialect::Dialect;
-use crate::id::{ConnId, CoreId};
+use crate::id::{ConnId, CoreId, SocketId};
 use crate::log::{Entry, Page, PageLimits};
 
 /// A subscriber's question for its next page.
@@ -22,6 +22,8 @@ pub(super) struct PageOf {
     pub(super) local: LocalId,
     /// The attempt of its subscription.
     pub(super) attempt: u32,
+    /// Its own id: what it is excluded from is not for it.
+    pub(super) socket_id: Option<SocketId>,
     /// The last event it has.
     pub(super) after: u64,
     /// Instead: whose last acknowledged event that is, or the newest event if there is none.
@@ -61,7 +63,7 @@ impl Shard {
     /// The owner's part of a page.
     pub(super) fn on_read_page(&mut self, request: PageOf) {
         let PageOf { channel, core, conn, local, attempt, after, .. } = request;
-        let PageOf { cursor_of, event_types, dialect, is_first, .. } = request;
+        let PageOf { socket_id, cursor_of, event_types, dialect, is_first, .. } = request;
         let limits = PageLimits {
             events_max: self.config.log.page_events_max,
             bytes_max: self.config.log.page_bytes_max,
@@ -71,7 +73,10 @@ impl Shard {
         let mut page = Page { last: after, ..Page::default() };
         if let Some(index) = self.logs.channels.find_name(&channel) {
             let log = self.log(index);
-            let is_wanted = |entry: &Entry| is_wanted(event_types.as_deref(), &entry.event_type);
+            let is_wanted = |entry: &Entry| {
+                let is_others = socket_id.is_none() || entry.skip != socket_id;
+                is_others && is_wanted(event_types.as_deref(), &entry.event_type)
+            };
             let last = log.history.last_sequence();
             let cursor = cursor_of.map(|id| log.cursors.of(&id).unwrap_or(last));
             let after = cursor.unwrap_or(after);
