@@ -32,6 +32,8 @@ pub(super) struct PageOf {
     pub(super) dialect: Dialect,
     /// Whether it ends the answer to a join, for which the connection is held.
     pub(super) is_first: bool,
+    /// Whether the subscriber may believe in somebody who has left meanwhile.
+    pub(super) was_live: bool,
 }
 
 /// The answer.
@@ -63,7 +65,7 @@ impl Shard {
     /// The owner's part of a page.
     pub(super) fn on_read_page(&mut self, request: PageOf) {
         let PageOf { channel, core, conn, local, attempt, after, .. } = request;
-        let PageOf { socket_id, cursor_of, event_types, dialect, is_first, .. } = request;
+        let PageOf { socket_id, cursor_of, event_types, dialect, is_first, was_live, .. } = request;
         let limits = PageLimits {
             events_max: self.config.log.page_events_max,
             bytes_max: self.config.log.page_bytes_max,
@@ -86,8 +88,9 @@ impl Shard {
                 page.lost = Some((after.saturating_add(1), last));
             }
             is_live = page.last >= last;
-            if is_live && let Some(entered) = &log.entered {
-                presence = dialect.presence(channel.as_str(), entered.users());
+            if is_live && (log.entered.is_some() || was_live) {
+                let users = log.entered.iter().flat_map(|entered| entered.users());
+                presence = dialect.presence(channel.as_str(), users);
             }
         }
         let page = PageFor { conn, local, attempt, page, is_live, presence, is_first };

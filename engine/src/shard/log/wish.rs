@@ -181,6 +181,7 @@ impl Shard {
             event_types,
             dialect,
             is_first: true,
+            was_live: false,
         });
     }
 
