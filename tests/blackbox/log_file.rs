@@ -10,10 +10,10 @@ use serde_json::json;
 use uringcast_tests::{Options, Server, Zps};
 
 /// A directory of one test, which is gone afterwards.
-struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("uringcast-file-{}-{count}", std::process::id()));
@@ -22,7 +22,7 @@ impl Directory {
         Self(path)
     }
 
-    fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         Options::new().cores(2).config(&format!(
             "[log]\ndriver = \"file\"\ndir = \"{}\"\n\
              [zps]\nallow_client_publish = true\nmax_messages_per_window = 0\n",
@@ -31,7 +31,7 @@ impl Directory {
     }
 
     /// Whether it is a file system of this size from now on.
-    fn is_mounted(&self, size: &str) -> bool {
+    pub(crate) fn is_mounted(&self, size: &str) -> bool {
         let size = format!("size={size}");
         let mut mount = Command::new("mount");
         let status = mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&self.0).status();

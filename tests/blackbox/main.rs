@@ -30,6 +30,7 @@ mod leaks;
 mod lifecycle;
 mod limits;
 mod log_file;
+mod log_http;
 mod metrics;
 mod order;
 mod presence;

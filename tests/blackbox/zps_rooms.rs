@@ -124,6 +124,26 @@ fn whoever_asks_for_pruned_events_is_told_where_the_log_begins() {
     }
 }
 
+/// As on one core: all of a room's answer, its events among it, before any of the next one's.
+#[test]
+fn rooms_of_one_message_are_answered_in_its_order_whichever_core_owns_them() {
+    for cores in [1, 2, 4] {
+        let server = start(cores);
+        let rooms: Vec<String> = (0..16).map(|number| format!("chat:{number}")).collect();
+        for room in &rooms {
+            publish_numbers(&server, room, 1..=2);
+        }
+        let mut zps = Zps::connect(&server, "s");
+        zps.send(&json!({"type": "subscribe", "room": rooms, "fromSequence": 0}));
+        for room in &rooms {
+            zps.expect(&json!({"type": "subscribed", "room": room}));
+            zps.expect_event(room, 1);
+            zps.expect_event(room, 2);
+        }
+        zps.expect_quiet();
+    }
+}
+
 #[test]
 fn only_the_types_that_are_wanted_come() {
     let server = start(1);

@@ -117,7 +117,9 @@ async fn public(core: &Rc<Core>, request: Request<Incoming>) -> Response<Full<By
         }
         Some(answer) => answer,
         None => answer(core, &parts, body).await.unwrap_or_else(|error| {
-            core.count(|counters| counters.refuse(refusal::counted_as(&error)));
+            if let Some(refusal) = refusal::counted_as(&error) {
+                core.count(|counters| counters.refuse(refusal));
+            }
             Answer::refused(&error)
         }),
     };

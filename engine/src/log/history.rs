@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use super::idempotency::Idempotency;
 use super::limits::HistoryLimits;
+use crate::id::SocketId;
 
 /// What an event costs besides its bytes: its entry, its allocations and its places in the tables.
 const ENTRY_OVERHEAD_BYTES: usize = 192;
@@ -28,6 +29,9 @@ pub struct Entry {
     pub expires_unix_ms: u64,
     /// A whole websocket frame.
     pub frame: Bytes,
+    /// The one connection that does not get it, not from the log either. It is known while the
+    /// process lives, and so does the connection.
+    pub skip: Option<SocketId>,
 }
 
 impl Entry {

@@ -127,8 +127,8 @@ impl Run {
     /// Withhold the last frame from the connection in `slot`, too, unless it is already.
     pub(super) fn withhold(&mut self, slot: u32) {
         let (start, end) = (self.last, self.bytes() as u32);
-        let is_withheld = self.skips.last().is_some_and(|it| it.slot == slot && it.end == end);
-        if !is_withheld {
+        let mut of_last = self.skips.iter().rev().take_while(|skip| skip.end == end);
+        if of_last.all(|skip| skip.slot != slot) {
             self.skips.push(Skip { slot, start, end, frames: 1 });
         }
     }
@@ -206,6 +206,16 @@ mod tests {
         let (_, _, skips) = run(&[("aa", Some(7)), ("b", Some(7))]);
         assert_eq!(skips, [Skip { slot: 7, start: 0, end: 3, frames: 2 }]);
         assert_eq!(remainder(3, 2, &skips).count(), 0);
+    }
+
+    #[test]
+    fn a_frame_is_withheld_once_for_whatever_reasons() {
+        let mut run = Run::new(0, 0);
+        run.push(Bytes::from_static(b"a"), Some(1));
+        (2..4).chain(1..4).for_each(|slot| run.withhold(slot));
+        let (_, frames, skips) = run.finish();
+        assert_eq!(skips.iter().map(|skip| skip.slot).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(remainder(1, frames, &skips[..1]).count(), 0);
     }
 
     #[test]

@@ -215,8 +215,10 @@ pub struct Joined {
     pub(super) owned: OwnedId,
     /// The user that the join presented, for the leave if nobody waits for this answer.
     pub(super) user_id: Option<Box<str>>,
-    /// Whether the join had a wish about the channel's log.
+    /// Whether the join had a wish about the channel's log, and so holds its connection.
     pub(super) is_logged: bool,
+    /// Whether the first page of the log is right behind this answer: it is the end of the hold.
+    pub(super) is_page_next: bool,
     /// What the client is told, or why it may not subscribe.
     pub(super) outcome: Result<Welcome, JoinRefused>,
 }

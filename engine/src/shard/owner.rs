@@ -85,7 +85,9 @@ impl Shard {
         let Join { core, conn, local, attempt, .. } = join;
         let user_id = join.member.take().map(|member| member.user_id);
         let is_logged = join.log.is_some();
-        let joined = Joined { conn, local, attempt, owned, user_id, is_logged, outcome };
+        let is_page_next = join.log.as_ref().is_some_and(|wish| wish.with_page);
+        let joined =
+            Joined { conn, local, attempt, owned, user_id, is_logged, is_page_next, outcome };
         self.tell(core, CoreMessage::Joined(Box::new(joined)));
         if is_logged {
             self.send_first_page(join, after); // Refused or not: one is waited for.

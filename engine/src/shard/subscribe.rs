@@ -116,7 +116,8 @@ impl Shard {
     /// The owner has answered.
     pub(super) fn on_joined(&mut self, joined: Joined) {
         // Whoever is to see only what comes after must not see what this turn has gathered.
-        let (local, conn, is_logged) = (joined.local.index, joined.conn, joined.is_logged);
+        let (local, conn) = (joined.local.index, joined.conn);
+        let is_answered = joined.is_logged && !joined.is_page_next;
         self.seal_early(local);
         let index = self.find_attempt(&joined);
         let channel = &mut self.locals.at(local).value;
@@ -128,7 +129,7 @@ impl Shard {
             (None, Ok(_)) => self.leave(local, joined.user_id),
             (None, Err(_)) => self.release_if_vacant(local),
         }
-        if is_logged {
+        if is_answered {
             self.release(conn);
         }
     }

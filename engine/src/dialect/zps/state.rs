@@ -66,6 +66,11 @@ impl State {
         messages_max == 0 || self.window.messages <= messages_max
     }
 
+    /// The connection ends: what is left of its last message is not carried out.
+    pub fn abandon(&mut self) {
+        self.rest = None;
+    }
+
     /// A number that is another one each time (splitmix64).
     pub(super) fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);

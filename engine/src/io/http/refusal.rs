@@ -4,9 +4,9 @@ use crate::rest::zps::ZpsError;
 use crate::rest::{Budget, RestError, ZinTrustError};
 use crate::shard::Refusal;
 
-/// The limit or rule that `error` is about.
-pub(super) fn counted_as(error: &RestError) -> Refusal {
-    match error {
+/// The limit or rule that `error` is about; `None` where the channel's log has counted it.
+pub(super) fn counted_as(error: &RestError) -> Option<Refusal> {
+    let refusal = match error {
         RestError::PathUnknown
         | RestError::AppUnknown
         | RestError::Method { .. }
@@ -21,12 +21,12 @@ pub(super) fn counted_as(error: &RestError) -> Refusal {
         | RestError::EventNameEmpty
         | RestError::EventNameLength { .. } => Refusal::ChannelName,
         RestError::ZinTrust(error) => zintrust(error),
-        RestError::Zps(error) => zps(error),
+        RestError::Zps(error) => return zps(error),
         RestError::Overloaded => Refusal::MailboxBytes,
-        RestError::LogsFull { .. } => Refusal::LogChannels,
-        RestError::LogEventLength { .. } => Refusal::LogEventBytes,
-        RestError::LogBacklogged => Refusal::LogUnsynced,
-        RestError::LogWrite => Refusal::LogWrite,
+        RestError::LogsFull { .. }
+        | RestError::LogEventLength { .. }
+        | RestError::LogBacklogged
+        | RestError::LogWrite => return None,
         RestError::RateLimited(Budget::Publish, _) => Refusal::PublishRate,
         RestError::RateLimited(Budget::Read, _) => Refusal::ReadRate,
         RestError::IdempotencyRunning | RestError::IdempotencyBody => Refusal::Idempotency,
@@ -45,11 +45,12 @@ pub(super) fn counted_as(error: &RestError) -> Refusal {
         | RestError::IdempotencyKey { .. }
         | RestError::IdempotencyKeyEncoding
         | RestError::IdempotencyKeys => Refusal::Request,
-    }
+    };
+    Some(refusal)
 }
 
-const fn zps(error: &ZpsError) -> Refusal {
-    match error {
+const fn zps(error: &ZpsError) -> Option<Refusal> {
+    let refusal = match error {
         ZpsError::SecretMissing | ZpsError::SecretUnknown | ZpsError::SecretShared => {
             Refusal::Signature
         }
@@ -64,13 +65,14 @@ const fn zps(error: &ZpsError) -> Refusal {
         | ZpsError::Batch { .. }
         | ZpsError::EventTypes { .. }
         | ZpsError::ReplayEvents { .. }
-        | ZpsError::Replay { .. }
-        // The log has counted what follows.
+        | ZpsError::Replay { .. } => Refusal::Request,
+        ZpsError::Unkept(_)
         | ZpsError::Snapshot(_)
         | ZpsError::SnapshotsFull
         | ZpsError::Cursors
-        | ZpsError::Append(_) => Refusal::Request,
-    }
+        | ZpsError::Append(_) => return None,
+    };
+    Some(refusal)
 }
 
 const fn zintrust(error: &ZinTrustError) -> Refusal {

@@ -132,7 +132,7 @@ async fn append(core: &Rc<Core>, drafts: Vec<NamedDraft>) -> Result<Vec<Bytes>, 
     let frame = |outcome: Result<Appended, AppendError>| outcome.map(|appended| appended.frame);
     let frames = outcomes.into_iter().map(frame).collect::<Result<_, _>>();
     frames.map_err(|error| match error {
-        AppendError::TooLarge { bytes, .. } => ZpsError::Payload(bytes as usize).into(),
+        AppendError::TooLarge { bytes, .. } => ZpsError::Unkept(bytes as usize).into(),
         AppendError::LogsFull { .. } | AppendError::Backlogged | AppendError::NotWritten => {
             ZpsError::Append(error.to_string()).into()
         }

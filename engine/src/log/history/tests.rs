@@ -10,7 +10,7 @@ const PAGE: PageLimits = PageLimits { events_max: 1_000, bytes_max: usize::MAX }
 
 fn entry(id: &str, expires_unix_ms: u64) -> Entry {
     let frame = Bytes::from(format!("frame-{id}"));
-    Entry { id: id.into(), event_type: "t".into(), expires_unix_ms, frame }
+    Entry { id: id.into(), event_type: "t".into(), expires_unix_ms, frame, skip: None }
 }
 
 fn all(_: &Entry) -> bool {

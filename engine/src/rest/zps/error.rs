@@ -46,6 +46,9 @@ pub enum ZpsError {
     /// 413: an event is too large.
     #[error("Payload too large: {0} bytes")]
     Payload(usize),
+    /// 413: an event is larger than all that its room keeps.
+    #[error("Payload too large: {0} bytes")]
+    Unkept(usize),
     /// 413: more events than one request may have.
     #[error("the batch has more than {events_max} events")]
     Batch {
@@ -107,6 +110,7 @@ impl ZpsError {
             Self::SecretMissing | Self::SecretUnknown | Self::SecretShared => 401,
             Self::Tenant | Self::Middleware(_) => 403,
             Self::Payload(_)
+            | Self::Unkept(_)
             | Self::Batch { .. }
             | Self::Snapshot(_)
             | Self::EventTypes { .. }

@@ -74,7 +74,6 @@ pub(in super::super) struct Unsynced {
 #[derive(Debug)]
 struct Waiting {
     entry: Entry,
-    skip: Option<SocketId>,
     /// Its publisher, and those who published it again meanwhile.
     targets: Vec<Target>,
 }
@@ -209,11 +208,11 @@ impl Shard {
         let expires_unix_ms = draft.expires_unix_ms.min(now + log.rule.limits().ttl_ms);
         let frame = draft.frame(sequence);
         let Draft { id, event_type, .. } = draft;
-        let entry = Entry { id, event_type, expires_unix_ms, frame };
+        let entry = Entry { id, event_type, expires_unix_ms, frame, skip };
         if self.config.log.is_durable {
-            self.write(index, &channel, sequence, Waiting { entry, skip, targets: vec![target] });
+            self.write(index, &channel, sequence, Waiting { entry, targets: vec![target] });
         } else {
-            self.commit(index, &channel, entry, skip, &[target]);
+            self.commit(index, &channel, entry, &[target]);
         }
     }
 
@@ -251,7 +250,7 @@ impl Shard {
 
     /// Hand an event to the log thread.
     fn write(&mut self, index: u32, channel: &ChannelName, sequence: u64, waiting: Waiting) {
-        let Entry { id, event_type, expires_unix_ms, frame } = waiting.entry.clone();
+        let Entry { id, event_type, expires_unix_ms, frame, skip: _ } = waiting.entry.clone();
         let unix_ms = self.unix_ms();
         let kind = RecordKind::Event {
             sequence,
@@ -273,8 +272,8 @@ impl Shard {
         let Some(index) = self.logs.channels.find_name(&channel) else { return };
         if is_kept {
             while self.next_unsynced(index).is_some_and(|next| next <= sequence) {
-                let Waiting { entry, skip, targets } = self.pop_unsynced(index);
-                self.commit(index, &channel, entry, skip, &targets);
+                let Waiting { entry, targets } = self.pop_unsynced(index);
+                self.commit(index, &channel, entry, &targets);
             }
         } else {
             self.roll_back(index, &channel, sequence);
@@ -319,15 +318,9 @@ impl Shard {
     }
 
     /// The event is kept: from here on it is seen.
-    fn commit(
-        &mut self,
-        index: u32,
-        channel: &ChannelName,
-        entry: Entry,
-        skip: Option<SocketId>,
-        targets: &[Target],
-    ) {
+    fn commit(&mut self, index: u32, channel: &ChannelName, entry: Entry, targets: &[Target]) {
         let (frame, event_type) = (entry.frame.clone(), Arc::clone(&entry.event_type));
+        let skip = entry.skip;
         let sequence = self.keep(index, entry);
         self.note_event(channel, &frame, skip, targets);
         let ChannelLog { wildcard, is_filtered, .. } = self.log(index);

@@ -237,7 +237,10 @@ impl Shard {
         }
         let checked = snapshot.check(self.config.log.snapshot_bytes_max);
         checked.inspect_err(|_| self.refuse(Refusal::LogSnapshotBytes))?;
-        let index = self.open_log(channel).map_err(|_| SnapshotError::Full)?;
+        let index = self.open_log(channel).map_err(|_| {
+            self.refuse(Refusal::LogChannels);
+            SnapshotError::Full
+        })?;
         let bytes = snapshot.weight_bytes();
         let before = self.log(index).snapshot.as_ref().map_or(0, |it| it.weight_bytes());
         if self.logs.snapshot_bytes - before + bytes > self.config.log.bytes_max / 2 {

@@ -122,6 +122,8 @@ impl Shard {
     pub(in super::super) fn leave_users(&mut self, conn: ConnId) {
         let Some(connection) = self.connection(conn) else { return };
         let Some(log) = &mut connection.log else { return };
+        // The answers to what follows must not be taken for those that it waited for.
+        log.abandon();
         let (entered, dialect) = (std::mem::take(&mut log.entered), connection.dialect);
         let (core, now) = (self.config.core, self.unix_ms());
         for (channel, user_id) in entered {

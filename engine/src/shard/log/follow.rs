@@ -41,6 +41,8 @@ pub(super) struct Follower {
     after: u64,
     /// Whether its next page begins after what it has acknowledged instead.
     is_at_cursor: bool,
+    /// Whether it was live before: what was to tell it who is present may be lost since.
+    was_live: bool,
     /// The highest event that it has acknowledged in this turn; 0 for none.
     pub(super) acked: u64,
 }
@@ -88,6 +90,7 @@ impl Shard {
             event_types: wish.event_types.clone(),
             after: 0,
             is_at_cursor: false,
+            was_live: false,
             acked: 0,
         };
         log.followers.insert(conn.slot, follower);
@@ -147,6 +150,7 @@ impl Shard {
         channel.count_mut(form).into_iter().for_each(|count| *count += 1);
         let log = channel.log.as_mut().expect("a channel with followers has one");
         log.last = log.last.max(last);
+        log.follower(conn.slot).expect("who is caught up follows").was_live = false;
         self.conn_log(conn).catching_up.retain(|other| *other != local);
     }
 
@@ -167,13 +171,27 @@ impl Shard {
         let log = entry.value.log.as_mut().expect("a channel with followers has one");
         let follower = log.follower(conn.slot).expect("who is catching up follows");
         let (after, event_types) = (follower.after, follower.event_types.clone());
+        let was_live = follower.was_live;
         let is_at_cursor = std::mem::take(&mut follower.is_at_cursor);
         let cursor_of = is_at_cursor.then(|| Arc::clone(&follower.subscriber_id));
         let channel = entry.name.clone();
         let local = LocalId { index: local, generation: entry.generation };
         let owner = channel.owner(self.config.cores);
-        let request =
-            PageOf { channel, core, conn, local, attempt, after, cursor_of, event_types, dialect };
+        let (socket_id, is_first) = (self.socket_id(conn), false);
+        let request = PageOf {
+            channel,
+            core,
+            conn,
+            local,
+            attempt,
+            socket_id,
+            after,
+            cursor_of,
+            event_types,
+            dialect,
+            is_first,
+            was_live,
+        };
         self.tell(owner, Message::ReadPage(request).into_core());
     }
 
@@ -328,7 +346,7 @@ impl Shard {
         let index = connection.find(local).expect("who is listed is subscribed");
         let log = self.locals.at(local).value.log.as_mut();
         let Some(follower) = log.and_then(|log| log.follower(slot)) else { return };
-        follower.after = after;
+        (follower.after, follower.was_live) = (after, true);
         self.counters.log_set_backs += 1;
         let connection = &mut self.connections[slot as usize];
         let form = connection.form();

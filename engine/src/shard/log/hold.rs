@@ -31,6 +31,14 @@ pub(in super::super) struct ConnLog {
 }
 
 impl ConnLog {
+    /// Nothing is waited for any more, and what would have come after the answer is not done.
+    pub(super) fn abandon(&mut self) {
+        self.holds = 0;
+        if let Some(zps) = &mut self.zps {
+            zps.abandon();
+        }
+    }
+
     /// Whether an answer is waited for.
     pub(in super::super) const fn is_held(&self) -> bool {
         self.holds > 0

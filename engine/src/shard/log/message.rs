@@ -23,7 +23,8 @@ pub struct NamedDraft {
     pub channel: ChannelName,
     /// The event.
     pub draft: Draft,
-    /// The one connection that does not get it, unless it reads the log.
+    /// The one connection that does not get it, live or catching up. It does if it asks for events
+    /// again.
     pub skip: Option<SocketId>,
 }
 

@@ -10,7 +10,7 @@ use super::super::stream::blocks;
 use super::super::{Segment, Shard};
 use super::message::Message;
 use crate::dialect::Dialect;
-use crate::id::{ConnId, CoreId};
+use crate::id::{ConnId, CoreId, SocketId};
 use crate::log::{Entry, Page, PageLimits};
 
 /// A subscriber's question for its next page.
@@ -22,12 +22,18 @@ pub(super) struct PageOf {
     pub(super) local: LocalId,
     /// The attempt of its subscription.
     pub(super) attempt: u32,
+    /// Its own id: what it is excluded from is not for it.
+    pub(super) socket_id: Option<SocketId>,
     /// The last event it has.
     pub(super) after: u64,
     /// Instead: whose last acknowledged event that is, or the newest event if there is none.
     pub(super) cursor_of: Option<Arc<str>>,
     pub(super) event_types: Option<Arc<[Box<str>]>>,
     pub(super) dialect: Dialect,
+    /// Whether it ends the answer to a join, for which the connection is held.
+    pub(super) is_first: bool,
+    /// Whether the subscriber may believe in somebody who has left meanwhile.
+    pub(super) was_live: bool,
 }
 
 /// The answer.
@@ -41,6 +47,7 @@ pub(super) struct PageFor {
     is_live: bool,
     /// With the last page: who has been entered.
     presence: Option<Bytes>,
+    is_first: bool,
 }
 
 impl PageFor {
@@ -57,8 +64,8 @@ pub(super) fn is_wanted(event_types: Option<&[Box<str>]>, event_type: &str) -> b
 impl Shard {
     /// The owner's part of a page.
     pub(super) fn on_read_page(&mut self, request: PageOf) {
-        let PageOf { channel, core, conn, local, attempt, after, cursor_of, event_types, dialect } =
-            request;
+        let PageOf { channel, core, conn, local, attempt, after, .. } = request;
+        let PageOf { socket_id, cursor_of, event_types, dialect, is_first, was_live, .. } = request;
         let limits = PageLimits {
             events_max: self.config.log.page_events_max,
             bytes_max: self.config.log.page_bytes_max,
@@ -68,7 +75,10 @@ impl Shard {
         let mut page = Page { last: after, ..Page::default() };
         if let Some(index) = self.logs.channels.find_name(&channel) {
             let log = self.log(index);
-            let is_wanted = |entry: &Entry| is_wanted(event_types.as_deref(), &entry.event_type);
+            let is_wanted = |entry: &Entry| {
+                let is_others = socket_id.is_none() || entry.skip != socket_id;
+                is_others && is_wanted(event_types.as_deref(), &entry.event_type)
+            };
             let last = log.history.last_sequence();
             let cursor = cursor_of.map(|id| log.cursors.of(&id).unwrap_or(last));
             let after = cursor.unwrap_or(after);
@@ -78,17 +88,27 @@ impl Shard {
                 page.lost = Some((after.saturating_add(1), last));
             }
             is_live = page.last >= last;
-            if is_live && let Some(entered) = &log.entered {
-                presence = dialect.presence(channel.as_str(), entered.users());
+            if is_live && (log.entered.is_some() || was_live) {
+                let users = log.entered.iter().flat_map(|entered| entered.users());
+                presence = dialect.presence(channel.as_str(), users);
             }
         }
-        let page = PageFor { conn, local, attempt, page, is_live, presence };
+        let page = PageFor { conn, local, attempt, page, is_live, presence, is_first };
         self.tell(core, Message::into_core(Message::Page(page)));
     }
 
     /// A page is here: queue it, and ask for the next one once there is room.
     pub(super) fn on_page(&mut self, answer: PageFor) {
-        let PageFor { conn, local, attempt, page, is_live, presence } = answer;
+        let (conn, is_first) = (answer.conn, answer.is_first);
+        self.take_page(answer);
+        if is_first {
+            // What comes next of the same message must not be answered before this page.
+            self.release(conn);
+        }
+    }
+
+    fn take_page(&mut self, answer: PageFor) {
+        let PageFor { conn, local, attempt, page, is_live, presence, is_first: _ } = answer;
         let local = local.index;
         if self.connection(conn).is_none() {
             return;

@@ -24,7 +24,7 @@ impl Shard {
             self.fill_hole(index, event.sequence);
             let event_type = event.event_type;
             let (id, expires_unix_ms, frame) = (event.id, event.expires_unix_ms, event.frame);
-            self.keep(index, Entry { id, event_type, expires_unix_ms, frame });
+            self.keep(index, Entry { id, event_type, expires_unix_ms, frame, skip: None });
         }
         self.fill_hole(index, stored.last_sequence + 1);
         let cursors_max = self.config.log.cursors_max;
@@ -77,7 +77,7 @@ impl Shard {
         for _ in 0..missing {
             let event_type = Arc::from("");
             let (id, frame) = (Box::from(""), Bytes::new());
-            self.keep(index, Entry { id, event_type, expires_unix_ms: 0, frame });
+            self.keep(index, Entry { id, event_type, expires_unix_ms: 0, frame, skip: None });
         }
     }
 }

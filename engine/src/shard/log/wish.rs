@@ -9,7 +9,7 @@ use super::super::message::{ChannelName, Join, JoinRefused, Member, Welcome};
 use super::super::subscribe::SubscribeError;
 use super::PageOf;
 use super::message::Message;
-use crate::id::ConnId;
+use crate::id::{ConnId, SocketId};
 use crate::log::wildcard_of;
 
 /// Where a subscription begins.
@@ -50,6 +50,8 @@ pub struct LoggedWish {
 #[derive(Clone, Debug)]
 pub(in super::super) struct JoinLog {
     pub(in super::super) start: Start,
+    /// The connection's own id: what it is excluded from is not for it.
+    socket_id: Option<SocketId>,
     pub(in super::super) subscriber_id: Arc<str>,
     pub(in super::super) event_types: Option<Arc<[Box<str>]>>,
     pub(in super::super) with_snapshot: bool,
@@ -105,8 +107,16 @@ impl Shard {
             wish;
         let event_types = event_types.map(Arc::from);
         let with_page = self.is_hungry(conn) && !self.conn_log(conn).is_asked;
-        let log =
-            JoinLog { start, subscriber_id, event_types, with_snapshot, fast_forward, with_page };
+        let socket_id = self.socket_id(conn);
+        let log = JoinLog {
+            start,
+            socket_id,
+            subscriber_id,
+            event_types,
+            with_snapshot,
+            fast_forward,
+            with_page,
+        };
         let owner = self.join(conn, name, member, Some(Box::new(log)))?;
         if owner != self.config.core {
             self.hold(conn);
@@ -157,20 +167,21 @@ impl Shard {
     /// The owner's first page for a new subscriber, right behind the answer to its join.
     pub(in super::super) fn send_first_page(&mut self, join: Join, after: u64) {
         let Join { channel, core, conn, local, attempt, dialect, log, .. } = join;
-        if log.as_ref().is_none_or(|wish| !wish.with_page) {
-            return;
-        }
-        let event_types = log.and_then(|wish| wish.event_types);
+        let Some(wish) = log.filter(|wish| wish.with_page) else { return };
+        let JoinLog { socket_id, event_types, .. } = *wish;
         self.on_read_page(PageOf {
             channel,
             core,
             conn,
             local,
             attempt,
+            socket_id,
             after,
             cursor_of: None,
             event_types,
             dialect,
+            is_first: true,
+            was_live: false,
         });
     }
 

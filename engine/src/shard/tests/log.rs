@@ -411,3 +411,31 @@ fn many_channels_are_caught_up_with_in_turn_and_not_at_once() {
     let seen = world.take_seen();
     assert_eq!(seen.iter().filter(|(who, _)| who == "a").count(), 27, "{seen:?}");
 }
+
+/// Whoever has published an event does not get it back, live or from the log, for as long as it is
+/// that connection; another one, of the same client, does.
+#[test]
+fn who_is_excluded_from_an_event_does_not_get_it_from_the_log_either() {
+    check(
+        "
+        a: follow log-on-1 live
+        a> subscription_succeeded log-on-1
+        http: append log-on-1 one except a
+        http> appended 1
+        http: append log-on-1 two
+        a> event log-on-1 two 2
+        http> appended 2
+        a: follow log-on-1 after 0
+        a> subscription_succeeded log-on-1
+        a> event log-on-1 two 2
+        a: replay log-on-1 0 end
+        a> event log-on-1 one 1
+        a> event log-on-1 two 2
+        a> replayed log-on-1
+        b: follow log-on-1 after 0
+        b> subscription_succeeded log-on-1
+        b> event log-on-1 one 1
+        b> event log-on-1 two 2
+        ",
+    );
+}
