@@ -48,5 +48,6 @@ mod zps_golden;
 mod zps_http;
 mod zps_limits;
 mod zps_paths;
+mod zps_policy;
 mod zps_rooms;
 mod zps_sse;

@@ -32,10 +32,10 @@ const APPS: &str = r#"
 #   publish_secret: BROADCAST_BRIDGE_SECRET, X_ZINTRUST_SOCKET_SEC, BROADCAST_SECRET,
 #     PUSHER_APP_SECRET, BROADCAST_APP_SECRET
 # A flag or the environment replaces all apps of this file; those of a database (registry.url) are
-# served besides. On SIGHUP, and when this file changes, the apps and the section pusher are read
-# again: what cannot be used changes nothing, and connections of apps that have not changed are not
-# touched. Clients of an app that is gone are closed with 4001, of a disabled one with 4003. Every
-# other key needs a restart.
+# served besides. On SIGHUP, and when this file changes, the apps, the section pusher and those keys
+# of the section zps that an app may have are read again: what cannot be used changes nothing, and
+# connections of apps that have not changed are not touched. Clients of an app that is gone are
+# closed with 4001, of a disabled one with 4003. Every other key needs a restart.
 #[[apps]]
 
 # In the path of the HTTP API. 1 to 128 letters, digits or any of - . _ ~; no two apps share one.
@@ -57,6 +57,9 @@ const APPS: &str = r#"
 # Any key of the section pusher may stand here, too, for this app alone: it wins over the section,
 # its flag and its variable.
 #client_event_rate = 50
+
+# So may the keys of the section zps from max_connections to cursor_fast_forward, in a table.
+#zps = { max_subscriptions = 1000, allow_client_publish = true }
 
 # Where browsers may come from: hosts, * for any part of one, with a port or http:// or https:// or
 # without. Default: [], from anywhere. At most 100.

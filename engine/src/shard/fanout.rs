@@ -171,7 +171,6 @@ impl Shard {
         if connection.is_over {
             return; // After what was withheld nothing else may follow.
         }
-        let bytes_max = connection.dialect.outbox_bytes_max(&self.config);
         let conn = ConnId { slot, generation: connection.generation };
         if connection.outbox.is_idle() {
             connection.last_progress = self.now;
@@ -182,7 +181,11 @@ impl Shard {
                 connection.is_dirty = true;
                 self.dirty.push(conn);
             }
-        } else if connection.outbox.bytes() > bytes_max {
+            return;
+        }
+        let rooms = self.apps.zps(connection.app);
+        let bytes_max = connection.dialect.outbox_bytes_max(&self.config, rooms);
+        if connection.outbox.bytes() > bytes_max {
             self.overflow(slot);
         }
     }
