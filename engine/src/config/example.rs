@@ -69,15 +69,15 @@ const APPS: &str = r#"
 # never. Unit: connections. Default: 0. Allowed: 0 to 100000000.
 #connection_count_threshold = 1000
 
-# Who decides at POST /broadcasting/auth. Default: "deny". "allow-all": everybody, for development.
-# "jwt": a bearer token, signed with jwt_secret (HS256) or for the public key in PEM of the file
-# jwt_public_key_file (RS256). "webhook": your own server, asked at auth_url.
+# Who decides at POST /broadcasting/auth and /broadcasting/user-auth. Default: "deny". "allow-all":
+# everybody, for development. "jwt": a bearer token, signed with jwt_secret (HS256) or for the key
+# in PEM of the file jwt_public_key_file (RS256). "webhook": your own server, asked at auth_url.
 # Encrypted channels are signed without the shared_secret that their clients need.
 #auth = "jwt"
 #jwt_secret = "change-me-as-well"
 
-# The URL that is asked before an event of the HTTP API is published; an app that has one takes no
-# batches. Default: none.
+# The URL that is asked before an event of the HTTP API is published, about each event of a batch.
+# Default: none.
 #publish_policy_url = "https://example.com/publish-policy"
 
 # Channels with a log: their events are numbered, kept, and sent again to who has missed them. Of

@@ -87,7 +87,7 @@ pub enum Refusal {
     Idempotency,
     /// `core.idempotency_keys_max` or `core.idempotency_bytes_max`: a key forgotten early.
     IdempotencyKeys,
-    /// A subscription that `POST /broadcasting/auth` does not sign.
+    /// A subscription or a user that `POST /broadcasting/auth` or `user-auth` does not sign.
     Authorization,
     /// A publish that its app's publish policy refuses, or cannot be asked about.
     PublishPolicy,
