@@ -223,6 +223,7 @@ impl Shard {
             Place::Operator => self.operator_sockets -= 1,
             Place::TurnedAway => self.turned_away_sockets -= 1,
         }
+        self.note_close(&connection);
         if connection.is_counted {
             self.leave_app(connection.app);
         }
