@@ -45,6 +45,7 @@ mod watchlist;
 mod zintrust;
 mod zps_gateway;
 mod zps_golden;
+mod zps_health;
 mod zps_http;
 mod zps_limits;
 mod zps_paths;

@@ -144,6 +144,7 @@ impl Shard {
         let (bytes, frames, skips) = run.finish();
         if self.locals.at(local).value.log.is_some() {
             self.set_back_the_slow(local, bytes.len(), after);
+            self.sample_delivery(&bytes);
         }
         let plain = Sealed { segment: Segment::new(bytes, frames, &self.retained), skips };
         let deflated = self.deflate(local, &plain);

@@ -54,7 +54,7 @@ use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::ws::deflate::Deflater;
 
 pub use batch::{Retained, Segment};
-pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals};
+pub use counters::{Counters, Durations, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals};
 pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::ConnectionsFull;
 pub use log::{
