@@ -52,7 +52,7 @@ pub struct Config {
     pub core: CoreConfig,
     /// Limits of one HTTP request.
     pub http: HttpConfig,
-    /// What apps have by default.
+    /// What apps have by default, limits of the section `zps` included.
     pub pusher: AppPolicy,
     /// Calls out over HTTP.
     pub webhook: WebhookConfig,

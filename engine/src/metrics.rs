@@ -115,6 +115,14 @@ const COUNTS: &[(&str, &str, Value)] = &[
     ("log_snapshots_given", "Snapshots given to who asked", |it| it.snapshots_given),
     ("acks_received", "Acknowledgements taken from subscribers", |it| it.acks_received),
     ("ack_updates", "Cursors moved on by acknowledgements", |it| it.ack_updates),
+    ("delivery_lag_microseconds", "Ages of room events when queued, one a turn", |it| {
+        it.delivery_lag.sum_us
+    }),
+    ("delivery_lag_samples", "Room events whose age was measured", |it| it.delivery_lag.count),
+    ("replay_microseconds", "Times that questions for older events took, one a turn", |it| {
+        it.replay_time.sum_us
+    }),
+    ("replay_samples", "Questions for older events that were measured", |it| it.replay_time.count),
     ("panics", "Panics caught, each closed one connection", |it| it.panics),
 ];
 

@@ -1,11 +1,14 @@
 //! Code of an operator's own around what clients and publishers of rooms do.
 //!
 //! Whoever embeds this crate may give [`Launch`](crate::io::Launch) a chain of [`Middleware`]. Each
-//! is shown each [`Call`] of a client or publisher before it is carried out, in the chain's order,
-//! and may block it. What the engine does by itself (deliver, catch up, write dead letters, close)
-//! has its [`Operation`], but is neither shown nor counted yet. The
-//! operations are those of zero-pub-sub's own middleware (spec seeds.md, S3-32). Without a chain
-//! nothing is called, and only the operations are counted.
+//! is shown each [`Call`] before it is carried out, in the chain's order, and may block it. The
+//! operations are those of zero-pub-sub's own middleware (spec seeds.md, S3-32).
+//!
+//! What a client or publisher asks is refused if it is blocked, in the words of who blocks. What
+//! the engine does by itself has nobody to refuse it to; what happens instead stands with each
+//! [`Operation`]. It is shown by the room's owner, once for each event and not for each subscriber:
+//! without a chain that is one addition to a counter, and with one the fan-out is still what it
+//! was.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,11 +22,13 @@ pub enum Operation {
     Publish,
     /// A client subscribes.
     Subscribe,
-    /// The room's owner passes an event on to all subscribers, once for all of them.
+    /// The room's owner passes an event on to all subscribers, once for all of them. Blocked, it is
+    /// kept and acknowledged all the same, and those who see the gap may ask for it again.
     Deliver,
     /// Somebody asks for events again.
     Replay,
-    /// A new subscriber is given what it has missed.
+    /// A new subscriber is about to be given what it has missed. Blocked, it begins with what comes
+    /// next, and is told so as if what was before were gone.
     CatchUp,
     /// A subscriber says how far it has come.
     Ack,
@@ -33,17 +38,19 @@ pub enum Operation {
     GetSnapshot,
     /// A publisher sends an event that is not kept.
     EphemeralPublish,
-    /// The room's owner passes such an event on, once for all subscribers.
+    /// The room's owner passes such an event on, once for all subscribers; the words about who is
+    /// present are such events, too. Blocked, nobody gets it.
     EphemeralDeliver,
     /// A client enters a user.
     PresenceEnter,
     /// A client takes a user out.
     PresenceLeave,
-    /// An event becomes a dead letter.
+    /// An event becomes a dead letter. Blocked, it is none, and lost.
     DlqWrite,
     /// A dead letter's event is published again.
     DlqReplay,
-    /// A client's connection ends.
+    /// A client's connection has ended. It names no room, and what is said about it changes
+    /// nothing.
     Close,
 }
 
@@ -80,9 +87,10 @@ pub struct Call<'a> {
     pub operation: Operation,
     /// The app's id.
     pub app_id: &'a str,
-    /// The room, or a scope's wildcard.
+    /// The room, or a scope's wildcard; empty where there is none.
     pub room: &'a str,
-    /// The connection's subscriber, or who an ack is of; `None` over HTTP.
+    /// The connection's subscriber, or who an ack is of; `None` over HTTP, and for all of a room's
+    /// subscribers.
     pub subscriber_id: Option<&'a str>,
     /// What was sent, or is to be delivered: JSON, or nothing where there is no message.
     pub message: &'a [u8],

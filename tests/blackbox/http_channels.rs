@@ -47,6 +47,18 @@ fn channels_can_be_filtered_by_prefix() {
     assert_eq!(found, json!({"room-1": {}, "room-2": {}}));
 }
 
+/// They would tell who is online, and are nobody's channels but their users'.
+#[test]
+fn a_users_own_channel_is_not_listed() {
+    let server = Server::start(Options::new());
+    let mut client = Client::connect(&server);
+    client.signin_as("ann");
+    client.subscribe("room");
+    let mut api = Api::new(&server);
+    assert_eq!(channels(&mut api, &[]), json!({"room": {}}));
+    assert_eq!(channels(&mut api, &[("filter_by_prefix", "#")]), json!({}));
+}
+
 #[test]
 fn channels_tell_their_counts_when_asked() {
     let server = Server::start(Options::new());

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { text } from 'node:stream/consumers';
 
+import { emitted, within } from './harness/deadline.mjs';
 import { Inbox } from './harness/inbox.mjs';
 import { APP } from './harness/server.mjs';
 import { subscribe, World } from './harness/world.mjs';
@@ -67,8 +68,25 @@ async function publish(world, body, secret = APP.secret, appId = APP.appId) {
 
 /** Options of a pusher-js that asks the server itself for signatures. */
 function own(world, headers = {}) {
-  const endpoint = `${base(world)}/broadcasting/auth`;
-  return { channelAuthorization: { transport: 'ajax', endpoint, headers } };
+  const at = (path) => ({ transport: 'ajax', endpoint: `${base(world)}${path}`, headers });
+  return {
+    channelAuthorization: at('/broadcasting/auth'),
+    userAuthentication: at('/broadcasting/user-auth'),
+  };
+}
+
+/** Signs in and hears an event that is sent to this user only. */
+async function signIn(world, client) {
+  const isOwn = ({ event, channel }) =>
+    event === 'pusher_internal:subscription_succeeded' && channel.startsWith('#server-to-user-');
+  const ready = emitted(client.connection, 'message', isOwn);
+  const heard = new Inbox('a user');
+  client.user.bind('news', (data) => heard.push(data));
+  client.signin();
+  await ready;
+  await world.sdk.sendToUser(client.user.user_data.id, 'news', 'for you');
+  assert.equal(await heard.next(), 'for you');
+  return client.user.user_data;
 }
 
 /** A JWT with these claims, signed by HS256, or by RS256 if the key is no text. */
@@ -123,6 +141,7 @@ test('allow-all signs whatever pusher-js asks for', async (t) => {
   await subscribe(client, 'private-a');
   const { me } = (await subscribe(client, 'presence-a')).members;
   assert.equal(me.id, client.connection.socket_id);
+  assert.deepEqual(await signIn(world, client), { id: client.connection.socket_id });
 });
 
 test('a token names its channels and its user', async (t) => {
@@ -139,9 +158,13 @@ test('a token names its channels and its user', async (t) => {
   const { me } = (await subscribe(ada, 'presence-a')).members;
   assert.deepEqual(me, { id: 'ada', info: { name: 'Ada' } });
   await assert.rejects(subscribe(ada, 'private-bob-1'));
+  assert.deepEqual(await signIn(world, ada), { id: 'ada', user_info: { name: 'Ada' } });
   for (const token of [jwt(claims, 'other'), jwt({ ...claims, exp: 1 }, 'jwt-secret')]) {
     const stranger = await world.connect(t, own(world, bearer(token)));
     await assert.rejects(subscribe(stranger, 'private-ada-1'));
+    stranger.signin();
+    await within('the refusal', stranger.user.signinDonePromise);
+    assert.equal(stranger.user.user_data, null);
   }
 });
 
@@ -166,7 +189,8 @@ test('a token may be signed for a public key, which is no secret', async (t) => 
 test('the application decides who may subscribe, and as whom', async (t) => {
   const { url, asked } = await application(t, ({ channel_name: name }, { authorization }) => ({
     authorized: name !== 'private-secret' && authorization === 'Session 1',
-    channelData: name.startsWith('presence-') ? { user_id: 'u1', user_info: { a: 1 } } : undefined,
+    channelData: name?.startsWith('presence-') ? { user_id: 'u1', user_info: { a: 1 } } : undefined,
+    userData: name === undefined ? { id: 'u1' } : undefined,
   }));
   const world = await start(t, `auth = "webhook"\nauth_url = "${url}"`);
   const client = await world.connect(t, own(world, { Authorization: 'Session 1' }));
@@ -178,6 +202,8 @@ test('the application decides who may subscribe, and as whom', async (t) => {
   const { me } = (await subscribe(client, 'presence-a')).members;
   assert.deepEqual(me, { id: 'u1', info: { a: 1 } });
   await assert.rejects(subscribe(client, 'private-secret'));
+  assert.deepEqual(await signIn(world, client), { id: 'u1' });
+  assert.deepEqual(asked.at(-1).question, { socket_id: client.connection.socket_id });
   const stranger = await world.connect(t, own(world));
   await assert.rejects(subscribe(stranger, 'private-a'));
 });
@@ -212,9 +238,19 @@ test('a publish policy lets through, rewrites and refuses', async (t) => {
   });
   assert.equal((await publish(world, { channel: 'a', event: 'down' })).status, 503);
   await assert.rejects(world.sdk.trigger('a', 'no', {}), { status: 422 });
-  await assert.rejects(world.sdk.triggerBatch([{ channel: 'a', name: 'plain', data: '' }]), {
-    status: 403,
-  });
+  const batch = (...names) =>
+    world.sdk.triggerBatch(names.map((name) => ({ channel: 'a', name, data: name })));
+  asked.length = 0;
+  await assert.rejects(batch('plain', 'no', 'plain'), { status: 422 });
+  assert.deepEqual(asked.map(({ question }) => question.event).sort(), ['no', 'plain', 'plain']);
+  await assert.rejects(batch('plain', 'down'), { status: 503 });
+  const { status } = await batch('plain', 'old');
+  assert.equal(status, 200);
+  assert.deepEqual(await inboxes[0].next().then(({ event, data }) => [event, data]), [
+    'plain',
+    'plain',
+  ]);
+  assert.deepEqual((await inboxes[1].next()).data, { b: 2 });
   assert.deepEqual((await publish(world, { channel: 'a', event: 'old' })).body, {
     ok: true,
     channels: ['b'],

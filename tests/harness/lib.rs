@@ -33,7 +33,7 @@ pub use flood::Flood;
 pub use frame::{Frame, Opcode};
 pub use http::{Http, Response};
 pub use metrics::Metrics;
-pub use options::{App, Options};
+pub use options::{App, COMMAND_LINE, Options};
 pub use process::{fd_count, rss_bytes};
 pub use raw::{Raw, upgrade_request};
 pub use server::{Driver, Server, server_binary};

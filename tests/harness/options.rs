@@ -41,12 +41,25 @@ pub struct Options {
     pub(crate) echo: bool,
     pub(crate) flags: Vec<String>,
     pub(crate) config: Option<String>,
+    pub(crate) embedder: Option<Embedder>,
 }
+
+/// A test that is started again as the server: it links the engine and serves.
+#[derive(Clone, Debug)]
+pub(crate) struct Embedder {
+    /// The test's full name inside its binary.
+    pub(crate) test: String,
+    /// What it gets in its environment, besides [`COMMAND_LINE`].
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+/// The variable that has what `uringcast` would get on its command line, an argument a line.
+pub const COMMAND_LINE: &str = "URINGCAST_TEST_COMMAND_LINE";
 
 impl Options {
     /// The server that most tests want.
     pub fn new() -> Self {
-        Self { port: 0, cores: 1, echo: false, flags: Vec::new(), config: None }
+        Self { port: 0, cores: 1, echo: false, flags: Vec::new(), config: None, embedder: None }
     }
 
     /// As many event loops.
@@ -81,6 +94,15 @@ impl Options {
     #[must_use]
     pub fn config(mut self, toml: &str) -> Self {
         self.config = Some(toml.to_owned());
+        self
+    }
+
+    /// This test binary in the place of `uringcast`: its test `test` finds [`COMMAND_LINE`] and
+    /// these variables in its environment, and serves.
+    #[must_use]
+    pub fn embedded(mut self, test: &str, variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        self.embedder = Some(Embedder { test: test.into(), variables: variables.collect() });
         self
     }
 

@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use crate::options::ConfigFile;
+use crate::options::{COMMAND_LINE, ConfigFile, Embedder};
 use crate::{App, DEADLINE, Metrics, Options, until};
 
 /// What moves the server's bytes.
@@ -192,9 +192,19 @@ pub fn server_binary() -> PathBuf {
 }
 
 fn launch(options: &Options, config: Option<&ConfigFile>) -> (Child, JoinHandle<String>, Started) {
-    let mut child = Command::new(server_binary())
-        .args(options.command_line(config))
-        .env_clear() // A developer's own settings must not reach the server under test.
+    let line = options.command_line(config);
+    let mut command = if let Some(Embedder { test, variables }) = &options.embedder {
+        let mut command = Command::new(env::current_exe().expect("a test knows its own path"));
+        command.env_clear().args(["--exact", test, "--nocapture"]);
+        command.env(COMMAND_LINE, line.join("\n"));
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        command
+    } else {
+        let mut command = Command::new(server_binary());
+        command.env_clear().args(line); // A developer's settings must not reach the server.
+        command
+    };
+    let mut child = command
         .envs(env::vars_os().filter(|(name, _)| PASSED_ON.iter().any(|passed| name == passed)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -1,6 +1,6 @@
 //! Who decides whether a user may subscribe, where this server signs subscriptions itself.
 
-/// What `POST /broadcasting/auth` does for an app.
+/// What `POST /broadcasting/auth` and `/broadcasting/user-auth` do for an app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AuthPolicy {
     /// Every request is refused: the app's own server signs subscriptions.

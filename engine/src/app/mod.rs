@@ -6,6 +6,7 @@ mod authorization;
 mod policy;
 mod reload;
 mod webhook;
+mod zps;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub use authorization::{AuthPolicy, JwtKey};
 pub use policy::AppPolicy;
 pub use reload::Standing;
 pub use webhook::{Webhook, WebhookEvent};
+pub use zps::ZpsPolicy;
 
 use crate::id::AppIndex;
 use crate::log::{HistoryRule, has_rule, rule_of};
@@ -107,6 +109,9 @@ pub struct Apps {
 /// Seeded at random, so that nobody can aim at one bucket, and cheaper than the standard hash.
 type Index = HashMap<String, AppIndex, foldhash::fast::RandomState>;
 
+/// Holds for who is turned away because there is no app.
+const NO_APP: ZpsPolicy = ZpsPolicy::DEFAULT;
+
 /// Two apps that a request could not tell apart.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppsError {
@@ -143,6 +148,11 @@ impl Apps {
     /// The app behind an index that this registry gave out.
     pub fn app(&self, index: AppIndex) -> &Arc<App> {
         &self.slots[usize::from(index.0)]
+    }
+
+    /// What the rooms' clients of app `index` may do; of a server without any app, the default.
+    pub fn zps(&self, index: AppIndex) -> &ZpsPolicy {
+        self.slots.get(usize::from(index.0)).map_or(&NO_APP, |app| &app.policy.zps)
     }
 
     /// Every app that is configured, with its index.

@@ -2,8 +2,10 @@
 
 use uringcast_proto::pusher::presence::MemberLimits;
 
-/// Limits and features of one app. The section `pusher` of the configuration has what apps have by
-/// default; an app's own table may differ in any key.
+use super::ZpsPolicy;
+
+/// Limits and features of one app. The sections `pusher` and `zps` of the configuration have what
+/// apps have by default; an app's own table may differ in any key.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppPolicy {
@@ -65,6 +67,8 @@ pub struct AppPolicy {
     pub deflate: bool,
     /// The smallest payload that is compressed, in bytes. Default 512: below it little is saved.
     pub deflate_bytes_min: u32,
+    /// What its zero-pub-sub clients may do.
+    pub zps: ZpsPolicy,
 }
 
 impl AppPolicy {
@@ -104,6 +108,7 @@ impl Default for AppPolicy {
             client_event_rate_total: 0,
             deflate: false,
             deflate_bytes_min: 512,
+            zps: ZpsPolicy::default(),
         }
     }
 }

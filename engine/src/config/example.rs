@@ -32,10 +32,10 @@ const APPS: &str = r#"
 #   publish_secret: BROADCAST_BRIDGE_SECRET, X_ZINTRUST_SOCKET_SEC, BROADCAST_SECRET,
 #     PUSHER_APP_SECRET, BROADCAST_APP_SECRET
 # A flag or the environment replaces all apps of this file; those of a database (registry.url) are
-# served besides. On SIGHUP, and when this file changes, the apps and the section pusher are read
-# again: what cannot be used changes nothing, and connections of apps that have not changed are not
-# touched. Clients of an app that is gone are closed with 4001, of a disabled one with 4003. Every
-# other key needs a restart.
+# served besides. On SIGHUP, and when this file changes, the apps, the section pusher and those keys
+# of the section zps that an app may have are read again: what cannot be used changes nothing, and
+# connections of apps that have not changed are not touched. Clients of an app that is gone are
+# closed with 4001, of a disabled one with 4003. Every other key needs a restart.
 #[[apps]]
 
 # In the path of the HTTP API. 1 to 128 letters, digits or any of - . _ ~; no two apps share one.
@@ -58,6 +58,9 @@ const APPS: &str = r#"
 # its flag and its variable.
 #client_event_rate = 50
 
+# So may the keys of the section zps from max_connections to cursor_fast_forward, in a table.
+#zps = { max_subscriptions = 1000, allow_client_publish = true }
+
 # Where browsers may come from: hosts, * for any part of one, with a port or http:// or https:// or
 # without. Default: [], from anywhere. At most 100.
 #origins = ["https://example.com", "*.example.org"]
@@ -66,15 +69,15 @@ const APPS: &str = r#"
 # never. Unit: connections. Default: 0. Allowed: 0 to 100000000.
 #connection_count_threshold = 1000
 
-# Who decides at POST /broadcasting/auth. Default: "deny". "allow-all": everybody, for development.
-# "jwt": a bearer token, signed with jwt_secret (HS256) or for the public key in PEM of the file
-# jwt_public_key_file (RS256). "webhook": your own server, asked at auth_url.
+# Who decides at POST /broadcasting/auth and /broadcasting/user-auth. Default: "deny". "allow-all":
+# everybody, for development. "jwt": a bearer token, signed with jwt_secret (HS256) or for the key
+# in PEM of the file jwt_public_key_file (RS256). "webhook": your own server, asked at auth_url.
 # Encrypted channels are signed without the shared_secret that their clients need.
 #auth = "jwt"
 #jwt_secret = "change-me-as-well"
 
-# The URL that is asked before an event of the HTTP API is published; an app that has one takes no
-# batches. Default: none.
+# The URL that is asked before an event of the HTTP API is published, about each event of a batch.
+# Default: none.
 #publish_policy_url = "https://example.com/publish-policy"
 
 # Channels with a log: their events are numbered, kept, and sent again to who has missed them. Of

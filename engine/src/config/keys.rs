@@ -47,7 +47,8 @@ pub(super) struct Flag {
 pub(super) enum Place {
     /// In the [`Config`], under the section of its name.
     Config(Field<Config>),
-    /// On the policy: what all apps have in the section `pusher`, one app's own in its table.
+    /// On the policy: what all apps have in the sections `pusher` and `zps`, one app's own in its
+    /// table.
     Policy(Field<AppPolicy>),
 }
 
@@ -55,6 +56,19 @@ impl Key {
     /// The full name: `section.name`.
     pub(super) fn path(&self) -> String {
         format!("{}.{}", self.section, self.name)
+    }
+
+    /// The full name where an app has a value of its own.
+    pub(super) fn path_in_app(&self) -> String {
+        match self.app_table() {
+            None => format!("apps.{}", self.name),
+            Some(table) => format!("apps.{table}.{}", self.name),
+        }
+    }
+
+    /// The table in an app's own table that may hold it; `None` if that is the app's table itself.
+    pub(super) fn app_table(&self) -> Option<&'static str> {
+        (self.section != "pusher").then_some(self.section)
     }
 
     /// The name in the environment: `URINGCAST_SECTION_NAME`.
@@ -131,6 +145,19 @@ macro_rules! key {
 }
 
 macro_rules! number {
+    (apps zps.$name:ident: $type:ty, $min:expr, $max:expr, $unit:literal, $doc:literal) => {
+        key!(
+            zps.$name,
+            $unit,
+            Place::Policy(Field::Number {
+                min: $min,
+                max: $max,
+                get: |policy| <u32 as From<$type>>::from(policy.zps.$name),
+                set: |policy, number| policy.zps.$name = number as $type,
+            }),
+            $doc
+        )
+    };
     (pusher.$name:ident: $type:ty, $min:expr, $max:expr, $unit:literal, $doc:literal) => {
         key!(
             pusher.$name,
@@ -160,6 +187,17 @@ macro_rules! number {
 }
 
 macro_rules! switch {
+    (apps zps.$name:ident, $doc:literal) => {
+        key!(
+            zps.$name,
+            "none",
+            Place::Policy(Field::Switch {
+                get: |policy| policy.zps.$name,
+                set: |policy, is_on| policy.zps.$name = is_on,
+            }),
+            $doc
+        )
+    };
     (pusher.$name:ident, $doc:literal) => {
         key!(
             pusher.$name,
@@ -454,20 +492,6 @@ pub(super) static KEYS: &[Key] = &[
         "Whether / and /apps/{id} are websockets of the zero-pub-sub protocol."),
     text!(zps.app, form::APP_ID,
         "Id of the app that / belongs to; \"\" is the first app."),
-    number!(zps.max_subscriptions: u32, 1, 100_000, "rooms",
-        "Rooms one connection may subscribe to."),
-    number!(zps.max_payload_bytes: u32, KIB, 16 * MIB, "bytes",
-        "Largest message a client may send; a larger one is closed with 4409."),
-    number!(zps.max_messages_per_window: u32, 0, 10_000_000, "messages",
-        "Messages in a window, acks not counted; one more is closed with 4408; 0 is unlimited."),
-    number!(zps.rate_limit_window_ms: u32, 100, 3_600_000, "milliseconds",
-        "Length of that window."),
-    number!(zps.init_timeout_ms: u32, 100, 3_600_000, "milliseconds",
-        "Time to the first init before the connection is closed with 4408."),
-    number!(zps.heartbeat_interval_ms: u32, 100, 3_600_000, "milliseconds",
-        "Silence after which the server sends a websocket ping."),
-    number!(zps.heartbeat_timeout_ms: u32, 100, 3_600_000, "milliseconds",
-        "Time to answer it before the socket is cut."),
     text!(zps.sse_path, form::SOCKET_PATH,
         "Path of streams of server-sent events, besides /api/realtime/sse and /apps/{id}/sse."),
     number!(zps.sse_heartbeat_ms: u32, 100, 60_000, "milliseconds",
@@ -478,14 +502,30 @@ pub(super) static KEYS: &[Key] = &[
         "Events one request to /replay may ask for."),
     number!(zps.http_replay_bytes_max: u32, 64 * KIB, 1024 * MIB, "bytes",
         "Their bytes; what is more is refused."),
-    switch!(zps.require_tenant,
+    number!(apps zps.max_connections: u32, 0, 100_000_000, "connections",
+        "Connections of one app on this node at which a new one gets 1013; 0 is unlimited."),
+    number!(apps zps.max_subscriptions: u32, 1, 100_000, "rooms",
+        "Rooms one connection may subscribe to."),
+    number!(apps zps.max_payload_bytes: u32, KIB, 16 * MIB, "bytes",
+        "Largest message a client may send; a larger one is closed with 4409."),
+    number!(apps zps.max_messages_per_window: u32, 0, 10_000_000, "messages",
+        "Messages in a window, acks not counted; one more is closed with 4408; 0 is unlimited."),
+    number!(apps zps.rate_limit_window_ms: u32, 100, 3_600_000, "milliseconds",
+        "Length of that window."),
+    number!(apps zps.init_timeout_ms: u32, 100, 3_600_000, "milliseconds",
+        "Time to the first init before the connection is closed with 4408."),
+    number!(apps zps.heartbeat_interval_ms: u32, 100, 3_600_000, "milliseconds",
+        "Silence after which the server sends a websocket ping."),
+    number!(apps zps.heartbeat_timeout_ms: u32, 100, 3_600_000, "milliseconds",
+        "Time to answer it before the socket is cut."),
+    switch!(apps zps.require_tenant,
         "Whether every event must have a metadata.tenantId."),
-    number!(zps.max_socket_buffered_bytes: u32, KIB, 1024 * MIB, "bytes",
+    number!(apps zps.max_socket_buffered_bytes: u32, KIB, 1024 * MIB, "bytes",
         "Waiting bytes above which a client is closed with 1013."),
-    switch!(zps.allow_client_publish,
+    switch!(apps zps.allow_client_publish,
         "Whether clients may publish events.")
         .flag("allow-client-publish", |flags| &flags.allow_client_publish),
-    switch!(zps.cursor_fast_forward,
+    switch!(apps zps.cursor_fast_forward,
         "Whether clients are told by a snapshot where they begin, if not at a room's first event."),
     text!(zps.jwt_secret, form::ZPS_SECRET,
         "Secret of HS256 tokens; \"\" is none. Without any key for tokens everybody is let in."),
@@ -519,7 +559,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("webhook", "Calls out over HTTP: what cores ask other servers, and what apps are told."),
     ("log", "What one core keeps of channels with a log, and where it outlives the process."),
     ("registry", "Where apps are read besides, and read again while the server runs."),
-    ("zps", "The zero-pub-sub protocol: who may connect, and within which limits."),
+    ("zps", "The zero-pub-sub protocol: who may connect, and what apps may do by default."),
 ];
 
 /// The known name closest to `unknown`, if it is close enough to be what was meant.

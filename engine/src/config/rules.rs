@@ -74,7 +74,9 @@ pub(super) static RULES: &[Rule] = &[
         key: "zps.max_socket_buffered_bytes",
         relation: "be above",
         other_key: "zps.max_payload_bytes",
-        holds: |config| config.zps.max_socket_buffered_bytes > config.zps.max_payload_bytes,
+        holds: |config| {
+            config.pusher.zps.max_socket_buffered_bytes > config.pusher.zps.max_payload_bytes
+        },
     },
     Rule {
         key: "core.retained_bytes_max",
@@ -158,7 +160,7 @@ impl Judged<'_> {
             let key = &KEYS[side];
             let value = key.value(config).to_string();
             match own.iter().find(|(index, _)| *index == side) {
-                Some((_, source)) => (format!("apps.{}", key.name), value, source.clone()),
+                Some((_, source)) => (key.path_in_app(), value, source.clone()),
                 None => (key.path(), value, self.sources[side].clone()),
             }
         });

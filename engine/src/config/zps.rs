@@ -1,34 +1,14 @@
-//! The section `zps`: who may connect with the zero-pub-sub protocol, and within which limits.
+//! The section `zps`: who may connect with the zero-pub-sub protocol.
 //!
-//! Limits are named after the original server's, in snake case and with their units.
+//! Its other keys are limits that apps may differ in: [`ZpsPolicy`](crate::app::ZpsPolicy).
 
-/// The zero-pub-sub protocol.
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+/// What of the zero-pub-sub protocol is the same for all apps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZpsConfig {
     /// Whether `/` and `/apps/{id}` are websockets of this protocol. Default true.
     pub enabled: bool,
     /// The id of the app that `/` belongs to. Default empty: the first app.
     pub app: String,
-    /// Rooms one connection may subscribe to. Default 128, as the original has it.
-    pub max_subscriptions: u32,
-    /// The largest message, in bytes; a larger one closes with 4409. Default 64 KiB, as the
-    /// original has it.
-    pub max_payload_bytes: u32,
-    /// Messages in a window, acks not counted; one more closes with 4408; 0 is unlimited.
-    /// Default 100, as the original has it, where acks count and close fast readers.
-    pub max_messages_per_window: u32,
-    /// Milliseconds of a window. Default 1000, as the original has it.
-    pub rate_limit_window_ms: u32,
-    /// Milliseconds to the first `init`, after which the connection is closed with 4408. Default
-    /// 10,000, as the original has it.
-    pub init_timeout_ms: u32,
-    /// Milliseconds of silence after which the server pings. Default 30,000, as the original has
-    /// it, which pings whoever talks, too.
-    pub heartbeat_interval_ms: u32,
-    /// Milliseconds to answer a ping, after which the socket is cut. Default 10,000, as the
-    /// original has it.
-    pub heartbeat_timeout_ms: u32,
     /// The path of streams of server-sent events, besides `/api/realtime/sse` and
     /// `/apps/{id}/sse`. Default `/sse`.
     pub sse_path: String,
@@ -41,16 +21,6 @@ pub struct ZpsConfig {
     pub http_replay_events_max: u32,
     /// Bytes that one HTTP request may have replayed. Default 16 MiB.
     pub http_replay_bytes_max: u32,
-    /// Whether every event must name its tenant in `metadata.tenantId`. Default false.
-    pub require_tenant: bool,
-    /// Unsent bytes of one connection, above which it is closed with 1013. Default 1 MiB, as the
-    /// original has it.
-    pub max_socket_buffered_bytes: u32,
-    /// Whether clients may publish events. Default false, as the original's command line has it.
-    pub allow_client_publish: bool,
-    /// Whether a client that is not sent its room's first event is told by a snapshot where it
-    /// begins. Default true: original clients would otherwise ask for what is gone for ever.
-    pub cursor_fast_forward: bool,
     /// The secret of HS256 tokens. Default empty: none.
     pub jwt_secret: String,
     /// The public key of RS256 tokens, a PEM file. Default none.
@@ -72,22 +42,11 @@ impl Default for ZpsConfig {
         Self {
             enabled: true,
             app: String::new(),
-            max_subscriptions: 128,
-            max_payload_bytes: 64 * 1024,
-            max_messages_per_window: 100,
-            rate_limit_window_ms: 1_000,
-            init_timeout_ms: 10_000,
-            heartbeat_interval_ms: 30_000,
-            heartbeat_timeout_ms: 10_000,
             sse_path: "/sse".to_owned(),
             sse_heartbeat_ms: 15_000,
             http_events_max: 1_000,
             http_replay_events_max: 10_000,
             http_replay_bytes_max: 16 * 1024 * 1024,
-            require_tenant: false,
-            max_socket_buffered_bytes: 1024 * 1024,
-            allow_client_publish: false,
-            cursor_fast_forward: true,
             jwt_secret: String::new(),
             jwt_public_key_file: None,
             jwks_file: None,

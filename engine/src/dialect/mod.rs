@@ -16,6 +16,7 @@ use uringcast_proto::ws::close::CloseCode;
 use uringcast_proto::ws::encode;
 use uringcast_proto::zps::server as zps_server;
 
+use crate::app::ZpsPolicy;
 use crate::log::Snapshot;
 use crate::shard::{AppendError, EnterError, JoinRefused, ShardConfig};
 
@@ -34,10 +35,10 @@ pub enum Dialect {
 
 impl Dialect {
     /// Unsent bytes above which a connection is a slow consumer.
-    pub fn outbox_bytes_max(self, config: &ShardConfig) -> usize {
+    pub fn outbox_bytes_max(self, config: &ShardConfig, rooms: &ZpsPolicy) -> usize {
         match self {
             Self::Pusher => config.outbox_bytes_max,
-            Self::Zps | Self::Sse => config.zps.outbox_bytes_max,
+            Self::Zps | Self::Sse => rooms.max_socket_buffered_bytes as usize,
             Self::Echo => echo::OUTBOX_BYTES_MAX,
         }
     }
@@ -193,10 +194,10 @@ impl Dialect {
     }
 
     /// Milliseconds of silence after which a sign of life is asked for, and to give it.
-    pub fn heartbeat_ms(self, config: &ShardConfig) -> (u64, u64) {
+    pub fn heartbeat_ms(self, config: &ShardConfig, rooms: &ZpsPolicy) -> (u64, u64) {
         match self {
             Self::Pusher | Self::Echo => (config.activity_timeout_ms, config.pong_timeout_ms),
-            Self::Zps => (config.zps.heartbeat_interval_ms, config.zps.heartbeat_timeout_ms),
+            Self::Zps => (rooms.heartbeat_interval_ms.into(), rooms.heartbeat_timeout_ms.into()),
             Self::Sse => (config.zps.sse_heartbeat_ms, 0),
         }
     }

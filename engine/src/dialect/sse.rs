@@ -26,6 +26,8 @@ pub struct Asked<'a> {
     pub last_event_id: Option<&'a str>,
     /// The app whose key may stand in the place of a token.
     pub app: Option<&'a App>,
+    /// Rooms that one stream may be of.
+    pub subscriptions_max: u32,
 }
 
 /// A stream that may begin.
@@ -80,7 +82,7 @@ pub fn check(rules: &Rules, asked: &Asked<'_>, now_unix_s: u64) -> Result<Stream
     if let Some(id) = asked.last_event_id {
         query.add_last_event_id(id);
     }
-    if query.rooms.len() > rules.subscriptions_max {
+    if query.rooms.len() > asked.subscriptions_max as usize {
         return Err(StreamError::Subscriptions);
     }
     let event_types = query.event_types.as_ref();
@@ -150,7 +152,8 @@ mod tests {
         check(&Rules::default(), &Asked { query, ..more }, 0)
     }
 
-    const NOBODY: Asked<'static> = Asked { query: "", token: None, last_event_id: None, app: None };
+    const NOBODY: Asked<'static> =
+        Asked { query: "", token: None, last_event_id: None, app: None, subscriptions_max: 128 };
 
     #[test]
     fn a_stream_begins_where_its_client_stopped() {

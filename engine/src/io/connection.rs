@@ -137,7 +137,7 @@ async fn websocket(
         Purpose::Public => {
             admit_client(core, arrival.peer, request).map_err(too_many_requests)?;
             let dialect = if zps_path.is_some() { Dialect::Zps } else { Dialect::Pusher };
-            (dialect, admit(core, arrival, request).await)
+            (dialect, admit(core, arrival, request, dialect).await)
         }
         Purpose::Echo => (Dialect::Echo, Ok(AppIndex(0))),
         Purpose::Metrics => return Err(peek::NOT_FOUND.to_vec()),
@@ -184,25 +184,32 @@ pub(super) fn admit_client(core: &Core, peer: IpAddr, request: &Request) -> Resu
 }
 
 /// Find the app that the client may connect to.
-async fn admit(core: &Rc<Core>, arrival: &Arrival, request: &Request) -> Result<AppIndex, Refused> {
+async fn admit(
+    core: &Rc<Core>,
+    arrival: &Arrival,
+    request: &Request,
+    dialect: Dialect,
+) -> Result<AppIndex, Refused> {
     if arrival.is_turned_away {
         return Err(Refused::Capacity);
     }
     let apps = core.ask(|shard| shard.apps());
     let app = admission::admit(&apps, &core.rules(), arrival.peer, request)?;
-    enter(core, arrival.conn, app).await
+    enter(core, arrival.conn, app, dialect == Dialect::Zps).await
 }
 
-/// Count `conn` as a connection of `app`, unless that has as many as it may.
+/// Count `conn` as a connection of `app`, unless that has as many as it may; whether it is of a
+/// room's client.
 pub(super) async fn enter(
     core: &Rc<Core>,
     conn: ConnId,
     app: AppIndex,
+    is_zps: bool,
 ) -> Result<AppIndex, Refused> {
     if core.is_draining() {
         return Err(Refused::Draining);
     }
-    let Some(ticket) = core.with_shard(|shard| shard.enter(conn, app)) else {
+    let Some(ticket) = core.with_shard(|shard| shard.enter(conn, app, is_zps)) else {
         return Ok(app);
     };
     let Answer::Entered(is_admitted) = core.answer(ticket).await else {

@@ -168,7 +168,7 @@ impl Core {
     pub(super) fn with_scratch<R>(&self, tell: impl FnOnce(&mut Shard, &mut [u8]) -> R) -> R {
         self.turn.raise();
         let mut shard = self.shard.borrow_mut();
-        shard.set_unix_ms(now_unix_ms());
+        shard.set_unix_us(now_unix_us());
         tell(&mut shard, &mut self.scratch.borrow_mut())
     }
 
@@ -353,7 +353,7 @@ impl Core {
             last = now;
             let now = Millis(time.as_millis() as u64);
             self.with_shard(|shard| {
-                shard.set_unix_ms(now_unix_ms());
+                shard.set_unix_us(now_unix_us());
                 shard.advance(now);
             });
             self.parting.borrow_mut().advance(now);
@@ -366,7 +366,7 @@ impl Core {
         loop {
             let depth = self.inbox.depth() as u64;
             self.count(|counters| counters.mailbox_depth = depth);
-            self.ask(|shard| shard.set_unix_ms(now_unix_ms()));
+            self.ask(|shard| shard.set_unix_us(now_unix_us()));
             // What comes while these are taken waits for the next turn.
             for _ in 0..self.inbox.len() {
                 self.take_in();
@@ -416,6 +416,9 @@ impl Core {
             self.repost_soon();
         }
         self.inbox.set_backlogged(shard.is_backlogged());
+        if shard.has_samples() {
+            shard.take_samples(now_unix_us());
+        }
         if shard.has_outputs() {
             self.turn.raise(); // There are more pages of logs than one turn gives.
         }
@@ -568,9 +571,9 @@ impl Core {
     }
 }
 
-/// What the time is for those outside of this process.
-fn now_unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+/// What the time is for those outside of this process, in microseconds since 1970.
+pub(super) fn now_unix_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
 }
 
 /// One HTTP request being answered.

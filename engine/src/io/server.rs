@@ -186,11 +186,9 @@ fn setup(config: Config, middleware: Chain) -> Setup {
         socket_path: config.server.socket_path.clone(),
         zps: ZpsRestConfig {
             provider: config.log.provider(),
-            payload_bytes_max: config.zps.max_payload_bytes as usize,
             events_max: config.zps.http_events_max as usize,
             replay_events_max: config.zps.http_replay_events_max as usize,
             replay_bytes_max: config.zps.http_replay_bytes_max as usize,
-            require_tenant: config.zps.require_tenant,
             ..ZpsRestConfig::default()
         },
     };

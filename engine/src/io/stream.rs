@@ -87,7 +87,7 @@ async fn admit(
     let apps = core.apps();
     let StreamRequest { path, request, .. } = asked;
     let app = admission::admit_stream(&apps, &core.rules(), arrival.peer, path, request)?;
-    enter(core, arrival.conn, app).await
+    enter(core, arrival.conn, app, true).await
 }
 
 fn check(core: &Core, app: AppIndex, asked: &StreamRequest) -> Result<sse::Stream, StreamError> {
@@ -98,6 +98,7 @@ fn check(core: &Core, app: AppIndex, asked: &StreamRequest) -> Result<sse::Strea
         token: bearer(&asked.headers),
         last_event_id: text(HeaderName::from_static("last-event-id")),
         app: asked.path.is_of_app().then(|| &**apps.app(app)),
+        subscriptions_max: apps.zps(app).max_subscriptions,
     };
     let now_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
     core.ask(|shard| sse::check(&shard.config().zps, &request, now_unix_s))

@@ -205,7 +205,7 @@ impl Reader {
         conn: ConnId,
         mut bytes: &mut [u8],
     ) -> Result<usize, AssembleError> {
-        let limits = limits(core, self.dialect);
+        let limits = limits(core, shard, conn, self.dialect);
         let mut inflater = self.is_deflated.then(|| core.inflater());
         while let Some(message) =
             self.assembler.next(&limits, inflater.as_deref_mut(), &mut bytes)?
@@ -233,14 +233,14 @@ impl Reader {
 }
 
 /// What one message of `dialect` may cost.
-fn limits(core: &Core, dialect: Dialect) -> Limits {
+fn limits(core: &Core, shard: &Shard, conn: ConnId, dialect: Dialect) -> Limits {
     match dialect {
         Dialect::Pusher => Limits {
             message_bytes_max: core.setup.config.connection.message_bytes_max as usize,
             ..Limits::default()
         },
         Dialect::Zps => Limits {
-            message_bytes_max: core.setup.config.zps.max_payload_bytes as usize,
+            message_bytes_max: shard.zps_policy(conn).max_payload_bytes as usize,
             ..Limits::default()
         },
         Dialect::Sse => Limits::default(), // It is not listened to.

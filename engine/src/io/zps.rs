@@ -22,22 +22,7 @@ pub(super) fn rules(config: &Config) -> io::Result<Rules> {
         is_open: config.authorize == "open",
         is_app_key_good: config.app_key_opens_rooms,
     };
-    Ok(Rules {
-        subscriptions_max: config.max_subscriptions as usize,
-        message_bytes_max: config.max_payload_bytes as usize,
-        messages_per_window_max: config.max_messages_per_window,
-        rate_limit_window_ms: config.rate_limit_window_ms.into(),
-        init_timeout_ms: config.init_timeout_ms.into(),
-        heartbeat_interval_ms: config.heartbeat_interval_ms.into(),
-        heartbeat_timeout_ms: config.heartbeat_timeout_ms.into(),
-        sse_heartbeat_ms: config.sse_heartbeat_ms.into(),
-        outbox_bytes_max: config.max_socket_buffered_bytes as usize,
-        require_tenant: config.require_tenant,
-        is_publish_allowed: config.allow_client_publish,
-        fast_forward: config.cursor_fast_forward,
-        provider,
-        access,
-    })
+    Ok(Rules { sse_heartbeat_ms: config.sse_heartbeat_ms.into(), provider, access })
 }
 
 /// `None` if there is no key for tokens at all.

@@ -76,9 +76,9 @@ impl Answer {
                 Self::ok(channels_body(channels).into())
             }
             Reply::Batch(infos) => {
-                let infos = infos.iter().enumerate();
-                let events: Vec<_> =
-                    infos.map(|(place, info)| of(place).attributes(*info)).collect();
+                let events =
+                    infos.iter().map(|(place, info)| of(*place as usize).attributes(*info));
+                let events: Vec<_> = events.collect();
                 Self::ok(batch_body(&events).into())
             }
             Reply::Deliveries { channels, event } => Self::delivered(channels, event, 0),

@@ -22,8 +22,6 @@ pub struct RestConfig {
 pub struct ZpsRestConfig {
     /// What every event's metadata names as what keeps the log: `memory` or `file`.
     pub provider: &'static str,
-    /// Bytes of one event. Default 64 KiB, as in the original.
-    pub payload_bytes_max: usize,
     /// Events that one request may publish. Default 1,000.
     pub events_max: usize,
     /// Events that one request may have replayed. Default 10,000, as in the original.
@@ -32,20 +30,16 @@ pub struct ZpsRestConfig {
     pub replay_events_default: usize,
     /// Bytes that one request may have replayed. Default 16 MiB.
     pub replay_bytes_max: usize,
-    /// Whether every event must name its tenant. Default false.
-    pub require_tenant: bool,
 }
 
 impl Default for ZpsRestConfig {
     fn default() -> Self {
         Self {
             provider: "memory",
-            payload_bytes_max: 64 * 1024,
             events_max: 1_000,
             replay_events_max: 10_000,
             replay_events_default: 500,
             replay_bytes_max: 16 * 1024 * 1024,
-            require_tenant: false,
         }
     }
 }

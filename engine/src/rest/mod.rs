@@ -42,7 +42,7 @@ pub use ready::Readiness;
 pub use route::{Head, Route, route};
 pub use socket_path::socket_key;
 pub(crate) use zintrust::bearer;
-pub use zintrust::{Review, ZinTrustError};
+pub use zintrust::{PolicyAnswer, Review, ZinTrustError};
 
 #[cfg(test)]
 mod tests;

@@ -49,8 +49,8 @@ pub enum Reply {
     Accepted,
     /// These attributes of each channel.
     Channels(Vec<String>, Info),
-    /// These attributes of each event's channel.
-    Batch(Vec<Info>),
+    /// These attributes of each event's channel, with the place of its publication.
+    Batch(Vec<(u32, Info)>),
     /// In ZinTrust's words, how many sockets the event was sent to.
     Deliveries {
         /// The channels that it was published to.
@@ -110,7 +110,8 @@ pub(super) fn publish_batch(
     };
     let publications = body.events.iter().zip(&infos).map(publication).collect::<Result<_, _>>()?;
     let is_any = infos.iter().any(|info| info.is_any());
-    Ok((publications, if is_any { Reply::Batch(infos) } else { Reply::Empty }))
+    let reply = if is_any { Reply::Batch((0..).zip(infos).collect()) } else { Reply::Empty };
+    Ok((publications, reply))
 }
 
 /// The publication of `POST channels/{channel}/events`: the whole body is the event's data.

@@ -20,7 +20,7 @@ use super::idempotency::{self, IdempotencyKey};
 use super::publish::{publish, publish_batch, publish_to_channel};
 use super::resource::{READ, Resource, Target, WRITE, decode};
 use super::socket_path;
-use super::zintrust::{Draft, Review, ZinTrustError, sent_secret};
+use super::zintrust::{Draft, Drafts, Review, ZinTrustError, sent_secret};
 use super::zps;
 use crate::app::Apps;
 
@@ -80,7 +80,7 @@ pub fn route(
     if let Some(error) = socket_path::refusal(apps, &config.socket_path, head.path) {
         return Err(error);
     }
-    if head.path == broadcasting::PATH {
+    if [broadcasting::PATH, broadcasting::USER_PATH].contains(&head.path) {
         check_method(head, WRITE)?;
         let route = Route(Stage::Authorize(Caller::new(apps, head, now_unix_s)?));
         check_length(route.body_bytes_max(config), head.content_length)?;
@@ -164,25 +164,25 @@ impl Route {
         };
         sender.check_body(body, md5)?;
         let url = sender.app.publish_policy_url.as_ref();
-        let ((publications, reply), id, draft) = match target {
+        let ((publications, reply), id, drafts) = match target {
             Target::Action(action) => return Ok(action),
             Target::Events => {
                 let body = PublishBody::parse(body)?;
-                let draft = url.map(|_| Draft::of_pusher(&body));
+                let draft = url.map(|_| Drafts::One(Draft::of_pusher(&body)));
                 (publish(&sender.app, &body)?, body.id, draft)
             }
             Target::ZinTrustEvents => {
                 let draft = Draft::of_zintrust(body)?;
-                (draft.publish(&sender.app)?, None, Some(draft))
+                (draft.publish(&sender.app)?, None, Some(Drafts::One(draft)))
             }
-            Target::BatchEvents if url.is_some() => return Err(ZinTrustError::PolicyBatch.into()),
             Target::BatchEvents => {
                 let body = BatchBody::parse(body)?;
-                (publish_batch(&sender.app, &body)?, body.id, None)
+                let drafts = url.map(|_| body.events.iter().map(Draft::of_batch).collect());
+                (publish_batch(&sender.app, &body)?, body.id, drafts.map(Drafts::Batch))
             }
             Target::ChannelEvents(event) => {
                 let draft = url.map(|_| Draft::of_channel(&event, body)).transpose()?;
-                (publish_to_channel(&sender.app, &event, body)?, None, draft)
+                (publish_to_channel(&sender.app, &event, body)?, None, draft.map(Drafts::One))
             }
         };
         let app = sender.index;
@@ -195,9 +195,10 @@ impl Route {
             None => None,
         };
         let publish = Publish { app, publications, reply, once };
-        Ok(match url.cloned().zip(draft) {
-            Some((url, draft)) => {
-                Action::Review(Box::new(Review::new(Arc::clone(&sender.app), url, draft, publish)))
+        Ok(match url.cloned().zip(drafts) {
+            Some((url, drafts)) => {
+                let app = Arc::clone(&sender.app);
+                Action::Review(Box::new(Review::new(app, url, drafts, publish)))
             }
             None => Action::Publish(publish),
         })

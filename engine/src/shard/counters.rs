@@ -87,7 +87,7 @@ pub enum Refusal {
     Idempotency,
     /// `core.idempotency_keys_max` or `core.idempotency_bytes_max`: a key forgotten early.
     IdempotencyKeys,
-    /// A subscription that `POST /broadcasting/auth` does not sign.
+    /// A subscription or a user that `POST /broadcasting/auth` or `user-auth` does not sign.
     Authorization,
     /// A publish that its app's publish policy refuses, or cannot be asked about.
     PublishPolicy,
@@ -246,6 +246,10 @@ pub struct Counters {
     pub log_catch_ups: u64,
     /// Snapshots given to subscribers and publishers.
     pub snapshots_given: u64,
+    /// From when a room's event was emitted to its being queued to subscribers, of one a turn.
+    pub delivery_lag: Durations,
+    /// From a question for older events to the end of the turn that read them, of one a turn.
+    pub replay_time: Durations,
     /// What was done in rooms, by [`Operation`].
     pub operations: [u64; Operation::ALL.len()],
     /// Acknowledgements taken from subscribers.
@@ -254,6 +258,35 @@ pub struct Counters {
     pub ack_updates: u64,
     /// What was turned away, by [`Refusal`].
     pub refusals: Refusals,
+}
+
+/// Times that something took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Durations {
+    /// How many were measured.
+    pub count: u64,
+    /// Their sum, in microseconds.
+    pub sum_us: u64,
+}
+
+impl Durations {
+    /// One more.
+    pub const fn add(&mut self, us: u64) {
+        self.count += 1;
+        self.sum_us += us;
+    }
+
+    /// These and `other`.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self { count: self.count + other.count, sum_us: self.sum_us + other.sum_us }
+    }
+
+    /// What they took on average, in milliseconds; 0 if there is none.
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    pub fn average_ms(self) -> f64 {
+        if self.count == 0 { 0.0 } else { self.sum_us as f64 / self.count as f64 / 1_000.0 }
+    }
 }
 
 /// What the logs of one core hold.

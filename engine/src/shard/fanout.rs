@@ -187,6 +187,7 @@ impl Shard {
         let (bytes, frames, skips) = run.finish();
         if self.locals.at(local).value.log.is_some() {
             self.set_back_the_slow(local, bytes.len(), after);
+            self.sample_delivery(&bytes);
         }
         let plain = Sealed { segment: Segment::new(bytes, frames, &self.retained), skips };
         let deflated = self.deflate(local, &plain);
@@ -214,7 +215,6 @@ impl Shard {
         if connection.is_over {
             return; // After what was withheld nothing else may follow.
         }
-        let bytes_max = connection.dialect.outbox_bytes_max(&self.config);
         let conn = ConnId { slot, generation: connection.generation };
         if connection.outbox.is_idle() {
             connection.last_progress = self.now;
@@ -225,7 +225,11 @@ impl Shard {
                 connection.is_dirty = true;
                 self.dirty.push(conn);
             }
-        } else if connection.outbox.bytes() > bytes_max {
+            return;
+        }
+        let rooms = self.apps.zps(connection.app);
+        let bytes_max = connection.dialect.outbox_bytes_max(&self.config, rooms);
+        if connection.outbox.bytes() > bytes_max {
             self.overflow(slot);
         }
     }

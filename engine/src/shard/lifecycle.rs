@@ -172,8 +172,8 @@ impl Shard {
     /// The same for bytes that are in the connection's own form.
     pub(super) fn send_as_is(&mut self, conn: ConnId, frame: Bytes) {
         let Some(connection) = self.connection(conn).filter(|it| it.is_open()) else { return };
-        let (bytes, dialect) = (connection.outbox.bytes(), connection.dialect);
-        if bytes > dialect.outbox_bytes_max(&self.config) {
+        let (bytes, dialect, app) = (connection.outbox.bytes(), connection.dialect, connection.app);
+        if bytes > dialect.outbox_bytes_max(&self.config, self.apps.zps(app)) {
             return self.overflow(conn.slot);
         }
         let segment = Segment::private(frame, &self.retained);
@@ -224,6 +224,7 @@ impl Shard {
             Place::Operator => self.operator_sockets -= 1,
             Place::TurnedAway => self.turned_away_sockets -= 1,
         }
+        self.note_close(&connection);
         if connection.is_counted {
             self.leave_app(connection.app);
         }
@@ -286,7 +287,9 @@ impl Shard {
     /// When an open connection must have given a sign of life.
     fn alive_by(&self, connection: &Connection, pinged: Option<Millis>) -> Millis {
         let congested = self.sign_of_life(connection);
-        let (activity_timeout_ms, pong_timeout_ms) = connection.dialect.heartbeat_ms(&self.config);
+        let rooms = self.apps.zps(connection.app);
+        let (activity_timeout_ms, pong_timeout_ms) =
+            connection.dialect.heartbeat_ms(&self.config, rooms);
         if let Some(at) = pinged {
             return at.max(congested).plus(pong_timeout_ms);
         }

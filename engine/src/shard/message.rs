@@ -479,6 +479,8 @@ pub enum CoreMessage {
         app: AppIndex,
         /// Who waits to be let in; `None` if it is in already.
         ticket: Option<Ticket>,
+        /// As many may be in where one waits.
+        connections_max: u32,
     },
     /// From the owner of an app: the answer to an [`Enter`](Self::Enter) with a ticket.
     Entered {

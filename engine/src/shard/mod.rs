@@ -56,7 +56,7 @@ use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::ws::deflate::Deflater;
 
 pub use batch::{Retained, Segment};
-pub use counters::{Counters, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals};
+pub use counters::{Counters, Durations, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals};
 pub use frames::Frames;
 pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::ConnectionsFull;
@@ -464,7 +464,9 @@ impl Shard {
             CoreMessage::Queued { ticket } => self.on_queued(ticket),
             CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
             CoreMessage::Answer { ticket, partial } => self.on_answer(ticket, partial),
-            CoreMessage::Enter { app, ticket } => self.on_enter(app, ticket),
+            CoreMessage::Enter { app, ticket, connections_max } => {
+                self.on_enter(app, ticket, connections_max);
+            }
             CoreMessage::Entered { ticket, is_admitted } => self.on_entered(ticket, is_admitted),
             CoreMessage::Exit { app } => self.on_exit(app),
             CoreMessage::Apply { ticket, application } => self.on_apply(ticket, *application),

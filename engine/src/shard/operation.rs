@@ -1,13 +1,25 @@
 //! Counting what is done in rooms, and asking the operator's own code whether it may be.
 
-use super::Shard;
+use bytes::Bytes;
+use uringcast_proto::ws::encode;
+
+use super::connection::Connection;
+use super::message::{ChannelName, Join};
+use super::{Refusal, Shard};
+use crate::dialect::Dialect;
 use crate::id::AppIndex;
+use crate::log::is_room;
 use crate::middleware::{self, Blocked, Call, Chain, Operation};
 
 impl Shard {
     /// Ask `chain` about every operation from here on.
     pub fn set_middleware(&mut self, chain: Chain) {
         self.middleware = Some(chain).filter(|chain| !chain.is_empty());
+    }
+
+    /// Whether anybody is asked.
+    pub(super) const fn has_middleware(&self) -> bool {
+        self.middleware.is_some()
     }
 
     /// Count an operation that is about to be carried out, and ask whether it may be.
@@ -23,9 +35,62 @@ impl Shard {
         message: &[u8],
     ) -> Result<(), Blocked> {
         self.counters.operations[operation as usize] += 1;
+        self.ask(operation, app, room, subscriber_id, message)
+    }
+
+    /// Count what this core is about to do by itself with `frame` of `channel`; whether it may.
+    ///
+    /// Where nobody is asked this is one addition, whatever the number of subscribers.
+    pub(super) fn allows(
+        &mut self,
+        operation: Operation,
+        channel: &ChannelName,
+        subscriber_id: Option<&str>,
+        frame: Option<&Bytes>,
+    ) -> bool {
+        self.counters.operations[operation as usize] += 1;
+        if self.middleware.is_none() {
+            return true;
+        }
+        let message = frame.and_then(|frame| encode::payload(frame)).unwrap_or_default();
+        let is_allowed =
+            self.ask(operation, channel.app(), channel.as_str(), subscriber_id, message);
+        if is_allowed.is_err() {
+            self.refuse(Refusal::PublishPolicy);
+        }
+        is_allowed.is_ok()
+    }
+
+    /// Whether whoever joins may be given what it has missed.
+    pub(super) fn allows_catch_up(&mut self, join: &Join) -> bool {
+        let subscriber_id = join.log.as_ref().map(|wish| wish.subscriber_id.clone());
+        let subscriber_id = subscriber_id.as_deref().filter(|id| !id.is_empty());
+        !is_room(join.channel.as_str())
+            || self.allows(Operation::CatchUp, &join.channel, subscriber_id, None)
+    }
+
+    /// Count a room's client that has gone, and say so; nobody can keep it.
+    pub(super) fn note_close(&mut self, connection: &Connection) {
+        match connection.dialect {
+            Dialect::Zps | Dialect::Sse if connection.is_counted => {}
+            Dialect::Zps | Dialect::Sse | Dialect::Pusher | Dialect::Echo => return,
+        }
+        self.counters.operations[Operation::Close as usize] += 1;
+        let state = connection.log.as_ref().and_then(|log| log.zps.as_ref());
+        let subscriber_id = state.and_then(|state| state.subscriber_id());
+        let _ = self.ask(Operation::Close, connection.app, "", subscriber_id, b"");
+    }
+
+    fn ask(
+        &self,
+        operation: Operation,
+        app: AppIndex,
+        room: &str,
+        subscriber_id: Option<&str>,
+        message: &[u8],
+    ) -> Result<(), Blocked> {
         let Some(chain) = &self.middleware else { return Ok(()) };
         let app_id = &self.apps.app(app).id;
-        let call = Call { operation, app_id, room, subscriber_id, message };
-        middleware::judge(chain, &call)
+        middleware::judge(chain, &Call { operation, app_id, room, subscriber_id, message })
     }
 }

@@ -5,6 +5,7 @@
 //! every core has queued it to its subscribers, in whatever order the cores report.
 
 use uringcast_proto::pusher::channel::ChannelKind;
+use uringcast_proto::pusher::user::user_of_channel;
 
 use super::counters::Counters;
 use super::ledger::Decision;
@@ -163,8 +164,11 @@ impl Shard {
     pub(super) fn on_query(&mut self, ticket: Ticket, query: &Query) {
         let partial = match query {
             Query::Channels { app, prefix } => {
+                // A user's own channel says who is online: it is no channel of the app.
                 let is_asked = |entry: &&Entry<Owned>| {
-                    entry.name.app() == *app && entry.name.as_str().starts_with(&**prefix)
+                    let name = entry.name.as_str();
+                    let is_user = user_of_channel(name).is_some();
+                    entry.name.app() == *app && name.starts_with(&**prefix) && !is_user
                 };
                 Partial::Channels(self.owned.iter().filter(is_asked).map(info).collect())
             }

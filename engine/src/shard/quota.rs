@@ -12,7 +12,7 @@ use super::message::{CoreMessage, Ticket};
 use super::notice::Fact;
 use super::query::Answer;
 use super::{Output, Shard};
-use crate::app::{App, WebhookEvent};
+use crate::app::{App, AppPolicy, WebhookEvent};
 use crate::id::{AppIndex, ConnId, CoreId};
 
 /// A connection on its way into an app.
@@ -39,11 +39,17 @@ impl AppConnections {
 impl Shard {
     /// Count `conn`, whose handshake is complete, as a connection of `app`.
     ///
+    /// Rooms' clients (`is_zps`) have a limit of their own besides.
+    ///
     /// With a ticket the answer is an [`Answer::Entered`], and until it is there the connection
     /// must be told nothing. Without one it is in.
-    pub fn enter(&mut self, conn: ConnId, app: AppIndex) -> Option<Ticket> {
+    pub fn enter(&mut self, conn: ConnId, app: AppIndex, is_zps: bool) -> Option<Ticket> {
         self.connection(conn)?.app = app;
-        let is_limited = self.apps.app(app).policy.connections_max > 0;
+        let AppPolicy { connections_max, zps, .. } = &self.apps.app(app).policy;
+        let own = if is_zps { zps.max_connections } else { 0 };
+        let limits = [*connections_max, own].into_iter().filter(|max| *max > 0);
+        let connections_max = limits.min().unwrap_or(0);
+        let is_limited = connections_max > 0;
         let ticket = is_limited.then(|| self.open_entry(Entering { conn, app }));
         if is_limited {
             // The handshake is complete, and the wait for the owner has a limit of its own.
@@ -51,13 +57,13 @@ impl Shard {
         } else {
             self.connection(conn)?.is_counted = true;
         }
-        self.tell(self.app_owner(app), CoreMessage::Enter { app, ticket });
+        self.tell(self.app_owner(app), CoreMessage::Enter { app, ticket, connections_max });
         ticket
     }
 
-    /// To the owner: a connection enters `app`, if there is room where `ticket` asks for it.
-    pub(super) fn on_enter(&mut self, app: AppIndex, ticket: Option<Ticket>) {
-        let connections_max = self.apps.app(app).policy.connections_max;
+    /// To the owner: a connection enters `app`, if there are fewer than `connections_max` where
+    /// `ticket` asks for it.
+    pub(super) fn on_enter(&mut self, app: AppIndex, ticket: Option<Ticket>, connections_max: u32) {
         let index = usize::from(app.0);
         if self.app_connections.len() <= index {
             self.app_connections.resize_with(index + 1, AppConnections::default);

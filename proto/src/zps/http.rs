@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::client::{ClientMessageError, Event};
 use super::fields::{Object, Raw, fields, number, number_if_any, positive_if_any, text};
 use super::fields::{text_if_any, texts_if_any};
+use super::server::EVENT_HEAD;
 use super::time;
 use crate::json;
 use crate::ws::encode;
@@ -197,8 +198,22 @@ pub fn sequence_of(envelope: &str) -> Option<u64> {
     head_of(envelope.as_bytes()).map(|(_, sequence)| sequence)
 }
 
+/// When the first event of `frames` was emitted, in milliseconds since 1970; `None` if they do not
+/// begin with the frame of an event of this server's own making.
+pub fn emitted_unix_ms(frames: &[u8]) -> Option<u64> {
+    let envelope = encode::payload(frames)?.strip_prefix(EVENT_HEAD.as_bytes())?;
+    let (_, _, rest) = split_head(envelope)?;
+    let text = rest.strip_prefix(b",\"emittedAt\":\"")?.get(..time::TEXT_BYTES)?;
+    time::parse(std::str::from_utf8(text).ok()?)
+}
+
 /// The room of an envelope of this server's own making, as a JSON string, and its sequence.
 pub(crate) fn head_of(envelope: &[u8]) -> Option<(&[u8], u64)> {
+    split_head(envelope).map(|(room, sequence, _)| (room, sequence))
+}
+
+/// The same with what follows.
+fn split_head(envelope: &[u8]) -> Option<(&[u8], u64, &[u8])> {
     let rest = skip_string(envelope.strip_prefix(b"{\"id\":")?)?;
     let rest = skip_string(rest.strip_prefix(b",\"type\":")?)?;
     let rest = rest.strip_prefix(b",\"room\":")?;
@@ -207,7 +222,7 @@ pub(crate) fn head_of(envelope: &[u8]) -> Option<(&[u8], u64)> {
     let digits = after.strip_prefix(b",\"sequence\":")?;
     let count = digits.iter().position(|byte| !byte.is_ascii_digit())?;
     let sequence = std::str::from_utf8(&digits[..count]).ok()?.parse().ok()?;
-    Some((room, sequence))
+    Some((room, sequence, &digits[count..]))
 }
 
 /// What follows the JSON string that `text` begins with.
@@ -285,6 +300,21 @@ mod tests {
         let event = ephemeral_of(&frame).unwrap();
         assert!(event.starts_with(r#"{"id":"i","type":"t","room":"a:1","emittedAt":"1970-"#));
         assert_eq!(ephemeral_of(&crate::zps::server::ready("s")), None);
+    }
+
+    #[test]
+    fn an_event_says_when_it_was_emitted() {
+        let text = r#"{"room":"a:1","type":"t\"","emittedAt":5,"payload":{"emittedAt":"x"}}"#;
+        let draft = Event::parse(text).unwrap().draft(9, 7, crate::zps::Provider("memory"));
+        let draft = draft.unwrap();
+        let mut payload = draft.text.clone();
+        payload.splice(draft.sequence_at as usize..draft.sequence_at as usize, *b"12");
+        let mut frames = encode::text(&payload).to_vec();
+        assert_eq!(emitted_unix_ms(&frames), Some(5));
+        frames.extend_from_slice(&crate::zps::server::ready("s"));
+        assert_eq!(emitted_unix_ms(&frames), Some(5), "of the first");
+        assert_eq!(emitted_unix_ms(&crate::zps::server::ready("s")), None);
+        assert_eq!(emitted_unix_ms(b""), None);
     }
 
     #[test]

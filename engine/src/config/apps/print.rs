@@ -17,11 +17,7 @@ pub(in super::super) fn write(out: &mut impl Write, app: &App, origin: &AppOrigi
         writeln!(out, "id_aliases = [{}]", list(app.id_aliases.iter().map(String::as_str)))?;
     }
     write_keys(out, app)?;
-    for (index, source) in &origin.own {
-        let key = &KEYS[*index];
-        let field = key.policy_field().expect("only such keys are taken from a table");
-        writeln!(out, "{} = {} # {}", key.name, field.value(&app.policy), one_line(source))?;
-    }
+    write_own(out, app, origin, None)?;
     writeln!(out, "origins = [{}]", list(app.origins.iter().map(String::as_str)))?;
     writeln!(out, "connection_count_threshold = {}", app.connection_count_threshold)?;
     write_auth(out, &app.auth, origin.public_key_file.as_deref())?;
@@ -29,7 +25,29 @@ pub(in super::super) fn write(out: &mut impl Write, app: &App, origin: &AppOrigi
         writeln!(out, "publish_policy_url = {}", quoted(url))?;
     }
     write_history(out, &app.history)?;
+    if origin.own.iter().any(|(index, _)| KEYS[*index].app_table() == Some("zps")) {
+        out.write_str("\n[apps.zps]\n")?;
+        write_own(out, app, origin, Some("zps"))?;
+    }
     app.webhooks.iter().try_for_each(|webhook| write_webhook(out, webhook))
+}
+
+/// Write the keys of its own that stand in its table called `table`, or in its own.
+fn write_own(
+    out: &mut impl Write,
+    app: &App,
+    origin: &AppOrigin,
+    table: Option<&str>,
+) -> fmt::Result {
+    for (index, source) in &origin.own {
+        let key = &KEYS[*index];
+        if key.app_table() != table {
+            continue;
+        }
+        let field = key.policy_field().expect("only such keys are taken from a table");
+        writeln!(out, "{} = {} # {}", key.name, field.value(&app.policy), one_line(source))?;
+    }
+    Ok(())
 }
 
 fn write_keys(out: &mut impl Write, app: &App) -> fmt::Result {

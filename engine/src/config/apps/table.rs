@@ -56,18 +56,23 @@ fn read_key(entry: &Entry<'_>) -> Option<AppKey> {
     Some(AppKey { key: key?, secret: secret? })
 }
 
-/// The keys of the section `pusher` that this app has a value of its own for.
+/// The keys of the sections `pusher` and `zps` that this app has a value of its own for.
 fn read_policy(fields: &mut Fields<'_>, origin: &mut AppOrigin) -> AppPolicy {
     let mut policy = AppPolicy::default();
+    let mut rooms = fields.take("zps").and_then(|entry| entry.table());
     for (index, key) in KEYS.iter().enumerate() {
         let Some(field) = key.policy_field() else { continue };
-        let Some(entry) = fields.take(key.name) else { continue };
+        let table = if key.app_table().is_none() { Some(&mut *fields) } else { rooms.as_mut() };
+        let Some(entry) = table.and_then(|table| table.take(key.name)) else { continue };
         let Some(written) = entry.written() else { continue };
         let named = Named { path: &entry.name, unit: key.unit };
         match field.write(&mut policy, written, &named) {
             Ok(()) => origin.own.push((index, entry.source())),
             Err(fault) => entry.report(fault),
         }
+    }
+    if let Some(rooms) = rooms {
+        rooms.refuse_rest();
     }
     policy
 }

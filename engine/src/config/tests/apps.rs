@@ -1,7 +1,7 @@
 //! The tables of apps, and the apps of the other layers.
 
 use super::*;
-use crate::app::{AppKey, AuthPolicy, JwtKey, Webhook, WebhookEvent};
+use crate::app::{AppKey, AuthPolicy, JwtKey, Webhook, WebhookEvent, ZpsPolicy};
 
 const APP: &str = "[[apps]]\nid = \"a\"\nkey = \"k\"\nsecret = \"s\"\n";
 
@@ -192,7 +192,8 @@ fn every_key_of_the_section_may_stand_in_an_apps_table() {
                 unreachable!("no policy has such a key")
             }
         };
-        let effective = load(&format!("{APP}{} = {text}", key.name), &[], &[]).unwrap();
+        let table = key.app_table().map_or(String::new(), |table| format!("[apps.{table}]\n"));
+        let effective = load(&format!("{APP}{table}{} = {text}", key.name), &[], &[]).unwrap();
         assert_eq!(field.value(&effective.config.apps[0].policy).to_string(), text, "{}", key.name);
         assert_eq!(effective.config.pusher, AppPolicy::default(), "{}", key.name);
         let line = format!("\n{} = {text} # ", key.name);
@@ -212,6 +213,40 @@ fn keys_of_an_app_are_judged_as_those_of_the_section() {
             "FILE:9: apps.server is not known",
         ],
     );
+}
+
+#[test]
+fn an_app_has_limits_for_rooms_of_its_own() {
+    let file = format!(
+        "[zps]\nmax_subscriptions = 7\nmax_payload_bytes = 2000\n\
+         {APP}zps = {{ max_subscriptions = 5, max_connections = 2 }}\n\
+         [[apps]]\nid = \"b\"\nkey = \"kb\"\nsecret = \"s\"\n"
+    );
+    let variables = [("URINGCAST_ZPS_MAX_PAYLOAD_BYTES", "3000")];
+    let apps = load(&file, &variables, &[]).unwrap().config.apps;
+    let found: Vec<_> = apps.iter().map(|app| app.policy.zps).collect();
+    let of_all = ZpsPolicy { max_subscriptions: 7, max_payload_bytes: 3_000, ..ZpsPolicy::DEFAULT };
+    let own = ZpsPolicy { max_subscriptions: 5, max_connections: 2, ..of_all };
+    assert_eq!(found, [own, of_all]);
+}
+
+#[test]
+fn limits_for_rooms_are_judged_as_those_of_the_section() {
+    check_app(
+        "[apps.zps]\nmax_subscription = 1\nmax_subscriptions = 0\nsse_path = \"/x\"",
+        &[
+            "FILE:6: apps.zps.max_subscription is not known; did you mean \
+             apps.zps.max_subscriptions?",
+            "FILE:7: apps.zps.max_subscriptions is 0, but must be 1 to 100000 (rooms)",
+            "FILE:8: apps.zps.sse_path is not known",
+        ],
+    );
+    check_app(
+        "zps.max_socket_buffered_bytes = 65536",
+        &["FILE:5: apps.zps.max_socket_buffered_bytes is 65536, but must be above \
+             zps.max_payload_bytes, which is 65536 (default)"],
+    );
+    check_app("zps = 1", &["FILE:5: apps.zps must be a table, not a whole number"]);
 }
 
 #[test]

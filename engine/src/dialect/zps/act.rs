@@ -17,12 +17,12 @@ use crate::shard::{ReplayRange, Shard};
 
 /// Append an event to its room's log. Nobody is told but those who are subscribed.
 pub(super) fn on_publish(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused> {
-    if !shard.config().zps.is_publish_allowed {
+    if !shard.zps_policy(me.conn).allow_client_publish {
         return Err(Refused::PublishDisabled);
     }
     check_target(shard, me, &event.room)?;
     check_event_type(shard, me, &event.event_type)?;
-    check_tenant(shard, event)?;
+    check_tenant(shard, me, event)?;
     let (now, random) = (shard.unix_ms(), next_random(shard, me));
     let draft = event.draft(now, random, shard.config().zps.provider)?;
     let draft = Draft {
@@ -41,7 +41,7 @@ pub(super) fn on_publish(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Resul
 pub(super) fn on_ephemeral(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused> {
     check_target(shard, me, &event.room)?;
     check_event_type(shard, me, &event.event_type)?;
-    check_tenant(shard, event)?;
+    check_tenant(shard, me, event)?;
     let (now, random) = (shard.unix_ms(), next_random(shard, me));
     let frame = event.ephemeral(now, random)?;
     if let Some(app) = app_of(shard, me) {
@@ -50,8 +50,8 @@ pub(super) fn on_ephemeral(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Res
     Ok(())
 }
 
-fn check_tenant(shard: &Shard, event: &Event<'_>) -> Result<(), Refused> {
-    let is_missing = shard.config().zps.require_tenant && !has_tenant(event);
+fn check_tenant(shard: &Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused> {
+    let is_missing = shard.zps_policy(me.conn).require_tenant && !has_tenant(event);
     if is_missing { Err(Refused::Tenant) } else { Ok(()) }
 }
 

@@ -43,8 +43,8 @@ pub fn turn_away(shard: &mut Shard, conn: ConnId, refused: Refused) {
         shard.refuse(refusal);
     }
     match refused {
-        Refused::Capacity => super::close(shard, conn, Code::Overloaded),
-        Refused::Draining | Refused::Quota | Refused::AppDisabled => {
+        Refused::Capacity | Refused::Quota => super::close(shard, conn, Code::Overloaded),
+        Refused::Draining | Refused::AppDisabled => {
             shard.close(conn, CloseCode::TRY_AGAIN_LATER, &refused.to_string());
         }
         Refused::TlsRequired

@@ -44,8 +44,8 @@ pub fn greet(shard: &mut Shard, conn: ConnId, is_app_path: bool) {
     let random = random ^ u64::from(shard.config().core.0) << 24 ^ u64::from(conn.slot);
     let state = State::new(is_app_path, random, shard.now());
     shard.set_zps(conn, Box::new(state));
-    let timeout_ms = shard.config().zps.init_timeout_ms;
-    shard.await_authorization_ms(conn, timeout_ms);
+    let timeout_ms = shard.zps_policy(conn).init_timeout_ms;
+    shard.await_authorization_ms(conn, timeout_ms.into());
 }
 
 /// Do what a client's text message asks.
@@ -186,8 +186,8 @@ fn on_init(shard: &mut Shard, conn: ConnId, subscriber_id: &str, token: Option<&
 
 fn admit_message(shard: &mut Shard, conn: ConnId) -> bool {
     let now = shard.now();
-    let rules = &shard.config().zps;
-    let (window_ms, max) = (rules.rate_limit_window_ms, rules.messages_per_window_max);
+    let policy = shard.zps_policy(conn);
+    let (window_ms, max) = (policy.rate_limit_window_ms.into(), policy.max_messages_per_window);
     shard.zps(conn).is_some_and(|state| state.admit_message(now, window_ms, max))
 }
 

@@ -18,7 +18,8 @@ pub(super) fn on_enter(
 ) -> Result<(), Refused> {
     check_target(shard, me, room)?;
     check_user(shard, me, user)?;
-    let entered_max = shard.config().zps.subscriptions_max * ENTERED_PER_SUBSCRIPTION;
+    let entered_max =
+        shard.zps_policy(me.conn).max_subscriptions as usize * ENTERED_PER_SUBSCRIPTION;
     let is_new = !shard.has_entered(me.conn, room, &user.user_id);
     if is_new && shard.entered(me.conn) >= entered_max {
         return Err(Refused::Entered);

@@ -57,6 +57,11 @@ impl State {
         }
     }
 
+    /// Who it is, once it has said so.
+    pub fn subscriber_id(&self) -> Option<&str> {
+        self.subscriber_id.as_deref()
+    }
+
     /// Count a message; false if it is one too many.
     pub(super) fn admit_message(&mut self, now: Millis, window_ms: u64, messages_max: u32) -> bool {
         if now.since(self.window.started) >= window_ms {

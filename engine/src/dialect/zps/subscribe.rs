@@ -80,11 +80,12 @@ fn subscribe_all(shard: &mut Shard, me: &Me, mut rest: Rest) -> Result<(), Refus
 
 fn subscribe(shard: &mut Shard, me: &Me, room: &str, wish: Wish) -> Result<(), Refused> {
     let is_wildcard = check(shard, me, room, Action::Subscribe)?;
-    let subscriptions_max = shard.config().zps.subscriptions_max;
+    let policy = shard.zps_policy(me.conn);
+    let subscriptions_max = policy.max_subscriptions as usize;
     if !shard.is_subscribed(me.conn, room) && shard.subscriptions(me.conn) >= subscriptions_max {
         return Err(Refused::Subscriptions);
     }
-    let fast_forward = shard.config().zps.fast_forward && wish.start == Start::Cursor;
+    let fast_forward = policy.cursor_fast_forward && wish.start == Start::Cursor;
     if is_wildcard && wish.with_snapshot {
         shard.send(me.conn, server::snapshot(room, None));
     }

@@ -84,11 +84,11 @@ const fn zintrust(error: &ZinTrustError) -> Refusal {
         | ZinTrustError::ScopeUnknown
         | ZinTrustError::Scope { .. }
         | ZinTrustError::AuthFields
+        | ZinTrustError::UserAuthFields
         | ZinTrustError::AuthAppUnnamed => Refusal::Request,
         ZinTrustError::PolicyRefused { .. }
         | ZinTrustError::PolicyEmptied
-        | ZinTrustError::PolicyUnavailable
-        | ZinTrustError::PolicyBatch => Refusal::PublishPolicy,
+        | ZinTrustError::PolicyUnavailable => Refusal::PublishPolicy,
         ZinTrustError::Forbidden | ZinTrustError::AuthUnavailable => Refusal::Authorization,
     }
 }

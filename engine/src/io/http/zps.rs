@@ -9,7 +9,7 @@ use uringcast_proto::ws::encode;
 use uringcast_proto::zps::http::sequence_of;
 use uringcast_proto::zps::server::{self, snapshot_json};
 
-use super::super::core::Core;
+use super::super::core::{Core, now_unix_us};
 use super::action::{name, readiness, spend};
 use super::operator::counters;
 use crate::id::AppIndex;
@@ -18,12 +18,13 @@ use crate::middleware::Operation;
 use crate::rest::zps::{DeadLetterView, Health, ZpsAction, ZpsError, ZpsEvents, ZpsMetrics};
 use crate::rest::{Answer, Budget, Cost, RestError};
 use crate::shard::{
-    self, AppendError, Appended, ChannelName, LogAnswer, NamedDraft, ReplayRange, Shard,
+    self, AppendError, Appended, ChannelName, Durations, LogAnswer, NamedDraft, ReplayRange, Shard,
     SnapshotError, Ticket,
 };
 
 /// Do what `action` says.
 pub(super) async fn carry_out(core: &Rc<Core>, action: ZpsAction) -> Result<Answer, RestError> {
+    core.ask(|shard| shard.set_unix_us(now_unix_us())); // No socket of a client was read for this.
     if let Some((operation, app, room)) = action.operation() {
         judge(core, operation, app, room, b"")?;
     }
@@ -210,6 +211,7 @@ async fn health(core: &Rc<Core>) -> Health {
     let cores = counters(core).await;
     let mut metrics = ZpsMetrics::default();
     let (mut connections, mut failed_writes) = (0, 0);
+    let (mut lag, mut replay) = (Durations::default(), Durations::default());
     for (_, counters) in &cores {
         metrics.published += counters.publishes;
         metrics.received += counters.deliveries;
@@ -222,9 +224,13 @@ async fn health(core: &Rc<Core>) -> Health {
         metrics.active_listeners += counters.subscriptions;
         metrics.dlq_size += counters.log.dead_letters;
         metrics.snapshot_usage += counters.snapshots_given;
+        lag = lag.and(counters.delivery_lag);
+        replay = replay.and(counters.replay_time);
         connections += counters.connections;
         failed_writes += counters.refusals.of(shard::Refusal::LogWrite);
     }
+    metrics.average_delivery_lag_ms = lag.average_ms();
+    metrics.replay_latency_ms = replay.average_ms();
     metrics.retry_count = core.notices.counters().retried();
     Health {
         readiness: readiness(core),

@@ -66,7 +66,7 @@ fn a_batch_tells_of_each_event_in_its_order() {
     let counted = [(2, Occupancy { subscription_count: 5, user_count: Some(4) })];
     let infos = vec![Info::default(), USERS, ALL];
     check(
-        &Answer::published(&Reply::Batch(infos), &counted),
+        &Answer::published(&Reply::Batch((0..).zip(infos).collect()), &counted),
         200,
         r#"{"batch":[{},{},{"subscription_count":5,"user_count":4}]}"#,
     );

@@ -12,6 +12,7 @@ pub(super) struct Fields {
     pub(super) socket_id: Option<String>,
     pub(super) channel_name: Option<String>,
     pub(super) channel_data: Option<String>,
+    pub(super) user_data: Option<String>,
 }
 
 impl Fields {
@@ -26,14 +27,16 @@ impl Fields {
     }
 
     fn of_json(json: &Json<'_>) -> Self {
+        // Some clients send the object itself: its text is what would have been sent.
+        let data = |token: &RawValue| match token.get().as_bytes() {
+            [b'{', ..] => Some(token.get().to_owned()),
+            _ => string(token),
+        };
         Self {
             socket_id: json.socket_id.and_then(string),
             channel_name: json.channel_name.and_then(string),
-            // Some clients send the object itself: its text is what would have been sent.
-            channel_data: json.channel_data.and_then(|token| match token.get().as_bytes() {
-                [b'{', ..] => Some(token.get().to_owned()),
-                _ => string(token),
-            }),
+            channel_data: json.channel_data.and_then(data),
+            user_data: json.user_data.and_then(data),
         }
     }
 
@@ -44,6 +47,7 @@ impl Fields {
                 "socket_id" => &mut fields.socket_id,
                 "channel_name" => &mut fields.channel_name,
                 "channel_data" => &mut fields.channel_data,
+                "user_data" => &mut fields.user_data,
                 _ => continue,
             };
             *field = decode(value).and_then(|value| trimmed(&value));
@@ -60,6 +64,8 @@ struct Json<'a> {
     channel_name: Option<&'a RawValue>,
     #[serde(borrow)]
     channel_data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    user_data: Option<&'a RawValue>,
 }
 
 fn string(token: &RawValue) -> Option<String> {
@@ -85,6 +91,7 @@ mod tests {
             socket_id: Some(socket_id.to_owned()),
             channel_name: Some(channel_name.to_owned()),
             channel_data: channel_data.map(str::to_owned),
+            user_data: None,
         }
     }
 

@@ -9,12 +9,14 @@ use uringcast_proto::pusher::channel::{ChannelKind, check_channel_name};
 use uringcast_proto::pusher::signature::Query;
 
 use super::super::action::Action;
+use super::super::answer::Answer;
 use super::super::error::RestError;
 use super::super::route::Head;
 use super::super::zintrust::{ZinTrustError, bearer};
 use super::body::Fields;
-use super::webhook::Question;
-use super::{Grant, jwt};
+use super::signin::Signin;
+use super::webhook::{Question, Wanted};
+use super::{Grant, USER_PATH, jwt};
 use crate::app::{App, AppKey, Apps, AuthPolicy};
 use crate::id::SocketId;
 
@@ -27,6 +29,8 @@ pub(in super::super) struct Caller {
     /// What shows who the caller is, for JWT and for the app's server.
     token: Option<String>,
     credentials: Vec<(String, String)>,
+    /// Whether it is the user that is to be signed, and no subscription.
+    is_signin: bool,
     now_unix_s: u64,
 }
 
@@ -73,13 +77,18 @@ impl Caller {
             app,
             token: bearer(head.headers).map(str::to_owned),
             credentials: credentials(head.headers),
+            is_signin: head.path == USER_PATH,
             now_unix_s,
         })
     }
 
     /// Sign, refuse, or say whom to ask.
     pub(in super::super) fn decide(self, body: &[u8]) -> Result<Action, RestError> {
-        let Fields { socket_id, channel_name, channel_data } = Fields::parse(body);
+        let fields = Fields::parse(body);
+        if self.is_signin {
+            return self.decide_signin(fields);
+        }
+        let Fields { socket_id, channel_name, channel_data, .. } = fields;
         let (Some(socket_id), Some(channel)) = (socket_id, channel_name) else {
             return Err(ZinTrustError::AuthFields.into());
         };
@@ -89,7 +98,7 @@ impl Caller {
         if !kind.needs_auth() {
             return Err(ZinTrustError::Forbidden.into());
         }
-        let Self { app, key, token, credentials, now_unix_s } = self;
+        let Self { app, key, token, credentials, now_unix_s, .. } = self;
         let subscription = Subscription { app, key, socket_id, channel, channel_data };
         let app = Arc::clone(&subscription.app);
         match &app.auth {
@@ -101,10 +110,31 @@ impl Caller {
                 Ok(claims.allow(subscription, kind, app.policy.member_limits())?.signed())
             }
             AuthPolicy::Webhook(url) => {
-                let question = Question::new(url.clone(), subscription, credentials);
-                Ok(Action::Consult(Box::new(question)))
+                let wanted = Wanted::Subscription(subscription);
+                Ok(Action::Consult(Box::new(Question::new(url.clone(), wanted, credentials))))
             }
         }
+    }
+
+    fn decide_signin(self, fields: Fields) -> Result<Action, RestError> {
+        let socket_id = fields.socket_id.ok_or(ZinTrustError::UserAuthFields)?;
+        let socket_id = socket_id.parse::<SocketId>()?.to_string();
+        let Self { app, key, token, credentials, now_unix_s, .. } = self;
+        let signin = Signin { app: Arc::clone(&app), key, socket_id, user_data: fields.user_data };
+        let signin = match &app.auth {
+            AuthPolicy::Deny => return Err(ZinTrustError::Forbidden.into()),
+            AuthPolicy::AllowAll => signin.with_anybody(),
+            AuthPolicy::Jwt(key) => {
+                let claims = token.and_then(|token| jwt::claims(key, &token, now_unix_s));
+                signin.with_claims(&claims.ok_or(ZinTrustError::Forbidden)?)?
+            }
+            AuthPolicy::Webhook(url) => {
+                let wanted = Wanted::Signin(signin);
+                let question = Question::new(url.clone(), wanted, credentials);
+                return Ok(Action::Consult(Box::new(question)));
+            }
+        };
+        Ok(Action::Granted(signin.signed(None).expect("all of these say who it is")))
     }
 }
 
@@ -118,14 +148,15 @@ impl Subscription {
     }
 
     fn signed(self) -> Action {
-        Action::Granted(self.grant().answer())
+        Action::Granted(self.signed_with(None))
     }
 
-    pub(super) fn grant(&self) -> Grant<'_> {
+    /// The answer, with `auth` if somebody else has signed.
+    pub(super) fn signed_with(&self, auth: Option<String>) -> Answer {
         let AppKey { key, secret } = &self.key;
         let channel_data = self.channel_data.as_deref();
-        let auth = sign_channel(key, secret, &self.socket_id, &self.channel, channel_data);
-        Grant { auth, channel_data }
+        let own = || sign_channel(key, secret, &self.socket_id, &self.channel, channel_data);
+        Grant { auth: auth.unwrap_or_else(own), channel_data }.answer()
     }
 }
 

@@ -22,7 +22,9 @@ pub(super) struct Claims {
     #[serde(default)]
     channels: Vec<String>,
     /// What other members of a presence channel are told.
-    user_info: Option<Value>,
+    pub(super) user_info: Option<Value>,
+    /// Users whose coming and going this one may hear of, once it has signed in.
+    pub(super) watchlist: Option<Value>,
     /// Seconds since 1970. A token without an end would be good for ever and is refused.
     exp: f64,
     #[serde(default)]
@@ -47,6 +49,15 @@ pub(super) fn claims(key: &JwtKey, token: &str, now_unix_s: u64) -> Option<Claim
 }
 
 impl Claims {
+    /// The user, if the token has one.
+    pub(super) fn user_id(&self) -> Option<String> {
+        match self.sub.as_ref()? {
+            Value::String(user_id) => Some(user_id.clone()).filter(|user_id| !user_id.is_empty()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+
     /// `subscription` as this user may have it.
     ///
     /// A presence channel's member is the token's user: `channel_data` may name no other.
@@ -62,11 +73,7 @@ impl Claims {
         if kind != ChannelKind::Presence {
             return Ok(subscription);
         }
-        let user_id = match &self.sub {
-            Some(Value::String(user_id)) => user_id.clone(),
-            Some(Value::Number(number)) => number.to_string(),
-            Some(_) | None => return Err(ZinTrustError::Forbidden),
-        };
+        let user_id = self.user_id().ok_or(ZinTrustError::Forbidden)?;
         if let Some(data) = &subscription.channel_data {
             let member = Member::parse(data, limits).map_err(|_| ZinTrustError::Forbidden)?;
             if member.user_id != user_id {

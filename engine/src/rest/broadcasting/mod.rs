@@ -1,4 +1,5 @@
-//! `POST /broadcasting/auth`: signing subscriptions for apps whose own server does not.
+//! `POST /broadcasting/auth` and `/broadcasting/user-auth`: signing subscriptions and users for
+//! apps whose own server does not.
 //!
 //! [`Caller`] is what the head says, [`Caller::decide`] what the app's `AuthPolicy` makes of it
 //! and of the body. Encrypted channels are signed like private ones, without the `shared_secret`
@@ -7,6 +8,7 @@
 mod body;
 mod caller;
 mod jwt;
+mod signin;
 mod webhook;
 
 pub use webhook::Question;
@@ -17,8 +19,11 @@ use serde::Serialize;
 
 use super::answer::Answer;
 
-/// The one path.
+/// Where subscriptions are signed, as laravel-echo has it by default.
 pub(super) const PATH: &str = "/broadcasting/auth";
+
+/// Where users are, as laravel-echo has it by default.
+pub(super) const USER_PATH: &str = "/broadcasting/user-auth";
 
 /// Bytes of a body: nobody has shown yet who they are, and a member's data is about 1 KiB.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;

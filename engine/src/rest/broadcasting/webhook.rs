@@ -1,4 +1,4 @@
-//! Asking the application's own server whether a user may subscribe.
+//! Asking the application's own server whether a user may subscribe, or who the user is.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -7,25 +7,32 @@ use serde_json::value::RawValue;
 use super::super::answer::Answer;
 use super::super::error::RestError;
 use super::super::zintrust::ZinTrustError;
-use super::Grant;
 use super::caller::Subscription;
+use super::signin::Signin;
 
-/// A subscription that the app's server decides about.
+/// What the app's server decides about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     url: String,
-    subscription: Subscription,
+    wanted: Wanted,
     credentials: Vec<(String, String)>,
 }
 
+/// What a client wants to have signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Subscription(Subscription),
+    Signin(Signin),
+}
+
 impl Question {
-    /// About `subscription`, of a client with these `credentials`, to the server at `url`.
+    /// About what is `wanted`, of a client with these `credentials`, to the server at `url`.
     pub(super) const fn new(
         url: String,
-        subscription: Subscription,
+        wanted: Wanted,
         credentials: Vec<(String, String)>,
     ) -> Self {
-        Self { url, subscription, credentials }
+        Self { url, wanted, credentials }
     }
 
     /// Where to ask.
@@ -43,20 +50,32 @@ impl Question {
         #[derive(Serialize)]
         struct Body<'a> {
             socket_id: &'a str,
-            channel_name: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            channel_name: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             channel_data: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            user_data: Option<&'a str>,
         }
-        let Subscription { socket_id, channel, channel_data, .. } = &self.subscription;
-        let channel_data = channel_data.as_deref();
-        let body = Body { socket_id, channel_name: channel, channel_data };
+        let body = match &self.wanted {
+            Wanted::Subscription(Subscription { socket_id, channel, channel_data, .. }) => Body {
+                socket_id,
+                channel_name: Some(channel),
+                channel_data: channel_data.as_deref(),
+                user_data: None,
+            },
+            Wanted::Signin(Signin { socket_id, user_data, .. }) => {
+                let user_data = user_data.as_deref();
+                Body { socket_id, channel_name: None, channel_data: None, user_data }
+            }
+        };
         serde_json::to_vec(&body).expect("text always has a JSON form").into()
     }
 
     /// What the client gets after the `answer`, a status and a body; `None` if there was none.
     ///
     /// The server allows by `authorized` or by an `auth` of its own, and may rewrite the data.
-    pub fn decide(mut self, answer: Option<(u16, &[u8])>) -> Result<Answer, RestError> {
+    pub fn decide(self, answer: Option<(u16, &[u8])>) -> Result<Answer, RestError> {
         let body = match answer {
             Some((200..=299, body)) => body,
             Some(_) => return Err(ZinTrustError::Forbidden.into()),
@@ -67,14 +86,22 @@ impl Question {
         if !verdict.authorized.unwrap_or(verdict.auth.is_some()) {
             return Err(ZinTrustError::Forbidden.into());
         }
-        if let Some(data) = verdict.channel_data {
-            self.subscription.channel_data = Some(text(&data));
+        let Verdict { auth, channel_data, user_data, .. } = verdict;
+        match self.wanted {
+            Wanted::Subscription(mut subscription) => {
+                if let Some(data) = channel_data {
+                    subscription.channel_data = Some(text(&data));
+                }
+                Ok(subscription.signed_with(auth))
+            }
+            Wanted::Signin(mut signin) => {
+                if let Some(data) = user_data {
+                    signin.user_data = Some(text(&data));
+                }
+                let signed = signin.signed(auth.as_deref());
+                signed.ok_or_else(|| ZinTrustError::AuthUnavailable.into())
+            }
         }
-        let channel_data = self.subscription.channel_data.as_deref();
-        Ok(match verdict.auth {
-            Some(auth) => Grant { auth, channel_data }.answer(),
-            None => self.subscription.grant().answer(),
-        })
     }
 }
 
@@ -85,6 +112,9 @@ struct Verdict {
     /// A string, or what it would be the text of.
     #[serde(alias = "channelData")]
     channel_data: Option<Box<RawValue>>,
+    /// The same of a user.
+    #[serde(alias = "userData")]
+    user_data: Option<Box<RawValue>>,
 }
 
 fn text(data: &RawValue) -> String {

@@ -2,7 +2,7 @@
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
-use uringcast_proto::pusher::auth::verify_channel;
+use uringcast_proto::pusher::auth::{verify_channel, verify_user};
 
 use super::*;
 use crate::app::{AuthPolicy, JwtKey};
@@ -14,13 +14,22 @@ fn run(
     headers: &[(&'static str, &str)],
     body: &str,
 ) -> Result<Action, RestError> {
+    run_at(PATH, auth, headers, body)
+}
+
+fn run_at(
+    path: &str,
+    auth: AuthPolicy,
+    headers: &[(&'static str, &str)],
+    body: &str,
+) -> Result<Action, RestError> {
     let mut app = App::new("a", "key-a", "secret-a");
     app.auth = auth;
     let pair = |(name, value): &(&'static str, &str)| {
         (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
     };
     let headers = headers.iter().map(pair).collect();
-    run_with(&Apps::new(vec![app]).unwrap(), &headers, "POST", PATH, "", body)
+    run_with(&Apps::new(vec![app]).unwrap(), &headers, "POST", path, "", body)
 }
 
 fn form(channel: &str) -> String {
@@ -203,4 +212,67 @@ fn only_one_path_and_method_is_served() {
     let ask = |method, path| run_with(&apps(), &HeaderMap::new(), method, path, "", "");
     check_refused(ask("GET", PATH), 405, "POST");
     check_refused(ask("POST", "/broadcasting/other"), 404, "no such path");
+}
+
+const USER_PATH: &str = "/broadcasting/user-auth";
+
+/// The user whom the answer signs in.
+fn user(result: Result<Action, RestError>) -> Value {
+    let Action::Granted(answer) = result.unwrap() else { panic!("it is not granted") };
+    signed_user(&answer)
+}
+
+fn signed_user(answer: &Answer) -> Value {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap();
+    let [auth, data] = ["auth", "user_data"].map(|name| body[name].as_str().unwrap());
+    verify_user("key-a", "secret-a", auth, "1.2", data).unwrap();
+    serde_json::from_str(data).unwrap()
+}
+
+#[test]
+fn a_user_is_who_the_policy_says() {
+    let ask = |auth, headers: &[_], body: &str| run_at(USER_PATH, auth, headers, body);
+    forbidden(ask(AuthPolicy::Deny, &[], "socket_id=1.2"));
+    check_refused(ask(AuthPolicy::AllowAll, &[], ""), 400, "socket_id is required.");
+    check_refused(ask(AuthPolicy::AllowAll, &[], "socket_id=1"), 400, "socket_id must be");
+    assert_eq!(user(ask(AuthPolicy::AllowAll, &[], "socket_id=1.2")), json!({"id": "1.2"}));
+    let named = "socket_id=1.2&user_data=%7B%22id%22%3A%22x%22%7D";
+    assert_eq!(user(ask(AuthPolicy::AllowAll, &[], named)), json!({"id": "x"}));
+
+    let jwt = || AuthPolicy::Jwt(JwtKey::Hs256("jwt-secret".to_owned()));
+    forbidden(ask(jwt(), &[], named));
+    let mut claims = claims();
+    claims["watchlist"] = json!(["bob"]);
+    let with = |claims: &Value| {
+        let token = bearer(claims, "jwt-secret");
+        run_at(USER_PATH, jwt(), &[("authorization", &token)], named)
+    };
+    let expected = json!({"id": "ada", "user_info": {"name": "Ada"}, "watchlist": ["bob"]});
+    assert_eq!(user(with(&claims)), expected, "and not who the client says");
+    claims["sub"] = Value::Null;
+    forbidden(with(&claims));
+}
+
+#[test]
+fn the_apps_server_says_who_a_user_is() {
+    let ask = || {
+        let policy = AuthPolicy::Webhook("http://app".to_owned());
+        match run_at(USER_PATH, policy, &[("cookie", "a=b")], "socket_id=1.2").unwrap() {
+            Action::Consult(question) => *question,
+            other => panic!("nobody is asked: {other:?}"),
+        }
+    };
+    assert_eq!(ask().body(), r#"{"socket_id":"1.2"}"#);
+    let decide = |status, body: &str| ask().decide(Some((status, body.as_bytes())));
+    for data in [r#""{\"id\":\"u\"}""#, r#"{"id":"u"}"#] {
+        for name in ["user_data", "userData"] {
+            let body = format!(r#"{{"authorized":true,"{name}":{data}}}"#);
+            assert_eq!(signed_user(&decide(200, &body).unwrap()), json!({"id": "u"}));
+        }
+    }
+    let ready = decide(200, r#"{"auth":"k:s","user_data":"{}"}"#).unwrap();
+    assert_eq!(ready.body, r#"{"auth":"k:s","user_data":"{}"}"#);
+    forbidden(decide(403, r#"{"authorized":true}"#).map(Action::Granted));
+    let nobody = decide(200, r#"{"authorized":true}"#).map(Action::Granted);
+    check_refused(nobody, 503, "no answer that can be used");
 }

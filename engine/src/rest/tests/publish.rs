@@ -135,7 +135,7 @@ fn each_event_of_a_batch_asks_for_itself() {
     let Publish { publications, reply, .. } = published(publish_batch(&events));
     assert_eq!([publications[0].is_counted, publications[1].is_counted], [false, true]);
     let info = Info { subscription_count: true, ..Info::default() };
-    assert_eq!(reply, Reply::Batch(vec![Info::default(), info]));
+    assert_eq!(reply, Reply::Batch(vec![(0, Info::default()), (1, info)]));
     let unknown = r#"{"name":"e","channel":"x","data":"","info":"x"}"#.to_owned();
     check_refused(publish_batch(&[event_json("e", "x", "1"), unknown]), 400, "no such attribute");
 }

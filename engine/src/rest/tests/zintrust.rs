@@ -166,24 +166,24 @@ fn a_policy_is_shown_what_the_publisher_wants() {
     let found = review(BODY);
     assert_eq!(found.url(), "http://policy");
     assert_eq!(
-        found.question(),
-        concat!(
+        found.questions(),
+        [concat!(
             r#"{"appId":"a","channels":["room"],"event":"e","data":{"a":1},"#,
             r#""socketId":null,"user":null}"#
-        )
+        )]
     );
 }
 
 #[test]
 fn a_policy_may_let_an_event_through_as_it_is() {
-    let publish = review(BODY).decide(Some((200, br#"{"allowed":true}"#))).unwrap();
+    let publish = review(BODY).decide([Some((200, &br#"{"allowed":true}"#[..]))]).unwrap();
     assert_eq!(Publish { app: APP, ..publish }, published(self::publish(BODY)));
 }
 
 #[test]
 fn a_policy_may_rewrite_an_event() {
     let answer = r#"{"allowed":true,"channels":["b","c"],"event":"f","data":"x","socketId":"1.2"}"#;
-    let publish = review(BODY).decide(Some((200, answer.as_bytes()))).unwrap();
+    let publish = review(BODY).decide([Some((200, answer.as_bytes()))]).unwrap();
     let channels: Vec<&str> = publish.publications.iter().map(|it| &*it.channel).collect();
     assert_eq!(channels, ["b", "c"]);
     let publication = &publish.publications[0];
@@ -196,7 +196,7 @@ fn a_policy_may_rewrite_an_event() {
 #[test]
 fn what_a_policy_does_not_allow_is_refused_in_its_words() {
     let refused =
-        |answer: &str| review(BODY).decide(Some((200, answer.as_bytes()))).map(Action::Publish);
+        |answer: &str| review(BODY).decide([Some((200, answer.as_bytes()))]).map(Action::Publish);
     check_answer(refused(r#"{"allowed":false}"#), 403, r#"{"message":"Forbidden"}"#);
     let own = r#"{"allowed":false,"statusCode":422,"message":"no \"x\""}"#;
     check_answer(refused(own), 422, r#"{"message":"no \"x\""}"#);
@@ -223,12 +223,12 @@ fn without_a_policys_answer_nothing_is_published() {
     for answer in answers {
         let error = "{\"error\":\"The publish policy gave no answer that can be used; \
                      nothing was published.\"}";
-        check_answer(review(BODY).decide(answer).map(Action::Publish), 503, error);
+        check_answer(review(BODY).decide([answer]).map(Action::Publish), 503, error);
     }
 }
 
 #[test]
-fn signed_publishes_are_reviewed_too_and_batches_refused() {
+fn signed_publishes_are_reviewed_too() {
     let mut app = App::new("a", "key-a", "secret-a");
     app.publish_policy_url = Some("http://policy".to_owned());
     let apps = Apps::new(vec![app]).unwrap();
@@ -244,15 +244,80 @@ fn signed_publishes_are_reviewed_too_and_batches_refused() {
     {
         let Action::Review(review) = action.unwrap() else { panic!("it is not reviewed") };
         assert_eq!(
-            review.question(),
-            concat!(
+            review.questions(),
+            [concat!(
                 r#"{"appId":"a","channels":["room"],"event":"e","data":"x","#,
                 r#""socketId":"1.2","user":null}"#
-            )
+            )]
         );
         let answer = br#"{"allowed":true,"event":"f"}"#;
-        assert_eq!(review.decide(Some((200, answer))).unwrap().reply, reply);
+        assert_eq!(review.decide([Some((200, &answer[..]))]).unwrap().reply, reply);
     }
-    let batch = format!(r#"{{"batch":[{}]}}"#, event_json("e", "room", "x"));
-    check_refused(run("/apps/a/batch_events", &[], &batch), 403, "no batches");
+}
+
+/// A batch of two events, for the channels a and b, as it waits for the policy.
+fn review_batch() -> Review {
+    let mut app = App::new("a", "key-a", "secret-a");
+    app.publish_policy_url = Some("http://policy".to_owned());
+    let apps = Apps::new(vec![app]).unwrap();
+    let event = |channel: &str, more: &str| {
+        format!(r#"{{"name":"e","channel":"{channel}","data":"x"{more}}}"#)
+    };
+    let info = r#","info":"subscription_count","socket_id":"1.2""#;
+    let body = format!(r#"{{"batch":[{},{}]}}"#, event("a", ""), event("b", info));
+    let path = "/apps/a/batch_events";
+    let query = sign_request("POST", path, &[], body.as_bytes(), CREDENTIALS, NOW_UNIX_S);
+    match run_with(&apps, &HeaderMap::new(), "POST", path, &query, &body).unwrap() {
+        Action::Review(review) => *review,
+        other => panic!("no review: {other:?}"),
+    }
+}
+
+/// What becomes of that batch.
+fn decided(answers: [Option<&str>; 2]) -> Result<Publish, RestError> {
+    let answers = answers.map(|answer| answer.map(|body| (200, body.as_bytes())));
+    review_batch().decide(answers)
+}
+
+const ALLOWED: Option<&str> = Some(r#"{"allowed":true}"#);
+
+#[test]
+fn a_policy_is_asked_about_each_event_of_a_batch() {
+    let questions = review_batch().questions();
+    let expected = [("a", "null"), ("b", r#""1.2""#)].map(|(channel, socket_id)| {
+        format!(
+            "{{\"appId\":\"a\",\"channels\":[\"{channel}\"],\"event\":\"e\",\"data\":\"x\",\
+             \"socketId\":{socket_id},\"user\":null}}"
+        )
+    });
+    assert_eq!(questions, expected);
+}
+
+#[test]
+fn a_batch_is_published_as_the_policy_wants_it() {
+    let unchanged = decided([ALLOWED, ALLOWED]).unwrap();
+    assert_eq!(unchanged.publications.len(), 2);
+    let info = |is_any| Info { subscription_count: is_any, ..Info::default() };
+    assert_eq!(unchanged.reply, Reply::Batch(vec![(0, info(false)), (1, info(true))]));
+    let rewritten =
+        decided([Some(r#"{"allowed":true,"channels":["c","d"],"data":"y"}"#), ALLOWED]).unwrap();
+    let channels: Vec<&str> = rewritten.publications.iter().map(|it| &*it.channel).collect();
+    assert_eq!(channels, ["c", "d", "b"]);
+    assert!(payload(&rewritten.publications[1]).contains(r#""data":"y""#));
+    assert_eq!(rewritten.publications[2], unchanged.publications[1]);
+    // Its own answer still has one object for each event.
+    assert_eq!(rewritten.reply, Reply::Batch(vec![(0, info(false)), (2, info(true))]));
+}
+
+#[test]
+fn one_event_that_is_not_allowed_keeps_a_batch_back() {
+    let refused = |answers| decided(answers).map(Action::Publish);
+    let own = Some(r#"{"allowed":false,"statusCode":422,"message":"no"}"#);
+    check_answer(refused([ALLOWED, own]), 422, r#"{"message":"no"}"#);
+    check_answer(refused([own, None]), 422, r#"{"message":"no"}"#);
+    let name = Some(r#"{"allowed":true,"channels":["no spaces"]}"#);
+    check_refused(refused([ALLOWED, name]), 400, "channel name");
+    assert_eq!(refused([ALLOWED, None]).unwrap_err().status(), 503);
+    let short = review_batch().decide([Some((200, &br#"{"allowed":true}"#[..]))]);
+    assert_eq!(short.unwrap_err().status(), 503, "an event that nobody was asked about");
 }

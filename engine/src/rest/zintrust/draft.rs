@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use uringcast_proto::pusher::channel::ChannelKind;
-use uringcast_proto::pusher::rest::{EventBody, PublishBody, ZinTrustBody, stringified};
+use uringcast_proto::pusher::rest::{
+    BatchEvent, EventBody, PublishBody, ZinTrustBody, stringified,
+};
 
 use super::super::error::RestError;
 use super::super::publish::{ChannelEvent, Publication, Reply, publish};
@@ -40,6 +42,18 @@ impl Draft {
             channels: body.channels.iter().map(ToString::to_string).collect(),
             socket_id: body.socket_id.as_ref().map(ToString::to_string),
             info: body.info.as_ref().map(ToString::to_string),
+            form: Form::Pusher,
+        }
+    }
+
+    /// One event of Pusher's batch.
+    pub(in super::super) fn of_batch(event: &BatchEvent<'_>) -> Self {
+        Self {
+            name: event.event.name.to_string(),
+            data_json: event.event.data_json.to_owned(),
+            channels: vec![event.channel.to_string()],
+            socket_id: event.socket_id.as_ref().map(ToString::to_string),
+            info: event.info.as_ref().map(ToString::to_string),
             form: Form::Pusher,
         }
     }

@@ -41,12 +41,12 @@ pub enum ZinTrustError {
     /// 503: the publish policy cannot be asked, or its answer cannot be understood.
     #[error("The publish policy gave no answer that can be used; nothing was published.")]
     PolicyUnavailable,
-    /// 403: a batch for an app with a publish policy, which judges one event at a time.
-    #[error("This app's publish policy judges one event at a time: publish no batches.")]
-    PolicyBatch,
     /// 400: nobody says what is to be signed.
     #[error("socket_id and channel_name are required.")]
     AuthFields,
+    /// 400: nobody says which connection's user is to be signed.
+    #[error("socket_id is required.")]
+    UserAuthFields,
     /// 404: no app has the key or the id that the request for a signature names.
     #[error("Socket app key not found.")]
     AuthAppUnknown,
@@ -70,8 +70,9 @@ impl ZinTrustError {
             | Self::Scope { .. }
             | Self::PolicyEmptied
             | Self::AuthFields
+            | Self::UserAuthFields
             | Self::AuthAppUnnamed => 400,
-            Self::Secret | Self::PolicyBatch | Self::Forbidden => 403,
+            Self::Secret | Self::Forbidden => 403,
             Self::AppUnknown | Self::AuthAppUnknown => 404,
             Self::PolicyUnavailable | Self::AuthUnavailable => 503,
             Self::PolicyRefused { status, .. } => *status,
@@ -96,8 +97,8 @@ impl ZinTrustError {
             | Self::Scope { .. }
             | Self::PolicyEmptied
             | Self::PolicyUnavailable
-            | Self::PolicyBatch
             | Self::AuthFields
+            | Self::UserAuthFields
             | Self::AuthAppUnknown
             | Self::AuthAppUnnamed
             | Self::AuthUnavailable => Body::Error(text),

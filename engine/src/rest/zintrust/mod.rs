@@ -9,7 +9,8 @@ mod review;
 mod secret;
 
 pub use error::ZinTrustError;
-pub use review::Review;
+pub(super) use review::Drafts;
+pub use review::{PolicyAnswer, Review};
 
 pub(super) use draft::Draft;
 pub(crate) use secret::bearer;

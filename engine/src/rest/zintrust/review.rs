@@ -4,6 +4,7 @@
 //! `{allowed, channels?, event?, data?, socketId?, statusCode?, message?}`. What it rewrites is
 //! checked like the original. Whatever is not clearly allowed is not published.
 
+use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,29 +13,51 @@ use serde_json::value::RawValue;
 
 use super::super::action::Publish;
 use super::super::error::RestError;
+use super::super::publish::Reply;
 use super::draft::Draft;
 use super::error::ZinTrustError;
 use crate::app::App;
 
-/// A publish that waits for its app's policy.
+/// A publish that waits for its app's policy, which judges each of its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Review {
     app: Arc<App>,
     url: String,
-    draft: Draft,
+    drafts: Drafts,
     /// What is published if the policy changes nothing.
     publish: Publish,
 }
 
+/// What a publish was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) enum Drafts {
+    /// One event, for any number of channels.
+    One(Draft),
+    /// Several, each for one channel and one publication.
+    Batch(Vec<Draft>),
+}
+
+impl Drafts {
+    fn as_slice(&self) -> &[Draft] {
+        match self {
+            Self::One(draft) => slice::from_ref(draft),
+            Self::Batch(drafts) => drafts,
+        }
+    }
+}
+
+/// The status and the body of a policy's answer; `None` if there was none.
+pub type PolicyAnswer<'a> = Option<(u16, &'a [u8])>;
+
 impl Review {
-    /// Of `publish`, which was made of `draft`, at the app's `url`.
+    /// Of `publish`, which was made of `drafts`, at the app's `url`.
     pub(in super::super) fn new(
         app: Arc<App>,
         url: String,
-        draft: Draft,
+        drafts: Drafts,
         publish: Publish,
     ) -> Self {
-        Self { app, url, draft, publish }
+        Self { app, url, drafts, publish }
     }
 
     /// Where the policy is.
@@ -42,48 +65,85 @@ impl Review {
         &self.url
     }
 
-    /// What it is sent, as JSON.
-    pub fn question(&self) -> Bytes {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Question<'a> {
-            app_id: &'a str,
-            channels: &'a [String],
-            event: &'a str,
-            data: &'a RawValue,
-            socket_id: Option<&'a str>,
-            /// ZinTrust's policies expect the field; a server that publishes is no user.
-            user: (),
-        }
-        let Draft { name, data_json, channels, socket_id, .. } = &self.draft;
-        let question = Question {
-            app_id: &self.app.id,
-            channels,
-            event: name,
-            data: serde_json::from_str(data_json).expect("it was one JSON token when it came"),
-            socket_id: socket_id.as_deref(),
-            user: (),
-        };
-        serde_json::to_vec(&question).expect("text always has a JSON form").into()
+    /// What it is sent, as JSON: a question for each event, in their order.
+    pub fn questions(&self) -> Vec<Bytes> {
+        self.drafts.as_slice().iter().map(|draft| question(&self.app, draft)).collect()
     }
 
-    /// What is to be published after the policy's `answer`, a status and a body; `None` if there
-    /// was none.
-    pub fn decide(self, answer: Option<(u16, &[u8])>) -> Result<Publish, RestError> {
-        let Some((200..=299, body)) = answer else {
-            return Err(ZinTrustError::PolicyUnavailable.into());
-        };
-        let verdict: Verdict =
-            serde_json::from_slice(body).map_err(|_| ZinTrustError::PolicyUnavailable)?;
-        if !verdict.allowed {
-            return Err(verdict.refusal().into());
-        }
-        let Self { app, draft, mut publish, .. } = self;
-        if let Some(draft) = verdict.rewrite(draft)? {
-            (publish.publications, publish.reply) = draft.publish(&app)?;
+    /// Whether `answer` lets its event through, as it is or rewritten: then it is worth while to
+    /// ask about the next one.
+    pub fn is_allowed(answer: PolicyAnswer<'_>) -> bool {
+        Verdict::of(answer).is_ok()
+    }
+
+    /// What is to be published after the policy's `answers`, in the order of the questions. The
+    /// first event that is not let through decides for all: then nothing is published. Where an
+    /// answer is missing, none of a later question counts.
+    pub fn decide<'a>(
+        self,
+        answers: impl IntoIterator<Item = PolicyAnswer<'a>>,
+    ) -> Result<Publish, RestError> {
+        let mut answers = answers.into_iter();
+        let Self { app, drafts, mut publish, .. } = self;
+        let mut next = || Verdict::of(answers.next().flatten());
+        match drafts {
+            Drafts::One(draft) => {
+                if let Some(draft) = next()?.rewrite(draft)? {
+                    (publish.publications, publish.reply) = draft.publish(&app)?;
+                }
+            }
+            Drafts::Batch(drafts) => {
+                let rewritten = drafts.into_iter().map(|draft| next()?.rewrite(draft));
+                let rewritten = rewritten.collect::<Result<Vec<_>, _>>()?;
+                rewrite_batch(&app, &mut publish, rewritten)?;
+            }
         }
         Ok(publish)
     }
+}
+
+/// Put the events that the policy has rewritten into their places in a batch.
+fn rewrite_batch(
+    app: &App,
+    publish: &mut Publish,
+    rewritten: Vec<Option<Draft>>,
+) -> Result<(), RestError> {
+    let before = std::mem::take(&mut publish.publications);
+    assert_eq!(before.len(), rewritten.len(), "each event of a batch is one publication");
+    for (index, (publication, draft)) in before.into_iter().zip(rewritten).enumerate() {
+        if let Reply::Batch(infos) = &mut publish.reply {
+            infos[index].0 = publish.publications.len() as u32;
+        }
+        match draft {
+            None => publish.publications.push(publication),
+            Some(draft) => publish.publications.extend(draft.publish(app)?.0),
+        }
+    }
+    Ok(())
+}
+
+fn question(app: &App, draft: &Draft) -> Bytes {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Question<'a> {
+        app_id: &'a str,
+        channels: &'a [String],
+        event: &'a str,
+        data: &'a RawValue,
+        socket_id: Option<&'a str>,
+        /// ZinTrust's policies expect the field; a server that publishes is no user.
+        user: (),
+    }
+    let Draft { name, data_json, channels, socket_id, .. } = draft;
+    let question = Question {
+        app_id: &app.id,
+        channels,
+        event: name,
+        data: serde_json::from_str(data_json).expect("it was one JSON token when it came"),
+        socket_id: socket_id.as_deref(),
+        user: (),
+    };
+    serde_json::to_vec(&question).expect("text always has a JSON form").into()
 }
 
 #[derive(Deserialize)]
@@ -99,6 +159,16 @@ struct Verdict {
 }
 
 impl Verdict {
+    /// What the policy says, if it lets the event through.
+    fn of(answer: PolicyAnswer<'_>) -> Result<Self, ZinTrustError> {
+        let Some((200..=299, body)) = answer else {
+            return Err(ZinTrustError::PolicyUnavailable);
+        };
+        let verdict: Self =
+            serde_json::from_slice(body).map_err(|_| ZinTrustError::PolicyUnavailable)?;
+        if verdict.allowed { Ok(verdict) } else { Err(verdict.refusal()) }
+    }
+
     fn refusal(self) -> ZinTrustError {
         let status = self.status_code.filter(|status| (400..=599).contains(status));
         let message = self.message.filter(|message| !message.is_empty());

@@ -10,7 +10,7 @@ use uringcast_proto::zps::{Draft, Provider};
 use super::caller::app_of;
 use super::error::ZpsError;
 use super::path::{Resource, check_room, room};
-use crate::app::Apps;
+use crate::app::{AppPolicy, Apps};
 use crate::dialect::zps::EVENT_TYPES_MAX;
 use crate::id::AppIndex;
 use crate::middleware::Operation;
@@ -103,15 +103,31 @@ pub enum ZpsAction {
 pub struct ZpsEvents {
     /// The app.
     pub app: AppIndex,
-    names: Names,
+    limits: Limits,
     body: Bytes,
 }
 
-/// How long names may be, in bytes.
+/// What the app's events may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Names {
+struct Limits {
+    /// Bytes of a room's name.
     room: u32,
+    /// Bytes of a type.
     event_type: u32,
+    /// Bytes of one event.
+    payload: u32,
+    is_tenant_required: bool,
+}
+
+impl Limits {
+    const fn of(policy: &AppPolicy) -> Self {
+        Self {
+            room: policy.channel_name_max,
+            event_type: policy.event_name_max,
+            payload: policy.zps.max_payload_bytes,
+            is_tenant_required: policy.zps.require_tenant,
+        }
+    }
 }
 
 /// The longest name of a subscriber, in bytes, as over a websocket.
@@ -124,7 +140,7 @@ const DEAD_LETTERS_MAX: u64 = 100;
 #[derive(Clone, Debug)]
 pub(in super::super) struct Asked {
     app: AppIndex,
-    names: Names,
+    limits: Limits,
     resource: Owned,
 }
 
@@ -147,9 +163,8 @@ impl Asked {
         head: &Head<'_>,
     ) -> Result<Self, RestError> {
         let app = app_of(apps, head.headers)?;
-        let policy = &apps.app(app).policy;
-        let names = Names { room: policy.channel_name_max, event_type: policy.event_name_max };
-        let room = |segment| room(segment, names.room);
+        let limits = Limits::of(&apps.app(app).policy);
+        let room = |segment| room(segment, limits.room);
         let action = |action| Ok(Owned::Action(action));
         let resource = match resource {
             Resource::Events => Ok(Owned::Events),
@@ -180,7 +195,7 @@ impl Asked {
                 action(ZpsAction::ReplayDeadLetters { app, room: room(segment)? })
             }
         };
-        resource.map(|resource| Self { app, names, resource })
+        resource.map(|resource| Self { app, limits, resource })
     }
 
     /// Accept or refuse it by its body.
@@ -189,14 +204,14 @@ impl Asked {
         config: &ZpsRestConfig,
         body: &[u8],
     ) -> Result<ZpsAction, RestError> {
-        let (app, names) = (self.app, self.names);
-        let events = || ZpsEvents { app, names, body: Bytes::copy_from_slice(body) };
+        let (app, limits) = (self.app, self.limits);
+        let events = || ZpsEvents { app, limits, body: Bytes::copy_from_slice(body) };
         match self.resource {
             Owned::Action(action) => Ok(action),
             Owned::Events => Ok(ZpsAction::Publish(events())),
             Owned::Ephemeral => Ok(ZpsAction::Ephemeral(events())),
-            Owned::Replay => replay(config, app, names, text(body)?),
-            Owned::Ack => ack(app, names, text(body)?),
+            Owned::Replay => replay(config, app, limits, text(body)?),
+            Owned::Ack => ack(app, limits, text(body)?),
             Owned::SetSnapshot(room) => set_snapshot(app, room, text(body)?),
         }
     }
@@ -281,12 +296,12 @@ impl ZpsEvents {
             return Err(ZpsError::Empty.into());
         }
         for (event, bytes) in &events {
-            if *bytes > config.payload_bytes_max {
+            if *bytes > self.limits.payload as usize {
                 return Err(ZpsError::Payload(*bytes).into());
             }
-            check_room(&event.room, self.names.room)?;
-            check_length("event.type", &event.event_type, self.names.event_type)?;
-            if config.require_tenant && !has_tenant(event) {
+            check_room(&event.room, self.limits.room)?;
+            check_length("event.type", &event.event_type, self.limits.event_type)?;
+            if self.limits.is_tenant_required && !has_tenant(event) {
                 return Err(ZpsError::Tenant.into());
             }
         }
@@ -297,11 +312,11 @@ impl ZpsEvents {
 fn replay(
     config: &ZpsRestConfig,
     app: AppIndex,
-    names: Names,
+    limits: Limits,
     body: &str,
 ) -> Result<ZpsAction, RestError> {
     let body = ReplayBody::parse(body).map_err(ZpsError::Body)?;
-    check_room(&body.room, names.room)?;
+    check_room(&body.room, limits.room)?;
     let types = body.event_types.as_deref().unwrap_or_default();
     if types.len() > EVENT_TYPES_MAX {
         return Err(ZpsError::EventTypes { types_max: EVENT_TYPES_MAX }.into());
@@ -320,9 +335,9 @@ fn replay(
     })
 }
 
-fn ack(app: AppIndex, names: Names, body: &str) -> Result<ZpsAction, RestError> {
+fn ack(app: AppIndex, limits: Limits, body: &str) -> Result<ZpsAction, RestError> {
     let body = AckBody::parse(body).map_err(ZpsError::Body)?;
-    check_room(&body.room, names.room)?;
+    check_room(&body.room, limits.room)?;
     check_length("subscriberId", &body.subscriber_id, SUBSCRIBER_ID_BYTES_MAX)?;
     let (room, subscriber_id) = (body.room.into_owned(), body.subscriber_id.into_owned());
     Ok(ZpsAction::Ack { app, room, subscriber_id, sequence: body.sequence })

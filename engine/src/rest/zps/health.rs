@@ -26,7 +26,8 @@ pub struct ZpsMetrics {
     pub active_rooms: u64,
     /// Subscriptions now.
     pub active_listeners: u64,
-    /// Time from an event's arrival to the outboxes of its subscribers, in milliseconds.
+    /// Time from when an event was emitted to the outboxes of its subscribers, in milliseconds:
+    /// the average of one event a turn.
     pub average_delivery_lag_ms: f64,
     /// Requests to apps' servers that were sent again.
     pub retry_count: u64,
@@ -34,7 +35,8 @@ pub struct ZpsMetrics {
     pub dlq_size: u64,
     /// Snapshots given to subscribers and publishers.
     pub snapshot_usage: u64,
-    /// Time that reading a page of a log took on average, in milliseconds.
+    /// Time from a question for older events until they were on their way, in milliseconds: the
+    /// average of one question a turn.
     pub replay_latency_ms: f64,
 }
 

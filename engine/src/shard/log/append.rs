@@ -15,6 +15,7 @@ use super::message::{Append, Message, NamedDraft, Target};
 use super::{ChannelLog, LogsFull};
 use crate::id::{AppIndex, ConnId, SocketId};
 use crate::log::{Draft, Entry, Idempotency, LogRecord, Logged, RecordKind, is_room};
+use crate::middleware::Operation;
 
 /// An event that is in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +173,9 @@ impl Shard {
 
     /// The owner's part of an event that is not kept.
     pub(super) fn on_ephemeral(&mut self, channel: &ChannelName, frame: Bytes) {
+        if !self.allows(Operation::EphemeralDeliver, channel, None, Some(&frame)) {
+            return;
+        }
         if let Some(wildcard) = self.wildcard(channel) {
             self.relay(wildcard, None, frame.clone());
         }
@@ -329,11 +333,14 @@ impl Shard {
             Target::Ticket(ticket, _) => Some(*ticket),
             Target::Conn(..) | Target::Nobody => None,
         });
-        let cores = self.owned.find_name(channel).map_or(0, |owned| {
+        let is_room = wildcard.is_some();
+        let is_out = !is_room || self.allows(Operation::Deliver, channel, None, Some(&frame));
+        let owned = self.owned.find_name(channel).filter(|_| is_out);
+        let cores = owned.map_or(0, |owned| {
             let event_type = is_filtered.then_some(&event_type);
             self.fan_out_logged(owned, sequence, &frame, event_type, skip, ticket)
         });
-        if let Some(wildcard) = wildcard {
+        if let Some(wildcard) = wildcard.filter(|_| is_out) {
             self.relay(wildcard, Some(event_type), frame.clone());
         }
         let mut cores = Some(cores); // Of whom the first ticket hears, and no other.

@@ -10,6 +10,7 @@ use super::message::Message;
 use super::message::{Append, Target};
 use super::replay::ReplayRange;
 use crate::log::{DeadLetter, LogRecord, RecordKind, Snapshot};
+use crate::middleware::Operation;
 
 /// What is asked.
 #[derive(Debug)]
@@ -263,6 +264,10 @@ impl Shard {
         let letters_max = self.config.log.dead_letters_max;
         let bytes = letter.weight_bytes();
         let is_room = self.logs.dead_letter_bytes + bytes <= self.config.log.bytes_max / 4;
+        let frame = self.has_middleware().then(|| letter.draft.frame(0));
+        if !self.allows(Operation::DlqWrite, channel, None, frame.as_ref()) {
+            return false;
+        }
         let is_taken = is_room && self.has_log(channel);
         let pushed = is_taken
             && self.open_log(channel).is_ok_and(|index| {

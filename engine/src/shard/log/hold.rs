@@ -17,7 +17,7 @@ pub(in super::super) struct ConnLog {
     /// Answers that it waits for.
     holds: u32,
     /// What its dialect keeps of it.
-    pub(super) zps: Option<Box<zps::State>>,
+    pub(in super::super) zps: Option<Box<zps::State>>,
     /// Whether a page for it is on its way; there is one at a time.
     pub(in super::super) is_asked: bool,
     /// Whether it stands in the queue of those who want a page.

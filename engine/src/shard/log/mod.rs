@@ -22,6 +22,7 @@ mod page;
 mod replay;
 mod restore;
 mod resume;
+mod sample;
 mod wish;
 mod zps;
 
@@ -103,6 +104,9 @@ pub(super) struct Logs {
     /// Where the next look at what has expired begins.
     sweep: u32,
     unix_ms: u64,
+    /// The same in microseconds.
+    unix_us: u64,
+    samples: sample::Samples,
     pub(super) acks: ack::Acks,
     /// Connections that want their next page.
     hungry: VecDeque<ConnId>,
@@ -122,6 +126,8 @@ impl Logs {
             floor: 0,
             sweep: 0,
             unix_ms: 0,
+            unix_us: 0,
+            samples: sample::Samples::default(),
             acks: ack::Acks::default(),
             hungry: VecDeque::new(),
         }
@@ -135,7 +141,7 @@ struct LogsFull;
 impl Shard {
     /// It is `unix_ms` milliseconds after the beginning of 1970.
     pub fn set_unix_ms(&mut self, unix_ms: u64) {
-        self.logs.unix_ms = unix_ms;
+        self.set_unix_us(unix_ms * 1_000);
     }
 
     /// What was said last.

@@ -70,6 +70,7 @@ impl Shard {
             events_max: self.config.log.page_events_max,
             bytes_max: self.config.log.page_bytes_max,
         };
+        self.sample_read();
         let now = self.unix_ms();
         let (mut is_live, mut presence) = (true, None);
         let mut page = Page { last: after, ..Page::default() };

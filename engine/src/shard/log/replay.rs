@@ -44,6 +44,7 @@ impl Shard {
 
     /// The owner's part. Bounded by what a connection may have waiting.
     pub(super) fn read_range(&mut self, channel: &ChannelName, range: &ReplayRange) -> Vec<Bytes> {
+        self.sample_read();
         let now = self.unix_ms();
         let events_max = self.config.log.page_events_max;
         let limit = if range.limit == 0 { events_max } else { range.limit as usize };

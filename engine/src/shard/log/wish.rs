@@ -137,7 +137,7 @@ impl Shard {
         let channels_max = self.config.log.channels_max as u32;
         let full = |_| JoinRefused::LogsFull { channels_max };
         let index = self.open_log(&join.channel).map_err(full)?;
-        let now = self.unix_ms();
+        let (now, name) = (self.unix_ms(), join.channel.as_str());
         let log = &mut self.logs.channels.at(index).value;
         log.is_filtered |= wish.event_types.is_some();
         let snapshot = log.snapshot.as_deref();
@@ -150,18 +150,20 @@ impl Shard {
             Start::CursorOrLive => log.cursors.of(&wish.subscriber_id).unwrap_or(last),
             Start::Snapshot => snapshot.map_or_else(cursor, |it| it.last_sequence),
         };
+        let snapshot_given = wish.with_snapshot && snapshot.is_some();
+        let snapshot = wish.with_snapshot.then(|| join.dialect.snapshot(name, snapshot));
         self.counters.log_catch_ups += u64::from(after < last);
-        self.counters.snapshots_given += u64::from(wish.with_snapshot && snapshot.is_some());
-        let name = join.channel.as_str();
-        let fast_forward = if after > last {
-            // It knows events that this log never had.
+        self.counters.snapshots_given += u64::from(snapshot_given);
+        let is_kept_back = after < last && !self.allows_catch_up(join);
+        let fast_forward = if after > last || is_kept_back {
+            // It knows events that this log never had, or may not have those that it has.
             join.dialect.truncated(name, after.saturating_add(1), last, now)
         } else {
             let is_told = wish.fast_forward && after > 0;
             is_told.then(|| join.dialect.fast_forward(name, after, now)).flatten()
         };
-        let snapshot = wish.with_snapshot.then(|| join.dialect.snapshot(name, snapshot));
-        Ok(Some(Box::new(LogWelcome { snapshot, fast_forward, after: after.min(last) })))
+        let after = if is_kept_back { last } else { after.min(last) };
+        Ok(Some(Box::new(LogWelcome { snapshot, fast_forward, after })))
     }
 
     /// The owner's first page for a new subscriber, right behind the answer to its join.

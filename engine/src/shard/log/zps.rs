@@ -1,6 +1,7 @@
 //! What the zps dialect keeps of a connection, and what it asks about one.
 
 use super::super::Shard;
+use crate::app::ZpsPolicy;
 use crate::dialect::zps;
 use crate::id::ConnId;
 
@@ -8,6 +9,12 @@ impl Shard {
     /// What the zps dialect keeps of `conn`; `None` if it speaks another one or is gone.
     pub fn zps(&mut self, conn: ConnId) -> Option<&mut zps::State> {
         self.connection(conn)?.log.as_mut()?.zps.as_deref_mut()
+    }
+
+    /// What the rooms' clients of `conn`'s app may do; for one that is gone, of any.
+    pub fn zps_policy(&self, conn: ConnId) -> ZpsPolicy {
+        let connection = self.connections.get(conn.slot as usize);
+        connection.map_or(ZpsPolicy::DEFAULT, |it| *self.apps.zps(it.app))
     }
 
     /// Let `conn`, which is there, speak zps.

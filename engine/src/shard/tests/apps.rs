@@ -23,7 +23,7 @@ fn shard(connections_max: usize) -> Shard {
 
 fn connect(shard: &mut Shard, app: u16) -> ConnId {
     let conn = shard.open(0).unwrap();
-    assert_eq!(shard.enter(conn, AppIndex(app)), None, "the app has no limit");
+    assert_eq!(shard.enter(conn, AppIndex(app), false), None, "the app has no limit");
     shard.upgrade(conn, Dialect::Pusher);
     conn
 }
@@ -80,7 +80,7 @@ fn clients_of_an_app_that_is_back_stay() {
 fn a_client_whose_app_goes_while_it_is_let_in_is_closed() {
     let mut shard = shard(100);
     let conn = shard.open(0).unwrap();
-    shard.enter(conn, AppIndex(0));
+    shard.enter(conn, AppIndex(0), false);
     let removed = shard.apps().updated(vec![app("b", true)]).unwrap();
     shard.set_apps(removed);
     shard.upgrade(conn, Dialect::Pusher);
@@ -135,7 +135,7 @@ fn who_is_let_in_while_the_app_goes_is_closed_like_the_others() {
         let limited = shard.apps().updated(vec![limited]).unwrap();
         shard.set_apps(limited);
         let conn = shard.open(0).unwrap();
-        assert!(shard.enter(conn, AppIndex(0)).is_some(), "the owner is asked");
+        assert!(shard.enter(conn, AppIndex(0), false).is_some(), "the owner is asked");
         let next = shard.apps().updated(apps).unwrap();
         shard.set_apps(next);
         shard.upgrade(conn, Dialect::Pusher);

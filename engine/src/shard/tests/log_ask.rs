@@ -3,6 +3,7 @@
 use super::transcript::{check_on, draft};
 use super::world::World;
 use crate::log::{DeadLetter, Snapshot};
+use crate::middleware::{Blocked, Call, Middleware, Operation};
 use crate::shard::{Answer, LogAnswer, Output, Refusal, ReplayRange, Ticket};
 
 fn world(edit: impl Fn(&mut super::world::Limits)) -> World {
@@ -38,6 +39,31 @@ fn ids(world: &mut World, limit: u32, from_unix_ms: u64) -> Vec<String> {
     let list = |world: &mut World| world.shards[0].dead_letters(&channel, limit, from_unix_ms);
     let LogAnswer::DeadLetters(letters) = answer(world, list) else { panic!("no letters") };
     letters.into_iter().map(|it| it.id.into()).collect()
+}
+
+/// Lets no letter be written whose event says `late`.
+#[derive(Debug)]
+struct NoneLate;
+
+impl Middleware for NoneLate {
+    fn judge(&self, call: &Call<'_>) -> Result<(), Blocked> {
+        let text = std::str::from_utf8(call.message).unwrap();
+        let is_late = call.operation == Operation::DlqWrite && text.contains("late");
+        if is_late { Err(Blocked::without_reason(call.operation)) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn the_operators_own_code_may_keep_a_dead_letter_from_being_written() {
+    let mut world = world(|_| {});
+    assert!(add(&mut world, "log", "a"));
+    let chain: Vec<Box<dyn Middleware>> = vec![Box::new(NoneLate)];
+    world.shards[0].set_middleware(chain.into());
+    assert!(!add(&mut world, "log", "b"));
+    assert_eq!(ids(&mut world, 9, 0), ["a"]);
+    let counters = &world.shards[0].counters;
+    assert_eq!(counters.operations[Operation::DlqWrite as usize], 2);
+    assert_eq!(counters.refusals.of(Refusal::PublishPolicy), 1);
 }
 
 #[test]

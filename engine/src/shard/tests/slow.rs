@@ -1,6 +1,9 @@
 //! Clients that do not read: what they may cost, and how they are let go.
 
 use super::transcript::{check_on, check_with};
+use super::world::{Limits, World};
+use crate::dialect::Dialect;
+use crate::id::AppIndex;
 use crate::shard::{Refusal, Segment};
 
 #[test]
@@ -198,4 +201,29 @@ fn the_others_hear_of_a_member_who_is_shed_in_the_same_turn() {
     }]);
     shard.end_turn();
     assert!(shard.runs.is_empty(), "what a turn has gathered is queued at its end");
+}
+
+/// What waits for a room's client may be as much as its app says, whatever others may have.
+#[test]
+fn a_rooms_client_has_the_outbox_that_its_app_says() {
+    // In flight, and waiting behind it: how much that is, and whether the client is still open.
+    let waiting = |bytes_max: usize| {
+        let mut limits = Limits::default();
+        limits.app.zps.max_socket_buffered_bytes = bytes_max as u32;
+        let mut world = World::new(1, limits);
+        let shard = &mut world.shards[0];
+        let conn = shard.open(0).unwrap();
+        shard.enter(conn, AppIndex(0), true);
+        shard.upgrade(conn, Dialect::Zps);
+        shard.send(conn, vec![0; 10_000].into());
+        shard.take_send(conn).expect("nothing is in flight yet");
+        shard.send(conn, vec![0; 60_000].into());
+        let bytes = shard.connection(conn).unwrap().outbox.bytes();
+        shard.end_turn();
+        (bytes, shard.speaks(conn).is_some())
+    };
+    let (bytes, is_open) = waiting(1 << 20);
+    assert!(is_open && bytes >= 70_000);
+    assert!(waiting(bytes).1, "as much as there may be");
+    assert!(!waiting(bytes - 1).1, "and one more");
 }

@@ -140,7 +140,7 @@ impl World {
     /// The client's handshake is complete.
     pub(super) fn upgrade(&mut self, client: usize) {
         let conn = self.clients[client].conn;
-        match self.shard_of(client).enter(conn, AppIndex(0)) {
+        match self.shard_of(client).enter(conn, AppIndex(0), false) {
             Some(ticket) => self.entering.push((ticket, client)),
             None => self.establish(client, true),
         }
