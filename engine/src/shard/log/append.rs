@@ -334,7 +334,7 @@ impl Shard {
         let (wildcard, is_filtered) = (wildcard.clone(), *is_filtered);
         let ticket = targets.iter().find_map(|target| match target {
             Target::Ticket(ticket, _) => Some(*ticket),
-            Target::Conn(..) | Target::Nobody => None,
+            Target::Conn(..) => None,
         });
         let cores = self.owned.find_name(channel).map_or(0, |owned| {
             let event_type = is_filtered.then_some(&event_type);
@@ -417,7 +417,7 @@ impl Shard {
                 let refused = Message::AppendRefused { channel, conn, error };
                 self.tell(core, Message::into_core(refused));
             }
-            (Target::Conn(..), Ok(_)) | (Target::Nobody, _) => {}
+            (Target::Conn(..), Ok(_)) => {}
         }
     }
 
