@@ -86,6 +86,8 @@ const LEVELS: &[(&str, &str, Value)] = &[
     ("log_snapshot_bytes", "Bytes of snapshots", |it| it.log.snapshot_bytes),
     ("log_dead_letters", "Dead letters of channels", |it| it.log.dead_letters),
     ("log_unsynced_bytes", "Bytes of events that wait to be written", |it| it.log.unsynced_bytes),
+    ("room_calls_in_flight", "Questions about rooms unanswered", |it| it.room_calls_in_flight),
+    ("room_cache_entries", "Answers about rooms that are kept", |it| it.room_cache_entries),
 ];
 
 const COUNTS: &[(&str, &str, Value)] = &[
@@ -115,6 +117,8 @@ const COUNTS: &[(&str, &str, Value)] = &[
     ("log_snapshots_given", "Snapshots given to who asked", |it| it.snapshots_given),
     ("acks_received", "Acknowledgements taken from subscribers", |it| it.acks_received),
     ("ack_updates", "Cursors moved on by acknowledgements", |it| it.ack_updates),
+    ("room_calls", "Questions to apps' servers about rooms", |it| it.room_calls),
+    ("room_cache_hits", "Answers about rooms that were known", |it| it.room_cache_hits),
     ("panics", "Panics caught, each closed one connection", |it| it.panics),
 ];
 

@@ -7,6 +7,7 @@ use uringcast_proto::zps::Provider;
 
 use crate::config::{Config, ZpsConfig};
 use crate::dialect::zps::{Access, KeyError, Rules, Verifier};
+use crate::shard::RoomAuthLimits;
 
 /// What `config` says, once for all cores.
 ///
@@ -37,6 +38,11 @@ pub(super) fn rules(config: &Config) -> io::Result<Rules> {
         fast_forward: config.cursor_fast_forward,
         provider,
         access,
+        room_auth: RoomAuthLimits {
+            cache_ttl_ms: config.authorize_cache_ttl_ms.into(),
+            cache_entries_max: config.authorize_cache_entries_max as usize,
+            in_flight_max: config.authorize_in_flight_max as usize,
+        },
     })
 }
 

@@ -35,6 +35,7 @@ mod owner;
 mod query;
 mod quota;
 mod reach;
+mod room_auth;
 mod roster;
 mod slow;
 mod stream;
@@ -67,6 +68,7 @@ pub use message::{
 };
 pub use notice::{Fact, Notice};
 pub use query::Answer;
+pub use room_auth::{RoomAuthLimits, RoomKey, RoomQuestion, RoomVerdict};
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
 
@@ -79,6 +81,7 @@ use ledger::Ledger;
 use log::Logs;
 use owner::Owned;
 use quota::AppConnections;
+use room_auth::RoomAuth;
 use subscription_count::Untold;
 use table::Table;
 use user::Users;
@@ -176,6 +179,8 @@ pub enum Output {
     Answer(Ticket, Answer),
     /// The connection's messages need wait no longer for the answer to an earlier one.
     Resume(ConnId),
+    /// Ask an app's server; the connection is held until the shard is told what it says.
+    AskRoom(ConnId, Box<RoomQuestion>),
     /// To be kept by the log thread, in this order.
     Log(LogRecord),
     /// An app's server wants to be told of this. What is told of one channel is in its order.
@@ -235,6 +240,8 @@ pub struct Shard {
     ledger: Ledger,
     /// Logs of the channels that this core owns.
     logs: Logs,
+    /// What apps' servers have said about rooms.
+    room_auth: RoomAuth,
     wheel: Wheel,
     /// Client events of each app with a limit on all of its clients together, by its index.
     event_rates: Vec<EventRate>,
@@ -289,6 +296,7 @@ impl Shard {
             appended: Vec::new(),
             ledger: Ledger::new(config.idempotency),
             logs: Logs::new(),
+            room_auth: RoomAuth::default(),
             wheel: Wheel::new(now),
             event_rates: Vec::new(),
             joiners: Default::default(),
@@ -488,7 +496,8 @@ impl Shard {
             | Output::Abort(conn)
             | Output::Resume(conn)
             | Output::HandshakeExpired(conn) => self.connection(*conn).is_some(),
-            Output::Answer(..) | Output::Log(_) | Output::Notice(_) => true,
+            // A question is counted, so it is asked although nobody waits any more.
+            Output::AskRoom(..) | Output::Answer(..) | Output::Log(_) | Output::Notice(_) => true,
         }
     }
 

@@ -3,6 +3,7 @@
 use uringcast_proto::zps::Provider;
 
 use super::access::Access;
+use crate::shard::RoomAuthLimits;
 
 /// Rooms one connection may enter users into, for each that it may subscribe to.
 pub(super) const ENTERED_PER_SUBSCRIPTION: usize = 1;
@@ -44,6 +45,8 @@ pub struct Rules {
     pub provider: Provider,
     /// Who may use which room.
     pub access: Access,
+    /// How apps' own servers are asked, too.
+    pub room_auth: RoomAuthLimits,
 }
 
 impl Default for Rules {
@@ -64,6 +67,7 @@ impl Default for Rules {
             fast_forward: true,
             provider: Provider("memory"),
             access: Access::default(),
+            room_auth: RoomAuthLimits::default(),
         }
     }
 }
