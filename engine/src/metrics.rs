@@ -86,6 +86,8 @@ const LEVELS: &[(&str, &str, Value)] = &[
     ("log_snapshot_bytes", "Bytes of snapshots", |it| it.log.snapshot_bytes),
     ("log_dead_letters", "Dead letters of channels", |it| it.log.dead_letters),
     ("log_unsynced_bytes", "Bytes of events that wait to be written", |it| it.log.unsynced_bytes),
+    ("room_calls_in_flight", "Questions about rooms unanswered", |it| it.room_calls_in_flight),
+    ("room_cache_entries", "Answers about rooms that are kept", |it| it.room_cache_entries),
 ];
 
 const COUNTS: &[(&str, &str, Value)] = &[
@@ -123,6 +125,8 @@ const COUNTS: &[(&str, &str, Value)] = &[
         it.replay_time.sum_us
     }),
     ("replay_samples", "Questions for older events that were measured", |it| it.replay_time.count),
+    ("room_calls", "Questions to apps' servers about rooms", |it| it.room_calls),
+    ("room_cache_hits", "Answers about rooms that were known", |it| it.room_cache_hits),
     ("panics", "Panics caught, each closed one connection", |it| it.panics),
 ];
 

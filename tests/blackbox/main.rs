@@ -44,6 +44,7 @@ mod subscription_count;
 mod users;
 mod watchlist;
 mod zintrust;
+mod zps_authorize;
 mod zps_gateway;
 mod zps_golden;
 mod zps_health;

@@ -11,6 +11,7 @@
 
 mod api;
 mod client;
+mod endpoint;
 mod event;
 mod flood;
 mod frame;
@@ -28,6 +29,7 @@ mod zps;
 
 pub use api::{Api, Signed};
 pub use client::Client;
+pub use endpoint::{Endpoint, Posted, Reply};
 pub use event::Event;
 pub use flood::Flood;
 pub use frame::{Frame, Opcode};

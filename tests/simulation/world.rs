@@ -120,6 +120,7 @@ impl World {
                 Output::Answer(ticket, answer) => self.on_answer(core, ticket, answer),
                 Output::Resume(_) | Output::Log(_) => {}
                 Output::Notice(notice) => self.told.take(&notice),
+                Output::AskRoom(..) => unreachable!("no app has its rooms asked about"),
             }
         }
     }

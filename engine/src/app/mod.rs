@@ -54,6 +54,8 @@ pub struct App {
     pub auth: AuthPolicy,
     /// The URL that is asked before an event of the HTTP API is published, if any.
     pub publish_policy_url: Option<String>,
+    /// The URL that is asked who may do what with which room of zero-pub-sub, if any.
+    pub room_auth_url: Option<String>,
     /// Which channels have a log, the first that matches first; empty for none but rooms.
     pub history: Vec<HistoryRule>,
 }
@@ -73,6 +75,7 @@ impl App {
             connection_count_threshold: 0,
             auth: AuthPolicy::default(),
             publish_policy_url: None,
+            room_auth_url: None,
             history: Vec::new(),
         }
     }

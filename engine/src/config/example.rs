@@ -80,6 +80,11 @@ const APPS: &str = r#"
 # Default: none.
 #publish_policy_url = "https://example.com/publish-policy"
 
+# The server that is asked who may do what with which room of zero-pub-sub, besides what tokens
+# say. It is posted {"appId", "subscriberId", "room", "action", "token", "claims"} and allows by
+# {"authorized": true}; its answers are kept for zps.authorize_cache_ttl_ms.
+#room_auth_url = "https://example.com/rooms"
+
 # Channels with a log: their events are numbered, kept, and sent again to who has missed them. Of
 # those that match (* is any part of a name), the first wins. Rooms of zero-pub-sub have one anyway.
 # Default: [], no other channel. At most 100. events_max: 1 to 100000000, default 10000. bytes_max

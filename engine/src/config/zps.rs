@@ -32,6 +32,17 @@ pub struct ZpsConfig {
     /// Whether a token must name its rooms: "claims" or "open". Default "claims"; without keys for
     /// tokens there are none, and everybody may use every room.
     pub authorize: String,
+    /// Milliseconds that an app's `room_auth_url` has for an answer. Default 5,000: its client
+    /// waits for as long.
+    pub authorize_timeout_ms: u32,
+    /// Milliseconds that such an answer is good for; 0 asks each time. Default 30,000: who loses a
+    /// right keeps it for half a minute.
+    pub authorize_cache_ttl_ms: u32,
+    /// Answers that one core keeps. Default 10,000: some 4 MB.
+    pub authorize_cache_entries_max: u32,
+    /// Questions of one core that wait for an answer. Default 128: half of what all calls together
+    /// may have in flight by default.
+    pub authorize_in_flight_max: u32,
     /// Whether the app's public key in the place of a token opens every room at `/apps/{id}`.
     /// Default false: whoever sees a page of the app knows it.
     pub app_key_opens_rooms: bool,
@@ -52,6 +63,10 @@ impl Default for ZpsConfig {
             jwks_file: None,
             scopes: String::new(),
             authorize: "claims".to_owned(),
+            authorize_timeout_ms: 5_000,
+            authorize_cache_ttl_ms: 30_000,
+            authorize_cache_entries_max: 10_000,
+            authorize_in_flight_max: 128,
             app_key_opens_rooms: false,
         }
     }

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use uringcast_proto::sse::{self, QueryError, StreamQuery};
 use uringcast_proto::zps::room::Room;
 
-use super::zps::{Access, AccessError, Action, EVENT_TYPES_MAX, Rules, TokenError};
+use super::zps::{AccessError, Action, Caller, EVENT_TYPES_MAX, Rules, Shown, TokenError};
 use crate::app::App;
-use crate::id::ConnId;
-use crate::shard::{LoggedWish, Shard, Start, SubscribeError};
+use crate::id::{AppIndex, ConnId};
+use crate::shard::{LoggedWish, RoomQuestion, Shard, Start, SubscribeError};
 
 /// What a client sends with its request.
 #[derive(Clone, Copy, Debug)]
@@ -31,16 +31,26 @@ pub struct Asked<'a> {
 }
 
 /// A stream that may begin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Stream {
     rooms: Vec<(String, Start)>,
     event_types: Option<Box<[Box<str>]>>,
+    token: Option<String>,
+    shown: Shown,
 }
 
 impl Stream {
     /// The rooms that it is of.
     pub fn rooms(&self) -> impl Iterator<Item = &str> {
         self.rooms.iter().map(|(room, _)| room.as_str())
+    }
+
+    /// What the server of `app` is to be asked before the stream begins, room by room.
+    pub fn questions(&self, (index, app): (AppIndex, &App)) -> Vec<RoomQuestion> {
+        let Some(url) = &app.room_auth_url else { return Vec::new() };
+        let caller = Caller::new("", self.token.as_deref());
+        let ask = |room| caller.question((index, app), url, &self.shown, Action::Subscribe, room);
+        self.rooms().map(ask).collect()
     }
 }
 
@@ -53,7 +63,8 @@ pub enum StreamError {
     /// 401: the client shows nothing that proves who it is.
     #[error("{0}")]
     Token(#[from] TokenError),
-    /// 400 for a name that no room has, 403 for a room that is not the client's.
+    /// 400 for a name that no room has, 403 for a room that is not the client's, 503 if the app's
+    /// server could not be asked about it.
     #[error("{0}")]
     Access(#[from] AccessError),
     /// 413: more rooms than one connection may subscribe to.
@@ -70,7 +81,10 @@ impl StreamError {
         match self {
             Self::Query(_) | Self::Access(AccessError::Room(_)) => 400,
             Self::Token(_) => 401,
-            Self::Access(AccessError::Scope(_) | AccessError::Denied(_)) => 403,
+            Self::Access(
+                AccessError::Scope(_) | AccessError::Denied(_) | AccessError::DeniedByApp(_),
+            ) => 403,
+            Self::Access(AccessError::Unavailable(_) | AccessError::Busy(_)) => 503,
             Self::Subscriptions | Self::EventTypes => 413,
         }
     }
@@ -90,26 +104,25 @@ pub fn check(rules: &Rules, asked: &Asked<'_>, now_unix_s: u64) -> Result<Stream
         return Err(StreamError::EventTypes);
     }
     let token = asked.token.or(query.token.as_deref());
-    let rooms = open_rooms(&rules.access, &query, token, asked.app, now_unix_s)?;
+    let shown = rules.access.admit(token, asked.app, now_unix_s)?;
+    let rooms = open_rooms(rules, &query, &shown)?;
+    let token = token.map(str::to_owned);
     let event_types = query.event_types.map(|types| types.into_iter().map(Into::into).collect());
-    Ok(Stream { rooms, event_types })
+    Ok(Stream { rooms, event_types, token, shown })
 }
 
 /// Each room with where it begins: after the event that the client has, or with the oldest one.
 fn open_rooms(
-    access: &Access,
+    rules: &Rules,
     query: &StreamQuery,
-    token: Option<&str>,
-    app: Option<&App>,
-    now_unix_s: u64,
+    shown: &Shown,
 ) -> Result<Vec<(String, Start)>, StreamError> {
-    let shown = access.admit(token, app, now_unix_s)?;
     let start = |room: Room<'_>| match query.since(room.name()) {
         _ if room.is_wildcard() => Start::Live,
         since => Start::After(since.unwrap_or(0)),
     };
     let rooms = query.rooms.iter().map(|name| {
-        let room = access.check(&shown, name, Action::Subscribe)?;
+        let room = rules.access.check(shown, name, Action::Subscribe)?;
         Ok((name.clone(), start(room)))
     });
     rooms.collect()

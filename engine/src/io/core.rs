@@ -488,6 +488,7 @@ impl Core {
             Output::Resume(conn) => {
                 self.socket(conn).iter().for_each(|socket| self.resume(conn, socket));
             }
+            Output::AskRoom(conn, question) => self.ask_room(conn, *question),
             Output::Log(record) => self.log.push(&shard.apps(), record),
             Output::Notice(notice) => self.notices.push(&shard.apps(), notice),
         }

@@ -22,13 +22,17 @@ use crate::log::commit::{Batch, Committed, Committer, GroupLimits, unix_ms};
 use crate::log::counters::LogCounters;
 use crate::log::file::{FileOptions, FileStore};
 use crate::log::store::{
-    Change, Record, Store, StoreError, StoredEvent, StoredLog, StoredSnapshot,
+    Change, Record, Store, StoreError, StoredDeadLetter, StoredEvent, StoredLog, StoredSnapshot,
 };
 use crate::log::{LogRecord, Logged, RecordKind};
 use crate::shard::{ChannelName, Shard};
 
 /// Turns' worth of records on their way; what does not fit stays with its core.
 const BATCHES_MAX: usize = 64;
+
+/// Changes of dead letters that may wait to be tried again: a disk that fails for long loses those
+/// beyond, which `log_failed_records` counts.
+const LETTERS_AGAIN_MAX: usize = 10_000;
 
 /// The app that no app can be: its log holds what is true of all logs.
 const NO_APP: &str = "";
@@ -149,6 +153,16 @@ impl Opened {
     }
 }
 
+/// A record that the log thread has not answered.
+enum Unanswered {
+    /// The event of a channel with this number.
+    Event(ChannelName, u64),
+    /// A dead letter that comes or goes.
+    Letter(Record),
+    /// What is said anew when it changes: a cursor, a snapshot, or the like.
+    Other,
+}
+
 /// One core's side of the log thread; without one nothing comes here.
 pub(super) struct LogPort {
     core: CoreId,
@@ -156,8 +170,10 @@ pub(super) struct LogPort {
     epoch: Cell<u32>,
     /// What has not been handed over.
     waiting: RefCell<Vec<Record>>,
-    /// What has been said to be stored and was not answered: the event, or something else.
-    unanswered: RefCell<VecDeque<Option<(ChannelName, u64)>>>,
+    /// What has been said to be stored and was not answered.
+    unanswered: RefCell<VecDeque<Unanswered>>,
+    /// Dead letters that could not be stored: they are tried again with what comes next.
+    again: RefCell<Vec<Record>>,
     /// The ids of apps, by their indices.
     app_ids: RefCell<Vec<Option<Arc<str>>>>,
 }
@@ -170,6 +186,7 @@ impl LogPort {
             epoch: Cell::new(0),
             waiting: RefCell::default(),
             unanswered: RefCell::default(),
+            again: RefCell::default(),
             app_ids: RefCell::default(),
         }
     }
@@ -180,21 +197,34 @@ impl LogPort {
         let LogRecord { channel, kind } = record;
         let mut unanswered = self.unanswered.borrow_mut();
         let mut waiting = self.waiting.borrow_mut();
+        for record in self.again.borrow_mut().drain(..) {
+            unanswered.push_back(Unanswered::Letter(record.clone()));
+            waiting.push(record);
+        }
         if let RecordKind::Forgotten { floor } = kind {
             let change = Change::Head { first_sequence: floor + 1, last_sequence: floor };
             let name: Arc<str> = NO_APP.into();
             waiting.push(Record { app_id: Arc::clone(&name), channel: name, change });
-            unanswered.push_back(None);
+            unanswered.push_back(Unanswered::Other);
         }
         let event = match &kind {
-            RecordKind::Event { sequence, .. } => Some((channel.clone(), *sequence)),
+            RecordKind::Event { sequence, .. } => Some(*sequence),
             RecordKind::Cursor { .. }
             | RecordKind::Snapshot { .. }
+            | RecordKind::DeadLetter { .. }
+            | RecordKind::DeadLetterGone { .. }
             | RecordKind::Forgotten { .. } => None,
         };
-        unanswered.push_back(event);
         let app_id = self.app_id(apps, channel.app());
-        waiting.push(Record { app_id, channel: channel.shared(), change: change(kind) });
+        let record = Record { app_id, channel: channel.shared(), change: change(kind) };
+        let is_letter =
+            matches!(record.change, Change::DeadLetter(_) | Change::DeadLetterGone { .. });
+        unanswered.push_back(match event {
+            Some(sequence) => Unanswered::Event(channel, sequence),
+            None if is_letter => Unanswered::Letter(record.clone()),
+            None => Unanswered::Other,
+        });
+        waiting.push(record);
     }
 
     /// Hand over what there is; false if there is no room for it now.
@@ -245,7 +275,8 @@ impl LogPort {
     /// The oldest `records` are durable: the last of each run of events of one channel says so.
     fn synced(&self, records: usize) -> Vec<Logged> {
         let mut logged: Vec<Logged> = Vec::new();
-        for (channel, sequence) in self.unanswered.borrow_mut().drain(..records).flatten() {
+        for answered in self.unanswered.borrow_mut().drain(..records) {
+            let Unanswered::Event(channel, sequence) = answered else { continue };
             match logged.last_mut() {
                 Some(last) if last.channel == channel => last.sequence = sequence,
                 Some(_) | None => logged.push(Logged { channel, sequence, is_kept: true }),
@@ -254,13 +285,24 @@ impl LogPort {
         logged
     }
 
-    /// Nothing that was not answered is kept: the first event of each channel says so.
+    /// Nothing that was not answered is kept: the first event of each channel says so. Dead letters
+    /// wait for the next record: tried at once, they would keep a full disk busy.
     fn failed(&self) -> Vec<Logged> {
         self.epoch.set(self.epoch.get() + 1);
         self.waiting.borrow_mut().clear();
         let mut seen: HashSet<(AppIndex, Arc<str>)> = HashSet::new();
         let mut logged = Vec::new();
-        for (channel, sequence) in self.unanswered.borrow_mut().drain(..).flatten() {
+        for failed in self.unanswered.borrow_mut().drain(..) {
+            let (channel, sequence) = match failed {
+                Unanswered::Event(channel, sequence) => (channel, sequence),
+                Unanswered::Letter(record) => {
+                    let mut again = self.again.borrow_mut();
+                    again.push(record);
+                    again.truncate(LETTERS_AGAIN_MAX);
+                    continue;
+                }
+                Unanswered::Other => continue,
+            };
             if seen.insert((channel.app(), channel.shared())) {
                 logged.push(Logged { channel, sequence, is_kept: false });
             }
@@ -305,6 +347,10 @@ fn change(kind: RecordKind) -> Change {
             let state = state_json.into_boxed_bytes().into();
             Change::Snapshot(StoredSnapshot { last_sequence, created_unix_ms, state })
         }
+        RecordKind::DeadLetter { id, letter_json } => {
+            Change::DeadLetter(StoredDeadLetter { id, entry: letter_json })
+        }
+        RecordKind::DeadLetterGone { id } => Change::DeadLetterGone { id },
         RecordKind::Forgotten { .. } => Change::Forgotten,
     }
 }

@@ -22,6 +22,7 @@ mod parting;
 mod peek;
 mod readiness;
 mod reload;
+mod room_auth;
 mod sends;
 mod server;
 mod signal;

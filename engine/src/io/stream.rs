@@ -5,7 +5,7 @@
 //! is read and thrown away.
 
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use uringcast_proto::pusher::rest::error_body;
@@ -15,8 +15,8 @@ use super::core::Core;
 use crate::admission::{self, Refused, Request, StreamPath};
 use crate::dialect::Dialect;
 use crate::dialect::sse::{self, Asked, StreamError};
-use crate::dialect::zps::AccessError;
-use crate::id::AppIndex;
+use crate::dialect::zps::{self, AccessError};
+use crate::id::{AppIndex, ConnId};
 use crate::middleware::{Blocked, Operation};
 use crate::rest::{Head, bearer};
 use crate::shard::Refusal;
@@ -31,6 +31,9 @@ pub(super) struct StreamRequest {
 /// The head of the response, without its last line: proxies must neither keep nor gather it.
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
     Cache-Control: no-store\r\nX-Accel-Buffering: no\r\nConnection: close\r\n";
+
+/// How much longer than a call a connection is given that waits for it: the way back to it.
+const END_OF_CALL: Duration = Duration::from_secs(2);
 
 /// Why a stream does not begin.
 enum Refusing {
@@ -53,10 +56,13 @@ pub(super) async fn open(
     admit_client(core, arrival.peer, &asked.request).map_err(too_many_requests)?;
     let cors = cors_lines(core, asked);
     let checked = match admit(core, arrival, asked).await {
-        Ok(app) => {
-            let checked = check(core, app, asked).map_err(Refusing::Stream);
-            checked.map(|stream| (app, stream))
-        }
+        Ok(app) => match check(core, app, asked) {
+            Ok(stream) => match authorize(core, arrival.conn, app, &stream).await {
+                Ok(()) => Ok((app, stream)),
+                Err(error) => Err(Refusing::Stream(error.into())),
+            },
+            Err(error) => Err(Refusing::Stream(error)),
+        },
         Err(refused) => Err(Refusing::Client(refused)),
     };
     let checked = checked.and_then(|(app, stream)| {
@@ -102,6 +108,27 @@ fn check(core: &Core, app: AppIndex, asked: &StreamRequest) -> Result<sse::Strea
     };
     let now_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
     core.ask(|shard| sse::check(&shard.config().zps, &request, now_unix_s))
+}
+
+/// Ask the app's server about each room, if it is to be asked; all together have the time of one.
+async fn authorize(
+    core: &Rc<Core>,
+    conn: ConnId,
+    app: AppIndex,
+    stream: &sse::Stream,
+) -> Result<(), AccessError> {
+    let questions = stream.questions((app, core.apps().app(app)));
+    let timeout = Duration::from_millis(core.setup.config.zps.authorize_timeout_ms.into());
+    let deadline = Instant::now() + timeout;
+    if !questions.is_empty() {
+        let time_ms = (timeout + END_OF_CALL).as_millis() as u64;
+        core.with_shard(|shard| shard.serve_http(conn, time_ms, true));
+    }
+    for question in questions {
+        let room = question.key.room.clone();
+        zps::accept(core.room_verdict(question, deadline).await, &room)?;
+    }
+    Ok(())
 }
 
 /// What the response says about which pages may read it, as lines of the head.
@@ -158,6 +185,9 @@ const fn refusal(error: &StreamError) -> Refusal {
         StreamError::Access(AccessError::Room(_)) => Refusal::ChannelName,
         StreamError::Token(_)
         | StreamError::Access(AccessError::Scope(_) | AccessError::Denied(_)) => Refusal::Signature,
+        StreamError::Access(AccessError::DeniedByApp(_)) => Refusal::RoomAuthorization,
+        StreamError::Access(AccessError::Unavailable(_)) => Refusal::RoomUnavailable,
+        StreamError::Access(AccessError::Busy(_)) => Refusal::RoomCallsInFlight,
         StreamError::Subscriptions => Refusal::Subscriptions,
         StreamError::EventTypes => Refusal::ZpsLength,
     }

@@ -7,6 +7,7 @@ use uringcast_proto::zps::Provider;
 
 use crate::config::{Config, ZpsConfig};
 use crate::dialect::zps::{Access, KeyError, Rules, Verifier};
+use crate::shard::RoomAuthLimits;
 
 /// What `config` says, once for all cores.
 ///
@@ -22,7 +23,16 @@ pub(super) fn rules(config: &Config) -> io::Result<Rules> {
         is_open: config.authorize == "open",
         is_app_key_good: config.app_key_opens_rooms,
     };
-    Ok(Rules { sse_heartbeat_ms: config.sse_heartbeat_ms.into(), provider, access })
+    Ok(Rules {
+        sse_heartbeat_ms: config.sse_heartbeat_ms.into(),
+        provider,
+        access,
+        room_auth: RoomAuthLimits {
+            cache_ttl_ms: config.authorize_cache_ttl_ms.into(),
+            cache_entries_max: config.authorize_cache_entries_max as usize,
+            in_flight_max: config.authorize_in_flight_max as usize,
+        },
+    })
 }
 
 /// `None` if there is no key for tokens at all.

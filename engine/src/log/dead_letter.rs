@@ -1,6 +1,8 @@
 //! Events that could not be delivered to a sink of the channel, until somebody looks at them.
 
-use std::collections::VecDeque;
+mod stored;
+
+use std::collections::{HashSet, VecDeque};
 
 use super::draft::Draft;
 
@@ -60,10 +62,19 @@ impl DeadLetters {
         self.letters.iter().filter(move |it| it.failed_unix_ms >= from_unix_ms).take(limit)
     }
 
-    /// Take at most `limit` letters out, oldest first.
-    pub fn take(&mut self, limit: usize) -> Vec<DeadLetter> {
-        let count = limit.min(self.letters.len());
-        let taken: Vec<DeadLetter> = self.letters.drain(..count).collect();
+    /// Take all letters out, oldest first.
+    pub fn take_all(&mut self) -> Vec<DeadLetter> {
+        self.bytes = 0;
+        std::mem::take(&mut self.letters).into()
+    }
+
+    /// Take those out that have one of these `ids`, oldest first; there may be none.
+    pub fn take(&mut self, ids: &[Box<str>]) -> Vec<DeadLetter> {
+        let wanted: HashSet<&str> = ids.iter().map(|id| &**id).collect();
+        let letters = std::mem::take(&mut self.letters);
+        let (taken, left): (Vec<_>, Vec<_>) =
+            letters.into_iter().partition(|letter| wanted.contains(&*letter.id));
+        self.letters = left.into();
         self.bytes -= taken.iter().map(DeadLetter::weight_bytes).sum::<usize>();
         taken
     }
@@ -117,9 +128,10 @@ mod tests {
             letters.push(letter(id, at), 9).unwrap();
         }
         assert_eq!(letters.list(1, 2).map(|it| &*it.id).collect::<Vec<_>>(), ["b"]);
-        assert_eq!(letters.take(2).len(), 2);
+        let taken = letters.take(&["b".into(), "a".into(), "unknown".into()]);
+        assert_eq!(taken.iter().map(|it| &*it.id).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((letters.len(), letters.bytes()), (1, letter("c", 3).weight_bytes()));
-        letters.take(usize::MAX);
+        assert_eq!(letters.take_all(), [letter("c", 3)]);
         assert!(letters.is_empty());
         assert_eq!(letters.bytes(), 0);
     }

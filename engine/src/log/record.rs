@@ -49,6 +49,18 @@ pub enum RecordKind {
         /// JSON.
         state_json: Box<str>,
     },
+    /// An event that could not be delivered.
+    DeadLetter {
+        /// Tells it from others of its log; one with the same id is replaced.
+        id: Box<str>,
+        /// The whole letter, as [`DeadLetter::to_json`](super::DeadLetter::to_json) has it.
+        letter_json: Bytes,
+    },
+    /// A dead letter is forgotten.
+    DeadLetterGone {
+        /// Which.
+        id: Box<str>,
+    },
     /// Nothing of the log is needed any more.
     Forgotten {
         /// The highest number of an event in any log that was forgotten: new ones begin above it.

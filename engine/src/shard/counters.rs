@@ -111,11 +111,17 @@ pub enum Refusal {
     ZpsMessages,
     /// A field of a zps message that is longer than it may be.
     ZpsLength,
+    /// A room that its app's server does not open.
+    RoomAuthorization,
+    /// A room that its app's server could not be asked about.
+    RoomUnavailable,
+    /// `zps.authorize_in_flight_max`.
+    RoomCallsInFlight,
 }
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 51] = [
+    pub const ALL: [(Self, &'static str); 54] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -167,6 +173,9 @@ impl Refusal {
         (Self::LogWrite, "log_write"),
         (Self::ZpsMessages, "zps_messages"),
         (Self::ZpsLength, "zps_length"),
+        (Self::RoomAuthorization, "room_authorization"),
+        (Self::RoomUnavailable, "room_unavailable"),
+        (Self::RoomCallsInFlight, "room_calls_in_flight"),
     ];
 }
 
@@ -256,6 +265,14 @@ pub struct Counters {
     pub acks_received: u64,
     /// Cursors moved on by them.
     pub ack_updates: u64,
+    /// Questions to apps' servers about rooms.
+    pub room_calls: u64,
+    /// Answers that were known already.
+    pub room_cache_hits: u64,
+    /// Such questions without an answer, now.
+    pub room_calls_in_flight: u64,
+    /// Such answers that are kept now.
+    pub room_cache_entries: u64,
     /// What was turned away, by [`Refusal`].
     pub refusals: Refusals,
 }

@@ -37,6 +37,7 @@ mod parcel;
 mod query;
 mod quota;
 mod reach;
+mod room_auth;
 mod roster;
 mod slow;
 mod stream;
@@ -71,6 +72,7 @@ pub use message::{
 pub use notice::{Fact, Notice};
 pub use parcel::Load;
 pub use query::Answer;
+pub use room_auth::{RoomAuthLimits, RoomKey, RoomQuestion, RoomVerdict};
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
 
@@ -83,6 +85,7 @@ use ledger::Ledger;
 use log::Logs;
 use owner::Owned;
 use quota::AppConnections;
+use room_auth::RoomAuth;
 use subscription_count::Untold;
 use table::Table;
 use user::Users;
@@ -183,6 +186,8 @@ pub enum Output {
     Answer(Ticket, Answer),
     /// The connection's messages need wait no longer for the answer to an earlier one.
     Resume(ConnId),
+    /// Ask an app's server; the connection is held until the shard is told what it says.
+    AskRoom(ConnId, Box<RoomQuestion>),
     /// To be kept by the log thread, in this order.
     Log(LogRecord),
     /// An app's server wants to be told of this. What is told of one channel is in its order.
@@ -242,6 +247,8 @@ pub struct Shard {
     ledger: Ledger,
     /// Logs of the channels that this core owns.
     logs: Logs,
+    /// What apps' servers have said about rooms.
+    room_auth: RoomAuth,
     wheel: Wheel,
     /// Client events of each app with a limit on all of its clients together, by its index.
     event_rates: Vec<EventRate>,
@@ -296,6 +303,7 @@ impl Shard {
             appended: Vec::new(),
             ledger: Ledger::new(config.idempotency),
             logs: Logs::new(),
+            room_auth: RoomAuth::default(),
             wheel: Wheel::new(now),
             event_rates: Vec::new(),
             joiners: Default::default(),
@@ -498,7 +506,8 @@ impl Shard {
             | Output::Abort(conn)
             | Output::Resume(conn)
             | Output::HandshakeExpired(conn) => self.connection(*conn).is_some(),
-            Output::Answer(..) | Output::Log(_) | Output::Notice(_) => true,
+            // A question is counted, so it is asked although nobody waits any more.
+            Output::AskRoom(..) | Output::Answer(..) | Output::Log(_) | Output::Notice(_) => true,
         }
     }
 

@@ -7,6 +7,7 @@ pub mod client;
 pub mod codes;
 mod envelope;
 mod fields;
+pub mod fingerprint;
 pub mod http;
 pub mod id;
 pub mod room;

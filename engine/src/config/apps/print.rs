@@ -24,6 +24,9 @@ pub(in super::super) fn write(out: &mut impl Write, app: &App, origin: &AppOrigi
     if let Some(url) = &app.publish_policy_url {
         writeln!(out, "publish_policy_url = {}", quoted(url))?;
     }
+    if let Some(url) = &app.room_auth_url {
+        writeln!(out, "room_auth_url = {}", quoted(url))?;
+    }
     write_history(out, &app.history)?;
     if origin.own.iter().any(|(index, _)| KEYS[*index].app_table() == Some("zps")) {
         out.write_str("\n[apps.zps]\n")?;

@@ -27,6 +27,7 @@ pub(in super::super) fn read(mut fields: Fields<'_>) -> Option<SourcedApp> {
         connection_count_threshold: read_threshold(&mut fields),
         auth,
         publish_policy_url: fields.text("publish_policy_url", &URL),
+        room_auth_url: fields.text("room_auth_url", &URL),
         history: history::read_all(&mut fields),
     };
     fields.refuse_rest();

@@ -12,7 +12,7 @@ use super::token::{Claims, Verifier};
 use crate::app::App;
 
 /// What is done with a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Hearing its events.
     Subscribe,
@@ -48,6 +48,15 @@ pub enum AccessError {
     /// The client's token does not open it.
     #[error("Access denied for room: {0}")]
     Denied(String),
+    /// The app's own server does not. The client need not know the difference.
+    #[error("Access denied for room: {0}")]
+    DeniedByApp(String),
+    /// The app's own server has not answered. The client may try again.
+    #[error("Room authorization failed for room: {0}")]
+    Unavailable(String),
+    /// As many questions wait for an app's server as may. The client may try again.
+    #[error("Too many room authorizations, try again: {0}")]
+    Busy(String),
 }
 
 /// Why a client is not who it says it is. The client sees both texts and is closed with 4401.

@@ -10,7 +10,7 @@ use uringcast_proto::zps::server;
 
 use super::access::{AccessError, Action};
 use super::subscribe::event_types;
-use super::{Me, Refused};
+use super::{Me, Refused, authorize};
 use crate::id::AppIndex;
 use crate::log::Draft;
 use crate::shard::{ReplayRange, Shard};
@@ -78,7 +78,7 @@ pub(super) fn on_replay(shard: &mut Shard, me: &Me, replay: Replay<'_>) -> Resul
 }
 
 /// Check that the client may do `action` with a room, and that the room's name is not too long;
-/// whether it stands for all rooms of its scope.
+/// whether it stands for all rooms of its scope. The app's server, if it is asked, comes last.
 pub(super) fn check(
     shard: &mut Shard,
     me: &Me,
@@ -93,6 +93,7 @@ pub(super) fn check(
     if room.len() > max {
         return Err(Refused::Length { field: "room", max, unit: "bytes" });
     }
+    authorize::check(shard, me, room, action)?;
     Ok(is_wildcard)
 }
 

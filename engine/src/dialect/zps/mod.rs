@@ -8,6 +8,7 @@
 mod access;
 mod act;
 mod answer;
+mod authorize;
 mod farewell;
 mod middleware;
 mod presence;
@@ -20,10 +21,10 @@ pub use access::{Access, AccessError, Action, Shown, TokenError};
 pub use answer::{
     append_refused, enter_refused, join_refused, presence, replayed, snapshot, truncated, user_left,
 };
+pub use authorize::{Caller, accept, decided, go_on, verdict};
 pub use farewell::{farewell, turn_away};
 pub use rules::{EVENT_TYPES_MAX, Rules};
 pub use state::State;
-pub use subscribe::go_on;
 pub use token::{Claims, KeyError, Verifier};
 
 use std::sync::Arc;
@@ -96,24 +97,39 @@ fn carry_out(shard: &mut Shard, conn: ConnId, message: ClientMessage<'_>, text: 
     if let Err(refused) = middleware::judge(shard, &me, &message, text) {
         return refuse(shard, conn, &refused);
     }
+    perform(shard, &me, message, text);
+}
+
+/// Do what a message asks that may be done as far as the operator's own code is concerned.
+fn perform(shard: &mut Shard, me: &Me, message: ClientMessage<'_>, text: &[u8]) {
     let done = match message {
         ClientMessage::Init { .. } => unreachable!("done above"),
-        ClientMessage::Subscribe(wish) => subscribe::on_subscribe(shard, &me, wish),
+        ClientMessage::Subscribe(wish) => subscribe::on_subscribe(shard, me, wish),
         ClientMessage::Unsubscribe { room } => {
-            subscribe::on_unsubscribe(shard, &me, &room);
+            subscribe::on_unsubscribe(shard, me, &room);
             Ok(())
         }
-        ClientMessage::Publish(event) => act::on_publish(shard, &me, &event),
-        ClientMessage::PublishEphemeral(event) => act::on_ephemeral(shard, &me, &event),
-        ClientMessage::PresenceEnter { room, user } => presence::on_enter(shard, &me, &room, &user),
+        ClientMessage::Publish(event) => act::on_publish(shard, me, &event),
+        ClientMessage::PublishEphemeral(event) => act::on_ephemeral(shard, me, &event),
+        ClientMessage::PresenceEnter { room, user } => presence::on_enter(shard, me, &room, &user),
         ClientMessage::PresenceLeave { room, user_id } => {
-            presence::on_leave(shard, &me, &room, user_id.as_deref())
+            presence::on_leave(shard, me, &room, user_id.as_deref())
         }
-        ClientMessage::Ack { room, sequence } => act::on_ack(shard, &me, &room, sequence),
-        ClientMessage::Replay(replay) => act::on_replay(shard, &me, replay),
+        ClientMessage::Ack { room, sequence } => act::on_ack(shard, me, &room, sequence),
+        ClientMessage::Replay(replay) => act::on_replay(shard, me, replay),
     };
-    if let Err(refused) = done {
-        refuse(shard, conn, &refused);
+    match done {
+        Ok(()) => {}
+        Err(Refused::Asked) => wait_for_app(shard, me, text),
+        Err(refused) => refuse(shard, me.conn, &refused),
+    }
+}
+
+/// Keep a message until the app's server has answered.
+fn wait_for_app(shard: &mut Shard, me: &Me, text: &[u8]) {
+    if let Some(state) = shard.zps(me.conn) {
+        let text = String::from_utf8_lossy(text).into_owned().into_boxed_str();
+        state.rest = Some(Box::new(state::Rest::Message(text)));
     }
 }
 
@@ -123,7 +139,8 @@ struct Me {
     subscriber_id: Arc<str>,
 }
 
-/// Why something was not done. The client sees an `error` without a code; the connection survives.
+/// Why something was not done, or not yet. The client sees an `error` without a code; the
+/// connection survives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Refused {
     #[error("{0}")]
@@ -140,6 +157,9 @@ enum Refused {
     Subscriptions,
     #[error("Realtime presence limit exceeded")]
     Entered,
+    /// The client is told nothing: the message is carried out when its app's server has answered.
+    #[error("its app's server is asked")]
+    Asked,
     #[error("Realtime message field {field} must have at most {max} {unit}")]
     Length { field: &'static str, max: usize, unit: &'static str },
 }
@@ -150,6 +170,10 @@ impl Refused {
         match self {
             Self::Access(AccessError::Room(_)) => Refusal::ChannelName,
             Self::Access(AccessError::Scope(_) | AccessError::Denied(_)) => Refusal::Signature,
+            Self::Access(AccessError::DeniedByApp(_)) => Refusal::RoomAuthorization,
+            // A question is no refusal, and nobody counts it as one.
+            Self::Access(AccessError::Unavailable(_)) | Self::Asked => Refusal::RoomUnavailable,
+            Self::Access(AccessError::Busy(_)) => Refusal::RoomCallsInFlight,
             Self::Event(_) => Refusal::Json,
             Self::PublishDisabled => Refusal::ClientEvent,
             Self::Tenant | Self::Blocked(_) => Refusal::PublishPolicy,
@@ -169,10 +193,13 @@ fn on_init(shard: &mut Shard, conn: ConnId, subscriber_id: &str, token: Option<&
     let (apps, rules) = (shard.apps(), Arc::clone(&shard.config().zps));
     let now_unix_s = shard.unix_ms() / 1_000;
     let Some(state) = shard.zps(conn) else { return };
-    let app = state.is_app_path.then(|| &**apps.app(app));
-    match rules.access.admit(token, app, now_unix_s) {
+    let app = apps.app(app);
+    let own_key_app = state.is_app_path.then_some(&**app);
+    match rules.access.admit(token, own_key_app, now_unix_s) {
         Ok(shown) => {
             state.shown = shown;
+            let is_asked = app.room_auth_url.is_some();
+            state.caller = is_asked.then(|| Box::new(Caller::new(subscriber_id, token)));
             state.subscriber_id = Some(subscriber_id.into());
             shard.authorize(conn);
             shard.send(conn, server::ready(subscriber_id));

@@ -4,6 +4,7 @@
 use uringcast_proto::zps::Provider;
 
 use super::access::Access;
+use crate::shard::RoomAuthLimits;
 
 /// Rooms one connection may enter users into, for each that it may subscribe to.
 pub(super) const ENTERED_PER_SUBSCRIPTION: usize = 1;
@@ -23,11 +24,18 @@ pub struct Rules {
     pub provider: Provider,
     /// Who may use which room.
     pub access: Access,
+    /// How apps' own servers are asked, too.
+    pub room_auth: RoomAuthLimits,
 }
 
 impl Default for Rules {
     /// What the configuration has when nothing is configured.
     fn default() -> Self {
-        Self { sse_heartbeat_ms: 15_000, provider: Provider("memory"), access: Access::default() }
+        Self {
+            sse_heartbeat_ms: 15_000,
+            provider: Provider("memory"),
+            access: Access::default(),
+            room_auth: RoomAuthLimits::default(),
+        }
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::access::Shown;
-use crate::shard::{Millis, Start};
+use super::access::{Action, Shown};
+use super::authorize::Caller;
+use crate::shard::{Millis, RoomVerdict, Start};
 
 /// One connection.
 #[derive(Debug)]
@@ -20,11 +21,32 @@ pub struct State {
     random: u64,
     /// What the message that is being carried out has yet to do.
     pub(super) rest: Option<Box<Rest>>,
+    /// What its app's server is told of it; `None` where that is not asked about rooms.
+    pub(super) caller: Option<Box<Caller>>,
+    /// What that has said to the message that is being carried out.
+    pub(super) decided: Option<Box<Decided>>,
+}
+
+/// What an app's server has said.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) action: Action,
+    pub(super) room: Box<str>,
+    pub(super) verdict: RoomVerdict,
+}
+
+/// What waits for an answer.
+#[derive(Debug)]
+pub(super) enum Rest {
+    /// Rooms of one `subscribe`.
+    Rooms(Rooms),
+    /// A whole message.
+    Message(Box<str>),
 }
 
 /// Rooms of one `subscribe` that have yet to be asked for: each waits for the one before.
 #[derive(Debug)]
-pub(super) struct Rest {
+pub(super) struct Rooms {
     pub(super) rooms: VecDeque<String>,
     pub(super) wish: Wish,
 }
@@ -54,6 +76,8 @@ impl State {
             window: Window { started: now, messages: 0 },
             random,
             rest: None,
+            caller: None,
+            decided: None,
         }
     }
 

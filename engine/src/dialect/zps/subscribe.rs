@@ -8,9 +8,8 @@ use uringcast_proto::zps::server;
 use super::access::Action;
 use super::act::check;
 use super::rules::EVENT_TYPES_MAX;
-use super::state::{Rest, Wish};
-use super::{Me, Refused, refuse};
-use crate::id::ConnId;
+use super::state::{Rest, Rooms, Wish};
+use super::{Me, Refused};
 use crate::shard::{LoggedWish, Shard, Start, SubscribeError};
 
 /// Subscribe to one room after the other; an error ends the message.
@@ -27,23 +26,13 @@ pub(super) fn on_subscribe(
     };
     let wish = Wish { start, with_snapshot: message.with_snapshot, event_types };
     let rooms = message.rooms.into_iter().map(Cow::into_owned).collect();
-    subscribe_all(shard, me, Rest { rooms, wish })
+    subscribe_all(shard, me, Rooms { rooms, wish })
 }
 
 /// End the subscription to a room, if there is one.
 pub(super) fn on_unsubscribe(shard: &mut Shard, me: &Me, room: &str) {
     shard.unsubscribe(me.conn, room);
     shard.send(me.conn, server::unsubscribed(room));
-}
-
-/// The answer that `conn` waited for is here: carry on with the message that it belongs to.
-pub fn go_on(shard: &mut Shard, conn: ConnId) {
-    let Some(state) = shard.zps(conn) else { return };
-    let Some(rest) = state.rest.take() else { return };
-    let Some(subscriber_id) = state.subscriber_id.clone() else { return };
-    if let Err(refused) = subscribe_all(shard, &Me { conn, subscriber_id }, *rest) {
-        refuse(shard, conn, &refused);
-    }
 }
 
 /// The types that a client wants, if it does not want all.
@@ -65,12 +54,17 @@ pub(super) fn event_types(
     Ok(Some(types.into_iter().map(|it| Box::from(&*it)).collect()))
 }
 
-fn subscribe_all(shard: &mut Shard, me: &Me, mut rest: Rest) -> Result<(), Refused> {
-    while let Some(room) = rest.rooms.pop_front() {
-        subscribe(shard, me, &room, rest.wish.clone())?;
-        if !rest.rooms.is_empty() && shard.is_held(me.conn) {
+/// Subscribe to the rooms that are left; those behind one that needs an answer wait for it.
+pub(super) fn subscribe_all(shard: &mut Shard, me: &Me, mut left: Rooms) -> Result<(), Refused> {
+    while let Some(room) = left.rooms.pop_front() {
+        match subscribe(shard, me, &room, left.wish.clone()) {
+            Ok(()) => {}
+            Err(Refused::Asked) => left.rooms.push_front(room),
+            Err(refused) => return Err(refused),
+        }
+        if !left.rooms.is_empty() && shard.is_held(me.conn) {
             if let Some(state) = shard.zps(me.conn) {
-                state.rest = Some(Box::new(rest));
+                state.rest = Some(Box::new(Rest::Rooms(left)));
             }
             return Ok(());
         }

@@ -126,18 +126,25 @@ async fn ephemeral(core: &Rc<Core>, event: ZpsEvents) -> Result<Answer, RestErro
 
 /// Append all of `drafts`, of which there is one at least; their frames, in their order.
 async fn append(core: &Rc<Core>, drafts: Vec<NamedDraft>) -> Result<Vec<Bytes>, RestError> {
+    append_each(core, drafts).await.into_iter().collect()
+}
+
+/// The same with an outcome for each.
+async fn append_each(core: &Rc<Core>, drafts: Vec<NamedDraft>) -> Vec<Result<Bytes, RestError>> {
     let ticket = core.with_shard(|shard| shard.append_all(drafts));
     let shard::Answer::Appended(outcomes) = core.answer(ticket).await else {
         unreachable!("events were to be appended");
     };
-    let frame = |outcome: Result<Appended, AppendError>| outcome.map(|appended| appended.frame);
-    let frames = outcomes.into_iter().map(frame).collect::<Result<_, _>>();
-    frames.map_err(|error| match error {
-        AppendError::TooLarge { bytes, .. } => ZpsError::Unkept(bytes as usize).into(),
-        AppendError::LogsFull { .. } | AppendError::Backlogged | AppendError::NotWritten => {
-            ZpsError::Append(error.to_string()).into()
-        }
-    })
+    let frame = |outcome: Result<Appended, AppendError>| match outcome {
+        Ok(appended) => Ok(appended.frame),
+        Err(AppendError::TooLarge { bytes, .. }) => Err(ZpsError::Unkept(bytes as usize).into()),
+        Err(
+            error @ (AppendError::LogsFull { .. }
+            | AppendError::Backlogged
+            | AppendError::NotWritten),
+        ) => Err(ZpsError::Append(error.to_string()).into()),
+    };
+    outcomes.into_iter().map(frame).collect()
 }
 
 /// At most `limit` events of a room. Fewer only if there are no more: clients take that as the end.
@@ -182,26 +189,36 @@ async fn set_snapshot(
 }
 
 /// Publish the events of the oldest dead letters; those that fail again stay dead.
+///
+/// A letter is forgotten once its event is kept, so a crash in between leaves both. The answer has
+/// the events that were kept; it is an error only if none was.
 async fn replay_dead_letters(core: &Rc<Core>, room: &ChannelName) -> Result<Answer, RestError> {
     let limit = DEAD_LETTERS_AT_ONCE;
-    let taken = letters(ask(core, |shard| shard.take_dead_letters(room, limit)).await);
-    if taken.is_empty() {
+    let dead = letters(ask(core, |shard| shard.dead_letters(room, limit, 0)).await);
+    if dead.is_empty() {
         return Ok(Answer::zps_events(&[], true));
     }
-    let drafts = taken.iter().map(|letter| {
+    let drafts = dead.iter().map(|letter| {
         // Nobody has had the event: that its id was seen must not hold it back.
         let draft = Draft { id: "".into(), ..letter.draft.clone() };
         NamedDraft { channel: room.clone(), draft, skip: None }
     });
-    match append(core, drafts.collect()).await {
-        Ok(frames) => Ok(Answer::zps_events(&frames, true)),
-        Err(error) => {
-            for letter in taken {
-                ask(core, |shard| shard.add_dead_letter(room, letter)).await;
+    let outcomes = append_each(core, drafts.collect()).await;
+    let (mut frames, mut published, mut failure) = (Vec::new(), Vec::new(), None);
+    for (letter, outcome) in dead.into_iter().zip(outcomes) {
+        match outcome {
+            Ok(frame) => {
+                frames.push(frame);
+                published.push(letter.id);
             }
-            Err(error)
+            Err(error) => failure = failure.or(Some(error)),
         }
     }
+    if let Some(error) = failure.filter(|_| frames.is_empty()) {
+        return Err(error);
+    }
+    ask(core, |shard| shard.forget_dead_letters(room, published)).await;
+    Ok(Answer::zps_events(&frames, true))
 }
 
 /// As many as the list shows at a time.

@@ -11,7 +11,7 @@ use super::super::zps;
 use super::*;
 use crate::app::App;
 use crate::config::Config;
-use crate::log::Draft;
+use crate::log::{DeadLetter, Draft};
 use crate::shard::{
     Answer, AppendError, LogAnswer, Millis, NamedDraft, Output, ReplayRange, Ticket,
 };
@@ -225,4 +225,62 @@ fn a_shard_goes_on_with_what_was_stored_and_leaves_the_rest_alone() {
     core.end_turn();
     // A log that is new begins above all numbers of those that are not served.
     assert_eq!(core.handed_over(), (0, vec![4, 10]));
+}
+
+fn letter(id: &str) -> DeadLetter {
+    let draft = Draft { id: id.into(), ..Draft::unnamed(Bytes::from_static(b"{}"), 1) };
+    DeadLetter { id: id.into(), draft, error: "no".into(), attempts: 3, failed_unix_ms: NOW }
+}
+
+fn dead_letters(core: &mut Core, room: &str) -> Vec<DeadLetter> {
+    let ticket = core.shard.dead_letters(&channel(room), 9, 0);
+    core.end_turn();
+    let at = core.answers.iter().position(|(answered, _)| *answered == ticket).unwrap();
+    let Answer::Log(LogAnswer::DeadLetters(letters)) = core.answers.remove(at).1 else {
+        panic!("no letters")
+    };
+    letters
+}
+
+/// What a shard says of its dead letters is what the next one begins with, however often.
+#[test]
+fn dead_letters_outlive_the_process() {
+    let path = std::env::temp_dir().join(format!("uringcast-io-dlq-{}", std::process::id()));
+    let directory = Directory(path);
+    let expected = [letter("a"), letter("c")];
+    for start in 0..3 {
+        let mut opened = open_at(&directory);
+        let mut core = Core::new();
+        for share in opened.share_out(&apps(), 0, 1) {
+            share.fill(&mut core.shard);
+        }
+        if start == 0 {
+            for id in ["a", "b", "c"] {
+                core.shard.add_dead_letter(&channel("room:1"), letter(id));
+            }
+            core.shard.forget_dead_letters(&channel("room:1"), vec!["b".into()]);
+        }
+        assert_eq!(dead_letters(&mut core, "room:1"), expected, "start {start}");
+        let batches: Vec<Batch> = core.batches.try_iter().collect();
+        assert_eq!(batches.len(), usize::from(start == 0), "what is restored is not stored again");
+        for batch in batches {
+            opened.store.commit(&batch.records).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_dead_letter_that_cannot_be_stored_is_tried_again_with_what_comes_next() {
+    let mut core = Core::new();
+    core.shard.add_dead_letter(&channel("room:1"), letter("a"));
+    core.end_turn();
+    let first = core.batches.try_recv().unwrap().records;
+    core.committed(&Committed::Failed);
+    assert!(core.port.is_empty() && core.batches.is_empty(), "not at once");
+    core.publish("room:2", "b");
+    core.end_turn();
+    let batch = core.batches.try_recv().unwrap();
+    assert_eq!((batch.epoch, &batch.records[..1]), (1, &first[..]));
+    core.committed(&Committed::Synced { records: batch.records.len() });
+    assert!(core.port.is_empty());
 }

@@ -331,7 +331,7 @@ impl Shard {
         let (wildcard, is_filtered) = (wildcard.clone(), *is_filtered);
         let ticket = targets.iter().find_map(|target| match target {
             Target::Ticket(ticket, _) => Some(*ticket),
-            Target::Conn(..) | Target::Nobody => None,
+            Target::Conn(..) => None,
         });
         let is_room = wildcard.is_some();
         let is_out = !is_room || self.allows(Operation::Deliver, channel, None, Some(&frame));
@@ -418,7 +418,7 @@ impl Shard {
                 let refused = Message::AppendRefused { channel, conn, error };
                 self.tell(core, Message::into_core(refused));
             }
-            (Target::Conn(..), Ok(_)) | (Target::Nobody, _) => {}
+            (Target::Conn(..), Ok(_)) => {}
         }
     }
 

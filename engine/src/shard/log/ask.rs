@@ -7,10 +7,8 @@ use bytes::Bytes;
 use super::super::message::{ChannelName, Ticket};
 use super::super::{Output, Refusal, Shard};
 use super::message::Message;
-use super::message::{Append, Target};
 use super::replay::ReplayRange;
 use crate::log::{DeadLetter, LogRecord, RecordKind, Snapshot};
-use crate::middleware::Operation;
 
 /// What is asked.
 #[derive(Debug)]
@@ -27,10 +25,8 @@ pub(super) enum LogQuestion {
     AddDeadLetter(Box<DeadLetter>),
     /// At most `limit` dead letters from a moment on.
     DeadLetters { limit: u32, from_unix_ms: u64 },
-    /// Take at most `limit` dead letters out.
-    TakeDeadLetters { limit: u32 },
-    /// Append the events of at most `limit` dead letters anew.
-    ReplayDeadLetters { limit: u32, is_kept: bool },
+    /// Forget the dead letters with these ids.
+    ForgetDeadLetters { ids: Vec<Box<str>> },
     /// Forget all dead letters.
     ClearDeadLetters,
     /// How far the log and its subscribers are.
@@ -52,8 +48,6 @@ pub enum LogAnswer {
     DeadLetterAdded(bool),
     /// Oldest first.
     DeadLetters(Vec<DeadLetter>),
-    /// How many were appended anew.
-    DeadLettersReplayed(u32),
     /// How many were forgotten.
     DeadLettersCleared(u32),
     /// The log in numbers; `None` if the channel has none.
@@ -96,12 +90,11 @@ impl LogQuestion {
         match self {
             Self::SetSnapshot(snapshot) => snapshot.weight_bytes(),
             Self::AddDeadLetter(letter) => letter.weight_bytes(),
+            Self::ForgetDeadLetters { ids } => ids.iter().map(|id| id.len()).sum(),
             Self::Ack { .. }
             | Self::Snapshot
             | Self::Replay(_)
             | Self::DeadLetters { .. }
-            | Self::TakeDeadLetters { .. }
-            | Self::ReplayDeadLetters { .. }
             | Self::ClearDeadLetters
             | Self::Info => 0,
         }
@@ -117,7 +110,6 @@ impl LogAnswer {
             Self::Acked(_)
             | Self::SnapshotSet(_)
             | Self::DeadLetterAdded(_)
-            | Self::DeadLettersReplayed(_)
             | Self::DeadLettersCleared(_)
             | Self::Info(_) => 0,
         }
@@ -152,21 +144,10 @@ impl Shard {
         self.ask_log(channel, LogQuestion::DeadLetters { limit, from_unix_ms })
     }
 
-    /// Take the oldest `limit` dead letters of a channel out; the answer is a
-    /// [`LogAnswer::DeadLetters`].
-    pub fn take_dead_letters(&mut self, channel: &ChannelName, limit: u32) -> Ticket {
-        self.ask_log(channel, LogQuestion::TakeDeadLetters { limit })
-    }
-
-    /// Append the events of the oldest `limit` dead letters anew, under new numbers, and forget the
-    /// letters unless `is_kept`; the answer is a [`LogAnswer::DeadLettersReplayed`].
-    pub fn replay_dead_letters(
-        &mut self,
-        channel: &ChannelName,
-        limit: u32,
-        is_kept: bool,
-    ) -> Ticket {
-        self.ask_log(channel, LogQuestion::ReplayDeadLetters { limit, is_kept })
+    /// Forget the dead letters of a channel with these `ids`, whose events have been published
+    /// again, for instance; the answer is a [`LogAnswer::DeadLettersCleared`].
+    pub fn forget_dead_letters(&mut self, channel: &ChannelName, ids: Vec<Box<str>>) -> Ticket {
+        self.ask_log(channel, LogQuestion::ForgetDeadLetters { ids })
     }
 
     /// Forget all dead letters of a channel; the answer is a [`LogAnswer::DeadLettersCleared`].
@@ -212,15 +193,11 @@ impl Shard {
             LogQuestion::DeadLetters { limit, from_unix_ms } => {
                 LogAnswer::DeadLetters(self.list_dead_letters(channel, limit, from_unix_ms))
             }
-            LogQuestion::TakeDeadLetters { limit } => {
-                LogAnswer::DeadLetters(self.remove_dead_letters(channel, limit))
-            }
-            LogQuestion::ReplayDeadLetters { limit, is_kept } => {
-                LogAnswer::DeadLettersReplayed(self.append_dead_letters(channel, limit, is_kept))
+            LogQuestion::ForgetDeadLetters { ids } => {
+                LogAnswer::DeadLettersCleared(self.remove_dead_letters(channel, Some(&ids)))
             }
             LogQuestion::ClearDeadLetters => {
-                let cleared = self.remove_dead_letters(channel, u32::MAX);
-                LogAnswer::DeadLettersCleared(cleared.len() as u32)
+                LogAnswer::DeadLettersCleared(self.remove_dead_letters(channel, None))
             }
             LogQuestion::Info => LogAnswer::Info(self.info_of_log(channel)),
         };
@@ -258,74 +235,6 @@ impl Shard {
         self.log(index).snapshot = Some(Box::new(snapshot));
         self.make_room();
         Ok(())
-    }
-
-    fn keep_dead_letter(&mut self, channel: &ChannelName, letter: DeadLetter) -> bool {
-        let letters_max = self.config.log.dead_letters_max;
-        let bytes = letter.weight_bytes();
-        let is_room = self.logs.dead_letter_bytes + bytes <= self.config.log.bytes_max / 4;
-        let frame = self.has_middleware().then(|| letter.draft.frame(0));
-        if !self.allows(Operation::DlqWrite, channel, None, frame.as_ref()) {
-            return false;
-        }
-        let is_taken = is_room && self.has_log(channel);
-        let pushed = is_taken
-            && self.open_log(channel).is_ok_and(|index| {
-                let letters = self.log(index).dead_letters.get_or_insert_default();
-                letters.push(letter, letters_max).is_ok()
-            });
-        if pushed {
-            self.logs.dead_letters += 1;
-            self.logs.dead_letter_bytes += bytes;
-            self.logs.bytes += bytes;
-            self.make_room();
-        } else {
-            self.refuse(Refusal::LogDeadLetters);
-        }
-        pushed
-    }
-
-    fn list_dead_letters(
-        &mut self,
-        channel: &ChannelName,
-        limit: u32,
-        from_unix_ms: u64,
-    ) -> Vec<DeadLetter> {
-        let Some(index) = self.logs.channels.find_name(channel) else { return Vec::new() };
-        let Some(letters) = &self.log(index).dead_letters else { return Vec::new() };
-        letters.list(limit as usize, from_unix_ms).cloned().collect()
-    }
-
-    fn remove_dead_letters(&mut self, channel: &ChannelName, limit: u32) -> Vec<DeadLetter> {
-        let Some(index) = self.logs.channels.find_name(channel) else { return Vec::new() };
-        let log = self.log(index);
-        let Some(letters) = &mut log.dead_letters else { return Vec::new() };
-        let taken = letters.take(limit as usize);
-        if letters.is_empty() {
-            log.dead_letters = None;
-        }
-        let bytes = taken.iter().map(DeadLetter::weight_bytes).sum::<usize>();
-        self.logs.dead_letters -= taken.len();
-        self.logs.dead_letter_bytes -= bytes;
-        self.logs.bytes -= bytes;
-        taken
-    }
-
-    /// Append the events anew: nobody has had them, so their ids do not hold them back.
-    fn append_dead_letters(&mut self, channel: &ChannelName, limit: u32, is_kept: bool) -> u32 {
-        let letters = if is_kept {
-            self.list_dead_letters(channel, limit, 0)
-        } else {
-            self.remove_dead_letters(channel, limit)
-        };
-        let count = letters.len() as u32;
-        for letter in letters {
-            let mut draft = letter.draft;
-            draft.id = "".into();
-            let (channel, target) = (channel.clone(), Target::Nobody);
-            self.on_append(Append { channel, draft, skip: None, target });
-        }
-        count
     }
 
     fn info_of_log(&mut self, channel: &ChannelName) -> Option<ChannelLogInfo> {

@@ -35,8 +35,6 @@ pub(in super::super) enum Target {
     Conn(CoreId, ConnId),
     /// A question, of which this is the part with this place.
     Ticket(Ticket, u32),
-    /// Nobody does.
-    Nobody,
 }
 
 /// One message about logs.

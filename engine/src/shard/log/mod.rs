@@ -12,6 +12,7 @@
 mod ack;
 mod append;
 mod ask;
+mod dead_letters;
 mod entered;
 mod feed;
 mod follow;

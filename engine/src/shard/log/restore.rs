@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::super::message::ChannelName;
-use super::super::{Output, Shard};
+use super::super::{Output, Refusal, Shard};
 use crate::log::store::StoredLog;
-use crate::log::{Entry, Evicted, History, LogRecord, Snapshot};
+use crate::log::{DeadLetter, Entry, Evicted, History, LogRecord, Snapshot};
 
 impl Shard {
     /// Take in what is stored of `channel`, which this core owns and whose app keeps a log of it.
@@ -42,6 +42,13 @@ impl Shard {
             self.logs.snapshot_bytes += snapshot.weight_bytes();
             self.logs.bytes += snapshot.weight_bytes();
             self.log(index).snapshot = Some(Box::new(snapshot));
+        }
+        for letter in stored.dead_letters {
+            // Those above a limit that was lowered stay in the files and are counted.
+            match DeadLetter::from_json(&letter.entry) {
+                Some(letter) => _ = self.add_dead_letter_of(channel, letter),
+                None => self.refuse(Refusal::LogDeadLetters),
+            }
         }
         self.counters.log_appends = 0; // Nobody has published these.
     }

@@ -2,7 +2,8 @@
 
 use super::transcript::{check_on, draft};
 use super::world::World;
-use crate::log::{DeadLetter, Snapshot};
+use crate::id::CoreId;
+use crate::log::{DeadLetter, RecordKind, Snapshot};
 use crate::middleware::{Blocked, Call, Middleware, Operation};
 use crate::shard::{Answer, LogAnswer, Output, Refusal, ReplayRange, Ticket};
 
@@ -14,10 +15,10 @@ fn world(edit: impl Fn(&mut super::world::Limits)) -> World {
 fn answer(world: &mut World, ask: impl Fn(&mut World) -> Ticket) -> LogAnswer {
     let asked = ask(world);
     while let Some(output) = world.shards[0].poll_output() {
-        if let Output::Answer(ticket, Answer::Log(answer)) = output
-            && ticket == asked
-        {
-            return answer;
+        match output {
+            Output::Answer(ticket, Answer::Log(answer)) if ticket == asked => return answer,
+            Output::Log(record) => world.records.push((CoreId(0), record)),
+            _ => {}
         }
     }
     panic!("no answer came");
@@ -87,19 +88,55 @@ fn dead_letters_are_kept_listed_and_cleared() {
 }
 
 #[test]
-fn dead_letters_come_again_as_new_events() {
+fn dead_letters_are_forgotten_by_their_ids() {
     let mut world = world(|_| {});
-    assert!(add(&mut world, "log", "a") && add(&mut world, "log", "b"));
+    assert!(["a", "b", "c"].iter().all(|id| add(&mut world, "log", id)));
     let channel = world.channel("log");
-    let replay = |world: &mut World| world.shards[0].replay_dead_letters(&channel, 1, false);
-    assert!(matches!(answer(&mut world, replay), LogAnswer::DeadLettersReplayed(1)));
+    let mut forget = |ids: &[&str]| {
+        let ids: Vec<Box<str>> = ids.iter().map(|&id| id.into()).collect();
+        let forget = |world: &mut World| world.shards[0].forget_dead_letters(&channel, ids.clone());
+        let LogAnswer::DeadLettersCleared(count) = answer(&mut world, forget) else {
+            panic!("nothing was forgotten")
+        };
+        count
+    };
+    assert_eq!((forget(&["c", "a", "z"]), forget(&["a"])), (2, 0));
     assert_eq!(ids(&mut world, 9, 0), ["b"]);
-    let replay = |world: &mut World| world.shards[0].replay_dead_letters(&channel, 9, true);
-    assert!(matches!(answer(&mut world, replay), LogAnswer::DeadLettersReplayed(1)));
-    assert_eq!(ids(&mut world, 9, 0), ["b"]);
-    let read = |world: &mut World| world.shards[0].ask_replay(&channel, ReplayRange::default());
-    let LogAnswer::Replayed(frames) = answer(&mut world, read) else { panic!("no frames") };
-    assert_eq!(frames.len(), 3);
+    assert!(add(&mut world, "log", "d"));
+    assert_eq!(ids(&mut world, 9, 0), ["b", "d"]);
+    assert_eq!(world.shards[0].log_levels().dead_letters, 2);
+}
+
+/// What a log thread would be told, line by line.
+fn records(world: &mut World) -> Vec<String> {
+    let records = std::mem::take(&mut world.records).into_iter();
+    let line = |kind: RecordKind| match kind {
+        RecordKind::DeadLetter { id, letter_json } => {
+            let letter = DeadLetter::from_json(&letter_json).expect("a letter is stored");
+            assert_eq!(letter, self::letter(&id, 5));
+            format!("add {id}")
+        }
+        RecordKind::DeadLetterGone { id } => format!("gone {id}"),
+        other => format!("{other:?}"),
+    };
+    records.map(|(_, record)| line(record.kind)).collect()
+}
+
+#[test]
+fn dead_letters_are_stored_when_they_come_and_when_they_go() {
+    let mut world = check_on(1, |limits| limits.shard.log.is_durable = true, "");
+    assert!(["a", "b", "c"].iter().all(|id| add(&mut world, "log", id)));
+    world.settle();
+    assert_eq!(records(&mut world), ["add a", "add b", "add c"]);
+    let channel = world.channel("log");
+    let forget = |world: &mut World| {
+        world.shards[0].forget_dead_letters(&channel, vec!["b".into(), "z".into()])
+    };
+    answer(&mut world, forget);
+    let clear = |world: &mut World| world.shards[0].clear_dead_letters(&channel);
+    answer(&mut world, clear);
+    world.settle();
+    assert_eq!(records(&mut world), ["gone b", "gone a", "gone c"]);
 }
 
 #[test]

@@ -302,6 +302,7 @@ impl World {
                 self.establish(client, is_admitted);
             }
             Output::Resume(_) => {}
+            Output::AskRoom(..) => unreachable!("no app has its rooms asked about"),
             Output::Log(record) => self.records.push((core, record)),
             Output::Answer(_, answer) => self.note("http", &super::render::answer(answer)),
             Output::Notice(notice) => self.note("app", &super::render::notice(&notice)),

@@ -173,6 +173,38 @@ fn a_torn_end_is_cut_wherever_it_is_torn() {
     }
 }
 
+/// A letter that comes and one that goes are each there whole or not at all, in their order.
+#[test]
+fn dead_letters_in_a_torn_end_come_and_go_in_their_order() {
+    let place = Place::new();
+    let (mut store, _) = place.start();
+    let letter = |id: &str| {
+        let entry = Bytes::from(format!("{{\"id\":\"{id}\"}}"));
+        record("a", Change::DeadLetter(StoredDeadLetter { id: id.into(), entry }))
+    };
+    let gone = |id: &str| record("a", Change::DeadLetterGone { id: id.into() });
+    store.commit(&[event("a", 1), letter("w")]).unwrap();
+    let durable = store.size().bytes;
+    store.commit(&[letter("x"), gone("w"), letter("y"), gone("x")]).unwrap();
+    drop(store);
+    let path = &place.segments()[0];
+    let whole = fs::read(path).unwrap();
+    let states = [&["w"][..], &["w", "x"], &["x"], &["x", "y"], &["y"]];
+    let mut seen = Vec::new();
+    for cut in durable..=whole.len() as u64 {
+        fs::write(path, &whole[..cut as usize]).unwrap();
+        let (store, recovered) = place.start();
+        let letters = &log(&recovered, "a").dead_letters;
+        let ids: Vec<&str> = letters.iter().map(|it| &*it.id).collect();
+        let state = states.iter().position(|it| *it == ids);
+        seen.push(state.unwrap_or_else(|| panic!("{ids:?}, cut at {cut}")));
+        drop(store);
+    }
+    assert!(seen.is_sorted(), "{seen:?}");
+    seen.dedup();
+    assert_eq!(seen, [0, 1, 2, 3, 4]);
+}
+
 #[test]
 fn a_segment_that_was_torn_while_it_was_made_is_none() {
     let place = Place::new();
