@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use uringcast::app::{App, AppPolicy, Apps};
+use uringcast::app::{App, AppPolicy, Apps, ZpsPolicy};
 use uringcast::dialect::{Dialect, zps};
 use uringcast::id::{ConnId, CoreId};
 use uringcast::log::{LogLimits, LogRecord, Logged, RecordKind};
@@ -141,7 +141,7 @@ impl World {
                 | Output::Finish(_)
                 | Output::Abort(_)
                 | Output::HandshakeExpired(_) => unreachable!("nobody leaves"),
-                Output::Notice(_) => unreachable!("no app has a webhook"),
+                Output::Notice(_) | Output::AskRoom(..) => unreachable!("no app has a webhook"),
             }
         }
     }
@@ -157,10 +157,10 @@ fn open(shard: &mut Shard, subscriber_id: &str) -> ConnId {
 }
 
 fn shard(is_durable: bool) -> Shard {
-    let rules = zps::Rules {
-        is_publish_allowed: true,
-        messages_per_window_max: 0,
-        ..zps::Rules::default()
+    let limits = ZpsPolicy {
+        allow_client_publish: true,
+        max_messages_per_window: 0,
+        ..ZpsPolicy::default()
     };
     let config = ShardConfig {
         core: CoreId(0),
@@ -175,15 +175,19 @@ fn shard(is_durable: bool) -> Shard {
         outbox_bytes_soft: 1 << 18,
         outbox_bytes_max: 1 << 20,
         outbox_stall_ms: 10_000,
+        is_coalescing: true,
         subscriptions_max: 1_000,
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,
         cache_bytes_max: 1 << 26,
-        zps: Arc::new(rules),
+        zps: Arc::new(zps::Rules::default()),
         idempotency: IdempotencyLimits::default(),
         log: LogLimits { is_durable, ..LogLimits::default() },
     };
-    let app = App { policy: AppPolicy::default(), ..App::new("id", "key", "secret") };
+    let app = App {
+        policy: AppPolicy { zps: limits, ..AppPolicy::default() },
+        ..App::new("id", "key", "secret")
+    };
     let mut shard = Shard::new(config, Apps::new(vec![app]).expect("one app"), Millis(0));
     shard.set_unix_ms(1_795_230_348_888);
     shard

@@ -15,6 +15,7 @@ use uringcast_proto::pusher::auth;
 use uringcast_proto::pusher::client::ClientMessage;
 use uringcast_proto::pusher::presence::{Member, MemberLimits};
 use uringcast_proto::pusher::rest::{BatchBody, PublishBody};
+use uringcast_proto::pusher::secret::Secret;
 use uringcast_proto::pusher::server;
 use uringcast_proto::pusher::signature::{Credentials, Query, check_body, sign_request, verify};
 
@@ -99,9 +100,10 @@ fn encode_again(token: &mut Vec<u8>, data: &str) -> usize {
 fn requests(c: &mut Criterion) {
     let body = batch_body();
     let query = sign_request("POST", PATH, &[], &body, CREDENTIALS, NOW_UNIX_S);
+    let secret = Secret::from(CREDENTIALS.secret);
     let check_head = |query: &str| {
         let query = Query::parse(query).unwrap();
-        verify("POST", PATH, &query, CREDENTIALS, NOW_UNIX_S, 600).unwrap()
+        verify("POST", PATH, &query, CREDENTIALS.key, &secret, NOW_UNIX_S, 600).unwrap()
     };
     let verified = check_head(&query);
     let mut group = c.benchmark_group("rest/request");
@@ -139,11 +141,12 @@ fn client_messages(c: &mut Criterion) {
 
 fn subscriptions(c: &mut Criterion) {
     let auth = sign("private-room-1", None);
+    let secret = Secret::from(CREDENTIALS.secret);
     let mut group = c.benchmark_group("pusher/subscribe");
     group.bench_function("signature", |b| {
         b.iter(|| {
-            let (key, secret) = (CREDENTIALS.key, CREDENTIALS.secret);
-            auth::verify_channel(key, secret, black_box(&auth), SOCKET_ID, "private-room-1", None)
+            let key = CREDENTIALS.key;
+            auth::verify_channel(key, &secret, black_box(&auth), SOCKET_ID, "private-room-1", None)
         });
     });
     group.bench_function("member", |b| {
