@@ -17,6 +17,8 @@ pub use reload::Standing;
 pub use webhook::{Webhook, WebhookEvent};
 pub use zps::ZpsPolicy;
 
+use uringcast_proto::pusher::secret::Secret;
+
 use crate::id::AppIndex;
 use crate::log::{HistoryRule, has_rule, rule_of};
 
@@ -26,7 +28,7 @@ pub struct AppKey {
     /// Names the app in the websocket's path: `/app/{key}`. Public.
     pub key: String,
     /// Signs requests and subscriptions. Never leaves the server.
-    pub secret: String,
+    pub secret: Secret,
 }
 
 /// One app, as the operator configured it.
@@ -63,7 +65,7 @@ pub struct App {
 impl App {
     /// An app with one key and the limits that apps have by default.
     pub fn new(id: impl Into<String>, key: impl Into<String>, secret: impl Into<String>) -> Self {
-        let keys = vec![AppKey { key: key.into(), secret: secret.into() }];
+        let keys = vec![AppKey { key: key.into(), secret: Secret::from(secret.into()) }];
         Self {
             id: id.into(),
             id_aliases: Vec::new(),

@@ -69,10 +69,11 @@ pub(super) fn from_flag(text: &str) -> Option<App> {
 /// What is wrong with the parts of an app that was not written as a table.
 pub(super) fn part_faults(app: &App) -> impl Iterator<Item = Fault> {
     let primary = app.primary();
-    let secret = ("the secret of an app", &primary.secret, &SECRET);
-    let publish_secret = ("the publish secret of an app", &app.publish_secret, &SECRET);
-    let publish_secret = publish_secret.1.iter().map(move |it| (publish_secret.0, it, &SECRET));
-    let names = [("the id of an app", &app.id, &NAME), ("the key of an app", &primary.key, &NAME)];
+    let secret = ("the secret of an app", &*primary.secret, &SECRET);
+    let publish_secret = app.publish_secret.as_deref();
+    let publish_secret = publish_secret.map(|it| ("the publish secret of an app", it, &SECRET));
+    let names =
+        [("the id of an app", &*app.id, &NAME), ("the key of an app", &*primary.key, &NAME)];
     let parts = names.into_iter().chain([secret]).chain(publish_secret);
     parts.filter_map(|(name, text, form)| form.fault(name, text))
 }

@@ -64,7 +64,7 @@ impl Bound {
         line("echo", self.echo.first().and_then(Option::as_ref));
         if config.is_development() {
             let (id, AppKey { key, secret }) = (&config.apps[0].id, config.apps[0].primary());
-            let _ = writeln!(lines, "development app id={id} key={key} secret={secret}");
+            let _ = writeln!(lines, "development app id={id} key={key} secret={}", &**secret);
         }
         lines
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use uringcast_proto::pusher::signature::{self, BodyMd5, Credentials, Query, Verified};
+use uringcast_proto::pusher::signature::{self, BodyMd5, Query, Verified};
 
 use super::error::RestError;
 use super::route::Head;
@@ -45,10 +45,9 @@ impl Authenticated {
             return Err(RestError::OtherApp);
         }
         let AppKey { key, secret } = app.key_or_primary(named);
-        let credentials = Credentials { key, secret };
         let window_s = app.policy.signature_window_s.into();
         let verified =
-            signature::verify(head.method, head.path, query, credentials, now_unix_s, window_s)?;
+            signature::verify(head.method, head.path, query, key, secret, now_unix_s, window_s)?;
         if !app.policy.enabled {
             return Err(RestError::AppDisabled);
         }

@@ -3,7 +3,8 @@
 //! The app's own server makes them, this server checks them. A signature holds for one socket
 //! only, because the socket's id is signed (spec pusher.md, auth strings).
 
-use super::digest::{hmac_sha256_hex, same};
+use super::digest::same;
+use super::secret::Secret;
 
 /// Why an `auth` string is refused.
 ///
@@ -30,13 +31,13 @@ pub fn sign_channel(
     channel: &str,
     channel_data: Option<&str>,
 ) -> String {
-    format!("{key}:{}", channel_signature(secret, socket_id, channel, channel_data))
+    format!("{key}:{}", channel_signature(&secret.into(), socket_id, channel, channel_data))
 }
 
 /// Check the `auth` string of a subscription; `channel_data` is the string exactly as received.
 pub fn verify_channel(
     key: &str,
-    secret: &str,
+    secret: &Secret,
     auth: &str,
     socket_id: &str,
     channel: &str,
@@ -53,13 +54,13 @@ pub fn verify_secret(expected: &str, received: &str) -> bool {
 
 /// The `auth` string that signs `socket_id` in as the user of `user_data`.
 pub fn sign_user(key: &str, secret: &str, socket_id: &str, user_data: &str) -> String {
-    format!("{key}:{}", user_signature(secret, socket_id, user_data))
+    format!("{key}:{}", user_signature(&secret.into(), socket_id, user_data))
 }
 
 /// Check the `auth` string of `pusher:signin`; `user_data` is the string exactly as received.
 pub fn verify_user(
     key: &str,
-    secret: &str,
+    secret: &Secret,
     auth: &str,
     socket_id: &str,
     user_data: &str,
@@ -76,19 +77,19 @@ fn verify(key: &str, auth: &str, expected: impl FnOnce() -> String) -> Result<()
 }
 
 fn channel_signature(
-    secret: &str,
+    secret: &Secret,
     socket_id: &str,
     channel: &str,
     channel_data: Option<&str>,
 ) -> String {
     match channel_data {
-        Some(data) => hmac_sha256_hex(secret, &[socket_id, ":", channel, ":", data]),
-        None => hmac_sha256_hex(secret, &[socket_id, ":", channel]),
+        Some(data) => secret.sign_hex(&[socket_id, ":", channel, ":", data]),
+        None => secret.sign_hex(&[socket_id, ":", channel]),
     }
 }
 
-fn user_signature(secret: &str, socket_id: &str, user_data: &str) -> String {
-    hmac_sha256_hex(secret, &[socket_id, "::user::", user_data])
+fn user_signature(secret: &Secret, socket_id: &str, user_data: &str) -> String {
+    secret.sign_hex(&[socket_id, "::user::", user_data])
 }
 
 #[cfg(test)]
@@ -105,7 +106,8 @@ mod tests {
 
     fn check_channel(channel: &str, channel_data: Option<&str>, signature: &str) {
         assert_eq!(sign_channel(KEY, SECRET, SOCKET, channel, channel_data), auth(signature));
-        let verdict = verify_channel(KEY, SECRET, &auth(signature), SOCKET, channel, channel_data);
+        let verdict =
+            verify_channel(KEY, &SECRET.into(), &auth(signature), SOCKET, channel, channel_data);
         assert_eq!(verdict, Ok(()));
     }
 
@@ -138,16 +140,17 @@ mod tests {
         let signature = "4708d583dada6a56435fb8bc611c77c359a31eebde13337c16ab43aa6de336ba";
         let user_data = r#"{"id":"12345"}"#;
         assert_eq!(sign_user(KEY, SECRET, SOCKET, user_data), auth(signature));
-        assert_eq!(verify_user(KEY, SECRET, &auth(signature), SOCKET, user_data), Ok(()));
-        let other = verify_user(KEY, SECRET, &auth(signature), SOCKET, r#"{"id":"12346"}"#);
+        assert_eq!(verify_user(KEY, &SECRET.into(), &auth(signature), SOCKET, user_data), Ok(()));
+        let other = verify_user(KEY, &SECRET.into(), &auth(signature), SOCKET, r#"{"id":"12346"}"#);
         assert_eq!(other, Err(AuthError::Signature));
     }
 
     #[test]
     fn anything_signed_that_changes_breaks_the_signature() {
         let good = sign_channel(KEY, SECRET, SOCKET, "presence-a", Some("{}"));
-        let verify =
-            |socket, channel, data| verify_channel(KEY, SECRET, &good, socket, channel, data);
+        let verify = |socket, channel, data| {
+            verify_channel(KEY, &SECRET.into(), &good, socket, channel, data)
+        };
         assert_eq!(verify(SOCKET, "presence-a", Some("{}")), Ok(()));
         assert_eq!(verify("1234.1235", "presence-a", Some("{}")), Err(AuthError::Signature));
         assert_eq!(verify(SOCKET, "presence-b", Some("{}")), Err(AuthError::Signature));
@@ -157,7 +160,8 @@ mod tests {
 
     #[test]
     fn a_wrong_key_and_a_wrong_form_are_told_apart_from_a_wrong_signature() {
-        let verify = |auth: &str| verify_channel(KEY, SECRET, auth, SOCKET, "private-a", None);
+        let verify =
+            |auth: &str| verify_channel(KEY, &SECRET.into(), auth, SOCKET, "private-a", None);
         assert_eq!(verify("other:00"), Err(AuthError::Key));
         assert_eq!(verify(""), Err(AuthError::Form));
         assert_eq!(verify(KEY), Err(AuthError::Form));

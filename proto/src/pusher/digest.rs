@@ -1,32 +1,12 @@
-//! HMAC-SHA256 and MD5 as lower-case hex, the form in which Pusher sends them.
+//! MD5, and digests as lower-case hex, the form in which Pusher sends them.
 
-use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::json::HEX_DIGITS;
 
 #[cfg(target_arch = "x86_64")]
 mod lanes;
-
-/// Hex HMAC-SHA256 of the concatenated `parts` under `secret`.
-pub(super) fn hmac_sha256_hex(secret: &str, parts: &[&str]) -> String {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
-    for part in parts {
-        mac.update(part.as_bytes());
-    }
-    hex(&mac.finalize().into_bytes())
-}
-
-/// HMAC-SHA256 of `text` under `secret`.
-pub(super) fn hmac_sha256(secret: &str, text: &[u8]) -> [u8; 32] {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
-    mac.update(text);
-    mac.finalize().into_bytes().into()
-}
 
 /// MD5 of `bytes`.
 pub(super) fn md5(bytes: &[u8]) -> [u8; 16] {
@@ -78,7 +58,7 @@ pub(super) fn same(expected: &str, received: &str) -> bool {
     expected.as_bytes().ct_eq(received.as_bytes()).into()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| HEX_DIGITS[usize::from(nibble)];
     let mut text = Vec::with_capacity(bytes.len() * 2);
     for byte in bytes {
@@ -90,15 +70,6 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// RFC 4231 section 4.3, test case 2.
-    #[test]
-    fn hmac_sha256_matches_the_rfc() {
-        assert_eq!(
-            hmac_sha256_hex("Jefe", &["what do ya want ", "for nothing?"]),
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-        );
-    }
 
     /// RFC 1321 section A.5.
     #[test]

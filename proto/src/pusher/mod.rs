@@ -11,6 +11,7 @@ mod digest;
 pub mod logged;
 pub mod presence;
 pub mod rest;
+pub mod secret;
 pub mod server;
 pub mod signature;
 pub mod user;

@@ -10,9 +10,8 @@ use std::borrow::Cow;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::digest::{
-    bytes_of_hex, hmac_sha256, hmac_sha256_hex, is_hex_of, md5, md5_each, md5_hex,
-};
+use super::digest::{bytes_of_hex, is_hex_of, md5, md5_each, md5_hex};
+use super::secret::Secret;
 
 /// A request's query parameters, decoded, in the order in which they are signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,12 +176,13 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Check the head of a request: `path` as it stands in the request line, without the query.
+/// Check the head of a request to the app of `app_key`: `path` as it stands in the request line, without the query.
 pub fn verify(
     method: &str,
     path: &str,
     query: &Query<'_>,
-    credentials: Credentials<'_>,
+    app_key: &str,
+    secret: &Secret,
     now_unix_s: u64,
     window_s: u64,
 ) -> Result<Verified, SignatureError> {
@@ -192,7 +192,7 @@ pub fn verify(
     if query.required("auth_version")? != AUTH_VERSION {
         return Err(SignatureError::Version);
     }
-    if key != credentials.key {
+    if key != app_key {
         return Err(SignatureError::Key);
     }
     let timestamp: u64 = timestamp.parse().map_err(|_| SignatureError::TimestampForm)?;
@@ -200,8 +200,7 @@ pub fn verify(
     if apart_s > window_s {
         return Err(SignatureError::TimestampStale { apart_s, window_s });
     }
-    let text = query.string_to_sign(method, path);
-    if !is_hex_of(signature, &hmac_sha256(credentials.secret, text.as_bytes())) {
+    if !is_hex_of(signature, &secret.sign(&[&query.string_to_sign(method, path)])) {
         return Err(SignatureError::Signature);
     }
     let body_md5 = match query.value("body_md5") {
@@ -252,7 +251,8 @@ pub fn sign_request(
         query.parameters.push(own("body_md5", &md5_hex(body)));
     }
     query.parameters.sort_by(|(key, _), (other, _)| key.cmp(other));
-    let signature = hmac_sha256_hex(credentials.secret, &[&query.string_to_sign(method, path)]);
+    let signature =
+        Secret::from(credentials.secret).sign_hex(&[&query.string_to_sign(method, path)]);
     query.parameters.push(own("auth_signature", &signature));
     query.parameters.iter().map(|(key, value)| encode(key, value)).collect::<Vec<_>>().join("&")
 }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::digest::hmac_sha256_hex;
+use super::secret::Secret;
 use crate::json::escaped;
 use crate::ws::encode;
 
@@ -131,7 +131,7 @@ pub fn body(time_ms: u64, events_json: &str) -> String {
 
 /// The `X-Pusher-Signature` of `body`: hex HMAC-SHA256 under the secret of the `X-Pusher-Key`.
 pub fn sign(secret: &str, body: &str) -> String {
-    hmac_sha256_hex(secret, &[body])
+    Secret::from(secret).sign_hex(&[body])
 }
 
 #[cfg(test)]
@@ -195,7 +195,7 @@ mod tests {
     fn the_signature_is_over_the_whole_body() {
         let body = body(7, "{},{}");
         assert_eq!(body, r#"{"time_ms":7,"events":[{},{}]}"#);
-        assert_eq!(sign("secret", &body), hmac_sha256_hex("secret", &[&body]));
+        assert_eq!(sign("secret", &body), Secret::from("secret").sign_hex(&[&body]));
         assert_ne!(sign("secret", &body), sign("secret", &body[1..]));
     }
 }

@@ -39,7 +39,11 @@ fn read_keys(fields: &mut Fields<'_>) -> Vec<AppKey> {
     let Some(keys) = fields.take("keys") else {
         let (key, secret) =
             (fields.needed_text("key", &NAME), fields.needed_text("secret", &SECRET));
-        return key.zip(secret).map(|(key, secret)| AppKey { key, secret }).into_iter().collect();
+        return key
+            .zip(secret)
+            .map(|(key, secret)| AppKey { key, secret: secret.into() })
+            .into_iter()
+            .collect();
     };
     for name in ["key", "secret"] {
         if let Some(entry) = fields.take(name) {
@@ -54,7 +58,7 @@ fn read_key(entry: &Entry<'_>) -> Option<AppKey> {
     let mut fields = entry.table()?;
     let (key, secret) = (fields.needed_text("key", &NAME), fields.needed_text("secret", &SECRET));
     fields.refuse_rest();
-    Some(AppKey { key: key?, secret: secret? })
+    Some(AppKey { key: key?, secret: secret?.into() })
 }
 
 /// The keys of the sections `pusher` and `zps` that this app has a value of its own for.

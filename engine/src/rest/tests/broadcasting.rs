@@ -46,7 +46,7 @@ fn channel_data(answer: &Answer, channel: &str) -> Option<String> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap();
     let data = body["channel_data"].as_str();
     let auth = body["auth"].as_str().unwrap();
-    verify_channel("key-a", "secret-a", auth, "1.2", channel, data).unwrap();
+    verify_channel("key-a", &"secret-a".into(), auth, "1.2", channel, data).unwrap();
     data.map(str::to_owned)
 }
 
@@ -225,7 +225,7 @@ fn user(result: Result<Action, RestError>) -> Value {
 fn signed_user(answer: &Answer) -> Value {
     let body: Value = serde_json::from_slice(&answer.body).unwrap();
     let [auth, data] = ["auth", "user_data"].map(|name| body[name].as_str().unwrap());
-    verify_user("key-a", "secret-a", auth, "1.2", data).unwrap();
+    verify_user("key-a", &"secret-a".into(), auth, "1.2", data).unwrap();
     serde_json::from_str(data).unwrap()
 }
 

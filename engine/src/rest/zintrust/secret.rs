@@ -38,6 +38,6 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether `secret` lets its sender publish to `app`.
 pub(in super::super) fn is_publish_secret(app: &App, secret: &str) -> bool {
-    let expected = app.publish_secret.as_ref().unwrap_or(&app.primary().secret);
+    let expected = app.publish_secret.as_deref().unwrap_or(&app.primary().secret);
     verify_secret(expected, secret)
 }

@@ -20,7 +20,8 @@ fn check_request(
     query: &str,
     now_unix_s: u64,
 ) -> Result<Verified, SignatureError> {
-    verify(method, path, &Query::parse(query)?, CREDENTIALS, now_unix_s, 600)
+    let Credentials { key, secret } = CREDENTIALS;
+    verify(method, path, &Query::parse(query)?, key, &secret.into(), now_unix_s, 600)
 }
 
 fn signed(parameters: &[(&str, &str)], body: &[u8]) -> String {
