@@ -35,6 +35,7 @@ mod owner;
 mod query;
 mod quota;
 mod reach;
+mod replies;
 mod roster;
 mod slow;
 mod stream;
@@ -79,6 +80,7 @@ use ledger::Ledger;
 use log::Logs;
 use owner::Owned;
 use quota::AppConnections;
+use replies::Replies;
 use subscription_count::Untold;
 use table::Table;
 use user::Users;
@@ -222,6 +224,8 @@ pub struct Shard {
     users: Users,
     /// Events of this turn, one run for each channel that has any.
     runs: Vec<Run>,
+    /// Answers to the messages that are being worked off.
+    replies: Replies,
     outgoing: Vec<Outgoing>,
     /// Lists of messages that came from other cores, empty, for those that go to them: memory that
     /// one core takes and another gives back is faulted in anew each time.
@@ -282,6 +286,7 @@ impl Shard {
             untold: Untold::default(),
             users: Users::new(),
             runs: Vec::new(),
+            replies: Replies::default(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             spares: Vec::new(),
             requests: Slab::new(),
@@ -320,6 +325,7 @@ impl Shard {
 
     /// The turn is over: hand every channel's events to its subscribers' outboxes.
     pub fn end_turn(&mut self) {
+        self.send_replies();
         self.tell_counts();
         self.tell_acks();
         loop {

@@ -24,6 +24,7 @@ mod presence;
 mod quota;
 mod reach;
 mod render;
+mod replies;
 mod slow;
 mod subscribe;
 mod subscription_count;
