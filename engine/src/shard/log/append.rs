@@ -259,7 +259,7 @@ impl Shard {
             unix_ms,
             expires_unix_ms,
             id,
-            event_type: Box::from(&*event_type),
+            event_type,
             frame,
         };
         self.logs.unsynced_bytes += waiting.entry.weight_bytes();
