@@ -60,10 +60,15 @@ fn zps_plan(args: &MillionArgs, subject: &Subject) -> Plan {
 fn zps(args: &MillionArgs) -> anyhow::Result<ExitCode> {
     let is_ws = args.publish.via == ViaArg::ClientEvents;
     anyhow::ensure!(is_ws, "events of zps are published over its websocket: leave --via out");
+    // Asked for before the load is pinned.
+    let cores = match args.server.cores()? {
+        (Some(server), Some(load)) => Some(server.and(&load)),
+        (_, _) => None,
+    };
     let logs = Logs { driver: args.acked.log_driver, kept: None };
     let subject = Subject::of_zps(&args.server, logs)?;
     let plan = zps_plan(args, &subject);
-    let (outcome, usage) = run::measure(&subject, &plan)?;
+    let (outcome, usage) = run::measure(&subject, &plan, cores.as_ref())?;
     let layout = args.server.layout.unwrap_or(Layout::TwoCore);
     let conduct = Conduct {
         layout,

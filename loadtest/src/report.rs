@@ -54,6 +54,8 @@ pub struct Usage {
     pub server_peak_rss_bytes: Option<u64>,
     /// Processor time of the load.
     pub load_cpu: Duration,
+    /// Share of the cores of both that neither of them used, where those are known.
+    pub others: Option<f64>,
 }
 
 /// The result of a load. The first seven keys are those of the 1M-event profile.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::args::ServerArgs;
+use crate::cores::Cores;
 use crate::limits;
 use crate::load::{Load, Outcome};
 use crate::plan::Plan;
@@ -20,25 +21,38 @@ const FILES_SPARE: u64 = 64;
 pub fn run(args: &ServerArgs, plan: impl FnOnce(&Subject) -> Plan) -> anyhow::Result<ExitCode> {
     let subject = Subject::of(args)?;
     let plan = plan(&subject);
-    let (outcome, usage) = measure(&subject, &plan)?;
+    let (outcome, usage) = measure(&subject, &plan, None)?;
     report::publish(&Report::new(&plan, &outcome, usage), args.json.as_deref())?;
     Ok(verdict(&plan, &outcome)?)
 }
 
-/// Carry out the plan, and read what both ends used meanwhile.
-pub fn measure(subject: &Subject, plan: &Plan) -> anyhow::Result<(Outcome, Usage)> {
+/// Carry out the plan, and read what both ends used meanwhile, and others of their `cores`.
+pub fn measure(
+    subject: &Subject,
+    plan: &Plan,
+    cores: Option<&Cores>,
+) -> anyhow::Result<(Outcome, Usage)> {
     limits::raise_open_files((plan.subscribers() + plan.publishers) as u64 + FILES_SPARE)?;
     let load = connected(plan)?;
     let process = Process::new(std::process::id());
+    let (watch, busy_before) = (Instant::now(), cores.map(Cores::busy).transpose()?);
     let before = (subject.cpu(), process.cpu()?);
     let mut progress = Progress::new("done", plan.settled(plan.events_per_room));
     let outcome = load.run(&mut progress);
     let after = (subject.cpu(), process.cpu()?);
+    let busy = cores.map(Cores::busy).transpose()?.zip(busy_before);
+    let whole = watch.elapsed() * cores.map_or(1, Cores::count) as u32;
     progress.finish();
+    let server_cpu = after.0.zip(before.0).map(|(after, before)| after.saturating_sub(before));
+    let load_cpu = after.1.saturating_sub(before.1);
+    let others = busy.zip(server_cpu).map(|((after, before), server_cpu)| {
+        after.saturating_sub(before).saturating_sub(server_cpu + load_cpu)
+    });
     let usage = Usage {
-        server_cpu: after.0.zip(before.0).map(|(after, before)| after.saturating_sub(before)),
+        server_cpu,
         server_peak_rss_bytes: subject.peak_rss_bytes(),
-        load_cpu: after.1.saturating_sub(before.1),
+        load_cpu,
+        others: others.map(|others| others.as_secs_f64() / whole.as_secs_f64().max(1e-9)),
     };
     Ok((outcome, usage))
 }

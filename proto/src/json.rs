@@ -88,7 +88,7 @@ fn code_unit(text: &[u8]) -> Option<u16> {
 
 /// `text` as it stands between the quotes of a JSON string; borrowed when nothing needs escaping.
 pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.bytes().any(needs_escape) {
+    if first_special(text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
     let mut out = Vec::with_capacity(text.len() + text.len() / 4);
@@ -99,8 +99,7 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
 /// Append `text` to `out` as it stands between the quotes of a JSON string.
 pub(crate) fn escape_into(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    // Without a way out the look at all of it needs no branch for each byte.
-    if !bytes.iter().fold(false, |found, &byte| found | needs_escape(byte)) {
+    if first_special(bytes).is_none() {
         return out.extend_from_slice(bytes);
     }
     let mut copied = 0;
@@ -113,6 +112,27 @@ pub(crate) fn escape_into(out: &mut Vec<u8>, text: &str) {
         copied = at + 1;
     }
     out.extend_from_slice(&bytes[copied..]);
+}
+
+/// Where the first character is that cannot stand in a string as it is: a quote, a backslash or a
+/// control character.
+#[inline]
+pub(crate) fn first_special(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    const TOPS: u64 = ONES << 7;
+    let mut at = 0;
+    while let Some(eight) = bytes[at..].first_chunk() {
+        let eight = u64::from_le_bytes(*eight);
+        // The top bit of a byte that is below another one; of those above the first, it may lie.
+        let below = |eight: u64, byte: u64| eight.wrapping_sub(ONES * byte) & !eight & TOPS;
+        let equal = |byte: u8| below(eight ^ (ONES * u64::from(byte)), 1);
+        let found = below(eight, 0x20) | equal(b'"') | equal(b'\\');
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    bytes[at..].iter().position(|&byte| needs_escape(byte)).map(|rest| at + rest)
 }
 
 /// The characters that RFC 8259 section 7 wants escaped.
@@ -139,6 +159,26 @@ pub(crate) const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every byte at every place of two words and a rest, before and behind every other kind.
+    #[test]
+    fn the_first_special_byte_is_found_wherever_it_stands() {
+        for len in 0..20 {
+            assert_eq!(first_special(&vec![b'a'; len]), None);
+            for at in 0..len {
+                for byte in 0..=u8::MAX {
+                    for filler in [b'a', b'!', 0x20, 0x7f, 0x80, 0xff] {
+                        let mut bytes = vec![filler; len];
+                        bytes[at] = byte;
+                        let expected = needs_escape(byte).then_some(at);
+                        assert_eq!(first_special(&bytes), expected, "{bytes:?}");
+                        bytes[at..].fill(byte);
+                        assert_eq!(first_special(&bytes), expected, "{bytes:?}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_string_without_escapes_is_borrowed() {

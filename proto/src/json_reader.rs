@@ -5,8 +5,10 @@
 
 use serde_json::value::RawValue;
 
-/// Bytes of a string that are looked at one by one before the search for its end.
-const NEAR_BYTES: usize = 16;
+use crate::json::first_special;
+
+/// Bytes of a string that are looked at by eights before the search for its end.
+const NEAR_BYTES: usize = 64;
 /// The most digits that no number of can be above 2 to the power of 53, where JavaScript's end.
 const DIGITS_MAX: usize = 15;
 
@@ -121,15 +123,12 @@ impl<'a> Reader<'a> {
 }
 
 /// The first quote or backslash from `start` on; none if there is a control character before.
+#[inline]
 fn next_special(bytes: &[u8], start: usize) -> Option<usize> {
     let rest = bytes.get(start..)?;
-    for (at, &byte) in rest.iter().take(NEAR_BYTES).enumerate() {
-        if byte < 0x20 {
-            return None;
-        }
-        if byte == b'"' || byte == b'\\' {
-            return Some(start + at);
-        }
+    let near = &rest[..rest.len().min(NEAR_BYTES)];
+    if let Some(at) = first_special(near) {
+        return (near[at] >= 0x20).then_some(start + at);
     }
     let far = rest.get(NEAR_BYTES..)?;
     let at = memchr::memchr2(b'"', b'\\', far)?;

@@ -286,11 +286,12 @@ fn a_slow_stream_gets_everything_from_the_log() {
     let events: Vec<Value> = (0..100)
         .map(|_| json!({ "room": "a:1", "type": "t", "payload": "x".repeat(4_000) }))
         .collect();
-    for _ in 0..20 {
+    // As much as a room keeps by default: the kernel holds little of it for the stream.
+    for _ in 0..18 {
         assert_eq!(post(&server, "/events", &json!(events)), 200);
     }
     assert!(server.metric("uringcast_retained_bytes") < 1_500_000.0);
-    for sequence in 1..=2_000 {
+    for sequence in 1..=1_800 {
         assert_eq!(stream.event().sequence(), sequence);
     }
 }

@@ -337,7 +337,7 @@ fn change(kind: RecordKind) -> Change {
             unix_ms,
             expires_unix_ms,
             id,
-            event_type: event_type.into(),
+            event_type,
             frame,
         }),
         RecordKind::Cursor { subscriber_id, sequence } => {

@@ -1,5 +1,7 @@
 //! What a log thread is given to keep, and what it says when it has.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::shard::ChannelName;
@@ -29,7 +31,7 @@ pub enum RecordKind {
         /// Its name; empty if it has none.
         id: Box<str>,
         /// What it is filtered by.
-        event_type: Box<str>,
+        event_type: Arc<str>,
         /// A whole websocket frame.
         frame: Bytes,
     },

@@ -68,12 +68,12 @@ impl Segment {
         Self::of(bytes, frames, false, retained)
     }
 
-    /// One frame for one connection alone.
+    /// The same for one connection alone.
     ///
     /// # Panics
     /// As [`new`](Self::new).
-    pub fn private(frame: Bytes, retained: &Retained) -> Self {
-        Self::of(frame, 1, true, retained)
+    pub fn private(bytes: Bytes, frames: u32, retained: &Retained) -> Self {
+        Self::of(bytes, frames, true, retained)
     }
 
     fn of(bytes: Bytes, frames: u32, is_private: bool, retained: &Retained) -> Self {

@@ -55,7 +55,7 @@ impl Shard {
         };
         self.leave_all(conn);
         self.connections[conn.slot as usize].is_over = false;
-        let segment = Segment::private(frame, &self.retained);
+        let segment = Segment::private(frame, 1, &self.retained);
         self.enqueue(conn.slot, segment); // The last words are sent whatever waits already.
         let connection = self.connection(conn).expect("it was open above");
         connection.phase = Phase::Closing(Closing { until, farewell, finished: false });

@@ -211,6 +211,7 @@ impl Shard {
 
     /// Queue `segment` on the connection in `slot` and remember that its outbox wants a send.
     pub(super) fn enqueue(&mut self, slot: u32, segment: Segment) {
+        self.send_replies_first(slot);
         let connection = &mut self.connections[slot as usize];
         if connection.is_over {
             return; // After what was withheld nothing else may follow.

@@ -171,12 +171,17 @@ impl Shard {
 
     /// The same for bytes that are in the connection's own form.
     pub(super) fn send_as_is(&mut self, conn: ConnId, frame: Bytes) {
+        self.send_run(conn, frame, 1);
+    }
+
+    /// The same for several frames, one behind the other.
+    pub(super) fn send_run(&mut self, conn: ConnId, bytes: Bytes, frames: u32) {
         let Some(connection) = self.connection(conn).filter(|it| it.is_open()) else { return };
-        let (bytes, dialect, app) = (connection.outbox.bytes(), connection.dialect, connection.app);
-        if bytes > dialect.outbox_bytes_max(&self.config, self.apps.zps(app)) {
+        let (queued, dialect, app) = (connection.outbox.bytes(), connection.dialect, connection.app);
+        if queued > dialect.outbox_bytes_max(&self.config, self.apps.zps(app)) {
             return self.overflow(conn.slot);
         }
-        let segment = Segment::private(frame, &self.retained);
+        let segment = Segment::private(bytes, frames, &self.retained);
         self.enqueue(conn.slot, segment);
     }
 

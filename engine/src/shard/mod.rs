@@ -37,6 +37,7 @@ mod parcel;
 mod query;
 mod quota;
 mod reach;
+mod replies;
 mod room_auth;
 mod roster;
 mod slow;
@@ -85,6 +86,7 @@ use ledger::Ledger;
 use log::Logs;
 use owner::Owned;
 use quota::AppConnections;
+use replies::Replies;
 use room_auth::RoomAuth;
 use subscription_count::Untold;
 use table::Table;
@@ -234,6 +236,8 @@ pub struct Shard {
     users: Users,
     /// Events of this turn, one run for each channel that has any.
     runs: Vec<Run>,
+    /// Answers to the messages that are being worked off.
+    replies: Replies,
     outgoing: Vec<Outgoing>,
     /// Lists of messages that came from other cores, empty, for those that go to them: memory that
     /// one core takes and another gives back is faulted in anew each time.
@@ -296,6 +300,7 @@ impl Shard {
             untold: Untold::default(),
             users: Users::new(),
             runs: Vec::new(),
+            replies: Replies::default(),
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             spares: Vec::new(),
             requests: Slab::new(),
@@ -335,6 +340,7 @@ impl Shard {
 
     /// The turn is over: hand every channel's events to its subscribers' outboxes.
     pub fn end_turn(&mut self) {
+        self.send_replies();
         self.tell_counts();
         self.tell_acks();
         loop {

@@ -155,7 +155,7 @@ mod tests {
         let retained = Retained::default();
         let mut outbox = Outbox::default();
         for _ in 0..1_000 {
-            outbox.push(Segment::private(Bytes::from_static(b"\x8a\x00"), &retained));
+            outbox.push(Segment::private(Bytes::from_static(b"\x8a\x00"), 1, &retained));
         }
         assert!(outbox.bytes() > 100_000, "{}", outbox.bytes());
         assert!(retained.bytes() > 100_000, "{}", retained.bytes());

@@ -23,6 +23,7 @@ mod presence;
 mod quota;
 mod reach;
 mod render;
+mod replies;
 mod slow;
 mod subscribe;
 mod subscription_count;

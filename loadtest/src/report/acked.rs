@@ -23,6 +23,8 @@ pub struct AckedReport {
     acks_per_second: Option<f64>,
     cpu_us_per_acked_event: Option<f64>,
     server_utilisation: Option<f64>,
+    /// Share of the cores of server and load that other processes used, or the host.
+    others_utilisation: Option<f64>,
     layout: &'static str,
     log_driver: Option<&'static str>,
     /// The server's own counters, where it has them: 14 in the original.
@@ -60,6 +62,7 @@ impl AckedReport {
             server_utilisation: conduct
                 .server_utilisation()
                 .map(|share| (share * 1e3).round() / 1e3),
+            others_utilisation: usage.others.map(|share| (share * 1e3).round() / 1e3),
             layout: conduct.layout.name(),
             log_driver,
             metrics,
@@ -79,6 +82,10 @@ impl Table for AckedReport {
             (
                 "server busy",
                 self.server_utilisation.map(|it| format!("{:.0} % of a core", it * 100.0)),
+            ),
+            (
+                "others' CPU",
+                self.others_utilisation.map(|it| format!("{:.0} % of these cores", it * 100.0)),
             ),
             ("log driver", self.log_driver.map(str::to_owned)),
             ("refused", self.refused.clone()),

@@ -4,6 +4,7 @@
 //! is not listened to: the original server lets it forge the room's order.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
@@ -52,7 +53,7 @@ pub struct Draft {
     /// Its name, for publishing it only once.
     pub id: Box<str>,
     /// Its type, for those who want only some.
-    pub event_type: Box<str>,
+    pub event_type: Arc<str>,
     /// The whole message without the digits of the sequence.
     pub text: Vec<u8>,
     /// Where in it the digits belong.
@@ -103,7 +104,7 @@ impl Event<'_> {
         push_metadata(&mut text, metadata, provider);
         text.extend_from_slice(b"}}");
         let id = id.into_owned().into_boxed_str();
-        let event_type = Box::from(&*self.event_type);
+        let event_type = Arc::from(&*self.event_type);
         Ok(Draft { id, event_type, text, sequence_at, emitted_unix_ms, expires_unix_ms })
     }
 

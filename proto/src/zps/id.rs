@@ -16,32 +16,36 @@ const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 /// How many random digits a name ends with; 36 to the power of that is below 2 to the power of 64.
 const RANDOM_DIGITS: usize = 11;
 
+/// The longest name: a prefix, the largest number, a line and the random digits.
+const BYTES_MAX: usize = 4 + 13 + 1 + RANDOM_DIGITS;
+
 /// A name for something that happened at `unix_ms`; `random` must differ from name to name.
 pub fn generate(prefix: Prefix, unix_ms: u64, random: u64) -> String {
     let prefix = match prefix {
-        Prefix::Event => "evt_",
-        Prefix::Ephemeral => "eph_",
-        Prefix::DeadLetter => "dlq_",
+        Prefix::Event => b"evt_",
+        Prefix::Ephemeral => b"eph_",
+        Prefix::DeadLetter => b"dlq_",
     };
-    let mut id = String::with_capacity(4 + 13 + 1 + RANDOM_DIGITS);
-    id.push_str(prefix);
-    push_base36(&mut id, unix_ms, 1);
-    id.push('_');
-    push_base36(&mut id, random % 36_u64.pow(RANDOM_DIGITS as u32), RANDOM_DIGITS);
-    id
+    // From its end, because the number of digits of a number is known last.
+    let mut text = [b'0'; BYTES_MAX];
+    write_base36(&mut text, random % 36_u64.pow(RANDOM_DIGITS as u32));
+    let line = BYTES_MAX - RANDOM_DIGITS - 1;
+    text[line] = b'_';
+    let first = write_base36(&mut text[..line], unix_ms).min(line - 1);
+    let start = first - prefix.len();
+    text[start..first].copy_from_slice(prefix);
+    str::from_utf8(&text[start..]).expect("digits are ASCII").to_owned()
 }
 
-/// Append `number` with at least `digits_min` digits.
-fn push_base36(text: &mut String, mut number: u64, digits_min: usize) {
-    let mut digits = [b'0'; 13]; // 36 to the power of 13 is more than any u64.
-    let mut at = digits.len();
+/// Write the digits of `number` at the end of `text`; returns where they begin.
+fn write_base36(text: &mut [u8], mut number: u64) -> usize {
+    let mut at = text.len();
     while number > 0 {
         at -= 1;
-        digits[at] = DIGITS[(number % 36) as usize];
+        text[at] = DIGITS[(number % 36) as usize];
         number /= 36;
     }
-    at = at.min(digits.len() - digits_min);
-    text.extend(digits[at..].iter().copied().map(char::from));
+    at
 }
 
 #[cfg(test)]

@@ -18,13 +18,13 @@ const SCOPE_BYTES_MAX: usize = 64;
 impl<'a> Room<'a> {
     /// Take `name` apart at its first colon.
     pub fn parse(name: &'a str) -> Result<Self, RoomError> {
-        let Some((scope, resource)) = name.split_once(':') else {
-            return Err(RoomError(name.to_owned()));
-        };
-        if !is_scope(scope) || resource.is_empty() {
-            return Err(RoomError(name.to_owned()));
+        let colon = memchr::memchr(b':', name.as_bytes());
+        let is_room =
+            |colon: &usize| is_scope(&name.as_bytes()[..*colon]) && colon + 1 < name.len();
+        match colon.filter(is_room) {
+            Some(scope_bytes) => Ok(Self { name, scope_bytes }),
+            None => Err(RoomError(name.to_owned())),
         }
-        Ok(Self { name, scope_bytes: scope.len() })
     }
 
     /// The whole name.
@@ -50,11 +50,11 @@ pub fn wildcard_of(room: &str) -> Option<String> {
     (!room.is_wildcard()).then(|| format!("{}:*", room.scope()))
 }
 
-fn is_scope(text: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+fn is_scope(text: &[u8]) -> bool {
+    let is_inner = |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     text.len() <= SCOPE_BYTES_MAX
-        && text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
-        && text.bytes().all(is_inner)
+        && text.first().is_some_and(u8::is_ascii_alphanumeric)
+        && text.iter().all(is_inner)
 }
 
 #[cfg(test)]

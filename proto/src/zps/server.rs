@@ -10,7 +10,7 @@ use super::codes::Code;
 use super::time;
 use crate::json::escape_into;
 use crate::json_frame::JsonFrame;
-use crate::ws::encode;
+use crate::ws::{Opcode, encode};
 
 /// What every frame of an event begins with, behind the websocket's header.
 pub(super) const EVENT_HEAD: &str = r#"{"type":"event","data":"#;
@@ -30,15 +30,21 @@ pub fn unsubscribed(room: &str) -> Bytes {
     named(r#"{"type":"unsubscribed","room":""#, room)
 }
 
-/// The client's ack of `sequence` was taken in.
-pub fn ack(room: &str, sequence: u64) -> Bytes {
-    JsonFrame::with_capacity(41 + room.len() + decimal_digits(sequence))
-        .raw(r#"{"type":"ack","room":""#)
-        .text(room)
-        .raw(r#"","sequence":"#)
-        .number(sequence)
-        .raw("}")
-        .finish()
+/// Append the frame that says that the client's ack of `sequence` was taken in.
+///
+/// There may be as many as events, so they are written together.
+pub fn ack_into(frames: &mut Vec<u8>, room: &str, sequence: u64) {
+    const HEAD: &str = r#"{"type":"ack","room":""#;
+    const MIDDLE: &str = r#"","sequence":"#;
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(sequence);
+    let room = crate::json::escaped(room);
+    let payload_bytes = HEAD.len() + room.len() + MIDDLE.len() + digits.len() + 1;
+    frames.reserve(encode::header_bytes(payload_bytes) + payload_bytes);
+    encode::header_into(Opcode::Text, payload_bytes, frames);
+    for part in [HEAD, &room, MIDDLE, digits, "}"] {
+        frames.extend_from_slice(part.as_bytes());
+    }
 }
 
 /// What the client asked cannot be done. The connection lives on.
@@ -244,10 +250,6 @@ pub fn envelope_of(frame: &[u8]) -> Option<&str> {
 fn named(head: &str, text: &str) -> Bytes {
     let capacity = head.len() + text.len() + 2;
     JsonFrame::with_capacity(capacity).raw(head).text(text).raw(r#""}"#).finish()
-}
-
-fn decimal_digits(number: u64) -> usize {
-    number.checked_ilog10().unwrap_or(0) as usize + 1
 }
 
 #[cfg(test)]

@@ -13,15 +13,17 @@ pub const TEXT_BYTES: usize = "2026-11-21T03:05:48.888Z".len();
 pub fn write(output: &mut Vec<u8>, unix_ms: u64) {
     let unix_ms = unix_ms.min(UNIX_MS_MAX);
     let (year, month, day) = civil_of_day(unix_ms / DAY_MS);
-    let ms = unix_ms % DAY_MS;
+    let ms = (unix_ms % DAY_MS) as u32;
     let mut text = *b"0000-00-00T00:00:00.000Z";
-    digits(&mut text[0..4], year);
-    digits(&mut text[5..7], month);
-    digits(&mut text[8..10], day);
-    digits(&mut text[11..13], ms / 3_600_000);
-    digits(&mut text[14..16], ms / 60_000 % 60);
-    digits(&mut text[17..19], ms / 1000 % 60);
-    digits(&mut text[20..23], ms % 1000);
+    two_digits(&mut text, 0, year as u32 / 100);
+    two_digits(&mut text, 2, year as u32 % 100);
+    two_digits(&mut text, 5, month as u32);
+    two_digits(&mut text, 8, day as u32);
+    two_digits(&mut text, 11, ms / 3_600_000);
+    two_digits(&mut text, 14, ms / 60_000 % 60);
+    two_digits(&mut text, 17, ms / 1000 % 60);
+    text[20] = b'0' + (ms / 100 % 10) as u8;
+    two_digits(&mut text, 21, ms % 100);
     output.extend_from_slice(&text);
 }
 
@@ -101,11 +103,11 @@ fn number(text: &str, digits: usize, max: u64) -> Option<u64> {
     text.parse().ok().filter(|&number| is_number && number <= max)
 }
 
-fn digits(place: &mut [u8], mut number: u64) {
-    for digit in place.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
+/// Write a number below 100 at `at`.
+#[inline]
+fn two_digits(text: &mut [u8; TEXT_BYTES], at: usize, number: u32) {
+    text[at] = b'0' + (number / 10) as u8;
+    text[at + 1] = b'0' + (number % 10) as u8;
 }
 
 /// Year, month and day of a day since 1970.

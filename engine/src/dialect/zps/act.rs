@@ -27,7 +27,7 @@ pub(super) fn on_publish(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Resul
     let draft = event.draft(now, random, shard.config().zps.provider)?;
     let draft = Draft {
         id: draft.id,
-        event_type: draft.event_type.into(),
+        event_type: draft.event_type,
         text: Bytes::from(draft.text),
         sequence_at: draft.sequence_at,
         emitted_unix_ms: draft.emitted_unix_ms,
@@ -59,7 +59,7 @@ fn check_tenant(shard: &Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused
 pub(super) fn on_ack(shard: &mut Shard, me: &Me, room: &str, sequence: u64) -> Result<(), Refused> {
     check(shard, me, room, Action::Ack)?;
     shard.ack(me.conn, room, &me.subscriber_id, sequence);
-    shard.send(me.conn, server::ack(room, sequence));
+    shard.reply(me.conn, |frames| server::ack_into(frames, room, sequence));
     Ok(())
 }
 
@@ -85,8 +85,7 @@ pub(super) fn check(
     room: &str,
     action: Action,
 ) -> Result<bool, Refused> {
-    let rules = Arc::clone(&shard.config().zps);
-    let Some(state) = shard.zps(me.conn) else { return Err(denied(room)) };
+    let Some((state, rules)) = shard.zps_and_rules(me.conn) else { return Err(denied(room)) };
     let is_wildcard = rules.access.check(&state.shown, room, action)?.is_wildcard();
     let Some(app) = app_of(shard, me) else { return Err(denied(room)) };
     let max = shard.apps().app(app).policy.channel_name_max as usize;

@@ -1,7 +1,6 @@
 //! What zero-pub-sub's backend client asks for: events into logs, and what is kept of rooms.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -291,7 +290,7 @@ fn list(room: &str, letters: &[DeadLetter]) -> Answer {
 fn kept(draft: uringcast_proto::zps::Draft) -> Draft {
     Draft {
         id: draft.id,
-        event_type: Arc::from(draft.event_type),
+        event_type: draft.event_type,
         text: draft.text.into(),
         sequence_at: draft.sequence_at,
         emitted_unix_ms: draft.emitted_unix_ms,

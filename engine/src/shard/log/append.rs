@@ -133,8 +133,8 @@ impl Shard {
         let Some((channel, _)) = self.channel_of(conn, name) else { return };
         self.counters.publishes += 1;
         let target = Target::Conn(self.config.core, conn);
-        let append = Append { channel: channel.clone(), draft, skip: None, target };
-        self.tell_log_owner(&channel, Message::Append(append));
+        let owner = channel.owner(self.config.cores);
+        self.tell_log(owner, Message::Append(Append { channel, draft, skip: None, target }));
     }
 
     /// Append `draft` to the log of channel `name`, which `conn` is subscribed to and does not get
@@ -262,7 +262,7 @@ impl Shard {
             unix_ms,
             expires_unix_ms,
             id,
-            event_type: Box::from(&*event_type),
+            event_type,
             frame,
         };
         self.logs.unsynced_bytes += waiting.entry.weight_bytes();

@@ -192,8 +192,17 @@ impl Shard {
     /// Pass `message` to the owner of `channel`.
     pub(super) fn tell_log_owner(&mut self, channel: &ChannelName, message: Message) -> CoreId {
         let owner = channel.owner(self.config.cores);
-        self.tell(owner, Message::into_core(message));
+        self.tell_log(owner, message);
         owner
+    }
+
+    /// Pass `message` to `core`, in a box only where that is another one.
+    pub(super) fn tell_log(&mut self, core: CoreId, message: Message) {
+        if core == self.config.core {
+            self.on_log_message(LogMessage(message));
+        } else {
+            self.tell(core, message.into_core());
+        }
     }
 
     /// The channel called `name` in the app of `conn`, and what that speaks, if it is open.

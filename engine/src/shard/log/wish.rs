@@ -219,7 +219,7 @@ impl Shard {
     ) {
         let owner = wildcard.owner(self.config.cores);
         let relay = Message::Relay { channel: wildcard, event_type, frame };
-        self.tell(owner, Message::into_core(relay));
+        self.tell_log(owner, relay);
     }
 
     /// The wildcard of `channel`, if that is a room.

@@ -17,6 +17,14 @@ impl Shard {
         connection.map_or(ZpsPolicy::DEFAULT, |it| *self.apps.zps(it.app))
     }
 
+    /// The same, with what all connections of the protocol may do.
+    pub fn zps_and_rules(&self, conn: ConnId) -> Option<(&zps::State, &zps::Rules)> {
+        let connection = self.connections.get(conn.slot as usize);
+        let connection = connection.filter(|it| it.generation == conn.generation)?;
+        let state = connection.log.as_ref()?.zps.as_deref()?;
+        Some((state, &self.config.zps))
+    }
+
     /// Let `conn`, which is there, speak zps.
     pub fn set_zps(&mut self, conn: ConnId, state: Box<zps::State>) {
         if self.connection(conn).is_some() {

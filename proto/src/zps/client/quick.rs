@@ -104,7 +104,7 @@ mod tests {
             r#"{"type":"publish","event":{"id":"a","room":"c:1","type":"t","payload":true,"#,
             r#""metadata":{"tenantId":"x"},"ttlMs":1000}}"#
         ),
-        r#"{"type":"publish","event":{"room":"chat:1","type":"t","payload":"beyond the near bytes"}}"#,
+        r#"{"type":"publish","event":{"room":"chat:1","type":"t","payload":"a longer payload"}}"#,
     ];
 
     /// Whether it is read here, and then as by serde.

@@ -19,7 +19,7 @@ fn frames_are_those_of_the_original_server() {
     check(&ready("s1"), r#"{"type":"ready","subscriberId":"s1"}"#);
     check(&subscribed("chat:a"), r#"{"type":"subscribed","room":"chat:a"}"#);
     check(&unsubscribed("bad"), r#"{"type":"unsubscribed","room":"bad"}"#);
-    check(&ack("chat:1", 1), r#"{"type":"ack","room":"chat:1","sequence":1}"#);
+    check(&acks(&[("chat:1", 1)]), r#"{"type":"ack","room":"chat:1","sequence":1}"#);
     check(&error("a \"b\""), r#"{"type":"error","message":"a \"b\""}"#);
     check(
         &closing_error(Code::RateLimit),
@@ -105,8 +105,29 @@ fn a_replay_holds_the_envelopes_of_frames() {
 /// The hot frames cost one allocation of exactly their size.
 #[test]
 fn hot_frames_are_announced_exactly() {
-    for frame in [ack("chat:1", 0), ack("chat:1", 10), ack("chat:a", 999_999), ready("abc")] {
+    for frame in [ready("abc"), subscribed("chat:1"), unsubscribed("chat:1")] {
         let bytes: Vec<u8> = frame.clone().into();
         assert_eq!(bytes.capacity(), frame.len());
     }
+}
+
+fn acks(acks: &[(&str, u64)]) -> Bytes {
+    let mut frames = Vec::new();
+    for (room, sequence) in acks {
+        ack_into(&mut frames, room, *sequence);
+    }
+    frames.into()
+}
+
+#[test]
+fn acks_are_written_one_behind_the_other() {
+    let long = "x".repeat(100);
+    let written = acks(&[("chat:1", 0), ("a:\"", 10), (&long, u64::MAX)]);
+    let expected = [
+        r#"{"type":"ack","room":"chat:1","sequence":0}"#.to_owned(),
+        r#"{"type":"ack","room":"a:\"","sequence":10}"#.to_owned(),
+        format!(r#"{{"type":"ack","room":"{long}","sequence":18446744073709551615}}"#),
+    ];
+    let frames: Vec<Bytes> = expected.iter().map(|text| encode::text(text.as_bytes())).collect();
+    assert_eq!(written, frames.concat());
 }

@@ -1,0 +1,58 @@
+//! Short answers to the messages of one connection, which leave together.
+//!
+//! Who acknowledges every event has as many acks in a read as there were events. Their answers are
+//! written one behind the other and queued as one segment, before anything else is queued on the
+//! same connection, so they keep their place among all that it is sent.
+//!
+//! Invariant: what is gathered here is of one connection and less than [`BYTES_MAX`] and one frame,
+//! and nothing is after the turn's end.
+
+use bytes::Bytes;
+
+use super::Shard;
+use crate::id::ConnId;
+
+/// Bytes that are queued without waiting for more: they count as what waits only then.
+const BYTES_MAX: usize = 4 * 1024;
+
+/// What is gathered.
+#[derive(Debug, Default)]
+pub(super) struct Replies {
+    /// Whose it is, while there is anything.
+    conn: Option<ConnId>,
+    /// Whole frames; its room is kept for the next ones.
+    bytes: Vec<u8>,
+    frames: u32,
+}
+
+impl Shard {
+    /// Send `conn`, which is a websocket, the one short frame that `write` appends.
+    pub fn reply(&mut self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.replies.conn != Some(conn) {
+            self.send_replies();
+            self.replies.conn = Some(conn);
+        }
+        write(&mut self.replies.bytes);
+        self.replies.frames += 1;
+        if self.replies.bytes.len() >= BYTES_MAX {
+            self.send_replies();
+        }
+    }
+
+    /// Queue what is gathered for the connection in `slot`, before something else is.
+    #[inline]
+    pub(super) fn send_replies_first(&mut self, slot: u32) {
+        if self.replies.conn.is_some_and(|conn| conn.slot == slot) {
+            self.send_replies();
+        }
+    }
+
+    /// Queue what is gathered.
+    pub(super) fn send_replies(&mut self) {
+        let Some(conn) = self.replies.conn.take() else { return };
+        let frames = std::mem::take(&mut self.replies.frames);
+        let bytes = Bytes::copy_from_slice(&self.replies.bytes);
+        self.replies.bytes.clear();
+        self.send_run(conn, bytes, frames);
+    }
+}
