@@ -159,7 +159,9 @@ impl Shard {
     fn put_user(&mut self, channel: &ChannelName, user: EnteredUser) -> Result<(), EnterError> {
         let entered_max = self.config.log.entered_max;
         let index = self.open_log(channel).map_err(|_| EnterError::LogsFull)?;
-        let entered = self.log(index).entered.get_or_insert_default();
+        let log = self.log(index);
+        log.had_users = true;
+        let entered = log.entered.get_or_insert_default();
         if let Some(place) = entered.place(&user.user_id, user.core, user.conn) {
             entered.users[place] = user;
             return Ok(());

@@ -64,6 +64,8 @@ pub(super) struct ChannelLog {
     pub(super) unsynced: Unsynced,
     /// Users that connections have entered.
     pub(super) entered: Option<Box<Entered>>,
+    /// Whether there ever was one.
+    had_users: bool,
     /// Where a room's events go besides.
     wildcard: Option<ChannelName>,
     /// Whether anybody who joined wanted some types only: then events go out with theirs.
@@ -178,6 +180,7 @@ impl Shard {
             dead_letters: None,
             unsynced: Unsynced::default(),
             entered: None,
+            had_users: false,
             wildcard,
             is_filtered: false,
         };

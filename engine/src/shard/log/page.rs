@@ -89,7 +89,7 @@ impl Shard {
                 page.lost = Some((after.saturating_add(1), last));
             }
             is_live = page.last >= last;
-            if is_live && (log.entered.is_some() || was_live) {
+            if is_live && (log.entered.is_some() || was_live && log.had_users) {
                 let users = log.entered.iter().flat_map(|entered| entered.users());
                 presence = dialect.presence(channel.as_str(), users);
             }
