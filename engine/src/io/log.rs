@@ -188,7 +188,8 @@ impl LogPort {
         }
         let event = match &kind {
             RecordKind::Event { sequence, .. } => Some((channel.clone(), *sequence)),
-            RecordKind::Cursor { .. }
+            RecordKind::Trimmed { .. }
+            | RecordKind::Cursor { .. }
             | RecordKind::Snapshot { .. }
             | RecordKind::Forgotten { .. } => None,
         };
@@ -298,6 +299,9 @@ fn change(kind: RecordKind) -> Change {
             event_type: event_type.into(),
             frame,
         }),
+        RecordKind::Trimmed { first_sequence, last_sequence } => {
+            Change::Head { first_sequence, last_sequence }
+        }
         RecordKind::Cursor { subscriber_id, sequence } => {
             Change::Cursor { subscriber_id: subscriber_id.into(), sequence }
         }

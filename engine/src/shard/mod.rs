@@ -322,6 +322,7 @@ impl Shard {
     pub fn end_turn(&mut self) {
         self.tell_counts();
         self.tell_acks();
+        self.tell_trimmed();
         loop {
             self.tell_watchers();
             let mut runs = std::mem::take(&mut self.runs);
