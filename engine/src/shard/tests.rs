@@ -16,7 +16,6 @@ mod log;
 mod log_ask;
 mod log_durable;
 mod log_hold;
-mod log_random;
 mod log_slow;
 mod notices;
 mod order;
