@@ -104,6 +104,40 @@ fn readers_over_http_go_on_after_the_server_was_killed() {
     }
 }
 
+/// Without a disk a server that is started again has fewer events than its clients have seen. They
+/// are told where it goes on, instead of waiting for numbers that will not come.
+#[test]
+fn who_has_seen_more_than_there_is_is_told_where_the_log_goes_on() {
+    let mut server = Server::start(Options::new().cores(2));
+    let publish = |server: &Server, count: u64| {
+        for number in 1..=count {
+            let response = ask(server, "POST", "/events", &event("r:1", &json!(number)));
+            assert_eq!(response.json()["sequence"], number);
+        }
+    };
+    publish(&server, 9);
+    server.restart();
+    publish(&server, 3);
+    let mut zps = Zps::connect(&server, "ann");
+    zps.send(&json!({"type": "subscribe", "room": "r:1", "fromSequence": 9}));
+    zps.expect(&json!({"type": "subscribed", "room": "r:1"}));
+    let told = zps.message();
+    let snapshot = &told["snapshot"];
+    assert_eq!((&told["type"], &snapshot["lastSequence"]), (&json!("snapshot"), &json!(3)));
+    assert_eq!(snapshot["state"], Value::Null);
+    let line = "Last-Event-ID: r%3A1@9\r\n";
+    let mut stream = Stream::open(&server, "/sse?rooms=r%3A1", line);
+    assert_eq!(stream.block().event, "ready");
+    assert_eq!(stream.block().event, "subscribed");
+    let told = stream.block();
+    assert_eq!(told.event, "snapshot", "{told:?}");
+    assert_eq!(told.json()["snapshot"]["lastSequence"], 3, "{told:?}");
+    let response = ask(&server, "POST", "/events", &event("r:1", &json!(4)));
+    assert_eq!(response.status, 200);
+    zps.expect_event("r:1", 4);
+    assert_eq!(stream.event().sequence(), 4);
+}
+
 #[test]
 fn a_full_disk_is_told_over_http_and_subscribers_stay() {
     let directory = Directory::new();
