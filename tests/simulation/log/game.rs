@@ -99,7 +99,7 @@ impl Game {
                 self.cores.sockets[self.clients[client].socket].pace = pace;
             }
             97 => self.reconnect(),
-            98 if self.random.one_in(6) && self.cores.disk.is_some() => self.restart(),
+            98 if self.random.one_in(6) => self.restart(),
             _ => {}
         }
         self.look();
@@ -416,6 +416,9 @@ impl Game {
         let config = ShardConfig { hash_seed: seed, cores, ..self.cores.config.clone() };
         let random = &mut self.random;
         self.cores.restart(config, |bound| random.below(bound));
+        if self.cores.disk.is_none() {
+            self.forget();
+        }
         for (_, asked) in self.asked.drain() {
             let Asked::Append(ids) = asked else { continue };
             for id in ids {
@@ -428,6 +431,17 @@ impl Game {
             self.connect(client);
         }
         self.restarts += 1;
+    }
+
+    /// Nothing has outlived the process but what clients believe to have seen.
+    fn forget(&mut self) {
+        self.truth = Truth::default();
+        self.asked.clear();
+        self.drafts.clear();
+        for client in &mut self.clients {
+            client.acked.clear();
+            client.skipped.clear();
+        }
     }
 
     fn connect(&mut self, client: usize) {
