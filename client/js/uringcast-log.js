@@ -8,6 +8,7 @@
 // Invariant: `last` of a channel is the sequence of the last event that pusher-js was given.
 
 const SEQUENCE = /,"sequence":(\d+)\}$/;
+const EPOCH = /,"epoch":(\d+),"sequence":\d+\}$/;
 const SEQUENCE_LENGTH_MAX = ',"sequence":}'.length + 20;
 const EVENT = '{"event":"';
 const CHANNEL = '","channel":"';
@@ -49,6 +50,12 @@ const TRUNCATED = `${EVENT}uringcast:truncated"`;
 class Place {
   /** @type {number | undefined} */
   last;
+  /**
+   * Which of the server's lives that is of, if its logs end with it.
+   *
+   * @type {number | undefined}
+   */
+  epoch;
   /** Events since the last ack. */
   unacked = 0;
 
@@ -147,6 +154,8 @@ export class EventLog {
     const channel = channelOf(text);
     const place = this.#place(channel);
     if (text.startsWith(SUCCEEDED)) {
+      const epoch = EPOCH.exec(text)?.[1];
+      place.epoch = epoch === undefined ? undefined : Number(epoch);
       this.#onSubscribed(channel, place, sequence);
       return dispatch();
     }
@@ -190,10 +199,10 @@ export class EventLog {
   }
 
   #resume(channel) {
-    const { last: after } = this.#place(channel);
+    const { last: after, epoch } = this.#place(channel);
     const { subscriber, fromAcked } = this.#options;
     if (after !== undefined) {
-      this.#sendEvent('uringcast:resume', { channel, after, subscriber });
+      this.#sendEvent('uringcast:resume', { channel, after, epoch, subscriber });
     } else if (fromAcked(channel)) {
       this.#sendEvent('uringcast:resume', { channel, subscriber });
     }

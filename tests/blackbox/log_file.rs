@@ -10,7 +10,7 @@ use serde_json::json;
 use uringcast_tests::{Options, Server, Zps};
 
 /// A directory of one test, which is gone afterwards.
-pub(crate) struct Directory(PathBuf);
+pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Directory {
     pub(crate) fn new() -> Self {

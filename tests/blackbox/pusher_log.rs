@@ -170,6 +170,43 @@ fn events_that_are_gone_and_logs_that_began_anew_are_told() {
     expect(&mut client, "short-a", [10]);
 }
 
+/// The same numbers are those of other events once a server without a disk has been started again.
+#[test]
+fn a_client_of_another_life_of_the_server_is_told_and_gets_all_of_this_one() {
+    let mut server = start(2);
+    let epoch_of = |frame: &Event| {
+        let tail = frame.raw.rsplit_once(r#","epoch":"#).expect("an epoch").1;
+        tail.split(',').next().and_then(|digits| digits.parse::<u64>().ok()).expect("a number")
+    };
+    let publish = |server: &Server, count: u32| {
+        let mut api = Api::new(server);
+        (0..count).for_each(|_| api.publish("a-kept", "n", ""));
+    };
+    publish(&server, 5);
+    let mut client = Client::connect(&server);
+    client.ask_subscribe("a-kept");
+    let before = epoch_of(&client.expect_on("a-kept", SUCCEEDED));
+    server.restart();
+    publish(&server, 7);
+    // Before it subscribes, and when it is subscribed.
+    let mut client = Client::connect(&server);
+    let resume = json!({"channel": "a-kept", "after": 5, "epoch": before});
+    client.send("uringcast:resume", &resume);
+    client.ask_subscribe("a-kept");
+    let welcome = client.expect_on("a-kept", SUCCEEDED);
+    assert_eq!(sequence(&welcome), 0);
+    expect_truncated(&mut client, "a-kept", 5, 1);
+    expect(&mut client, "a-kept", 1..=7);
+    client.send("uringcast:resume", &resume);
+    expect_truncated(&mut client, "a-kept", 5, 1);
+    expect(&mut client, "a-kept", 1..=7);
+    let epoch = epoch_of(&welcome);
+    assert_ne!(epoch, before);
+    client.send("uringcast:resume", &json!({"channel": "a-kept", "after": 6, "epoch": epoch}));
+    expect(&mut client, "a-kept", [7]);
+    client.expect_quiet();
+}
+
 #[test]
 fn a_replay_brings_events_again_and_says_when_it_is_over() {
     let server = start(2);

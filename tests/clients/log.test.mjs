@@ -87,7 +87,7 @@ describe('the wire', () => {
     const name = unique('kept-wire');
     const raw = await world.raw(t);
     raw.ask(name);
-    assert.match(await raw.text(), /"data":"\{\}","sequence":0\}$/);
+    assert.match(await raw.text(), /"data":"\{\}","epoch":\d+,"sequence":0\}$/);
     await world.sdk.trigger(name, 'n', 1);
     await world.sdk.trigger([name, 'unlogged'], 'n', 2);
     await world.sdk.triggerBatch([3, 4].map((data) => ({ channel: name, name: 'n', data })));
@@ -344,6 +344,25 @@ describe('a server that is killed in the middle of 10,000 events', () => {
       at.server = await Server.start({ flags, port });
     };
     await survive(t, unique('kept-killed'), cut, { at, publishAll: publishStubbornly });
+  });
+});
+
+describe('a server without a disk that is killed', () => {
+  test('is known for another one, however many events it has', async (t) => {
+    const flags = ['--cores', '2', ...(await configFile(t, APPS))];
+    const at = await World.start(...flags);
+    t.after(() => at.stop());
+    const name = unique('kept-elsewhere');
+    const holes = [];
+    const client = await follow(t, name, { at, log: { onTruncated: (hole) => holes.push(hole) } });
+    await publish(name, 1, 5, at);
+    assert.deepEqual(await numbers(client.inbox, 5), range(1, 5));
+    const { port } = at.server;
+    await at.server.kill();
+    at.server = await Server.start({ flags, port });
+    await publish(name, 101, 107, at);
+    assert.deepEqual(await numbers(client.inbox, 7), range(101, 107));
+    assert.deepEqual(holes, [{ channel: name, after: 5, first: 1 }]);
   });
 });
 

@@ -2,13 +2,14 @@
 //! a full mailbox, clients that come, talk, stall and vanish.
 //!
 //! Every byte that lands at a client is parsed, and [`checker`] compares what each heard with what
-//! the channels' owners put in order. `SEED=n` runs one world, `SEEDS=n` that many; a failure
-//! prints its seed.
+//! the channels' owners put in order. `log` has worlds of its own for channels with a log. `SEED=n`
+//! runs one world, `SEEDS=n` that many; a failure prints the command that repeats it.
 
 mod checker;
 mod client;
 mod coverage;
 mod history;
+mod log;
 mod parse;
 mod random;
 mod scenario;
@@ -19,6 +20,7 @@ mod world;
 mod wrong;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use uringcast::shard::{Answer, Query};
 
@@ -37,15 +39,11 @@ const STEPS: usize = 1_500;
 
 #[test]
 fn every_world_keeps_the_promises() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let seeds = match number("SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("SEEDS").unwrap_or(SEEDS),
-    };
+    let seeds = seeds(SEEDS);
     let is_enough = seeds.end - seeds.start >= SEEDS;
     let mut coverage = Coverage::default();
     for seed in seeds {
-        let _printed = PrintedOnPanic(seed);
+        let _printed = PrintedOnPanic { seed, test: "every_world_keeps_the_promises" };
         coverage.add(&mut run(seed));
     }
     if is_enough {
@@ -53,13 +51,29 @@ fn every_world_keeps_the_promises() {
     }
 }
 
-/// Says which world it was, if it ends in a panic.
-struct PrintedOnPanic(u64);
+/// The worlds to run: `count`, unless the environment says otherwise.
+fn seeds(count: u64) -> Range<u64> {
+    let number = |name: &str| {
+        let text = std::env::var(name).ok();
+        text.map(|text| text.parse::<u64>().expect("SEED and SEEDS are numbers"))
+    };
+    match number("SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SEEDS").unwrap_or(count),
+    }
+}
+
+/// Says which world it was, and how to see it again, if it ends in a panic.
+struct PrintedOnPanic {
+    seed: u64,
+    test: &'static str,
+}
 
 impl Drop for PrintedOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("replay with SEED={}", self.0);
+            let Self { seed, test } = self;
+            eprintln!("SEED={seed} cargo test -p uringcast-tests --test simulation -- {test}");
         }
     }
 }

@@ -322,6 +322,7 @@ impl Default for LogConfig {
     fn default() -> Self {
         let LogLimits {
             is_durable: _,
+            epoch: _,
             channels_max,
             bytes_max,
             cursors_max,
@@ -366,10 +367,11 @@ impl LogConfig {
         if self.is_durable() { "file" } else { "memory" }
     }
 
-    /// The same for a shard.
+    /// The same for a shard, in no epoch yet.
     pub fn limits(&self) -> LogLimits {
         LogLimits {
             is_durable: self.is_durable(),
+            epoch: 0,
             channels_max: self.channels_max as usize,
             bytes_max: self.bytes_max as usize,
             cursors_max: self.cursors_max as usize,

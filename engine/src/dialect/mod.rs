@@ -110,14 +110,19 @@ impl Dialect {
         }
     }
 
-    /// `frame`, which says that a subscription has begun, with the event after which it has;
-    /// `cached` comes next.
-    pub fn starting_after(self, frame: &Bytes, sequence: u64, cached: Option<&Bytes>) -> Bytes {
+    /// `frame`, which says that a subscription has begun, with the event after which it has and the
+    /// epoch of its log; `cached` comes next.
+    pub fn starting_after(
+        self,
+        frame: &Bytes,
+        (epoch, sequence): (u32, u64),
+        cached: Option<&Bytes>,
+    ) -> Bytes {
         match self {
             Self::Pusher => {
                 let cached = cached.and_then(|frame| pusher_log::sequence(frame));
                 let sequence = cached.map_or(sequence, |cached| cached - 1);
-                pusher_log::starting_after(frame, sequence)
+                pusher_log::starting_after(frame, epoch.into(), sequence)
             }
             Self::Zps | Self::Sse => frame.clone(), // Their events say their own numbers.
             Self::Echo => unreachable!("an echo connection never subscribes"),

@@ -132,7 +132,11 @@ fn open_rooms(
 pub fn begin(shard: &mut Shard, conn: ConnId, stream: Stream, head: &[u8]) {
     let since = stream.rooms.iter().filter_map(|(room, start)| match start {
         Start::After(sequence) => Some((room.as_str(), *sequence)),
-        Start::Live | Start::Cursor | Start::CursorOrLive | Start::Snapshot => None,
+        Start::Live
+        | Start::Elsewhere(_)
+        | Start::Cursor
+        | Start::CursorOrLive
+        | Start::Snapshot => None,
     });
     let begin = [head, &sse::ready(since)].concat();
     shard.send_text(conn, Bytes::from(begin));

@@ -209,7 +209,8 @@ impl LogPort {
         }
         let event = match &kind {
             RecordKind::Event { sequence, .. } => Some(*sequence),
-            RecordKind::Cursor { .. }
+            RecordKind::Trimmed { .. }
+            | RecordKind::Cursor { .. }
             | RecordKind::Snapshot { .. }
             | RecordKind::DeadLetter { .. }
             | RecordKind::DeadLetterGone { .. }
@@ -340,6 +341,9 @@ fn change(kind: RecordKind) -> Change {
             event_type,
             frame,
         }),
+        RecordKind::Trimmed { first_sequence, last_sequence } => {
+            Change::Head { first_sequence, last_sequence }
+        }
         RecordKind::Cursor { subscriber_id, sequence } => {
             Change::Cursor { subscriber_id: subscriber_id.into(), sequence }
         }

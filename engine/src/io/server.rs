@@ -23,6 +23,7 @@ use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::dialect::zps::Rules;
 use crate::id::{CORES_MAX, CoreId};
+use crate::log::LogLimits;
 use crate::middleware::Chain;
 use crate::rest::{IdempotencyLimits, RestConfig, ZpsRestConfig};
 use crate::shard::ShardConfig;
@@ -132,6 +133,7 @@ fn start(
     let mailboxes: io::Result<Vec<_>> = (0..cores).map(|_| mailbox(envelopes_max)).collect();
     let (addresses, mailboxes): (Vec<_>, Vec<_>) = mailboxes?.into_iter().unzip();
     let hash_seed = getrandom::u64().map_err(io::Error::other)?;
+    let epoch = draw_epoch(&setup.config)?;
     let zps = Arc::new(zps::rules(&setup.config)?);
     let setup = Arc::new(setup);
     let (events, received) = unbounded();
@@ -143,7 +145,7 @@ fn start(
     for (index, mailbox) in mailboxes.into_iter().enumerate() {
         let core = CoreId(index as u8);
         let start = Start {
-            shard: shard_config(&setup.config, &zps, core, cores, hash_seed),
+            shard: shard_config(&setup.config, &zps, (core, cores), (hash_seed, epoch)),
             setup: Arc::clone(&setup),
             apps: apps.clone(),
             processor: processors.get(index).copied().filter(|_| cores <= processors.len()),
@@ -195,12 +197,17 @@ fn setup(config: Config, middleware: Chain) -> Setup {
     Setup { config, rest, middleware }
 }
 
+/// What tells this process's logs from those of the one before, if they end with it.
+fn draw_epoch(config: &Config) -> io::Result<u32> {
+    let drawn = getrandom::u32().map_err(io::Error::other)?;
+    Ok(if config.log.is_durable() { 0 } else { drawn.max(1) })
+}
+
 pub(super) fn shard_config(
     config: &Config,
     zps: &Arc<Rules>,
-    core: CoreId,
-    cores: usize,
-    hash_seed: u64,
+    (core, cores): (CoreId, usize),
+    (hash_seed, epoch): (u64, u32),
 ) -> ShardConfig {
     let connection = &config.connection;
     let ms = |seconds: u16| u64::from(seconds) * 1_000;
@@ -227,7 +234,7 @@ pub(super) fn shard_config(
             keys_max: config.core.idempotency_keys_max as usize,
             bytes_max: config.core.idempotency_bytes_max as usize,
         },
-        log: config.log.limits(),
+        log: LogLimits { epoch, ..config.log.limits() },
     }
 }
 

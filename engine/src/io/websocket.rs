@@ -111,7 +111,7 @@ fn hear_held(core: &Core, conn: ConnId) {
     if must_wait(core, conn, &socket) {
         return; // What it waits for now resumes it again.
     }
-    // It may be due twice: who has nothing held any more must keep its reader.
+    // Who has nothing held any more keeps its reader.
     let Some(mut left) = core.held.take(conn) else { return };
     let Some(mut reader) = socket.reader.take() else { return };
     let count = core.with_shard(|shard| reader.hear(core, shard, conn, left.bytes()));

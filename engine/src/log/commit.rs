@@ -112,7 +112,8 @@ impl<S: Store> Committer<S> {
             runs: VecDeque::new(),
             bytes: 0,
             cores: (0..cores).map(|_| CoreState::default()).collect(),
-            retain_at: Instant::now() + RETAIN_INTERVAL,
+            // At once: a process that never lives for long must give room back, too.
+            retain_at: Instant::now(),
             is_failing: false,
             is_retain_failing: false,
         }

@@ -16,6 +16,9 @@ pub struct HistoryLimits {
 pub struct LogLimits {
     /// Whether events must be synced by a log thread before anybody sees them.
     pub is_durable: bool,
+    /// Tells logs that end with the process from those of another one, which give the same numbers
+    /// to other events; 0 if logs outlive it. Drawn at the start.
+    pub epoch: u32,
     /// Channels with a log. Default 100,000: some tens of megabytes when all are empty.
     pub channels_max: usize,
     /// Bytes of all events, snapshots and dead letters; above it the oldest events go. Default
@@ -44,6 +47,7 @@ impl Default for LogLimits {
     fn default() -> Self {
         Self {
             is_durable: false,
+            epoch: 0,
             channels_max: 100_000,
             bytes_max: 256 << 20,
             cursors_max: 10_000,

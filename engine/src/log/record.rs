@@ -35,6 +35,13 @@ pub enum RecordKind {
         /// A whole websocket frame.
         frame: Bytes,
     },
+    /// Events were let go without one that came in their place.
+    Trimmed {
+        /// The first event that is still needed.
+        first_sequence: u64,
+        /// The newest event that is kept.
+        last_sequence: u64,
+    },
     /// A subscriber has everything up to here.
     Cursor {
         /// The subscriber.

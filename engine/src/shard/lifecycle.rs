@@ -177,7 +177,8 @@ impl Shard {
     /// The same for several frames, one behind the other.
     pub(super) fn send_run(&mut self, conn: ConnId, bytes: Bytes, frames: u32) {
         let Some(connection) = self.connection(conn).filter(|it| it.is_open()) else { return };
-        let (queued, dialect, app) = (connection.outbox.bytes(), connection.dialect, connection.app);
+        let (queued, dialect, app) =
+            (connection.outbox.bytes(), connection.dialect, connection.app);
         if queued > dialect.outbox_bytes_max(&self.config, self.apps.zps(app)) {
             return self.overflow(conn.slot);
         }

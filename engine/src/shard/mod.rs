@@ -343,6 +343,7 @@ impl Shard {
         self.send_replies();
         self.tell_counts();
         self.tell_acks();
+        self.tell_trimmed();
         loop {
             self.tell_watchers();
             let mut runs = std::mem::take(&mut self.runs);

@@ -44,6 +44,8 @@ pub enum LogMessage<'a> {
         channel: Cow<'a, str>,
         /// The last event seen; `None` for the last one acknowledged.
         after: Option<u64>,
+        /// The log's life in which it was seen, if the client was told that there are several.
+        epoch: Option<u64>,
         /// Who has acknowledged, unless the connection says so already.
         subscriber: Option<Cow<'a, str>>,
     },
@@ -77,8 +79,8 @@ impl<'a> LogMessage<'a> {
     }
 
     fn resume(fields: Fields<'a>) -> Result<Self, ClientMessageError> {
-        let Fields { channel, after, subscriber, .. } = fields;
-        Ok(Self::Resume { channel, after: after?, subscriber })
+        let Fields { channel, after, epoch, subscriber, .. } = fields;
+        Ok(Self::Resume { channel, after: after?, epoch: epoch?, subscriber })
     }
 }
 
@@ -87,6 +89,7 @@ struct Fields<'a> {
     channel: Cow<'a, str>,
     sequence: Result<Option<u64>, ClientMessageError>,
     after: Result<Option<u64>, ClientMessageError>,
+    epoch: Result<Option<u64>, ClientMessageError>,
     subscriber: Option<Cow<'a, str>>,
 }
 
@@ -98,6 +101,8 @@ struct Tokens<'a> {
     sequence: Option<&'a RawValue>,
     #[serde(borrow)]
     after: Option<&'a RawValue>,
+    #[serde(borrow)]
+    epoch: Option<&'a RawValue>,
     #[serde(borrow)]
     subscriber: Option<&'a RawValue>,
 }
@@ -114,6 +119,7 @@ impl<'a> Fields<'a> {
             channel: Cow::Owned(fields.channel.into_owned()),
             sequence: fields.sequence,
             after: fields.after,
+            epoch: fields.epoch,
             subscriber: fields.subscriber.map(|text| Cow::Owned(text.into_owned())),
         })
     }
@@ -128,6 +134,7 @@ impl<'a> Fields<'a> {
             channel: channel.ok_or(ClientMessageError::Channel)?,
             sequence: number(tokens.sequence, ClientMessageError::Sequence),
             after: number(tokens.after, ClientMessageError::After),
+            epoch: number(tokens.epoch, ClientMessageError::Data),
             subscriber: subscriber.flatten(),
         })
     }
@@ -160,14 +167,15 @@ pub fn event_text(
 }
 
 /// `frame`, which says that a subscription is in place, with the sequence of the event after which
-/// it starts as its last member.
+/// it starts as its last member, behind the log's life if there may be several: 0 is none.
 ///
 /// # Panics
 /// If `frame` is not one of a JSON object.
-pub fn starting_after(frame: &[u8], sequence: u64) -> Bytes {
+pub fn starting_after(frame: &[u8], epoch: u64, sequence: u64) -> Bytes {
     let text = encode::payload(frame).and_then(|text| text.strip_suffix(b"}"));
     let text = text.expect("a message of ours is an object");
-    let member = format!(r#","sequence":{sequence}}}"#);
+    let epoch = if epoch > 0 { format!(r#","epoch":{epoch}"#) } else { String::new() };
+    let member = format!(r#"{epoch},"sequence":{sequence}}}"#);
     let mut frame = TextFrame::with_capacity(text.len() + member.len());
     frame.buffer().extend_from_slice(text);
     frame.buffer().extend_from_slice(member.as_bytes());
@@ -221,6 +229,7 @@ mod tests {
         let resume = LogMessage::Resume {
             channel: "a".into(),
             after: Some(u64::MAX),
+            epoch: None,
             subscriber: Some("\u{e9}".into()),
         };
         let data = r#"{"channel":"a","after":18446744073709551615,"subscriber":"\u00e9"}"#;
@@ -230,7 +239,8 @@ mod tests {
     #[test]
     fn a_resume_without_an_event_is_one_from_the_last_acknowledged() {
         for data in [r#"{"channel":"a"}"#, r#"{"channel":"a","after":null}"#] {
-            let resume = LogMessage::Resume { channel: "a".into(), after: None, subscriber: None };
+            let (after, epoch, subscriber) = (None, None, None);
+            let resume = LogMessage::Resume { channel: "a".into(), after, epoch, subscriber };
             check(&message("resume", data), Ok(resume));
         }
     }
@@ -251,6 +261,7 @@ mod tests {
             ("replay", r#"{"channel":"a"}"#, After),
             ("replay", r#"{"channel":"a","after":true}"#, After),
             ("resume", r#"{"channel":"a","after":"3"}"#, After),
+            ("resume", r#"{"channel":"a","after":3,"epoch":"4"}"#, Data),
         ] {
             check(&message(name, data), Err(expected));
         }
@@ -278,7 +289,7 @@ mod tests {
     #[test]
     fn only_a_sequence_at_the_end_is_one() {
         let event = |data: &str| server::event(r#""e""#, "a", data, None);
-        assert_eq!(sequence(&starting_after(&event("1"), 70)), Some(70));
+        assert_eq!(sequence(&starting_after(&event("1"), 5, 70)), Some(70));
         for data in ["1", r#"{"a":1,"sequence":7}"#, r#"","sequence":7""#, "[]"] {
             assert_eq!(sequence(&event(data)), None, "{data}");
         }
@@ -287,11 +298,14 @@ mod tests {
 
     #[test]
     fn a_subscription_says_after_which_event_it_starts() {
-        let frame = starting_after(&server::subscription_succeeded("a"), 12);
+        let frame = starting_after(&server::subscription_succeeded("a"), 0, 12);
         let text = concat!(
             r#"{"event":"pusher_internal:subscription_succeeded","channel":"a","#,
             r#""data":"{}","sequence":12}"#
         );
+        assert_eq!(frame, encode::text(text.as_bytes()));
+        let frame = starting_after(&server::subscription_succeeded("a"), 9, 12);
+        let text = text.replace(r#","sequence""#, r#","epoch":9,"sequence""#);
         assert_eq!(frame, encode::text(text.as_bytes()));
     }
 

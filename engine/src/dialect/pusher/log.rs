@@ -51,8 +51,9 @@ pub(super) fn on_message(shard: &mut Shard, app: &App, conn: ConnId, message: Lo
             ack(shard, app, conn, &channel, sequence, subscriber.as_deref())
         }
         LogMessage::Replay { channel, after } => replay(shard, app, conn, &channel, after),
-        LogMessage::Resume { channel, after, subscriber } => {
-            resume(shard, app, conn, &channel, after, subscriber.as_deref())
+        LogMessage::Resume { channel, after, epoch, subscriber } => {
+            let subscriber = subscriber.map(Box::from);
+            resume(shard, app, conn, &channel, Resume { after, epoch, subscriber })
         }
     };
     if let Err(refused) = done {
@@ -73,7 +74,7 @@ pub(super) fn wish(
     let id = subscriber_id(app, shard.user_id(conn), member.as_ref(), given);
     let start = match (&said, &id) {
         (None, _) => Start::Live,
-        (Some(Resume { after: Some(after), .. }), _) => Start::After(*after),
+        (Some(Resume { after: Some(after), epoch, .. }), _) => shard.start_after(*after, *epoch),
         (Some(_), Ok(_)) => Start::CursorOrLive,
         (Some(_), Err(refused)) => {
             complain_of(shard, conn, refused);
@@ -133,19 +134,18 @@ fn resume(
     app: &App,
     conn: ConnId,
     channel: &str,
-    after: Option<u64>,
-    subscriber: Option<&str>,
+    said: Resume,
 ) -> Result<(), LogRefused> {
     check_logged(app, channel)?;
-    if let Some(subscriber) = subscriber {
+    if let Some(subscriber) = &said.subscriber {
         check_subscriber(app, subscriber)?;
     }
     let Ok(member) = member(shard, conn, channel) else {
-        let subscriber = subscriber.map(Box::from);
-        return Ok(shard.resume_later(conn, channel, Resume { after, subscriber })?);
+        return Ok(shard.resume_later(conn, channel, said)?);
     };
-    let id = subscriber_id(app, shard.user_id(conn), member.as_ref(), subscriber);
-    let start = after.map_or(Start::CursorOrLive, Start::After);
+    let Resume { after, epoch, subscriber } = said;
+    let id = subscriber_id(app, shard.user_id(conn), member.as_ref(), subscriber.as_deref());
+    let start = after.map_or(Start::CursorOrLive, |after| shard.start_after(after, epoch));
     let id = if after.is_some() { id.unwrap_or_default() } else { id? };
     shard.resume_now(conn, channel, start, &id);
     Ok(())

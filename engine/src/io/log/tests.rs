@@ -44,7 +44,7 @@ impl Core {
     fn new() -> Self {
         let config = config();
         let zps = Arc::new(zps::rules(&config).unwrap());
-        let shard = shard_config(&config, &zps, CoreId(0), 1, 0);
+        let shard = shard_config(&config, &zps, (CoreId(0), 1), (0, 0));
         let mut shard = Shard::new(shard, apps(), Millis(0));
         shard.set_unix_ms(NOW);
         let (batches, received) = bounded(1);

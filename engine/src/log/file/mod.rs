@@ -55,6 +55,8 @@ pub struct FileStore {
     last_number: u64,
     /// The group that is being written.
     group: Group,
+    /// What owners have written since room was last given back.
+    written_bytes: u64,
     sync_data: SyncData,
 }
 
@@ -92,6 +94,7 @@ impl FileStore {
             current: None,
             last_number: 0,
             group: Group::default(),
+            written_bytes: 0,
             sync_data: File::sync_data,
         })
     }
@@ -112,6 +115,9 @@ impl FileStore {
         }
         let number = segment.header.number;
         self.ends.insert(number, segment.end());
+        if origin == Origin::Owner {
+            self.written_bytes += self.group.bytes.len() as u64;
+        }
         for ((_, change), entry) in changes.zip(&self.group.entries) {
             let (id, incarnation, offset, bytes) = *entry;
             let offset = start + offset as u64;

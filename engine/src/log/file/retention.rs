@@ -1,9 +1,11 @@
 //! Giving room back: segments in which nothing, or little, is needed.
 //!
 //! A segment of which nothing is needed is removed. One of which at most half is needed goes, too,
-//! but first what is needed is written once more behind the newest records. So the segments hold
-//! about twice what is needed at most, whatever one long-lived event or cursor stands in, and no
-//! record is copied more often than it pays.
+//! but first what is needed is written once more behind the newest records: as many of them each
+//! time as were written since the time before, so that copying keeps up with writing. So the
+//! segments hold about twice what is needed at most, what was written since the last time and the
+//! segment that is being written, whatever one long-lived event or cursor stands in; and no record
+//! is copied more often than it pays.
 
 use std::fs;
 
@@ -18,8 +20,8 @@ use super::{FileStore, Origin};
 const COPIED_BYTES_MAX: usize = 256 * 1024;
 
 impl FileStore {
-    /// Remove the segments of which nothing is needed, and copy what is needed of at most one
-    /// other, which takes about as long as writing half a segment.
+    /// Remove the segments of which nothing is needed, and of others once what is needed of them is
+    /// copied: at most about as many bytes as were written since the last time, or half a segment.
     pub(super) fn retire(&mut self, now_unix_ms: u64) -> Result<(), StoreError> {
         let current = self.current.as_ref().map(|segment| segment.header.number);
         let needed = self.index.needed_bytes(now_unix_ms);
@@ -31,14 +33,16 @@ impl FileStore {
             self.remove(number)?;
             is_removed = true;
         }
-        let sparse = closed.iter().find(|&&(number, end)| {
+        let mut left = std::mem::take(&mut self.written_bytes).max(1);
+        for &(number, end) in &closed {
             let needed = needed(number);
-            needed > 0 && 2 * needed <= end
-        });
-        if let Some(&(number, _)) = sparse {
+            if needed == 0 || 2 * needed > end || left == 0 {
+                continue;
+            }
             self.copy(number, now_unix_ms)?;
             self.remove(number)?;
             is_removed = true;
+            left = left.saturating_sub(needed);
         }
         if is_removed { self.directory.sync() } else { Ok(()) }
     }

@@ -208,6 +208,7 @@ impl Shard {
         follower.subscriber_id = Arc::clone(subscriber_id);
         match start {
             Start::After(after) => follower.after = after,
+            Start::Elsewhere(_) => follower.after = 0,
             Start::Live | Start::Cursor | Start::CursorOrLive | Start::Snapshot => {
                 follower.is_at_cursor = true;
             }

@@ -38,9 +38,13 @@ impl Shard {
             && let Some((index, generation, sequence)) = self.logs.by_age.pop_front()
         {
             let Some(found) = self.logs.channels.get(index, generation) else { continue };
-            let history = &mut found.value.history;
+            let ChannelLog { history, is_trimmed, .. } = &mut found.value;
             let before = (history.len(), history.bytes());
             let evicted = u64::from(history.evict(sequence));
+            let is_news = evicted > 0 && self.config.log.is_durable;
+            if is_news && !std::mem::replace(is_trimmed, true) {
+                self.logs.trimmed.push((index, generation));
+            }
             let after = (history.len(), history.bytes());
             self.count_history(before, after, Evicted { events: evicted, expired: 0 });
         }
@@ -50,6 +54,21 @@ impl Shard {
                 let found = channels.get(index, generation);
                 found.is_some_and(|it| it.value.history.first_sequence() <= sequence)
             });
+        }
+    }
+
+    /// Tell the disk of the logs that have let events go without an append to tell it by: else it
+    /// would keep what memory has no room for.
+    pub(in super::super) fn tell_trimmed(&mut self) {
+        for (index, generation) in std::mem::take(&mut self.logs.trimmed) {
+            let Some(found) = self.logs.channels.get(index, generation) else { continue };
+            let channel = found.name.clone();
+            let ChannelLog { history, is_trimmed, .. } = &mut found.value;
+            *is_trimmed = false;
+            let first_sequence = history.first_sequence();
+            let last_sequence = history.last_sequence();
+            let kind = RecordKind::Trimmed { first_sequence, last_sequence };
+            self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
         }
     }
 

@@ -68,6 +68,8 @@ pub(super) struct ChannelLog {
     had_users: bool,
     /// Where a room's events go besides.
     wildcard: Option<ChannelName>,
+    /// Whether it has let events go in this turn that the disk does not know of.
+    is_trimmed: bool,
     /// Whether anybody who joined wanted some types only: then events go out with theirs.
     is_filtered: bool,
 }
@@ -102,6 +104,8 @@ pub(super) struct Logs {
     dead_letters: usize,
     dead_letter_bytes: usize,
     unsynced_bytes: usize,
+    /// Logs of which the disk is to be told at the turn's end that they have let events go.
+    trimmed: Vec<(u32, u32)>,
     /// The highest number of an event in any log that was dropped: new logs begin above it.
     floor: u64,
     /// Where the next look at what has expired begins.
@@ -126,6 +130,7 @@ impl Logs {
             dead_letters: 0,
             dead_letter_bytes: 0,
             unsynced_bytes: 0,
+            trimmed: Vec::new(),
             floor: 0,
             sweep: 0,
             unix_ms: 0,
@@ -182,6 +187,7 @@ impl Shard {
             entered: None,
             had_users: false,
             wildcard,
+            is_trimmed: false,
             is_filtered: false,
         };
         Ok(self.logs.channels.insert(channel.clone(), log))

@@ -150,7 +150,7 @@ impl Shard {
         self.enqueue(conn.slot, segment);
     }
 
-    fn tell_lost(&mut self, conn: ConnId, local: u32, first: u64, last: u64) {
+    pub(super) fn tell_lost(&mut self, conn: ConnId, local: u32, first: u64, last: u64) {
         self.counters.log_truncations += 1;
         let now = self.unix_ms();
         let Some((_, dialect)) = self.speaks(conn) else { return };

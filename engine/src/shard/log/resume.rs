@@ -12,6 +12,8 @@ use crate::id::ConnId;
 pub struct Resume {
     /// After this event; `None` for the last one acknowledged.
     pub after: Option<u64>,
+    /// The epoch of the log that it was in, if the client has been told one.
+    pub epoch: Option<u64>,
     /// By whom, in the client's own word.
     pub subscriber: Option<Box<str>>,
 }
@@ -51,6 +53,12 @@ impl Shard {
         Ok(())
     }
 
+    /// Where a subscription begins after event `after` of a log in `epoch`, as its client says.
+    pub fn start_after(&self, after: u64, epoch: Option<u64>) -> Start {
+        let is_here = epoch.is_none_or(|epoch| epoch == u64::from(self.config.log.epoch));
+        if is_here { Start::After(after) } else { Start::Elsewhere(after) }
+    }
+
     /// What was said of the subscription of `conn` to channel `name`; it is forgotten.
     pub fn take_resume(&mut self, conn: ConnId, name: &str) -> Option<Resume> {
         let resumes = &mut self.connection(conn)?.log.as_mut()?.resumes;
@@ -81,6 +89,9 @@ impl Shard {
             self.unlist(local, position, form);
             self.locals.at(local).value.joining += 1;
             self.conn_log(conn).catching_up.push(local);
+        }
+        if let Start::Elsewhere(seen) = start {
+            self.tell_lost(conn, local, seen.saturating_add(1), 0);
         }
         self.restart(conn, local, start, subscriber_id);
     }

@@ -19,6 +19,9 @@ pub enum Start {
     Live,
     /// After the event with this number; 0 is with the oldest one that is kept.
     After(u64),
+    /// With the oldest event that is kept: the one with this number, after which the subscriber
+    /// wants to begin, is of a log that ended with another process.
+    Elsewhere(u64),
     /// After the last event that the subscriber has acknowledged; with the oldest one if it never
     /// has.
     Cursor,
@@ -146,6 +149,7 @@ impl Shard {
         let after = match wish.start {
             Start::Live => last,
             Start::After(after) => after,
+            Start::Elsewhere(_) => log.history.first_sequence() - 1,
             Start::Cursor => cursor(),
             Start::CursorOrLive => log.cursors.of(&wish.subscriber_id).unwrap_or(last),
             Start::Snapshot => snapshot.map_or_else(cursor, |it| it.last_sequence),
@@ -158,6 +162,8 @@ impl Shard {
         let fast_forward = if after > last || is_kept_back {
             // It knows events that this log never had, or may not have those that it has.
             join.dialect.truncated(name, after.saturating_add(1), last, now)
+        } else if let Start::Elsewhere(seen) = wish.start {
+            join.dialect.truncated(name, seen.saturating_add(1), after, now)
         } else {
             let is_told = wish.fast_forward && after > 0;
             is_told.then(|| join.dialect.fast_forward(name, after, now)).flatten()
@@ -199,7 +205,10 @@ impl Shard {
         // Who resumes gets the last event in its place, or has it.
         let cached = if is_live { self.cached_frame(&join.channel, join.dialect) } else { None };
         let subscribed = match &log {
-            Some(log) => join.dialect.starting_after(&subscribed, log.after, cached.as_ref()),
+            Some(log) => {
+                let begin = (self.config.log.epoch, log.after);
+                join.dialect.starting_after(&subscribed, begin, cached.as_ref())
+            }
             None => subscribed,
         };
         Welcome { subscribed, cached, count, log }

@@ -227,17 +227,6 @@ impl World {
         self.deliver(found.expect("there is mail to pass"));
     }
 
-    /// Pass on the oldest envelope of one pair of cores while mail is held; false if there is none.
-    pub(super) fn pass_any(&mut self, choice: usize) -> bool {
-        let full = self.mail.iter().enumerate().filter(|(_, (.., queue))| !queue.is_empty());
-        let full: Vec<usize> = full.map(|(index, _)| index).collect();
-        if full.is_empty() {
-            return false;
-        }
-        self.deliver(full[choice % full.len()]);
-        true
-    }
-
     /// What clients have received since the last call.
     pub(super) fn take_seen(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.seen)

@@ -216,3 +216,37 @@ fn check(
         assert_eq!(found, *cursors, "seed {seed}");
     }
 }
+
+/// Twice what is needed, what was written since the last time, and the segment that is written.
+///
+/// Every group has something that stays for long beside much that does not: a cursor of yet another
+/// subscriber, or an event of a channel that hardly anything is published to.
+#[test]
+fn under_endless_appends_the_files_take_about_twice_what_is_needed() {
+    const SEGMENT_BYTES: u64 = 4_000;
+    const KEPT: u64 = 20;
+    /// More than the files of one segment's size that are written between two times.
+    const GROUPS: u64 = 50;
+    let place = Place::new();
+    let mut store = place.start_small(SEGMENT_BYTES);
+    let mut size_max = 0;
+    for number in 1..=10_000_u64 {
+        let (rare, subscriber) = (format!("rare-{}", number % 100), format!("s-{}", number % 100));
+        let first = number.saturating_sub(KEPT - 1).max(1);
+        let mut records = vec![trimming_event("busy", number, first)];
+        if number % 7 == 0 {
+            records.push(cursor("busy", &subscriber, number));
+            let sequence = number / 700 + 1;
+            records.push(trimming_event(&rare, sequence, sequence));
+        }
+        store.commit(&records).unwrap();
+        if number % GROUPS == 0 {
+            store.retain(NOW).unwrap();
+            size_max = size_max.max(store.size().bytes);
+        }
+    }
+    let needed: u64 = store.index.needed_bytes(NOW).values().sum();
+    let group_bytes = 3 * 100;
+    let bound = 2 * needed + GROUPS * group_bytes + 2 * SEGMENT_BYTES;
+    assert!(size_max <= bound, "{size_max} bytes, {needed} of them needed, at most {bound}");
+}

@@ -1,0 +1,133 @@
+//! The log thread and its disk: records are synced late, fail, or are half written at a crash.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use uringcast::id::CoreId;
+use uringcast::log::store::{StoredEvent, StoredLog, StoredSnapshot};
+use uringcast::log::{LogRecord, Logged, RecordKind};
+
+/// What outlives a crash, and what is on its way there.
+#[derive(Default)]
+pub(crate) struct Disk {
+    /// What is synced, by the room.
+    pub(crate) logs: BTreeMap<String, StoredLog>,
+    /// Every event that ever was, by room and sequence: its id.
+    synced: HashMap<(String, u64), String>,
+    /// What each core has said and has no answer to.
+    waiting: HashMap<CoreId, VecDeque<LogRecord>>,
+}
+
+impl Disk {
+    /// A core wants something kept.
+    pub(crate) fn push(&mut self, core: CoreId, record: LogRecord) {
+        self.waiting.entry(core).or_default().push_back(record);
+    }
+
+    /// How many records of `core` wait.
+    pub(crate) fn waiting(&self, core: CoreId) -> usize {
+        self.waiting.get(&core).map_or(0, VecDeque::len)
+    }
+
+    /// The oldest `count` records of `core` are durable; what it is to be told.
+    pub(crate) fn sync(&mut self, core: CoreId, count: usize) -> Vec<Logged> {
+        let queue = self.waiting.entry(core).or_default();
+        let records: Vec<LogRecord> = queue.drain(..count).collect();
+        let mut logged: Vec<Logged> = Vec::new();
+        for record in records {
+            if let RecordKind::Event { sequence, .. } = record.kind {
+                let channel = record.channel.clone();
+                match logged.last_mut() {
+                    Some(last) if last.channel == channel => last.sequence = sequence,
+                    Some(_) | None => logged.push(Logged { channel, sequence, is_kept: true }),
+                }
+            }
+            self.apply(record);
+        }
+        logged
+    }
+
+    /// Nothing that `core` has said and was not answered is kept; what it is to be told.
+    pub(crate) fn fail(&mut self, core: CoreId) -> Vec<Logged> {
+        let (mut seen, mut logged) = (HashSet::new(), Vec::new());
+        for LogRecord { channel, kind } in self.waiting.remove(&core).unwrap_or_default() {
+            let RecordKind::Event { sequence, .. } = kind else { continue };
+            if seen.insert(channel.shared()) {
+                logged.push(Logged { channel, sequence, is_kept: false });
+            }
+        }
+        logged
+    }
+
+    /// The machine stops: of what was being written some is there, and nobody was told.
+    pub(crate) fn crash(&mut self, mut below: impl FnMut(usize) -> usize) {
+        let mut cores: Vec<CoreId> = self.waiting.keys().copied().collect();
+        cores.sort_unstable_by_key(|core| core.0);
+        for core in cores {
+            let count = below(self.waiting(core) + 1);
+            self.sync(core, count);
+        }
+        self.waiting.clear();
+    }
+
+    /// Whether event `sequence` of `room` was made durable as the one with this id.
+    pub(crate) fn has(&self, room: &str, sequence: u64, id: &str) -> bool {
+        self.synced.get(&(room.to_owned(), sequence)).is_some_and(|synced| synced == id)
+    }
+
+    fn apply(&mut self, LogRecord { channel, kind }: LogRecord) {
+        let room = channel.as_str().to_owned();
+        let log = self.logs.entry(room.clone()).or_insert_with(|| empty(&channel.shared()));
+        match kind {
+            RecordKind::Event { sequence, first_sequence, unix_ms, expires_unix_ms, .. } => {
+                let RecordKind::Event { id, event_type, frame, .. } = kind else { unreachable!() };
+                assert_eq!(sequence, log.last_sequence + 1, "{room}: written out of order");
+                log.last_sequence = sequence;
+                log.first_sequence = log.first_sequence.max(first_sequence);
+                let first_sequence = log.first_sequence;
+                log.events.retain(|event| event.sequence >= first_sequence);
+                self.synced.insert((room, sequence), id.to_string());
+                let event_type = event_type.into();
+                log.events.push(StoredEvent {
+                    sequence,
+                    first_sequence,
+                    unix_ms,
+                    expires_unix_ms,
+                    id,
+                    event_type,
+                    frame,
+                });
+            }
+            RecordKind::Trimmed { first_sequence, last_sequence } => {
+                assert!(last_sequence <= log.last_sequence, "{room}: beyond its end");
+                log.first_sequence = log.first_sequence.max(first_sequence);
+                log.events.retain(|event| event.sequence >= first_sequence);
+            }
+            RecordKind::Cursor { subscriber_id, sequence } => {
+                log.cursors.retain(|(id, _)| **id != *subscriber_id);
+                log.cursors.push((subscriber_id.into(), sequence));
+            }
+            RecordKind::Snapshot { last_sequence, created_unix_ms, state_json } => {
+                let state = state_json.into_boxed_bytes().into();
+                log.snapshot = Some(StoredSnapshot { last_sequence, created_unix_ms, state });
+            }
+            RecordKind::DeadLetter { .. } | RecordKind::DeadLetterGone { .. } => {
+                panic!("nothing is undeliverable here")
+            }
+            RecordKind::Forgotten { .. } => panic!("there is room for every log"),
+        }
+    }
+}
+
+fn empty(channel: &Arc<str>) -> StoredLog {
+    StoredLog {
+        app_id: "id".into(),
+        channel: Arc::clone(channel),
+        first_sequence: 1,
+        last_sequence: 0,
+        events: Vec::new(),
+        cursors: Vec::new(),
+        snapshot: None,
+        dead_letters: Vec::new(),
+    }
+}
