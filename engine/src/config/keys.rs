@@ -476,6 +476,8 @@ pub(super) static KEYS: &[Key] = &[
         "Bytes that a subscriber gets at a time while it catches up; a larger event goes alone."),
     number!(log.unsynced_bytes_max: u32, MIB, u32::MAX, "bytes",
         "Events of one core that wait to be written, above which publishers are refused."),
+    number!(log.lag_series_max: u32, 0, 10_000, "channels",
+        "Channels that /metrics names as furthest behind their subscribers' acknowledgements."),
 
     text!(registry.url, form::DATABASE_URL,
         "Database whose table apps is served, too (packaging/apps.sql); \"\" is none."),

@@ -312,6 +312,9 @@ pub struct LogConfig {
     pub page_bytes_max: u32,
     /// Bytes of events that wait to be written; above it publishers are refused. Default 64 MiB.
     pub unsynced_bytes_max: u32,
+    /// Channels that `/metrics` names as furthest behind. Default 20: each is a series of its own,
+    /// and what reads them keeps all that there have ever been.
+    pub lag_series_max: u32,
 }
 
 impl Default for LogConfig {
@@ -347,6 +350,7 @@ impl Default for LogConfig {
             page_events_max: page_events_max as u32,
             page_bytes_max: page_bytes_max as u32,
             unsynced_bytes_max: unsynced_bytes_max as u32,
+            lag_series_max: 20,
         }
     }
 }

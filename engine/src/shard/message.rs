@@ -14,7 +14,7 @@ use uringcast_proto::pusher::user::OnlineStatus;
 
 use super::counters::{Counters, Refusal};
 use super::ledger::{Application, Decision};
-use super::log::{Delivery, JoinLog, LogMessage, LogWelcome};
+use super::log::{Delivery, JoinLog, Lags, LogMessage, LogWelcome};
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 
@@ -263,6 +263,8 @@ pub enum Query {
     },
     /// What the core has counted.
     Counters,
+    /// The channels whose subscribers are furthest behind, at most as many.
+    Lags(u32),
     /// How many websockets an app has on this node.
     Connections(AppIndex),
     /// How many connections are subscribed to any of these channels.
@@ -314,6 +316,8 @@ pub enum Partial {
     Terminated(u32),
     /// To [`Query::Counters`].
     Counters(CoreId, Box<Counters>),
+    /// To [`Query::Lags`], with how many were asked for.
+    Lags(Lags, u32),
     /// To [`Query::Connections`].
     Connections(u32),
     /// To [`Query::Reach`]: connections of this core.
@@ -326,6 +330,7 @@ impl Partial {
             Self::Channels(channels) => channels.iter().map(ChannelInfo::weight_bytes).sum(),
             Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
             Self::Counters(..) => size_of::<Counters>(),
+            Self::Lags(lags, _) => lags.weight_bytes(),
             Self::Terminated(_) | Self::Connections(_) | Self::Reached(_) => 0,
         }
     }

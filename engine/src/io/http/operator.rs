@@ -12,15 +12,17 @@ use super::action::{ask, readiness};
 use super::{not_found, respond_with, text};
 use crate::id::CoreId;
 use crate::rest::Answer;
-use crate::shard::{self, Counters, Query};
+use crate::shard::{self, Counters, Lags, Query};
 use crate::{metrics, usage};
 
 /// Answer a request for `path` on the metrics port.
 pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>> {
     match path {
         "/metrics" => {
-            let text_of_all =
-                metrics::render(counters(core).await, core.notices.counters(), core.log.counters());
+            let counters = counters(core).await;
+            let lags = lags(core).await;
+            let (webhooks, log) = (core.notices.counters(), core.log.counters());
+            let text_of_all = metrics::render(counters, &lags, &core.apps(), webhooks, log);
             text(StatusCode::OK, metrics::CONTENT_TYPE, text_of_all.into())
         }
         "/usage" => {
@@ -32,6 +34,14 @@ pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>
         "/ready" => respond_with(Answer::ready(readiness(core)), Vec::new()),
         _ => not_found(),
     }
+}
+
+async fn lags(core: &Rc<Core>) -> Lags {
+    let series_max = core.setup.config.log.lag_series_max;
+    let shard::Answer::Lags(lags) = ask(core, Query::Lags(series_max)).await else {
+        unreachable!("it was asked who is behind");
+    };
+    lags
 }
 
 pub(super) async fn counters(core: &Rc<Core>) -> Vec<(CoreId, Box<Counters>)> {
