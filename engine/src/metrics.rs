@@ -13,6 +13,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use crate::action_log::LineCounters;
 use crate::app::Apps;
 use crate::id::CoreId;
 use crate::log::counters::LogCounters;
@@ -23,34 +24,50 @@ use crate::webhook::WebhookCounters;
 /// The media type of [`render`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Everything that `cores` and the side thread have counted, as one text.
+/// What threads besides the cores count.
+#[derive(Clone, Copy, Debug)]
+pub struct Threads<'a> {
+    /// The side thread, of webhooks.
+    pub webhooks: &'a WebhookCounters,
+    /// The log thread, if there is one.
+    pub log: Option<&'a LogCounters>,
+    /// The thread that writes lines about what is done in rooms.
+    pub lines: &'a LineCounters,
+}
+
+/// Everything that `cores` and the other threads have counted, as one text.
 pub fn render(
     cores: Vec<(CoreId, Box<Counters>)>,
     lags: &Lags,
     apps: &Apps,
-    webhooks: &WebhookCounters,
-    log: Option<&LogCounters>,
+    threads: &Threads<'_>,
 ) -> String {
+    let Threads { webhooks, log, lines } = threads;
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Behind::new(&cores, lags, apps)));
     registry.register_collector(Box::new(Cores(cores)));
-    let webhooks =
-        Process { levels: webhooks.levels().to_vec(), counts: webhooks.counts().to_vec() };
-    registry.register_collector(Box::new(webhooks));
+    let mut register = |levels: &[Number], counts: &[Number]| {
+        let process = Process { levels: levels.to_vec(), counts: counts.to_vec() };
+        registry.register_collector(Box::new(process));
+    };
+    register(&webhooks.levels(), &webhooks.counts());
     if let Some(log) = log {
-        let log = Process { levels: log.levels().to_vec(), counts: log.counts().to_vec() };
-        registry.register_collector(Box::new(log));
+        register(&log.levels(), &log.counts());
     }
+    register(&[], &lines.counts());
     let mut text = String::new();
     encode(&mut text, &registry).expect("writing to a string does not fail");
     text
 }
 
+/// A number with its name and its description.
+type Number = (&'static str, &'static str, u64);
+
 /// What one thread counts for the whole process: each number with its name and its description.
 #[derive(Debug)]
 struct Process {
-    levels: Vec<(&'static str, &'static str, u64)>,
-    counts: Vec<(&'static str, &'static str, u64)>,
+    levels: Vec<Number>,
+    counts: Vec<Number>,
 }
 
 impl Collector for Process {
@@ -281,7 +298,9 @@ mod tests {
         };
         let lags = Lags { worst: vec![lag(9, "a:\"1"), lag(3, "b:1")], lagging: 7 };
         let apps = Apps::new(vec![App::new("app", "k", "s")]).unwrap();
-        render(cores, &lags, &apps, &webhooks, Some(&LogCounters::default()))
+        let (log, lines) = (LogCounters::default(), LineCounters::default());
+        let threads = Threads { webhooks: &webhooks, log: Some(&log), lines: &lines };
+        render(cores, &lags, &apps, &threads)
     }
 
     #[test]

@@ -187,6 +187,19 @@ pub(super) static ZPS_SCOPES: TextForm = TextForm {
     mask: str::to_owned,
 };
 
+/// Names of JSON fields between commas.
+pub(super) static FIELD_NAMES: TextForm = TextForm {
+    allowed: "empty, or up to 100 names between commas, each of 1 to 128 bytes without control \
+              characters",
+    parse: |text| {
+        let is_name = |it: &&str| (1..=128).contains(&it.len()) && !it.contains(char::is_control);
+        let names: Vec<&str> = text.split(',').map(str::trim).collect();
+        let is_good = text.is_empty() || (names.len() <= 100 && names.iter().all(is_name));
+        is_good.then(|| names.join(","))
+    },
+    mask: str::to_owned,
+};
+
 /// Who decides about rooms.
 pub(super) static ZPS_AUTHORIZE: TextForm = TextForm {
     allowed: "\"claims\" or \"open\"",

@@ -547,6 +547,13 @@ pub(super) static KEYS: &[Key] = &[
         "\"claims\": a token names its rooms; \"open\": every token opens every room."),
     switch!(zps.app_key_opens_rooms,
         "Whether the app's public key, in the place of a token, opens every room at /apps/{id}."),
+
+    switch!(logging.actions,
+        "Whether everything done in rooms is a line of JSON on standard error."),
+    text!(logging.mask_fields, form::FIELD_NAMES,
+        "Fields whose values are *** there, in any case and at any depth, between commas."),
+    number!(logging.lines_max: u32, 1, 1_000_000, "lines",
+        "Lines that wait to be written; more are left out and counted."),
 ];
 
 /// The sections, in the order in which they are printed, each with one line for the operator.
@@ -560,6 +567,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("log", "What one core keeps of channels with a log, and where it outlives the process."),
     ("registry", "Where apps are read besides, and read again while the server runs."),
     ("zps", "The zero-pub-sub protocol: who may connect, and what apps may do by default."),
+    ("logging", "What is written to standard error about what clients do."),
 ];
 
 /// The known name closest to `unknown`, if it is close enough to be what was meant.

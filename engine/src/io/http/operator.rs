@@ -11,9 +11,10 @@ use super::super::memory;
 use super::action::{ask, readiness};
 use super::{not_found, respond_with, text};
 use crate::id::CoreId;
+use crate::metrics::{self, Threads};
 use crate::rest::Answer;
 use crate::shard::{self, Counters, Lags, Query};
-use crate::{metrics, usage};
+use crate::usage;
 
 /// Answer a request for `path` on the metrics port.
 pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>> {
@@ -21,8 +22,12 @@ pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>
         "/metrics" => {
             let counters = counters(core).await;
             let lags = lags(core).await;
-            let (webhooks, log) = (core.notices.counters(), core.log.counters());
-            let text_of_all = metrics::render(counters, &lags, &core.apps(), webhooks, log);
+            let threads = Threads {
+                webhooks: core.notices.counters(),
+                log: core.log.counters(),
+                lines: &core.setup.lines,
+            };
+            let text_of_all = metrics::render(counters, &lags, &core.apps(), &threads);
             text(StatusCode::OK, metrics::CONTENT_TYPE, text_of_all.into())
         }
         "/usage" => {
