@@ -448,6 +448,9 @@ pub(super) static KEYS: &[Key] = &[
         .flag("connection", |flags| &flags.connection).alias("ZERO_PUBSUB_CONNECTION"),
     text!(log.recover, form::LOG_RECOVER,
         "What a start does about damage in it: strict ends with an error, skip goes on without."),
+    text!(log.history, form::CHANNEL_PATTERNS,
+        "Channels with a log, * any part of a name, between commas; an app's own history wins.")
+        .flag("history", |flags| &flags.history),
     number!(log.sync_events_max: u32, 1, 1_000_000, "events",
         "Events that are written and synced at once."),
     number!(log.sync_bytes_max: u32, KIB, 1024 * MIB, "bytes",
