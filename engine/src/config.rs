@@ -14,6 +14,7 @@ mod file;
 mod flags;
 mod form;
 mod keys;
+mod logging;
 mod print;
 mod problem;
 mod rows;
@@ -30,6 +31,7 @@ use self::environment::Variables;
 use crate::app::{App, AppPolicy};
 
 pub use flags::{Command, DeadLetters, Gateway, Options};
+pub use logging::LoggingConfig;
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
 pub use rows::AppRow;
 pub use sections::{
@@ -62,6 +64,8 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// The zero-pub-sub protocol.
     pub zps: ZpsConfig,
+    /// What is written about what clients do.
+    pub logging: LoggingConfig,
     /// The apps served, without those of a database: at most [`APPS_MAX`], no two with the same id
     /// or key.
     pub apps: Vec<App>,
@@ -97,6 +101,7 @@ impl Default for Config {
             log: LogConfig::default(),
             registry: RegistryConfig::default(),
             zps: ZpsConfig::default(),
+            logging: LoggingConfig::default(),
             apps: vec![development_app()],
         }
     }

@@ -1,5 +1,6 @@
 //! uringcast: a Pusher-compatible websocket fan-out engine, one thread per core on `io_uring`.
 
+pub mod action_log;
 pub mod admission;
 pub mod app;
 pub mod config;

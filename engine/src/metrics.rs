@@ -13,40 +13,61 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use crate::action_log::LineCounters;
+use crate::app::Apps;
 use crate::id::CoreId;
 use crate::log::counters::LogCounters;
 use crate::middleware::Operation;
-use crate::shard::{Counters, FRAMES_PER_SEND_BOUNDS, Refusal};
+use crate::shard::{ChannelLag, Counters, FRAMES_PER_SEND_BOUNDS, Lags, Refusal};
 use crate::webhook::WebhookCounters;
 
 /// The media type of [`render`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Everything that `cores` and the side thread have counted, as one text.
+/// What threads besides the cores count.
+#[derive(Clone, Copy, Debug)]
+pub struct Threads<'a> {
+    /// The side thread, of webhooks.
+    pub webhooks: &'a WebhookCounters,
+    /// The log thread, if there is one.
+    pub log: Option<&'a LogCounters>,
+    /// The thread that writes lines about what is done in rooms.
+    pub lines: &'a LineCounters,
+}
+
+/// Everything that `cores` and the other threads have counted, as one text.
 pub fn render(
     cores: Vec<(CoreId, Box<Counters>)>,
-    webhooks: &WebhookCounters,
-    log: Option<&LogCounters>,
+    lags: &Lags,
+    apps: &Apps,
+    threads: &Threads<'_>,
 ) -> String {
+    let Threads { webhooks, log, lines } = threads;
     let mut registry = Registry::default();
+    registry.register_collector(Box::new(Behind::new(&cores, lags, apps)));
     registry.register_collector(Box::new(Cores(cores)));
-    let webhooks =
-        Process { levels: webhooks.levels().to_vec(), counts: webhooks.counts().to_vec() };
-    registry.register_collector(Box::new(webhooks));
+    let mut register = |levels: &[Number], counts: &[Number]| {
+        let process = Process { levels: levels.to_vec(), counts: counts.to_vec() };
+        registry.register_collector(Box::new(process));
+    };
+    register(&webhooks.levels(), &webhooks.counts());
     if let Some(log) = log {
-        let log = Process { levels: log.levels().to_vec(), counts: log.counts().to_vec() };
-        registry.register_collector(Box::new(log));
+        register(&log.levels(), &log.counts());
     }
+    register(&[], &lines.counts());
     let mut text = String::new();
     encode(&mut text, &registry).expect("writing to a string does not fail");
     text
 }
 
+/// A number with its name and its description.
+type Number = (&'static str, &'static str, u64);
+
 /// What one thread counts for the whole process: each number with its name and its description.
 #[derive(Debug)]
 struct Process {
-    levels: Vec<(&'static str, &'static str, u64)>,
-    counts: Vec<(&'static str, &'static str, u64)>,
+    levels: Vec<Number>,
+    counts: Vec<Number>,
 }
 
 impl Collector for Process {
@@ -62,6 +83,49 @@ impl Collector for Process {
             encode(name, help, MetricType::Counter, &ConstCounter::new(value))?;
         }
         Ok(())
+    }
+}
+
+/// How well subscribers keep up with logs.
+#[derive(Debug)]
+struct Behind {
+    /// App, channel and events of those that are furthest behind.
+    worst: Vec<(String, String, u64)>,
+    lagging: u64,
+    /// Acknowledgements for each cursor that was moved; 0 before the first.
+    acks_per_update: f64,
+}
+
+impl Behind {
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    fn new(cores: &[(CoreId, Box<Counters>)], lags: &Lags, apps: &Apps) -> Self {
+        let sum = |of: Value| cores.iter().map(|(_, counters)| of(counters)).sum::<u64>();
+        let (acks, updates) = (sum(|it| it.acks_received), sum(|it| it.ack_updates));
+        let named =
+            |lag: &ChannelLag| (apps.app(lag.app).id.clone(), lag.channel.to_string(), lag.events);
+        Self {
+            worst: lags.worst.iter().map(named).collect(),
+            lagging: lags.lagging,
+            acks_per_update: if updates == 0 { 0.0 } else { acks as f64 / updates as f64 },
+        }
+    }
+}
+
+impl Collector for Behind {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let gauge = MetricType::Gauge;
+        let (name, help) = ("uringcast_log_lag_events", "Events that the slowest cursor lacks");
+        let mut family = encoder.encode_descriptor(name, help, None, gauge)?;
+        for (app, channel, events) in &self.worst {
+            let labels = [("app", app.as_str()), ("channel", channel.as_str())];
+            ConstGauge::new(*events).encode(family.encode_family(&labels)?)?;
+        }
+        let (name, help) = ("uringcast_log_lagging_channels", "Channels whose slowest cursor lags");
+        let value = ConstGauge::new(self.lagging);
+        value.encode(encoder.encode_descriptor(name, help, None, gauge)?)?;
+        let (name, help) = ("uringcast_acks_per_update", "Acknowledgements for each cursor moved");
+        let value = ConstGauge::new(self.acks_per_update);
+        value.encode(encoder.encode_descriptor(name, help, None, gauge)?)
     }
 }
 
@@ -214,16 +278,33 @@ impl Cores {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::App;
+    use crate::id::AppIndex;
 
     fn text() -> String {
-        let mut counters = Counters { connections: 3, deliveries: 40, ..Counters::default() };
+        let mut counters = Counters {
+            connections: 3,
+            deliveries: 40,
+            acks_received: 10,
+            ack_updates: 4,
+            ..Counters::default()
+        };
         counters.refuse(Refusal::Signature);
         counters.frames_per_send[1] = 2;
         counters.frames_sent = 4;
         let webhooks = WebhookCounters::default();
         webhooks.dropped(3);
         let cores = vec![(CoreId(0), Box::new(counters)), (CoreId(1), Box::default())];
-        render(cores, &webhooks, Some(&LogCounters::default()))
+        let lag = |events, channel: &str| ChannelLag {
+            events,
+            app: AppIndex(0),
+            channel: channel.into(),
+        };
+        let lags = Lags { worst: vec![lag(9, "a:\"1"), lag(3, "b:1")], lagging: 7 };
+        let apps = Apps::new(vec![App::new("app", "k", "s")]).unwrap();
+        let (log, lines) = (LogCounters::default(), LineCounters::default());
+        let threads = Threads { webhooks: &webhooks, log: Some(&log), lines: &lines };
+        render(cores, &lags, &apps, &threads)
     }
 
     #[test]
@@ -232,6 +313,17 @@ mod tests {
         assert!(text.contains("uringcast_connections{core=\"0\"} 3\n"), "{text}");
         assert!(text.contains("uringcast_connections{core=\"1\"} 0\n"));
         assert!(text.contains("uringcast_deliveries_total{core=\"0\"} 40\n"));
+    }
+
+    #[test]
+    fn who_is_behind_is_named() {
+        let text = text();
+        let name = "uringcast_log_lag_events";
+        assert!(text.contains(&format!("# TYPE {name} gauge\n")), "{text}");
+        assert!(text.contains(&format!("{name}{{app=\"app\",channel=\"a:\\\"1\"}} 9\n")), "{text}");
+        assert!(text.contains(&format!("{name}{{app=\"app\",channel=\"b:1\"}} 3\n")));
+        assert!(text.contains("\nuringcast_log_lagging_channels 7\n"));
+        assert!(text.contains("\nuringcast_acks_per_update 2.5\n"));
     }
 
     #[test]

@@ -131,6 +131,16 @@ pub fn judge(chain: &[Box<dyn Middleware>], call: &Call<'_>) -> Result<(), Block
     chain.iter().try_for_each(|middleware| middleware.judge(call))
 }
 
+/// A whole chain in one place of another.
+#[derive(Debug)]
+pub struct Rest(pub Chain);
+
+impl Middleware for Rest {
+    fn judge(&self, call: &Call<'_>) -> Result<(), Blocked> {
+        judge(&self.0, call)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

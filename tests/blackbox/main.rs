@@ -4,6 +4,7 @@
 //! that claims that something does *not* arrive sends a marker after it and finds the marker
 //! first: order per channel and per connection makes that a proof, and no test sleeps for it.
 
+mod action_log;
 mod activity;
 mod admission;
 mod bad_frames;

@@ -1,6 +1,7 @@
 //! What the server tells Prometheus.
 
-use uringcast_tests::{Api, Client, Http, Options, Server};
+use serde_json::json;
+use uringcast_tests::{Api, Client, Http, Options, Server, Zps};
 
 #[test]
 fn every_metric_is_there_for_every_core() {
@@ -99,4 +100,42 @@ fn the_metrics_are_not_on_the_public_port() {
         content_type.contains("openmetrics-text") || content_type.starts_with("text/plain"),
         "{content_type}"
     );
+}
+
+/// The channels that are furthest behind are series of their own, and as many as the key says.
+#[test]
+fn how_far_subscribers_are_behind_is_told_for_the_worst_channels() {
+    let config = "[log]\nlag_series_max = 2\n[zps]\nallow_client_publish = true\n";
+    let server = Server::start(Options::new().cores(2).config(config));
+    let mut zps = Zps::connect(&server, "ann");
+    for (room, events) in [("r:1", 4_u64), ("r:2", 3), ("r:3", 2), ("r:4", 1)] {
+        zps.subscribe(room);
+        for sequence in 1..=events {
+            zps.publish(room, "t", &json!(1));
+            zps.expect_event(room, sequence);
+        }
+        zps.ack(room, 1);
+    }
+    zps.ack("r:2", 2);
+    server.until_metric("uringcast_ack_updates_total", 5);
+    let metrics = server.metrics();
+    let lag = |room| metrics.sum_where("uringcast_log_lag_events", "channel", room) as i64;
+    assert_eq!(["r:1", "r:2", "r:3", "r:4"].map(lag), [3, 1, 0, 0], "{metrics}");
+    assert_eq!(metrics.sum("uringcast_log_lagging_channels") as i64, 3);
+    assert_eq!(metrics.sum("uringcast_acks_received_total") as i64, 5);
+    assert_eq!(metrics.sum("uringcast_acks_per_update") as i64, 1);
+    for name in [
+        "uringcast_log_lag_events",
+        "uringcast_log_lagging_channels",
+        "uringcast_acks_received",
+        "uringcast_ack_updates",
+        "uringcast_acks_per_update",
+        "uringcast_zps_actions",
+        "uringcast_delivery_lag_microseconds",
+        "uringcast_replay_microseconds",
+    ] {
+        for line in [format!("# HELP {name} "), format!("# TYPE {name} ")] {
+            assert!(metrics.text().contains(&line), "{line}");
+        }
+    }
 }

@@ -48,6 +48,22 @@ fn expect_truncated(client: &mut Client, channel: &str, after: u64, first: u64) 
     assert_eq!(told, json!({"after": after, "first": first}));
 }
 
+/// The development app, and those of `--app`, have no table to say it in.
+#[test]
+fn a_flag_says_which_channels_have_a_log() {
+    let server = Server::start(Options::new().flag("--history", "kept-*,orders"));
+    let mut client = Client::connect(&server);
+    let mut api = Api::new(&server);
+    for channel in ["kept-1", "orders"] {
+        assert_eq!(subscribe(&mut client, channel), 0);
+        api.publish(channel, "n", "1");
+        expect(&mut client, channel, 1..=1);
+    }
+    client.subscribe("plain");
+    api.publish("plain", "n", "1");
+    assert!(!client.expect_on("plain", "n").raw.contains("sequence"));
+}
+
 #[test]
 fn every_way_to_publish_numbers_its_events() {
     for cores in [1, 2] {

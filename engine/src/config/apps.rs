@@ -13,11 +13,12 @@ use std::collections::HashMap;
 
 use toml::de::DeArray;
 
+use super::Config;
 use super::document::Document;
 use super::form::{NAME, SECRET};
 use super::keys::KEYS;
 use super::problem::{Fault, Problem, Source};
-use crate::app::{App, AppPolicy};
+use crate::app::App;
 
 pub(super) use print::write;
 pub(super) use table::read as read_table;
@@ -38,6 +39,8 @@ pub(super) struct AppOrigin {
     pub(super) source: Source,
     /// The keys that its table has, by their index in [`KEYS`].
     pub(super) own: Vec<(usize, Source)>,
+    /// Whether it says which channels have a log.
+    pub(super) has_history: bool,
     /// The file that the public key of its tokens was read from.
     pub(super) public_key_file: Option<String>,
 }
@@ -45,13 +48,17 @@ pub(super) struct AppOrigin {
 impl AppOrigin {
     /// Of an app with no key of its own.
     pub(super) const fn new(source: Source) -> Self {
-        Self { source, own: Vec::new(), public_key_file: None }
+        Self { source, own: Vec::new(), has_history: false, public_key_file: None }
     }
 }
 
 impl SourcedApp {
-    /// Give it the policy that apps have by default, except for the keys of its own.
-    pub(super) fn settle(&mut self, default: &AppPolicy) {
+    /// Give it what apps have by default, except for what it has of its own.
+    pub(super) fn settle(&mut self, config: &Config) {
+        if !self.origin.has_history {
+            self.app.history = config.log.history_rules();
+        }
+        let default = &config.pusher;
         let own = std::mem::replace(&mut self.app.policy, default.clone());
         for (index, _) in &self.origin.own {
             let field = KEYS[*index].policy_field().expect("only such keys are taken from a table");

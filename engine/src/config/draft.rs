@@ -116,7 +116,7 @@ impl Draft {
     pub(super) fn finish(mut self) -> Result<Effective, Problems> {
         self.shorten_drain_window();
         for app in self.apps.iter_mut().flatten() {
-            app.settle(&self.config.pusher);
+            app.settle(&self.config);
         }
         let apps = self.apps.as_deref().unwrap_or_default();
         let judged = Judged { config: &self.config, sources: &self.sources };
@@ -134,7 +134,11 @@ impl Draft {
                     apps.into_iter().map(|SourcedApp { app, origin }| (app, origin)).unzip();
             }
             None if self.config.has_database() => self.config.apps.clear(),
-            None => self.config.apps[0].policy = self.config.pusher.clone(),
+            None => {
+                let history = self.config.log.history_rules();
+                let app = &mut self.config.apps[0];
+                (app.policy, app.history) = (self.config.pusher.clone(), history);
+            }
         }
         let Self { config, sources, mut notices, .. } = self;
         let open = config.apps.iter().filter(|app| app.auth == AuthPolicy::AllowAll);

@@ -87,7 +87,7 @@ const APPS: &str = r#"
 
 # Channels with a log: their events are numbered, kept, and sent again to who has missed them. Of
 # those that match (* is any part of a name), the first wins. Rooms of zero-pub-sub have one anyway.
-# Default: [], no other channel. At most 100. events_max: 1 to 100000000, default 10000. bytes_max
+# Default: those of log.history. At most 100. events_max: 1 to 100000000, default 10000. bytes_max
 # with bookkeeping: 65536 to 4294967295, default 8388608. ttl_s: 1 to 31536000, default 86400.
 # catch_up, whether slow subscribers read the log and are not closed: default true.
 #history = [{ pattern = "orders-*", events_max = 1000, bytes_max = 1048576, ttl_s = 3600 }]

@@ -120,6 +120,9 @@ pub struct Options {
     /// Directory of the driver file [env: `ZERO_PUBSUB_CONNECTION`].
     #[arg(long, value_name = "DIR")]
     pub connection: Option<String>,
+    /// Channels that number their events and keep them, such as `orders-*,chat-*` [default: none].
+    #[arg(long, value_name = "PATTERNS")]
+    pub history: Option<String>,
     /// Let clients of zero-pub-sub publish events [default: false].
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub allow_client_publish: Option<String>,

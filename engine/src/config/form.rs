@@ -187,6 +187,32 @@ pub(super) static ZPS_SCOPES: TextForm = TextForm {
     mask: str::to_owned,
 };
 
+/// Patterns of channels; between commas, so that none has one.
+pub(super) static CHANNEL_PATTERNS: TextForm = TextForm {
+    allowed: "empty, or up to 100 patterns between commas, each of 1 to 200 letters, digits or any \
+              of # _ - = @ . ; : *",
+    parse: |text| {
+        let patterns: Vec<&str> = text.split(',').map(str::trim).collect();
+        let is_good =
+            patterns.len() <= 100 && patterns.iter().all(|it| (CHANNEL_PATTERN.is_met)(it));
+        (text.is_empty() || is_good).then(|| patterns.join(","))
+    },
+    mask: str::to_owned,
+};
+
+/// Names of JSON fields between commas.
+pub(super) static FIELD_NAMES: TextForm = TextForm {
+    allowed: "empty, or up to 100 names between commas, each of 1 to 128 bytes without control \
+              characters",
+    parse: |text| {
+        let is_name = |it: &&str| (1..=128).contains(&it.len()) && !it.contains(char::is_control);
+        let names: Vec<&str> = text.split(',').map(str::trim).collect();
+        let is_good = text.is_empty() || (names.len() <= 100 && names.iter().all(is_name));
+        is_good.then(|| names.join(","))
+    },
+    mask: str::to_owned,
+};
+
 /// Who decides about rooms.
 pub(super) static ZPS_AUTHORIZE: TextForm = TextForm {
     allowed: "\"claims\" or \"open\"",

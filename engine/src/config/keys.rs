@@ -450,6 +450,9 @@ pub(super) static KEYS: &[Key] = &[
         .flag("connection", |flags| &flags.connection).alias("ZERO_PUBSUB_CONNECTION"),
     text!(log.recover, form::LOG_RECOVER,
         "What a start does about damage in it: strict ends with an error, skip goes on without."),
+    text!(log.history, form::CHANNEL_PATTERNS,
+        "Channels with a log, * any part of a name, between commas; an app's own history wins.")
+        .flag("history", |flags| &flags.history),
     number!(log.sync_events_max: u32, 1, 1_000_000, "events",
         "Events that are written and synced at once."),
     number!(log.sync_bytes_max: u32, KIB, 1024 * MIB, "bytes",
@@ -478,6 +481,8 @@ pub(super) static KEYS: &[Key] = &[
         "Bytes that a subscriber gets at a time while it catches up; a larger event goes alone."),
     number!(log.unsynced_bytes_max: u32, MIB, u32::MAX, "bytes",
         "Events of one core that wait to be written, above which publishers are refused."),
+    number!(log.lag_series_max: u32, 0, 10_000, "channels",
+        "Channels that /metrics names as furthest behind their subscribers' acknowledgements."),
 
     text!(registry.url, form::DATABASE_URL,
         "Database whose table apps is served, too (packaging/apps.sql); \"\" is none."),
@@ -555,6 +560,13 @@ pub(super) static KEYS: &[Key] = &[
         "Questions of one core that may wait for an answer; one more is refused."),
     switch!(zps.app_key_opens_rooms,
         "Whether the app's public key, in the place of a token, opens every room at /apps/{id}."),
+
+    switch!(logging.actions,
+        "Whether everything done in rooms is a line of JSON on standard error."),
+    text!(logging.mask_fields, form::FIELD_NAMES,
+        "Fields whose values are *** there, in any case and at any depth, between commas."),
+    number!(logging.lines_max: u32, 1, 1_000_000, "lines",
+        "Lines that wait to be written; more are left out and counted."),
 ];
 
 /// The sections, in the order in which they are printed, each with one line for the operator.
@@ -568,6 +580,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("log", "What one core keeps of channels with a log, and where it outlives the process."),
     ("registry", "Where apps are read besides, and read again while the server runs."),
     ("zps", "The zero-pub-sub protocol: who may connect, and what apps may do by default."),
+    ("logging", "What is written to standard error about what clients do."),
 ];
 
 /// The known name closest to `unknown`, if it is close enough to be what was meant.

@@ -48,7 +48,7 @@ impl Effective {
             found.extend(read(row, &mut problems));
         }
         for app in &mut found {
-            app.settle(&self.config.pusher);
+            app.settle(&self.config);
         }
         let judged = Judged { config: &self.config, sources: &self.sources };
         problems.extend(judged.app_breaches(&vec![false; self.sources.len()], &found));

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 
 use crate::admission::private_networks;
-use crate::log::LogLimits;
+use crate::log::{HistoryRule, LogLimits};
 use crate::rest::Origins;
 
 const KIB: u32 = 1024;
@@ -316,6 +316,12 @@ pub struct LogConfig {
     pub page_bytes_max: u32,
     /// Bytes of events that wait to be written; above it publishers are refused. Default 64 MiB.
     pub unsynced_bytes_max: u32,
+    /// Channels that `/metrics` names as furthest behind. Default 20: each is a series of its own,
+    /// and what reads them keeps all that there have ever been.
+    pub lag_series_max: u32,
+    /// Channels with a log in apps that have no `history` of their own: patterns between commas.
+    /// Default empty: rooms alone.
+    pub history: String,
 }
 
 impl Default for LogConfig {
@@ -352,6 +358,8 @@ impl Default for LogConfig {
             page_events_max: page_events_max as u32,
             page_bytes_max: page_bytes_max as u32,
             unsynced_bytes_max: unsynced_bytes_max as u32,
+            lag_series_max: 20,
+            history: String::new(),
         }
     }
 }
@@ -365,6 +373,13 @@ impl LogConfig {
     /// What keeps them, as every zero-pub-sub event's metadata says.
     pub fn provider(&self) -> &'static str {
         if self.is_durable() { "file" } else { "memory" }
+    }
+
+    /// Which channels have a log in apps that do not say it themselves, each with what is kept by
+    /// default.
+    pub fn history_rules(&self) -> Vec<HistoryRule> {
+        let patterns = self.history.split(',').filter(|pattern| !pattern.is_empty());
+        patterns.map(HistoryRule::new).collect()
     }
 
     /// The same for a shard, in no epoch yet.

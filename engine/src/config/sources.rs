@@ -68,6 +68,7 @@ impl Effective {
     pub fn needs_restart(&self, running: &Config) -> Vec<String> {
         let keys = KEYS.iter().enumerate();
         let keys = keys.filter(|(_, key)| matches!(key.place, Place::Config(_)));
+        let keys = keys.filter(|(_, key)| key.path() != "log.history"); // It is taken up by apps.
         let changed = keys.filter_map(|(index, key)| {
             let (new, old) = (key.value(&self.config), key.value(running));
             let source = &self.sources[index];

@@ -220,6 +220,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Text(_) if key.section == "registry" => "sqlite://x".to_owned(),
             Value::Text(_) if key.name == "driver" => "file".to_owned(),
             Value::Text(_) if key.name == "recover" => "skip".to_owned(),
+            Value::Text(_) if key.name == "history" => "x-*".to_owned(),
             Value::Text(_) if key.name == "authorize" => "open".to_owned(),
             Value::Text(_) if key.section == "zps" => "x".to_owned(),
             Value::Text(_) => "/x".to_owned(),
@@ -230,6 +231,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             expected.apps.clear();
         } else {
             expected.apps[0].policy = expected.pusher.clone();
+            expected.apps[0].history = expected.log.history_rules();
         }
         assert_ne!(expected, Config::default(), "{} must change something", key.path());
 

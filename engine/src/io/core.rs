@@ -28,6 +28,7 @@ use super::sends::{Send, Sends};
 use super::signal::Signal;
 use super::socket::{Reporting, Socket};
 use super::websocket::Reader;
+use crate::action_log::LineCounters;
 use crate::admission::{IpRate, Rules, TooSoon};
 use crate::app::Apps;
 use crate::config::Config;
@@ -62,6 +63,8 @@ pub(super) struct Setup {
     pub(super) rest: RestConfig,
     /// The embedder's own code.
     pub(super) middleware: Chain,
+    /// What has become of the lines about what is done in rooms.
+    pub(super) lines: Arc<LineCounters>,
 }
 
 /// One core.

@@ -19,12 +19,13 @@ use super::memory;
 use super::reload::{LOOK_INTERVAL, Reload, Told, watch};
 use super::thread::{Event, Start, run};
 use super::zps;
+use crate::action_log::ActionLog;
 use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::dialect::zps::Rules;
 use crate::id::{CORES_MAX, CoreId};
 use crate::log::LogLimits;
-use crate::middleware::Chain;
+use crate::middleware::{Chain, Middleware, Rest};
 use crate::rest::{IdempotencyLimits, RestConfig, ZpsRestConfig};
 use crate::shard::ShardConfig;
 use crate::side::registry::Watch;
@@ -85,7 +86,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let described = format!("{}{recovered}", bound.describe(&config));
     let gateway = if sources.is_gateway() { bound.describe_gateway() } else { String::new() };
     let (watch, database) = watch(&config, &rows);
-    let setup = setup(config.clone(), middleware);
+    let setup = setup(config.clone(), middleware)?;
     let started = start(setup, &apps, (cores, &processors), bound, watch, opened)?;
     let Started { addresses, events, side } = started;
     let is_uring = wait_ready(&events, cores)?;
@@ -181,7 +182,13 @@ fn start_side(
     side::start(config.webhook.clone(), Box::new(deliver), failed, watch)
 }
 
-fn setup(config: Config, middleware: Chain) -> Setup {
+fn setup(config: Config, middleware: Chain) -> io::Result<Setup> {
+    let lines = Arc::default();
+    let middleware = match ActionLog::start(&config.logging, io::stderr(), &lines)? {
+        // In front: it shows what others block, too.
+        Some(log) => chain([Box::new(log), Box::new(Rest(middleware))]),
+        None => middleware,
+    };
     let rest = RestConfig {
         body_bytes_max: config.http.body_bytes_max as usize,
         cors_origins: config.http.cors_origins.clone(),
@@ -194,7 +201,11 @@ fn setup(config: Config, middleware: Chain) -> Setup {
             ..ZpsRestConfig::default()
         },
     };
-    Setup { config, rest, middleware }
+    Ok(Setup { config, rest, middleware, lines })
+}
+
+fn chain(all: [Box<dyn Middleware>; 2]) -> Chain {
+    Arc::new(all)
 }
 
 /// What tells this process's logs from those of the one before, if they end with it.

@@ -15,7 +15,7 @@ use uringcast_proto::pusher::user::OnlineStatus;
 use super::counters::{Counters, Refusal};
 use super::frames::Frames;
 use super::ledger::{Application, Decision};
-use super::log::{Delivery, JoinLog, LogMessage, LogWelcome};
+use super::log::{Delivery, JoinLog, Lags, LogMessage, LogWelcome};
 use super::parcel::Load;
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
@@ -267,6 +267,8 @@ pub enum Query {
     },
     /// What the core has counted.
     Counters,
+    /// The channels whose subscribers are furthest behind, at most as many.
+    Lags(u32),
     /// How many websockets an app has on this node.
     Connections(AppIndex),
     /// How many connections are subscribed to any of these channels.
@@ -318,6 +320,8 @@ pub enum Partial {
     Terminated(u32),
     /// To [`Query::Counters`].
     Counters(CoreId, Box<Counters>),
+    /// To [`Query::Lags`], with how many were asked for.
+    Lags(Lags, u32),
     /// To [`Query::Connections`].
     Connections(u32),
     /// To [`Query::Reach`]: connections of this core.
@@ -330,6 +334,7 @@ impl Partial {
             Self::Channels(channels) => channels.iter().map(ChannelInfo::weight_bytes).sum(),
             Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
             Self::Counters(..) => size_of::<Counters>(),
+            Self::Lags(lags, _) => lags.weight_bytes(),
             Self::Terminated(_) | Self::Connections(_) | Self::Reached(_) => 0,
         }
     }

@@ -63,8 +63,8 @@ pub use frames::Frames;
 pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::ConnectionsFull;
 pub use log::{
-    AppendError, Appended, ChannelLogInfo, Delivery, EnterError, LogAnswer, LogMessage, LoggedWish,
-    NamedDraft, ReplayRange, Resume, ResumesFull, SnapshotError, Start,
+    AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, Lags, LogAnswer,
+    LogMessage, LoggedWish, NamedDraft, ReplayRange, Resume, ResumesFull, SnapshotError, Start,
 };
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,

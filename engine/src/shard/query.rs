@@ -9,7 +9,7 @@ use uringcast_proto::pusher::user::user_of_channel;
 
 use super::counters::Counters;
 use super::ledger::Decision;
-use super::log::{AppendError, Appended, LogAnswer};
+use super::log::{AppendError, Appended, Lags, LogAnswer};
 use super::message::{ChannelInfo, ChannelName, CoreMessage, Counted, Partial, Query, Ticket};
 use super::owner::Owned;
 use super::quota::Entering;
@@ -33,6 +33,8 @@ pub enum Answer {
     Terminated(u32),
     /// Each core's numbers, in the order of the cores.
     Counters(Vec<(CoreId, Box<Counters>)>),
+    /// The channels whose subscribers are furthest behind.
+    Lags(Lags),
     /// How many websockets an app has.
     Connections(u32),
     /// How many connections are subscribed to any of the channels asked about.
@@ -80,6 +82,7 @@ impl Shard {
             Query::Users(name) => (only(name.owner(cores)), Answer::Users(Vec::new())),
             Query::Terminate { .. } => (0..cores, Answer::Terminated(0)),
             Query::Counters => (0..cores, Answer::Counters(Vec::new())),
+            Query::Lags(_) => (0..cores, Answer::Lags(Lags::default())),
             Query::Connections(app) => (only(self.app_owner(*app)), Answer::Connections(0)),
             Query::Reach { .. } => (0..cores, Answer::Reached(0)),
         };
@@ -181,6 +184,7 @@ impl Shard {
             }
             Query::Terminate { app, user_id } => Partial::Terminated(self.terminate(*app, user_id)),
             Query::Counters => Partial::Counters(self.config.core, Box::new(self.counters())),
+            Query::Lags(max) => Partial::Lags(self.lags(*max as usize), *max),
             Query::Connections(app) => Partial::Connections(self.app_connections(*app)),
             Query::Reach { channels, skip } => Partial::Reached(self.reach(channels, *skip)),
         };
@@ -226,6 +230,7 @@ impl Shard {
             (Answer::Channels(all), Partial::Channels(part)) => all.extend(part),
             (Answer::Users(all), Partial::Users(part)) => all.extend(part),
             (Answer::Counters(all), Partial::Counters(core, part)) => all.push((core, part)),
+            (Answer::Lags(all), Partial::Lags(part, max)) => all.merge(part, max as usize),
             (Answer::Terminated(all), Partial::Terminated(part))
             | (Answer::Reached(all), Partial::Reached(part)) => *all += part,
             (Answer::Connections(all), Partial::Connections(part)) => *all = part,
@@ -236,6 +241,7 @@ impl Shard {
                 | Answer::Users(_)
                 | Answer::Terminated(_)
                 | Answer::Counters(_)
+                | Answer::Lags(_)
                 | Answer::Connections(_)
                 | Answer::Reached(_)
                 | Answer::Entered(_)

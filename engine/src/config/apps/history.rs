@@ -7,11 +7,11 @@ use super::super::form::CHANNEL_PATTERN;
 use super::super::problem::ValueFault;
 use crate::log::HistoryRule;
 
-/// All that the table has; what is wrong with them is reported.
-pub(super) fn read_all(fields: &mut Fields<'_>) -> Vec<HistoryRule> {
-    let Some(entry) = fields.take("history") else { return Vec::new() };
+/// All that the table has, if it says any; what is wrong with them is reported.
+pub(super) fn read_all(fields: &mut Fields<'_>) -> Option<Vec<HistoryRule>> {
+    let entry = fields.take("history")?;
     let tables = entry.list("an array of tables", 0..=RULES_MAX);
-    tables.iter().filter_map(read).collect()
+    Some(tables.iter().filter_map(read).collect())
 }
 
 fn read(entry: &Entry<'_>) -> Option<HistoryRule> {

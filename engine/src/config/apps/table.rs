@@ -16,6 +16,8 @@ pub(in super::super) fn read(mut fields: Fields<'_>) -> Option<SourcedApp> {
     let policy = read_policy(&mut fields, &mut origin);
     let (auth, public_key_file) = authorization::read(&mut fields);
     origin.public_key_file = public_key_file;
+    let history = history::read_all(&mut fields);
+    origin.has_history = history.is_some();
     let app = App {
         id: id.clone().unwrap_or_default(),
         id_aliases: read_aliases(&mut fields),
@@ -28,7 +30,7 @@ pub(in super::super) fn read(mut fields: Fields<'_>) -> Option<SourcedApp> {
         auth,
         publish_policy_url: fields.text("publish_policy_url", &URL),
         room_auth_url: fields.text("room_auth_url", &URL),
-        history: history::read_all(&mut fields),
+        history: history.unwrap_or_default(),
     };
     fields.refuse_rest();
     (id.is_some() && !app.keys.is_empty()).then_some(SourcedApp { app, origin })

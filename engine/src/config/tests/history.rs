@@ -49,3 +49,26 @@ fn rules_hold_at_their_limits_and_not_one_past_them() {
     let rules = |count| problem_count(&"{ pattern = \"a\" },".repeat(count));
     assert_eq!([rules(100), rules(101)], [0, 1]);
 }
+
+#[test]
+fn apps_that_say_nothing_have_the_logs_of_the_section() {
+    let rules = |patterns: &[&str]| -> Vec<_> {
+        patterns.iter().map(|pattern| HistoryRule::new(*pattern)).collect()
+    };
+    let of = |file: &str, flags: &[&str]| load(file, &[], flags).unwrap().config.apps;
+    let section = "[log]\nhistory = \"a-*, b\"\n";
+    assert_eq!(of(section, &[])[0].history, rules(&["a-*", "b"]), "the development app, too");
+    let variables = [("URINGCAST_LOG_HISTORY", "c-*")];
+    let found = load(section, &variables, &["--app", "a:k:s"]).unwrap().config.apps;
+    assert_eq!(found[0].history, rules(&["c-*"]));
+    assert_eq!(of(section, &["--history", "d"])[0].history, rules(&["d"]));
+    for own in ["history = []\n", "history = [{ pattern = \"own\" }]\n"] {
+        let file = format!("{section}{APP}{own}");
+        let expected = if own.contains("own") { rules(&["own"]) } else { Vec::new() };
+        assert_eq!(of(&file, &[])[0].history, expected, "{own}");
+    }
+    let patterns = |count: usize| vec!["x"; count].join(",");
+    assert!(load("", &[], &["--history", &patterns(100)]).is_ok());
+    assert!(load("", &[], &["--history", &patterns(101)]).is_err());
+    assert!(load("", &[], &["--history", "a,,b"]).is_err());
+}

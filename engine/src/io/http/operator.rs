@@ -11,16 +11,23 @@ use super::super::memory;
 use super::action::{ask, readiness};
 use super::{not_found, respond_with, text};
 use crate::id::CoreId;
+use crate::metrics::{self, Threads};
 use crate::rest::Answer;
-use crate::shard::{self, Counters, Query};
-use crate::{metrics, usage};
+use crate::shard::{self, Counters, Lags, Query};
+use crate::usage;
 
 /// Answer a request for `path` on the metrics port.
 pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>> {
     match path {
         "/metrics" => {
-            let text_of_all =
-                metrics::render(counters(core).await, core.notices.counters(), core.log.counters());
+            let counters = counters(core).await;
+            let lags = lags(core).await;
+            let threads = Threads {
+                webhooks: core.notices.counters(),
+                log: core.log.counters(),
+                lines: &core.setup.lines,
+            };
+            let text_of_all = metrics::render(counters, &lags, &core.apps(), &threads);
             text(StatusCode::OK, metrics::CONTENT_TYPE, text_of_all.into())
         }
         "/usage" => {
@@ -32,6 +39,14 @@ pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>
         "/ready" => respond_with(Answer::ready(readiness(core)), Vec::new()),
         _ => not_found(),
     }
+}
+
+async fn lags(core: &Rc<Core>) -> Lags {
+    let series_max = core.setup.config.log.lag_series_max;
+    let shard::Answer::Lags(lags) = ask(core, Query::Lags(series_max)).await else {
+        unreachable!("it was asked who is behind");
+    };
+    lags
 }
 
 pub(super) async fn counters(core: &Rc<Core>) -> Vec<(CoreId, Box<Counters>)> {

@@ -18,6 +18,7 @@ mod feed;
 mod follow;
 mod hold;
 mod keep;
+mod lag;
 mod message;
 mod page;
 mod replay;
@@ -32,6 +33,7 @@ use std::collections::VecDeque;
 pub use append::{AppendError, Appended, Delivery};
 pub use ask::{ChannelLogInfo, LogAnswer, SnapshotError};
 pub use entered::EnterError;
+pub use lag::{ChannelLag, Lags};
 pub use message::{LogMessage, NamedDraft};
 pub use replay::ReplayRange;
 pub use resume::{Resume, ResumesFull};
@@ -110,6 +112,8 @@ pub(super) struct Logs {
     floor: u64,
     /// Where the next look at what has expired begins.
     sweep: u32,
+    /// Where the next look at who is behind begins.
+    lag_from: u32,
     unix_ms: u64,
     /// The same in microseconds.
     unix_us: u64,
@@ -133,6 +137,7 @@ impl Logs {
             trimmed: Vec::new(),
             floor: 0,
             sweep: 0,
+            lag_from: 0,
             unix_ms: 0,
             unix_us: 0,
             samples: sample::Samples::default(),

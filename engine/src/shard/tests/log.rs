@@ -439,3 +439,31 @@ fn who_is_excluded_from_an_event_does_not_get_it_from_the_log_either() {
         ",
     );
 }
+
+/// Who is furthest behind comes first; who has everything, or has never said, is in no list.
+#[test]
+fn channels_are_named_by_how_far_their_slowest_subscriber_is_behind() {
+    check_on(
+        2,
+        |_| {},
+        "
+        http: append log-on-0 one + log-on-0 two + log-on-1 three + log-on-1 four
+        http> appended 1, 2, 1, 2
+        http: append log-on-1 five + log-b-on-0 six + log-c-on-1 seven
+        http> appended 3, 1, 1
+        http: lags 3
+        http> lags  of 0
+        a: ack log-on-0 1; a: ack log-on-1 1; a: ack log-b-on-0 1
+        b: ack log-on-1 2
+        http: lags 3
+        http> lags log-on-1:2 log-on-0:1 of 2
+        http: lags 1
+        http> lags log-on-1:2 of 2
+        http: lags 0
+        http> lags  of 2
+        a: ack log-on-1 3
+        http: lags 3
+        http> lags log-on-0:1 log-on-1:1 of 2
+        ",
+    );
+}

@@ -60,6 +60,14 @@ pub(super) fn answer(answer: Answer) -> String {
         }
         Answer::Users(users) => users.iter().map(ToString::to_string).collect(),
         Answer::Entered(_) => unreachable!("an entry is not asked for over HTTP"),
+        Answer::Lags(lags) => {
+            let word = |it: &crate::shard::ChannelLag| format!("{}:{}", it.channel, it.events);
+            return format!(
+                "lags {} of {}",
+                lags.worst.iter().map(word).collect::<Vec<_>>().join(" "),
+                lags.lagging
+            );
+        }
         Answer::Counters(cores) => cores.iter().map(|(core, _)| core.0.to_string()).collect(),
     };
     sorted(words)

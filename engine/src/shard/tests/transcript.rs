@@ -131,6 +131,7 @@ impl World {
             ("http", ["terminate", user]) => {
                 self.ask(&Query::Terminate { app: AppIndex(0), user_id: (*user).into() });
             }
+            ("http", ["lags", max]) => self.ask(&Query::Lags(max.parse().unwrap())),
             ("http", ["counters"]) => self.ask(&Query::Counters),
             ("http", ["reach", rest @ ..]) => self.reach(rest),
             ("http", ["append", rest @ ..]) => self.append(rest),
