@@ -50,4 +50,5 @@ mod zps_http;
 mod zps_limits;
 mod zps_paths;
 mod zps_rooms;
+mod zps_sinks;
 mod zps_sse;

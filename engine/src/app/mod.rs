@@ -5,6 +5,8 @@
 mod authorization;
 mod policy;
 mod reload;
+mod retry;
+mod sink;
 mod webhook;
 
 use std::collections::HashMap;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 pub use authorization::{AuthPolicy, JwtKey};
 pub use policy::AppPolicy;
 pub use reload::Standing;
+pub use retry::{Backoff, RetryPolicy};
+pub use sink::{Flow, Sink};
 pub use webhook::{Webhook, WebhookEvent};
 
 use crate::id::AppIndex;
@@ -45,6 +49,8 @@ pub struct App {
     pub origins: Vec<String>,
     /// Who is told of what happens.
     pub webhooks: Vec<Webhook>,
+    /// Who is posted the events of rooms. Each has a name of its own.
+    pub sinks: Vec<Arc<Sink>>,
     /// Connections at which [`WebhookEvent::ConnectionCount`] is told, on the way up and down; 0 is
     /// never.
     pub connection_count_threshold: u32,
@@ -70,6 +76,7 @@ impl App {
             policy: AppPolicy::default(),
             origins: Vec::new(),
             webhooks: Vec::new(),
+            sinks: Vec::new(),
             connection_count_threshold: 0,
             auth: AuthPolicy::default(),
             publish_policy_url: None,

@@ -439,6 +439,11 @@ pub(super) static KEYS: &[Key] = &[
     number!(log.unsynced_bytes_max: u32, MIB, u32::MAX, "bytes",
         "Events of one core that wait to be written, above which publishers are refused."),
 
+    number!(log.sinks_in_flight_max: u32, 1, 65_536, "requests",
+        "Requests of one core to sinks that are in flight."),
+    number!(log.sink_post_bytes_max: u32, KIB, 16 * MIB, "bytes",
+        "Events in one request to a sink; a larger event goes alone."),
+
     text!(registry.url, form::DATABASE_URL,
         "Database whose table apps is served, too (packaging/apps.sql); \"\" is none."),
     number!(registry.refresh_s: u16, 1, 3600, "seconds",

@@ -312,6 +312,11 @@ pub struct LogConfig {
     pub page_bytes_max: u32,
     /// Bytes of events that wait to be written; above it publishers are refused. Default 64 MiB.
     pub unsynced_bytes_max: u32,
+    /// Requests of one core to sinks that are in flight. Default 16: four cores leave three
+    /// quarters of all calls to others.
+    pub sinks_in_flight_max: u32,
+    /// Bytes of events in one request to a sink. Default 256 KiB, as webhooks have it.
+    pub sink_post_bytes_max: u32,
 }
 
 impl Default for LogConfig {
@@ -328,6 +333,8 @@ impl Default for LogConfig {
             page_events_max,
             page_bytes_max,
             unsynced_bytes_max,
+            sinks_in_flight_max,
+            sink_post_bytes_max,
         } = LogLimits::default();
         Self {
             driver: "memory".to_owned(),
@@ -347,6 +354,8 @@ impl Default for LogConfig {
             page_events_max: page_events_max as u32,
             page_bytes_max: page_bytes_max as u32,
             unsynced_bytes_max: unsynced_bytes_max as u32,
+            sinks_in_flight_max: sinks_in_flight_max as u32,
+            sink_post_bytes_max: sink_post_bytes_max as u32,
         }
     }
 }
@@ -376,6 +385,8 @@ impl LogConfig {
             page_events_max: self.page_events_max as usize,
             page_bytes_max: self.page_bytes_max as usize,
             unsynced_bytes_max: self.unsynced_bytes_max as usize,
+            sinks_in_flight_max: self.sinks_in_flight_max as usize,
+            sink_post_bytes_max: self.sink_post_bytes_max as usize,
         }
     }
 }

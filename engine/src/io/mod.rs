@@ -25,6 +25,7 @@ mod reload;
 mod room_auth;
 mod server;
 mod signal;
+mod sinks;
 mod socket;
 mod stream;
 mod thread;

@@ -17,6 +17,7 @@ mod log_ask;
 mod log_durable;
 mod log_hold;
 mod log_random;
+mod log_sinks;
 mod log_slow;
 mod notices;
 mod order;

@@ -49,7 +49,8 @@ fn read_event(entry: &Entry<'_>) -> Option<WebhookEvent> {
     found.map(|(event, _)| event)
 }
 
-fn read_headers(fields: &mut Fields<'_>) -> Vec<(String, String)> {
+/// The headers that a request has besides our own.
+pub(super) fn read_headers(fields: &mut Fields<'_>) -> Vec<(String, String)> {
     let Some(entry) = fields.take("headers") else { return Vec::new() };
     let pairs = entry.pairs();
     if pairs.len() > HEADERS_MAX {
@@ -79,7 +80,7 @@ const HEADERS_MAX: usize = 32;
 const HEADER_NAME_MAX: usize = 128;
 
 /// What a request of a webhook has anyway.
-const OUR_HEADERS: [&str; 7] = [
+const OUR_HEADERS: [&str; 8] = [
     "connection",
     "content-length",
     "content-type",
@@ -87,4 +88,5 @@ const OUR_HEADERS: [&str; 7] = [
     "transfer-encoding",
     "x-pusher-key",
     "x-pusher-signature",
+    "x-uringcast-sink",
 ];

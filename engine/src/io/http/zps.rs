@@ -238,11 +238,12 @@ async fn health(core: &Rc<Core>) -> Health {
         metrics.active_rooms += counters.channels;
         metrics.active_listeners += counters.subscriptions;
         metrics.dlq_size += counters.log.dead_letters;
+        metrics.retry_count += counters.sinks.retries;
         metrics.snapshot_usage += counters.snapshots_given;
         connections += counters.connections;
         failed_writes += counters.refusals.of(shard::Refusal::LogWrite);
     }
-    metrics.retry_count = core.notices.counters().retried();
+    metrics.retry_count += core.notices.counters().retried();
     Health {
         readiness: readiness(core),
         is_log_failing: failed_writes > 0,
