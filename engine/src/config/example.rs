@@ -106,6 +106,11 @@ const APPS: &str = r#"
 # Sent with every request, besides X-Pusher-Key and X-Pusher-Signature. Default: none. At most 32.
 #headers = { Authorization = "Bearer change-me" }
 
+# How a request is tried again, if not with pauses from a second to a minute for
+# webhook.retry_max_s: any of retry, attempts_max, delay_base_ms and delay_max_ms, as sinks have
+# them below. Default: none of them.
+#retry = "fixed"
+
 # Servers that are posted every event of rooms of zero-pub-sub, each room's in their order, as
 # {"room": "...", "events": [...]}, signed like webhooks; any status from 200 to 299 takes them. At
 # most 20. How far a sink has come is remembered under its name.

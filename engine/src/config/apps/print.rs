@@ -84,17 +84,16 @@ fn write_webhook(out: &mut impl Write, webhook: &Webhook) -> fmt::Result {
     writeln!(out, "events = [{}]", list(webhook.events.iter().map(name)))?;
     writeln!(out, "channel_prefix = {}", quoted(&webhook.channel_prefix))?;
     writeln!(out, "channel_suffix = {}", quoted(&webhook.channel_suffix))?;
-    write_headers(out, &webhook.headers)
+    write_headers(out, &webhook.headers)?;
+    webhook.retry.iter().try_for_each(|retry| write_retry(out, retry))
 }
 
 fn write_sink(out: &mut impl Write, sink: &Sink) -> fmt::Result {
     let Sink { name, url, rooms, headers, retry, flow, batch_events_max } = sink;
-    let RetryPolicy { backoff, attempts_max, delay_base_ms, delay_max_ms } = retry;
     writeln!(out, "\n[[apps.sinks]]\nname = {}\nurl = {}", quoted(name), quoted(url))?;
     writeln!(out, "rooms = {}", quoted(rooms))?;
     write_headers(out, headers)?;
-    writeln!(out, "retry = {}\nattempts_max = {attempts_max}", quoted(backoff.name()))?;
-    writeln!(out, "delay_base_ms = {delay_base_ms}\ndelay_max_ms = {delay_max_ms}")?;
+    write_retry(out, retry)?;
     match flow {
         Flow::Pause => writeln!(out, "flow = \"pause\"")?,
         Flow::Drop => writeln!(out, "flow = \"drop\"")?,
@@ -103,6 +102,12 @@ fn write_sink(out: &mut impl Write, sink: &Sink) -> fmt::Result {
         }
     }
     writeln!(out, "batch_events_max = {batch_events_max}")
+}
+
+fn write_retry(out: &mut impl Write, retry: &RetryPolicy) -> fmt::Result {
+    let RetryPolicy { backoff, attempts_max, delay_base_ms, delay_max_ms } = retry;
+    writeln!(out, "retry = {}\nattempts_max = {attempts_max}", quoted(backoff.name()))?;
+    writeln!(out, "delay_base_ms = {delay_base_ms}\ndelay_max_ms = {delay_max_ms}")
 }
 
 fn write_headers(out: &mut impl Write, headers: &[(String, String)]) -> fmt::Result {

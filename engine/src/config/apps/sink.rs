@@ -34,7 +34,7 @@ fn read(entry: &Entry<'_>) -> Option<Sink> {
     let sink = Sink {
         rooms: fields.text("rooms", &CHANNEL_PATTERN).unwrap_or(default.rooms),
         headers: read_headers(&mut fields),
-        retry: read_retry(&mut fields, default.retry),
+        retry: read_retry_if_any(&mut fields).unwrap_or_default(),
         flow: read_flow(&mut fields),
         batch_events_max: read_number(&mut fields, "batch_events_max", BATCH_EVENTS)
             .unwrap_or(default.batch_events_max),
@@ -45,16 +45,22 @@ fn read(entry: &Entry<'_>) -> Option<Sink> {
     Some(sink)
 }
 
-/// The policy that a table has, `default` where it says nothing.
-pub(super) fn read_retry(fields: &mut Fields<'_>, default: RetryPolicy) -> RetryPolicy {
+/// The policy that a table has, with the default of what it leaves out; `None` if it says nothing.
+pub(super) fn read_retry_if_any(fields: &mut Fields<'_>) -> Option<RetryPolicy> {
     let backoff = fields.take("retry").and_then(|entry| choice(&entry, &Backoff::NAMES));
     let mut number = |name, range| read_number(fields, name, range);
-    RetryPolicy {
+    let (attempts_max, delay_base_ms) =
+        (number("attempts_max", ATTEMPTS), number("delay_base_ms", DELAY_MS));
+    let delay_max_ms = number("delay_max_ms", DELAY_MS);
+    let is_any = backoff.is_some()
+        || [attempts_max, delay_base_ms, delay_max_ms].iter().any(Option::is_some);
+    let default = RetryPolicy::default();
+    is_any.then(|| RetryPolicy {
         backoff: backoff.unwrap_or(default.backoff),
-        attempts_max: number("attempts_max", ATTEMPTS).unwrap_or(default.attempts_max),
-        delay_base_ms: number("delay_base_ms", DELAY_MS).unwrap_or(default.delay_base_ms),
-        delay_max_ms: number("delay_max_ms", DELAY_MS).unwrap_or(default.delay_max_ms),
-    }
+        attempts_max: attempts_max.unwrap_or(default.attempts_max),
+        delay_base_ms: delay_base_ms.unwrap_or(default.delay_base_ms),
+        delay_max_ms: delay_max_ms.unwrap_or(default.delay_max_ms),
+    })
 }
 
 fn read_flow(fields: &mut Fields<'_>) -> Flow {

@@ -6,6 +6,7 @@ use super::super::document::{Entry, Fields};
 use super::super::form::{CHANNEL_PART, HEADER_VALUE, URL};
 use super::super::keys::nearest;
 use super::super::problem::{Fault, ValueFault};
+use super::sink::read_retry_if_any;
 use crate::app::{Webhook, WebhookEvent};
 
 /// All that the table has; what is wrong with them is reported.
@@ -23,6 +24,7 @@ fn read(entry: &Entry<'_>) -> Option<Webhook> {
         channel_prefix: fields.text("channel_prefix", &CHANNEL_PART).unwrap_or_default(),
         channel_suffix: fields.text("channel_suffix", &CHANNEL_PART).unwrap_or_default(),
         headers: read_headers(&mut fields),
+        retry: read_retry_if_any(&mut fields),
     };
     fields.refuse_rest();
     Some(webhook)

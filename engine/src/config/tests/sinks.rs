@@ -69,6 +69,20 @@ fn sinks_hold_at_their_limits_and_not_one_past_them() {
 }
 
 #[test]
+fn a_webhook_has_a_policy_only_if_it_says_so() {
+    let webhook = "[[apps.webhooks]]\nurl = \"http://h/\"\n";
+    let retry = |more: &str| {
+        let file = format!("{APP}{webhook}{more}");
+        load(&file, &[], &[]).unwrap().config.apps[0].webhooks[0].retry
+    };
+    assert_eq!(retry(""), None);
+    assert_eq!(retry("retry = \"exponential\""), Some(RetryPolicy::default()));
+    let expected = RetryPolicy { delay_max_ms: 7, ..RetryPolicy::default() };
+    assert_eq!(retry("delay_max_ms = 7"), Some(expected));
+    assert_eq!(problem_count(&format!("{webhook}attempts_max = 0")), 1);
+}
+
+#[test]
 fn what_is_printed_is_read_again_as_the_same() {
     let file = format!("{APP}{SINK}flow = \"buffer\"\nretry = \"fixed\"\n");
     let printed = |file: &str| load(file, &[], &[]).unwrap().to_string();
