@@ -132,7 +132,9 @@ fn run_turn(shard: &mut Shard) -> (usize, usize) {
             | Output::HandshakeExpired(_) => {
                 unreachable!("nobody leaves")
             }
-            Output::Notice(_) | Output::AskRoom(..) => unreachable!("no app has a webhook"),
+            Output::Notice(_) | Output::AskRoom(..) | Output::PostToSink(_) => {
+                unreachable!("no app has a webhook")
+            }
         }
     }
     (frames, answers)

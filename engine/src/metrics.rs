@@ -150,6 +150,8 @@ const LEVELS: &[(&str, &str, Value)] = &[
     ("log_snapshot_bytes", "Bytes of snapshots", |it| it.log.snapshot_bytes),
     ("log_dead_letters", "Dead letters of channels", |it| it.log.dead_letters),
     ("log_unsynced_bytes", "Bytes of events that wait to be written", |it| it.log.unsynced_bytes),
+    ("sink_posts_in_flight", "Requests to sinks unanswered", |it| it.sinks.in_flight),
+    ("sinks_pausing", "Sinks of rooms to be tried again", |it| it.sinks.pausing),
     ("room_calls_in_flight", "Questions about rooms unanswered", |it| it.room_calls_in_flight),
     ("room_cache_entries", "Answers about rooms that are kept", |it| it.room_cache_entries),
 ];
@@ -189,6 +191,13 @@ const COUNTS: &[(&str, &str, Value)] = &[
         it.replay_time.sum_us
     }),
     ("replay_samples", "Questions for older events that were measured", |it| it.replay_time.count),
+    ("sink_events", "Events that sinks have taken", |it| it.sinks.events),
+    ("sink_posts", "Requests to sinks", |it| it.sinks.posts),
+    ("sink_retries", "Requests to sinks for an event that had failed", |it| it.sinks.retries),
+    ("sink_failures", "Requests to sinks that failed", |it| it.sinks.failures),
+    ("sink_dead_letters", "Events given up by sinks and kept", |it| it.sinks.dead_letters),
+    ("sink_dropped", "Events left out for slow sinks", |it| it.sinks.dropped),
+    ("sink_lost", "Events for sinks that were gone first", |it| it.sinks.lost),
     ("room_calls", "Questions to apps' servers about rooms", |it| it.room_calls),
     ("room_cache_hits", "Answers about rooms that were known", |it| it.room_cache_hits),
     ("panics", "Panics caught, each closed one connection", |it| it.panics),

@@ -54,5 +54,6 @@ mod zps_limits;
 mod zps_paths;
 mod zps_policy;
 mod zps_rooms;
+mod zps_sinks;
 mod zps_slow;
 mod zps_sse;

@@ -120,7 +120,9 @@ impl World {
                 Output::Answer(ticket, answer) => self.on_answer(core, ticket, answer),
                 Output::Resume(_) | Output::Log(_) => {}
                 Output::Notice(notice) => self.told.take(&notice),
-                Output::AskRoom(..) => unreachable!("no app has its rooms asked about"),
+                Output::AskRoom(..) | Output::PostToSink(_) => {
+                    unreachable!("no app is asked about rooms or gets their events")
+                }
             }
         }
     }

@@ -5,6 +5,8 @@
 mod authorization;
 mod policy;
 mod reload;
+mod retry;
+mod sink;
 mod webhook;
 mod zps;
 
@@ -14,6 +16,8 @@ use std::sync::Arc;
 pub use authorization::{AuthPolicy, JwtKey};
 pub use policy::AppPolicy;
 pub use reload::Standing;
+pub use retry::{Backoff, RetryPolicy};
+pub use sink::{Flow, Sink};
 pub use webhook::{Webhook, WebhookEvent};
 pub use zps::ZpsPolicy;
 
@@ -49,6 +53,8 @@ pub struct App {
     pub origins: Vec<String>,
     /// Who is told of what happens.
     pub webhooks: Vec<Webhook>,
+    /// Who is posted the events of rooms. Each has a name of its own.
+    pub sinks: Vec<Arc<Sink>>,
     /// Connections at which [`WebhookEvent::ConnectionCount`] is told, on the way up and down; 0 is
     /// never.
     pub connection_count_threshold: u32,
@@ -74,6 +80,7 @@ impl App {
             policy: AppPolicy::default(),
             origins: Vec::new(),
             webhooks: Vec::new(),
+            sinks: Vec::new(),
             connection_count_threshold: 0,
             auth: AuthPolicy::default(),
             publish_policy_url: None,

@@ -1,5 +1,7 @@
 //! What an app's own server wants to be told, and where.
 
+use super::retry::RetryPolicy;
+
 /// One endpoint of an app's server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Webhook {
@@ -13,6 +15,9 @@ pub struct Webhook {
     pub channel_suffix: String,
     /// Headers to send besides Pusher's own, which they cannot replace.
     pub headers: Vec<(String, String)>,
+    /// How a request that fails is tried again; `None` is as hosted Pusher does, with pauses that
+    /// double from a second to a minute for `webhook.retry_max_s`.
+    pub retry: Option<RetryPolicy>,
 }
 
 /// What an app's server can be told (spec peers.md 1d, with a threshold of connections besides).

@@ -6,6 +6,7 @@
 mod authorization;
 mod history;
 mod print;
+mod sink;
 mod table;
 mod webhook;
 

@@ -108,4 +108,42 @@ const APPS: &str = r#"
 
 # Sent with every request, besides X-Pusher-Key and X-Pusher-Signature. Default: none. At most 32.
 #headers = { Authorization = "Bearer change-me" }
+
+# How a request is tried again, if not with pauses from a second to a minute for
+# webhook.retry_max_s: any of retry, attempts_max, delay_base_ms and delay_max_ms, as sinks have
+# them below. Default: none of them.
+#retry = "fixed"
+
+# Servers that are posted every event of rooms of zero-pub-sub, each room's in their order, as
+# {"room": "...", "events": [...]}, signed like webhooks; any status from 200 to 299 takes them. At
+# most 20. How far a sink has come is remembered under its name.
+#[[apps.sinks]]
+#name = "orders"
+
+# http:// or https://, without a user or a password.
+#url = "https://example.com/orders"
+
+# Names of rooms, * for any part of one. Default: "*", all.
+#rooms = "orders:*"
+
+# Sent with every request. Default: none. At most 32.
+#headers = { Authorization = "Bearer change-me" }
+
+# Events in one request. Default: 100. Allowed: 1 to 10000. Those of a request that fails are sent
+# one by one.
+#batch_events_max = 100
+
+# How an event is tried again, and the pauses: "fixed", "linear" or "exponential" (default), the
+# first and the longest in milliseconds (0 to 86400000, default 100 and 30000). Given up after
+# attempts_max (1 to 1000, default 5), it is a dead letter of its room: GET /rooms/{room}/dlq.
+#retry = "exponential"
+#attempts_max = 5
+#delay_base_ms = 100
+#delay_max_ms = 30000
+
+# What becomes of events that come faster than the sink takes them. "pause" (default): they wait in
+# the room's log for as long as that keeps them. "drop": they are left out. "buffer": so many wait
+# besides those in flight, and the oldest beyond are left out (1 to 100000000, default 1000).
+#flow = "buffer"
+#buffer_events_max = 1000
 "#;

@@ -484,6 +484,11 @@ pub(super) static KEYS: &[Key] = &[
     number!(log.lag_series_max: u32, 0, 10_000, "channels",
         "Channels that /metrics names as furthest behind their subscribers' acknowledgements."),
 
+    number!(log.sinks_in_flight_max: u32, 1, 65_536, "requests",
+        "Requests of one core to sinks that are in flight."),
+    number!(log.sink_post_bytes_max: u32, KIB, 16 * MIB, "bytes",
+        "Events in one request to a sink; a larger event goes alone."),
+
     text!(registry.url, form::DATABASE_URL,
         "Database whose table apps is served, too (packaging/apps.sql); \"\" is none."),
     number!(registry.refresh_s: u16, 1, 3600, "seconds",

@@ -14,6 +14,7 @@ mod environment;
 mod gateway;
 mod history;
 mod rows;
+mod sinks;
 
 /// A configuration file that is removed with its owner.
 struct TempFile(PathBuf);

@@ -318,7 +318,9 @@ impl Core {
 
     fn is_drained(&self) -> bool {
         let is_told = self.notices.is_empty() && self.log.is_empty();
-        self.shard.borrow().is_drained() && self.requests_open.get() == 0 && is_told
+        let shard = self.shard.borrow();
+        let is_told = is_told && shard.are_sinks_quiet();
+        shard.is_drained() && self.requests_open.get() == 0 && is_told
     }
 
     /// A send that the kernel had to keep has ended.
@@ -492,6 +494,7 @@ impl Core {
                 self.socket(conn).iter().for_each(|socket| self.resume(conn, socket));
             }
             Output::AskRoom(conn, question) => self.ask_room(conn, *question),
+            Output::PostToSink(post) => self.post_to_sink(&shard.apps(), &post),
             Output::Log(record) => self.log.push(&shard.apps(), record),
             Output::Notice(notice) => self.notices.push(&shard.apps(), notice),
         }

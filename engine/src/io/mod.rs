@@ -26,6 +26,7 @@ mod room_auth;
 mod sends;
 mod server;
 mod signal;
+mod sinks;
 mod socket;
 mod stream;
 mod thread;

@@ -41,6 +41,12 @@ pub struct LogLimits {
     pub page_bytes_max: usize,
     /// Bytes of events that wait to be synced; above it publishers are refused. Default 64 MiB.
     pub unsynced_bytes_max: usize,
+    /// Requests to sinks that are in flight. Default 16: four cores leave three quarters of all
+    /// calls to others.
+    pub sinks_in_flight_max: usize,
+    /// Bytes of events in one request to a sink; a larger event goes alone. Default 256 KiB, as
+    /// webhooks have it.
+    pub sink_post_bytes_max: usize,
 }
 
 impl Default for LogLimits {
@@ -58,6 +64,8 @@ impl Default for LogLimits {
             page_events_max: 500,
             page_bytes_max: 64 << 10,
             unsynced_bytes_max: 64 << 20,
+            sinks_in_flight_max: 16,
+            sink_post_bytes_max: 256 << 10,
         }
     }
 }

@@ -78,7 +78,7 @@ pub fn wildcard_of(name: &str) -> Option<String> {
 ///
 /// Linear: a later `*` never gives back to an earlier one, because the earliest place for what
 /// stands between two is as good as any.
-fn is_match(pattern: &str, name: &str) -> bool {
+pub fn is_match(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut left) = name.strip_prefix(first) else { return false };
     let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));

@@ -265,6 +265,8 @@ pub struct Counters {
     pub acks_received: u64,
     /// Cursors moved on by them.
     pub ack_updates: u64,
+    /// What has become of events for sinks.
+    pub sinks: SinkCounts,
     /// Questions to apps' servers about rooms.
     pub room_calls: u64,
     /// Answers that were known already.
@@ -304,6 +306,29 @@ impl Durations {
     pub fn average_ms(self) -> f64 {
         if self.count == 0 { 0.0 } else { self.sum_us as f64 / self.count as f64 / 1_000.0 }
     }
+}
+
+/// What has become of events for sinks, and what waits now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SinkCounts {
+    /// Events that sinks have taken, once for each sink.
+    pub events: u64,
+    /// Requests made.
+    pub posts: u64,
+    /// Those among them for an event that had failed before.
+    pub retries: u64,
+    /// Requests that failed.
+    pub failures: u64,
+    /// Events given up and kept as dead letters.
+    pub dead_letters: u64,
+    /// Events left out because a sink was slow, as its `flow` wants it.
+    pub dropped: u64,
+    /// Events that are gone: their log let go of them first, or there was no room for the letter.
+    pub lost: u64,
+    /// Requests in flight now.
+    pub in_flight: u64,
+    /// Sinks of rooms that wait to be tried again now.
+    pub pausing: u64,
 }
 
 /// What the logs of one core hold.

@@ -256,6 +256,7 @@ impl Shard {
         }
         self.cache.expire(self.now);
         self.expire_logs();
+        self.resume_sinks();
         self.look_at_counts();
         self.continue_drain();
         self.continue_evictions();

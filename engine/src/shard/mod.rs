@@ -58,13 +58,16 @@ use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::ws::deflate::Deflater;
 
 pub use batch::{Retained, Segment};
-pub use counters::{Counters, Durations, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals};
+pub use counters::{
+    Counters, Durations, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals, SinkCounts,
+};
 pub use frames::Frames;
 pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::ConnectionsFull;
 pub use log::{
     AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, Lags, LogAnswer,
-    LogMessage, LoggedWish, NamedDraft, ReplayRange, Resume, ResumesFull, SnapshotError, Start,
+    LogMessage, LoggedWish, NamedDraft, ReplayRange, Resume, ResumesFull, SinkId, SinkOutcome,
+    SinkPost, SnapshotError, Start,
 };
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,
@@ -190,6 +193,8 @@ pub enum Output {
     Resume(ConnId),
     /// Ask an app's server; the connection is held until the shard is told what it says.
     AskRoom(ConnId, Box<RoomQuestion>),
+    /// Post events to a sink, and tell the shard what comes of it.
+    PostToSink(Box<SinkPost>),
     /// To be kept by the log thread, in this order.
     Log(LogRecord),
     /// An app's server wants to be told of this. What is told of one channel is in its order.
@@ -365,6 +370,7 @@ impl Shard {
         let answers = self.appended.drain(..);
         let answer = |(ticket, outcomes)| Output::Answer(ticket, Answer::Appended(outcomes));
         self.outputs.extend(answers.map(answer));
+        self.post_to_sinks();
         self.joiners.iter_mut().for_each(Joiner::forget);
         self.debug_check_invariants();
     }
@@ -514,7 +520,11 @@ impl Shard {
             | Output::Resume(conn)
             | Output::HandshakeExpired(conn) => self.connection(*conn).is_some(),
             // A question is counted, so it is asked although nobody waits any more.
-            Output::AskRoom(..) | Output::Answer(..) | Output::Log(_) | Output::Notice(_) => true,
+            Output::PostToSink(_)
+            | Output::AskRoom(..)
+            | Output::Answer(..)
+            | Output::Log(_)
+            | Output::Notice(_) => true,
         }
     }
 

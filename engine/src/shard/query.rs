@@ -268,6 +268,7 @@ impl Shard {
         counters.cached_bytes = self.cache.bytes() as u64;
         counters.sockets = self.connections.len() as u64;
         counters.log = self.log_levels();
+        (counters.sinks.in_flight, counters.sinks.pausing) = self.sink_levels();
         (counters.room_calls_in_flight, counters.room_cache_entries) = self.room_levels();
         counters
     }

@@ -92,9 +92,9 @@ impl<T> Table<T> {
         places.map(|at| at as u32).find(|&at| self.entries.contains(at as usize))
     }
 
-    /// Every entry, to be changed.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry<T>> {
-        self.entries.iter_mut().map(|(_, entry)| entry)
+    /// Every entry, to be changed, with its index.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Entry<T>)> {
+        self.entries.iter_mut().map(|(index, entry)| (index as u32, entry))
     }
 
     /// Every entry.

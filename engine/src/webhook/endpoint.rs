@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::Now;
 use super::batch::{Batch, Batcher};
-use crate::app::{App, Webhook};
+use crate::app::{App, RetryPolicy, Webhook};
 use crate::config::WebhookConfig;
 use crate::shard::Millis;
 
@@ -111,6 +111,9 @@ impl Endpoint {
         assert!(std::mem::take(&mut self.is_in_flight), "only what was sent fails");
         let retry_ms = u64::from(limits.retry_max_s) * 1_000;
         let (since, count) = self.failures.map_or((now, 0), |it| (it.since, it.count));
+        if let Some(policy) = self.webhook.retry {
+            return self.failed_by(policy, now, since, count + 1);
+        }
         let pause_ms = PAUSE_MS_MIN << count.min(6);
         let next_attempt = now.plus(pause_ms.min(PAUSE_MS_MAX));
         self.failures = Some(Failures { since, count: count + 1, next_attempt });
@@ -122,6 +125,22 @@ impl Endpoint {
             expired.extend(self.pop());
         }
         expired
+    }
+
+    /// The same where the endpoint has a policy of its own: its front batch has had so many
+    /// attempts.
+    fn failed_by(
+        &mut self,
+        policy: RetryPolicy,
+        now: Millis,
+        since: Millis,
+        attempts: u32,
+    ) -> Vec<Batch> {
+        let is_over = attempts >= policy.attempts_max;
+        let (count, pause_ms) =
+            if is_over { (0, 0) } else { (attempts, policy.delay_ms(attempts)) };
+        self.failures = Some(Failures { since, count, next_attempt: now.plus(pause_ms) });
+        if is_over { self.pop().into_iter().collect() } else { Vec::new() }
     }
 
     /// Try again at once, however often it has failed.

@@ -18,6 +18,7 @@ mod dispatch;
 mod endpoint;
 mod post;
 mod replay;
+mod sink;
 mod throttle;
 
 use std::io;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 pub use counters::WebhookCounters;
 pub(crate) use courier::{Courier, Flush};
 pub use replay::{list, replay};
+pub(crate) use sink::sink_call;
 
 use crate::app::App;
 use crate::config::WebhookConfig;

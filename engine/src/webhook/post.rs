@@ -19,13 +19,25 @@ pub(super) struct Post {
 impl Post {
     /// The request that brings `body` to `webhook`, signed with the primary key of `app`.
     pub(super) fn new(app: &App, webhook: &Webhook, body: Bytes) -> Self {
-        let AppKey { key, secret } = app.primary();
-        let signature = sign(secret, std::str::from_utf8(&body).expect("a body is made of text"));
-        let own = webhook.headers.iter().filter(|(name, _)| !is_reserved(name)).cloned();
-        let pushers = [("X-Pusher-Key", key.clone()), ("X-Pusher-Signature", signature)];
-        let pushers = pushers.map(|(name, value)| (name.to_owned(), value));
-        Self { url: webhook.url.clone(), body, headers: own.chain(pushers).collect() }
+        let text = std::str::from_utf8(&body).expect("a body is made of text");
+        let headers = signed_headers(app, &webhook.headers, text);
+        Self { url: webhook.url.clone(), body, headers }
     }
+}
+
+/// The headers of a request of `app` with this `body`: an endpoint's `own`, then Pusher's, which
+/// sign the body with the app's primary key.
+pub(super) fn signed_headers(
+    app: &App,
+    own: &[(String, String)],
+    body: &str,
+) -> Vec<(String, String)> {
+    let AppKey { key, secret } = app.primary();
+    let signature = sign(secret, body);
+    let own = own.iter().filter(|(name, _)| !is_reserved(name)).cloned();
+    let pushers = [("X-Pusher-Key", key.clone()), ("X-Pusher-Signature", signature)];
+    let pushers = pushers.map(|(name, value)| (name.to_owned(), value));
+    own.chain(pushers).collect()
 }
 
 /// Whether a webhook's own headers may not have this one: it is Pusher's, or it frames the request.

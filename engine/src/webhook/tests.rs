@@ -7,7 +7,7 @@ use uringcast_proto::pusher::webhook::sign;
 use super::dispatch::{Dispatch, Output};
 use super::post::{DeadLetter, Post};
 use super::*;
-use crate::app::{Webhook, WebhookEvent};
+use crate::app::{Backoff, RetryPolicy, Webhook, WebhookEvent};
 use crate::id::{AppIndex, CoreId, SocketId};
 use crate::shard::Fact;
 
@@ -353,6 +353,31 @@ fn what_has_failed_for_five_minutes_is_a_dead_letter_and_what_came_later_is_trie
     assert_eq!((&*letter.app_id, &*letter.url, letter.events), ("app", "http://one/", 1));
     assert_eq!(letter.reason, "status 500");
     world.wait(60_000);
+    assert_eq!(world.deliver(), "channel_occupied b");
+}
+
+#[test]
+fn an_endpoint_with_a_policy_is_tried_as_that_says() {
+    let retry = RetryPolicy {
+        backoff: Backoff::Linear,
+        attempts_max: 3,
+        delay_base_ms: 1_000,
+        delay_max_ms: 60_000,
+    };
+    let webhooks = vec![Webhook { retry: Some(retry), ..webhook("http://one/") }];
+    let mut world = World::new(|config| config.batch_events_max = 1, webhooks);
+    world.occupy(&["a", "b"]);
+    world.wait(100);
+    for pause_ms in [1_000, 2_000] {
+        world.fail();
+        world.wait(pause_ms - 10);
+        assert!(world.posts.is_empty(), "it is not time yet");
+        world.wait(10);
+        assert_eq!(world.posts.len(), 1);
+    }
+    world.fail();
+    assert_eq!(world.letters.len(), 1, "the third attempt was the last");
+    world.wait(10);
     assert_eq!(world.deliver(), "channel_occupied b");
 }
 

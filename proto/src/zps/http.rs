@@ -207,6 +207,21 @@ pub fn emitted_unix_ms(frames: &[u8]) -> Option<u64> {
     time::parse(std::str::from_utf8(text).ok()?)
 }
 
+/// The message of an event's frame of this server's own making without the digits of its sequence,
+/// and where those stood, in bytes.
+pub fn split_sequence(frame: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let payload = encode::payload(frame)?;
+    let envelope = payload.strip_prefix(EVENT_HEAD.as_bytes())?;
+    let rest = skip_string(envelope.strip_prefix(b"{\"id\":")?)?;
+    let rest = skip_string(rest.strip_prefix(b",\"type\":")?)?;
+    let rest = skip_string(rest.strip_prefix(b",\"room\":")?)?;
+    let digits = rest.strip_prefix(b",\"sequence\":")?;
+    let count = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    let at = payload.len() - digits.len();
+    let text = [&payload[..at], &digits[count..]].concat();
+    Some((text, at))
+}
+
 /// The room of an envelope of this server's own making, as a JSON string, and its sequence.
 pub(crate) fn head_of(envelope: &[u8]) -> Option<(&[u8], u64)> {
     split_head(envelope).map(|(room, sequence, _)| (room, sequence))
@@ -256,6 +271,18 @@ mod tests {
         assert_eq!(body.event_types, Some(vec!["t".into()]));
         let error = ReplayBody::parse(r#"{"room":"a:1","limit":0}"#).unwrap_err().to_string();
         assert_eq!(error, "Realtime message field limit must be a positive integer");
+    }
+
+    #[test]
+    fn a_frame_gives_its_sequence_back_whatever_its_names_say() {
+        let head =
+            r#"{"type":"event","data":{"id":"\"sequence\":1","type":"a","room":"a:,","sequence":"#;
+        let tail = r#","emittedAt":"x","payload":{"sequence":7}}}"#;
+        let frame = encode::text(format!("{head}12{tail}").as_bytes());
+        let text = [head, tail].concat().into_bytes();
+        assert_eq!(split_sequence(&frame), Some((text, head.len())));
+        assert_eq!(split_sequence(&encode::text(br#"{"type":"presence"}"#)), None);
+        assert_eq!(split_sequence(b""), None);
     }
 
     #[test]

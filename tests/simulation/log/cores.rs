@@ -308,7 +308,9 @@ impl Cores {
                 }
                 Output::Answer(ticket, answer) => self.answers.push((core, ticket, answer)),
                 Output::Notice(_) => {}
-                Output::AskRoom(..) => unreachable!("the app asks nobody"),
+                Output::AskRoom(..) | Output::PostToSink(_) => {
+                    unreachable!("the app has no server")
+                }
                 Output::Finish(conn) | Output::Abort(conn) | Output::HandshakeExpired(conn) => {
                     panic!("{conn:?} of {core:?} is closed, and nobody should be");
                 }

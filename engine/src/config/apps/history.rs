@@ -29,8 +29,17 @@ fn read(entry: &Entry<'_>) -> Option<HistoryRule> {
     Some(rule)
 }
 
-fn read_number(fields: &mut Fields<'_>, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
-    let entry = fields.take(name)?;
+/// The number called `name`; one that is none or out of range is reported.
+pub(super) fn read_number(
+    fields: &mut Fields<'_>,
+    name: &str,
+    range: RangeInclusive<u32>,
+) -> Option<u32> {
+    number_of(&fields.take(name)?, range)
+}
+
+/// The number that `entry` holds; one that is none or out of range is reported.
+pub(super) fn number_of(entry: &Entry<'_>, range: RangeInclusive<u32>) -> Option<u32> {
     let written = entry.written()?;
     let number = written.number().and_then(|number| u32::try_from(number).ok());
     let number = number.filter(|number| range.contains(number));

@@ -6,7 +6,7 @@ use super::super::form::SECRET_MASK;
 use super::super::keys::KEYS;
 use super::super::print::{one_line, quoted};
 use super::AppOrigin;
-use crate::app::{App, AuthPolicy, JwtKey, Webhook, WebhookEvent};
+use crate::app::{App, AuthPolicy, Flow, JwtKey, RetryPolicy, Sink, Webhook, WebhookEvent};
 use crate::log::HistoryRule;
 
 /// Write `app`, which is from `origin`.
@@ -32,7 +32,8 @@ pub(in super::super) fn write(out: &mut impl Write, app: &App, origin: &AppOrigi
         out.write_str("\n[apps.zps]\n")?;
         write_own(out, app, origin, Some("zps"))?;
     }
-    app.webhooks.iter().try_for_each(|webhook| write_webhook(out, webhook))
+    app.webhooks.iter().try_for_each(|webhook| write_webhook(out, webhook))?;
+    app.sinks.iter().try_for_each(|sink| write_sink(out, sink))
 }
 
 /// Write the keys of its own that stand in its table called `table`, or in its own.
@@ -101,9 +102,36 @@ fn write_webhook(out: &mut impl Write, webhook: &Webhook) -> fmt::Result {
     writeln!(out, "events = [{}]", list(webhook.events.iter().map(name)))?;
     writeln!(out, "channel_prefix = {}", quoted(&webhook.channel_prefix))?;
     writeln!(out, "channel_suffix = {}", quoted(&webhook.channel_suffix))?;
+    write_headers(out, &webhook.headers)?;
+    webhook.retry.iter().try_for_each(|retry| write_retry(out, retry))
+}
+
+fn write_sink(out: &mut impl Write, sink: &Sink) -> fmt::Result {
+    let Sink { name, url, rooms, headers, retry, flow, batch_events_max } = sink;
+    writeln!(out, "\n[[apps.sinks]]\nname = {}\nurl = {}", quoted(name), quoted(url))?;
+    writeln!(out, "rooms = {}", quoted(rooms))?;
+    write_headers(out, headers)?;
+    write_retry(out, retry)?;
+    match flow {
+        Flow::Pause => writeln!(out, "flow = \"pause\"")?,
+        Flow::Drop => writeln!(out, "flow = \"drop\"")?,
+        Flow::Buffer { events_max } => {
+            writeln!(out, "flow = \"buffer\"\nbuffer_events_max = {events_max}")?;
+        }
+    }
+    writeln!(out, "batch_events_max = {batch_events_max}")
+}
+
+fn write_retry(out: &mut impl Write, retry: &RetryPolicy) -> fmt::Result {
+    let RetryPolicy { backoff, attempts_max, delay_base_ms, delay_max_ms } = retry;
+    writeln!(out, "retry = {}\nattempts_max = {attempts_max}", quoted(backoff.name()))?;
+    writeln!(out, "delay_base_ms = {delay_base_ms}\ndelay_max_ms = {delay_max_ms}")
+}
+
+fn write_headers(out: &mut impl Write, headers: &[(String, String)]) -> fmt::Result {
     // A header may be a token.
     let header = |(name, _): &(String, String)| format!("{} = \"{SECRET_MASK}\"", quoted(name));
-    let headers: Vec<String> = webhook.headers.iter().map(header).collect();
+    let headers: Vec<String> = headers.iter().map(header).collect();
     writeln!(out, "headers = {{ {} }}", headers.join(", "))
 }
 

@@ -5,7 +5,7 @@ use super::super::field::Named;
 use super::super::form::{NAME, ORIGIN, SECRET, URL};
 use super::super::keys::KEYS;
 use super::super::problem::{Fault, ValueFault};
-use super::{AppOrigin, SourcedApp, authorization, history, webhook};
+use super::{AppOrigin, SourcedApp, authorization, history, sink, webhook};
 use crate::app::{App, AppKey, AppPolicy};
 
 /// The app of one table, as far as it has an id and a key; what is wrong with it is reported.
@@ -26,6 +26,7 @@ pub(in super::super) fn read(mut fields: Fields<'_>) -> Option<SourcedApp> {
         policy,
         origins: read_origins(&mut fields),
         webhooks: webhook::read_all(&mut fields),
+        sinks: sink::read_all(&mut fields),
         connection_count_threshold: read_threshold(&mut fields),
         auth,
         publish_policy_url: fields.text("publish_policy_url", &URL),

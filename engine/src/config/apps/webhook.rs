@@ -6,6 +6,7 @@ use super::super::document::{Entry, Fields};
 use super::super::form::{CHANNEL_PART, HEADER_VALUE, URL};
 use super::super::keys::nearest;
 use super::super::problem::{Fault, ValueFault};
+use super::sink::read_retry_if_any;
 use crate::app::{Webhook, WebhookEvent};
 
 /// All that the table has; what is wrong with them is reported.
@@ -23,6 +24,7 @@ fn read(entry: &Entry<'_>) -> Option<Webhook> {
         channel_prefix: fields.text("channel_prefix", &CHANNEL_PART).unwrap_or_default(),
         channel_suffix: fields.text("channel_suffix", &CHANNEL_PART).unwrap_or_default(),
         headers: read_headers(&mut fields),
+        retry: read_retry_if_any(&mut fields),
     };
     fields.refuse_rest();
     Some(webhook)
@@ -49,7 +51,8 @@ fn read_event(entry: &Entry<'_>) -> Option<WebhookEvent> {
     found.map(|(event, _)| event)
 }
 
-fn read_headers(fields: &mut Fields<'_>) -> Vec<(String, String)> {
+/// The headers that a request has besides our own.
+pub(super) fn read_headers(fields: &mut Fields<'_>) -> Vec<(String, String)> {
     let Some(entry) = fields.take("headers") else { return Vec::new() };
     let pairs = entry.pairs();
     if pairs.len() > HEADERS_MAX {
@@ -79,7 +82,7 @@ const HEADERS_MAX: usize = 32;
 const HEADER_NAME_MAX: usize = 128;
 
 /// What a request of a webhook has anyway.
-const OUR_HEADERS: [&str; 7] = [
+const OUR_HEADERS: [&str; 8] = [
     "connection",
     "content-length",
     "content-type",
@@ -87,4 +90,5 @@ const OUR_HEADERS: [&str; 7] = [
     "transfer-encoding",
     "x-pusher-key",
     "x-pusher-signature",
+    "x-uringcast-sink",
 ];

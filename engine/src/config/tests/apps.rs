@@ -321,6 +321,7 @@ fn webhooks_are_read() {
         channel_prefix: "presence-".into(),
         channel_suffix: "-x".into(),
         headers: vec![("X-A".into(), "b c".into())],
+        retry: None,
     };
     let second = Webhook { url: "http://c".into(), ..Webhook::default() };
     assert_eq!(app.webhooks, [first, second]);

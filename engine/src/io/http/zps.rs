@@ -239,6 +239,7 @@ async fn health(core: &Rc<Core>) -> Health {
         metrics.active_rooms += counters.channels;
         metrics.active_listeners += counters.subscriptions;
         metrics.dlq_size += counters.log.dead_letters;
+        metrics.retry_count += counters.sinks.retries;
         metrics.snapshot_usage += counters.snapshots_given;
         lag = lag.and(counters.delivery_lag);
         replay = replay.and(counters.replay_time);
@@ -247,7 +248,7 @@ async fn health(core: &Rc<Core>) -> Health {
     }
     metrics.average_delivery_lag_ms = lag.average_ms();
     metrics.replay_latency_ms = replay.average_ms();
-    metrics.retry_count = core.notices.counters().retried();
+    metrics.retry_count += core.notices.counters().retried();
     Health {
         readiness: readiness(core),
         is_log_failing: failed_writes > 0,

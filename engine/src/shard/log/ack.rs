@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::super::message::{ChannelName, hash};
 use super::super::{Output, Refusal, Shard};
 use super::message::Message;
+use super::sinks::SINK_PREFIX;
 use crate::id::ConnId;
 use crate::log::{LogRecord, RecordKind};
 
@@ -120,6 +121,10 @@ impl Shard {
     ) -> bool {
         // Without a log there is no event that could have been seen.
         let Some(index) = self.logs.channels.find_name(channel) else { return true };
+        if subscriber_id.starts_with(SINK_PREFIX) {
+            self.refuse(Refusal::LogCursors); // The server's own, which nobody else moves.
+            return false;
+        }
         let cursors_max = self.config.log.cursors_max;
         let log = self.log(index);
         let sequence = sequence.min(log.history.last_sequence());

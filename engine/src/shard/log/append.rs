@@ -326,6 +326,9 @@ impl Shard {
         let (frame, event_type) = (entry.frame.clone(), Arc::clone(&entry.event_type));
         let skip = entry.skip;
         let sequence = self.keep(index, entry);
+        if !self.log(index).sinks.is_empty() {
+            self.wake_sinks(index);
+        }
         self.note_event(channel, &frame, skip, targets);
         let ChannelLog { wildcard, is_filtered, .. } = self.log(index);
         let (wildcard, is_filtered) = (wildcard.clone(), *is_filtered);

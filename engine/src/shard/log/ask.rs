@@ -79,7 +79,7 @@ pub struct ChannelLogInfo {
     pub bytes: u64,
     /// Subscribers with a cursor.
     pub cursors: u32,
-    /// Events between the cursor that is furthest behind and the newest one.
+    /// Events between the subscriber or sink that is furthest behind and the newest one.
     pub lag: u64,
     /// Dead letters.
     pub dead_letters: u32,
@@ -241,12 +241,13 @@ impl Shard {
         let index = self.logs.channels.find_name(channel)?;
         let log = self.log(index);
         let last_sequence = log.history.last_sequence();
+        let lowest = log.cursors.lowest().into_iter().chain(log.lowest_sink()).min();
         Some(ChannelLogInfo {
             first_sequence: log.history.first_sequence(),
             last_sequence,
             bytes: log.history.bytes() as u64,
             cursors: log.cursors.len() as u32,
-            lag: log.cursors.lowest().map_or(0, |lowest| last_sequence - lowest),
+            lag: lowest.map_or(0, |lowest| last_sequence - lowest),
             dead_letters: log.dead_letters.as_ref().map_or(0, |it| it.len() as u32),
         })
     }

@@ -25,6 +25,7 @@ mod replay;
 mod restore;
 mod resume;
 mod sample;
+mod sinks;
 mod wish;
 mod zps;
 
@@ -37,6 +38,7 @@ pub use lag::{ChannelLag, Lags};
 pub use message::{LogMessage, NamedDraft};
 pub use replay::ReplayRange;
 pub use resume::{Resume, ResumesFull};
+pub use sinks::{SinkId, SinkOutcome, SinkPost};
 pub use wish::{LoggedWish, Start};
 
 pub(super) use follow::LocalLog;
@@ -52,6 +54,7 @@ use append::Unsynced;
 use ask::LogQuestion;
 use entered::Entered;
 use page::PageOf;
+use sinks::{ChannelSink, Sinks};
 
 /// The log of one channel that this core owns.
 #[derive(Debug)]
@@ -62,6 +65,8 @@ pub(super) struct ChannelLog {
     pub(super) cursors: Cursors,
     pub(super) snapshot: Option<Box<Snapshot>>,
     pub(super) dead_letters: Option<Box<DeadLetters>>,
+    /// Who is posted its events, and how far they are.
+    sinks: Box<[ChannelSink]>,
     /// Events that the log thread has yet to keep; their sequences follow the history's.
     pub(super) unsynced: Unsynced,
     /// Users that connections have entered.
@@ -85,6 +90,7 @@ impl ChannelLog {
             && self.snapshot.is_none()
             && self.dead_letters.is_none()
             && self.entered.is_none()
+            && !self.has_busy_sinks()
     }
 
     /// The number of the newest event, whether it is kept yet or not.
@@ -108,6 +114,8 @@ pub(super) struct Logs {
     unsynced_bytes: usize,
     /// Logs of which the disk is to be told at the turn's end that they have let events go.
     trimmed: Vec<(u32, u32)>,
+    /// Those of all channels that are not idle.
+    sinks: Sinks,
     /// The highest number of an event in any log that was dropped: new logs begin above it.
     floor: u64,
     /// Where the next look at what has expired begins.
@@ -135,6 +143,7 @@ impl Logs {
             dead_letter_bytes: 0,
             unsynced_bytes: 0,
             trimmed: Vec::new(),
+            sinks: Sinks::default(),
             floor: 0,
             sweep: 0,
             lag_from: 0,
@@ -188,6 +197,7 @@ impl Shard {
             cursors: Cursors::default(),
             snapshot: None,
             dead_letters: None,
+            sinks: Box::default(),
             unsynced: Unsynced::default(),
             entered: None,
             had_users: false,
@@ -195,20 +205,29 @@ impl Shard {
             is_trimmed: false,
             is_filtered: false,
         };
-        Ok(self.logs.channels.insert(channel.clone(), log))
+        let index = self.logs.channels.insert(channel.clone(), log);
+        self.set_sinks(index);
+        Ok(index)
     }
 
     fn log(&mut self, index: u32) -> &mut ChannelLog {
         &mut self.logs.channels.at(index).value
     }
 
-    /// The rules of apps have changed: what logs may keep follows them.
+    /// The rules of apps have changed: what logs may keep, and for which sinks, follows them.
     pub(super) fn renew_history_rules(&mut self) {
-        for entry in self.logs.channels.iter_mut() {
+        let mut indices = Vec::with_capacity(self.logs.channels.len());
+        for (index, entry) in self.logs.channels.iter_mut() {
             let app = self.apps.app(entry.name.app());
             if let Some(rule) = rule_of(&app.history, entry.name.as_str()) {
                 entry.value.rule = rule;
             }
+            if !app.sinks.is_empty() || !entry.value.sinks.is_empty() {
+                indices.push(index);
+            }
+        }
+        for index in indices {
+            self.set_sinks(index);
         }
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::super::message::ChannelName;
 use super::super::{Output, Refusal, Shard};
+use super::sinks::SINK_PREFIX;
 use crate::log::store::StoredLog;
 use crate::log::{DeadLetter, Entry, Evicted, History, LogRecord, Snapshot};
 
@@ -28,7 +29,10 @@ impl Shard {
         }
         self.fill_hole(index, stored.last_sequence + 1);
         let cursors_max = self.config.log.cursors_max;
-        for (subscriber_id, sequence) in stored.cursors {
+        let is_of_sink = |(id, _): &(Arc<str>, u64)| id.starts_with(SINK_PREFIX);
+        let (of_sinks, cursors): (Vec<_>, Vec<_>) =
+            stored.cursors.into_iter().partition(is_of_sink);
+        for (subscriber_id, sequence) in cursors {
             // Those above a limit that was lowered begin anew.
             let _ = self.log(index).cursors.advance(&subscriber_id, sequence, cursors_max);
         }
@@ -50,6 +54,7 @@ impl Shard {
                 None => self.refuse(Refusal::LogDeadLetters),
             }
         }
+        self.restore_sinks(index, &of_sinks);
         self.counters.log_appends = 0; // Nobody has published these.
     }
 

@@ -2,19 +2,22 @@
 //! mailboxes that pass everything on or are held, and a clock that moves when told.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use uringcast_proto::ws::client::{Frame, FrameCursor};
 use uringcast_proto::ws::deflate::Inflater;
 
 use super::render::render;
 use crate::admission::{Refused, turn_away};
-use crate::app::{App, AppPolicy, Apps, Webhook};
+use crate::app::{App, AppPolicy, Apps, Sink, Webhook};
 use crate::dialect::Dialect;
 use crate::dialect::pusher;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 use crate::log::{HistoryRule, LogLimits, LogRecord};
 use crate::rest::IdempotencyLimits;
-use crate::shard::{Answer, CoreMessage, Millis, Output, Segment, Shard, ShardConfig, Ticket};
+use crate::shard::{
+    Answer, CoreMessage, Millis, Output, Segment, Shard, ShardConfig, SinkPost, Ticket,
+};
 
 pub(super) const KEY: &str = "key";
 pub(super) const SECRET: &str = "secret";
@@ -26,6 +29,7 @@ pub(super) struct Limits {
     pub(super) webhooks: Vec<Webhook>,
     pub(super) connection_count_threshold: u32,
     pub(super) history: Vec<HistoryRule>,
+    pub(super) sinks: Vec<Arc<Sink>>,
 }
 
 impl Default for Limits {
@@ -37,6 +41,7 @@ impl Default for Limits {
             webhooks: Vec::new(),
             connection_count_threshold: 0,
             history: vec![HistoryRule::new("log*")],
+            sinks: Vec::new(),
         }
     }
 }
@@ -60,7 +65,7 @@ fn shard_config() -> ShardConfig {
         retained_bytes_max: 1 << 28,
         mailbox_bytes_max: 1 << 26,
         cache_bytes_max: 1 << 26,
-        zps: std::sync::Arc::default(),
+        zps: Arc::default(),
         idempotency: IdempotencyLimits::default(),
         log: LogLimits::default(),
     }
@@ -78,6 +83,8 @@ pub(super) struct World {
     seen: Vec<(String, String)>,
     /// What the log thread is to keep, and for which core.
     pub(super) records: Vec<(CoreId, LogRecord)>,
+    /// Requests to sinks that have not been answered.
+    pub(super) posts: Vec<(CoreId, SinkPost)>,
 }
 
 /// One client, seen from its end of the socket.
@@ -101,6 +108,7 @@ impl World {
             webhooks: limits.webhooks,
             connection_count_threshold: limits.connection_count_threshold,
             history: limits.history,
+            sinks: limits.sinks,
             ..App::new("id", KEY, SECRET)
         };
         let apps = Apps::new(vec![app]).unwrap();
@@ -116,6 +124,7 @@ impl World {
             entering: Vec::new(),
             seen: Vec::new(),
             records: Vec::new(),
+            posts: Vec::new(),
         }
     }
 
@@ -291,6 +300,7 @@ impl World {
                 self.establish(client, is_admitted);
             }
             Output::Resume(_) => {}
+            Output::PostToSink(post) => self.posts.push((core, *post)),
             Output::AskRoom(..) => unreachable!("no app has its rooms asked about"),
             Output::Log(record) => self.records.push((core, record)),
             Output::Answer(_, answer) => self.note("http", &super::render::answer(answer)),

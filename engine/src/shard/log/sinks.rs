@@ -1,0 +1,318 @@
+//! Sinks: apps' own servers that are posted the events of rooms.
+//!
+//! The owner of a room knows how far each of its sinks is, reads the next events from the log when
+//! the sink has taken the ones before, and keeps as a dead letter what it does not take. What waits
+//! for a sink is in the log and nowhere else. Requests in flight are bounded for all rooms of a
+//! core; who has to wait for one is served in order.
+//!
+//! Invariant: a feed that is not idle is in the queue, in the heap of those that pause, or in
+//! flight, exactly once.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use foldhash::fast::FixedState;
+use uringcast_proto::zps::http::split_sequence;
+use uringcast_proto::zps::id::{self, Prefix};
+
+use super::super::message::ChannelName;
+use super::super::{Millis, Output, Shard};
+use super::ChannelLog;
+use crate::app::Sink;
+use crate::log::{
+    AfterFailure, DeadLetter, Draft, Feed, FeedRange, LogRecord, PageLimits, RecordKind, is_match,
+    is_room,
+};
+
+/// What the name of a sink's cursor begins with. No subscriber may have such a name.
+pub(super) const SINK_PREFIX: &str = "\u{1}sink:";
+
+/// How long a request that the side thread had no room for waits.
+const BUSY_PAUSE_MS: u64 = 1_000;
+
+/// One sink of one log.
+#[derive(Debug)]
+pub(super) struct ChannelSink {
+    sink: Arc<Sink>,
+    feed: Feed,
+    serial: u32,
+}
+
+/// Names a sink of a log, for as long as both are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SinkId {
+    log: u32,
+    generation: u32,
+    serial: u32,
+}
+
+/// Events for a sink, in one request.
+#[derive(Clone, Debug)]
+pub struct SinkPost {
+    /// To be given back with what comes of it.
+    pub id: SinkId,
+    /// The room.
+    pub room: ChannelName,
+    /// Where it goes.
+    pub sink: Arc<Sink>,
+    /// Whole frames, in the room's order.
+    pub frames: Vec<Bytes>,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SinkOutcome {
+    /// The sink has the events.
+    Taken,
+    /// It has not, or has not said so.
+    Failed {
+        /// In words.
+        reason: String,
+    },
+    /// It was not asked.
+    NotTried,
+}
+
+/// The sinks of one core that are not idle.
+#[derive(Debug, Default)]
+pub(super) struct Sinks {
+    due: VecDeque<SinkId>,
+    pausing: BinaryHeap<Reverse<(Millis, SinkId)>>,
+    in_flight: usize,
+    serial: u32,
+}
+
+impl ChannelLog {
+    pub(super) fn has_busy_sinks(&self) -> bool {
+        self.sinks.iter().any(|it| !it.feed.is_idle())
+    }
+
+    /// Of all sinks, how far the one is that is furthest behind.
+    pub(super) fn lowest_sink(&self) -> Option<u64> {
+        self.sinks.iter().map(|it| it.feed.cursor()).min()
+    }
+}
+
+impl Shard {
+    /// Say which sinks the log at `index` has; those that it had before go on where they are.
+    pub(super) fn set_sinks(&mut self, index: u32) {
+        let entry = self.logs.channels.at(index);
+        let app = self.apps.app(entry.name.app());
+        let name = entry.name.as_str();
+        if !is_room(name) || (app.sinks.is_empty() && entry.value.sinks.is_empty()) {
+            return;
+        }
+        let wanted = app.sinks.iter().filter(|sink| is_match(&sink.rooms, name));
+        let mut before = std::mem::take(&mut entry.value.sinks).into_vec();
+        let first = entry.value.history.first_sequence() - 1;
+        let mut sinks = Vec::new();
+        for sink in wanted {
+            let sink = Arc::clone(sink);
+            let known = before.iter().position(|it| it.sink.name == sink.name);
+            if let Some(at) = known {
+                sinks.push(ChannelSink { sink, ..before.swap_remove(at) });
+                continue;
+            }
+            self.logs.sinks.serial = self.logs.sinks.serial.wrapping_add(1);
+            let serial = self.logs.sinks.serial;
+            sinks.push(ChannelSink { sink, feed: Feed::after(first), serial });
+        }
+        entry.value.sinks = sinks.into();
+        self.wake_sinks(index);
+    }
+
+    /// A log was restored, with these cursors of its sinks by their names.
+    pub(super) fn restore_sinks(&mut self, index: u32, cursors: &[(Arc<str>, u64)]) {
+        let log = self.log(index);
+        let (first, last) = (log.history.first_sequence() - 1, log.history.last_sequence());
+        for it in &mut log.sinks {
+            let name = it.sink.name.as_str();
+            let stored = cursors.iter().find(|(id, _)| id.strip_prefix(SINK_PREFIX) == Some(name));
+            it.feed = Feed::after(stored.map_or(first, |(_, cursor)| (*cursor).min(last)));
+        }
+        self.wake_sinks(index);
+    }
+
+    /// The log at `index` has new events: those of its sinks that are idle get their turn.
+    pub(super) fn wake_sinks(&mut self, index: u32) {
+        let entry = self.logs.channels.at(index);
+        let (log, generation) = (&mut entry.value, entry.generation);
+        let last = log.history.last_sequence();
+        for it in &mut log.sinks {
+            self.counters.sinks.dropped += it.feed.appended(last, &it.sink);
+            if it.feed.cursor() < last && it.feed.queue() {
+                let id = SinkId { log: index, generation, serial: it.serial };
+                self.logs.sinks.due.push_back(id);
+            }
+        }
+    }
+
+    /// Those that have paused for long enough get their turn.
+    pub(in super::super) fn resume_sinks(&mut self) {
+        while let Some(Reverse((at, id))) = self.logs.sinks.pausing.peek().copied()
+            && at <= self.now
+        {
+            self.logs.sinks.pausing.pop();
+            if let Some(it) = self.sink(id) {
+                it.feed.resume();
+                self.logs.sinks.due.push_back(id);
+            }
+        }
+    }
+
+    /// Post to those whose turn it is, as far as there may be requests in flight.
+    pub(in super::super) fn post_to_sinks(&mut self) {
+        while self.logs.sinks.in_flight < self.config.log.sinks_in_flight_max
+            && let Some(id) = self.logs.sinks.due.pop_front()
+        {
+            if let Some(post) = self.next_post(id) {
+                self.logs.sinks.in_flight += 1;
+                self.counters.sinks.posts += 1;
+                self.outputs.push_back(Output::PostToSink(Box::new(post)));
+            }
+        }
+    }
+
+    /// Whether no request is in flight and none could be: who pauses is not waited for.
+    pub fn are_sinks_quiet(&self) -> bool {
+        self.logs.sinks.in_flight == 0 && self.logs.sinks.due.is_empty()
+    }
+
+    /// What has come of a request.
+    pub fn sink_answered(&mut self, id: SinkId, outcome: SinkOutcome) {
+        self.logs.sinks.in_flight -= 1;
+        let Some(it) = self.sink(id) else { return }; // Its log or the sink is gone.
+        match outcome {
+            SinkOutcome::Taken => {
+                let before = it.feed.cursor();
+                it.feed.taken();
+                self.counters.sinks.events += self.sink_cursor(id).saturating_sub(before);
+                self.store_sink_cursor(id);
+                self.logs.sinks.due.push_back(id);
+            }
+            SinkOutcome::Failed { reason } => {
+                let retry = it.sink.retry;
+                let after = it.feed.failed(&retry);
+                self.counters.sinks.failures += 1;
+                self.after_failure(id, after, &reason);
+            }
+            SinkOutcome::NotTried => {
+                it.feed.not_tried();
+                self.pause_sink(id, BUSY_PAUSE_MS);
+            }
+        }
+    }
+
+    /// Requests in flight, and sinks that wait to be tried again.
+    pub(in super::super) fn sink_levels(&self) -> (u64, u64) {
+        (self.logs.sinks.in_flight as u64, self.logs.sinks.pausing.len() as u64)
+    }
+
+    fn after_failure(&mut self, id: SinkId, after: AfterFailure, reason: &str) {
+        match after {
+            AfterFailure::Retry { delay_ms } => self.pause_sink(id, delay_ms),
+            AfterFailure::GiveUp { sequence, attempts } => {
+                self.bury(id, sequence, attempts, reason);
+                self.store_sink_cursor(id);
+                self.logs.sinks.due.push_back(id);
+            }
+        }
+    }
+
+    fn pause_sink(&mut self, id: SinkId, delay_ms: u64) {
+        let until = self.now.plus(delay_ms);
+        self.logs.sinks.pausing.push(Reverse((until, id)));
+    }
+
+    /// The next request for a sink; `None` if it has everything.
+    fn next_post(&mut self, id: SinkId) -> Option<SinkPost> {
+        let (now, bytes_max) = (self.unix_ms(), self.config.log.sink_post_bytes_max);
+        let entry = self.logs.channels.get(id.log, id.generation)?;
+        let ChannelLog { history, sinks, .. } = &mut entry.value;
+        let it = sinks.iter_mut().find(|it| it.serial == id.serial)?;
+        loop {
+            let FeedRange { after, to, events_max } =
+                it.feed.range(history.last_sequence(), &it.sink);
+            if after >= to {
+                it.feed.rest();
+                return None;
+            }
+            let limits = PageLimits { events_max: events_max as usize, bytes_max };
+            let page = history.page(after, to, now, limits, |_| true);
+            let lost = page.lost.map_or(0, |(first, last)| last - first + 1);
+            self.counters.sinks.lost += lost;
+            if page.frames.is_empty() {
+                it.feed.skip(page.last);
+                continue;
+            }
+            self.counters.sinks.retries += u64::from(it.feed.is_retrying());
+            it.feed.sent(after + lost, page.last);
+            let (room, sink) = (entry.name.clone(), Arc::clone(&it.sink));
+            return Some(SinkPost { id, room, sink, frames: page.frames });
+        }
+    }
+
+    /// Keep event `sequence` as a dead letter of its room.
+    fn bury(&mut self, id: SinkId, sequence: u64, attempts: u32, reason: &str) {
+        let Some(entry) = self.logs.channels.get(id.log, id.generation) else { return };
+        let Some(it) = entry.value.sinks.iter().find(|it| it.serial == id.serial) else { return };
+        let (room, sink) = (entry.name.clone(), Arc::clone(&it.sink));
+        let now = self.logs.unix_ms;
+        let Some(draft) = draft_of(&entry.value, sequence, now) else {
+            self.counters.sinks.lost += 1; // Its room let go of it while it was tried.
+            return;
+        };
+        let seed = self.config.hash_seed ^ u64::from(self.next_serial());
+        let random = FixedState::with_seed(seed).hash_one((room.as_str(), &*sink.name, sequence));
+        let letter = DeadLetter {
+            id: id::generate(Prefix::DeadLetter, now, random).into(),
+            draft,
+            error: format!("sink {}: {reason}", sink.name).into(),
+            attempts,
+            failed_unix_ms: now,
+        };
+        if self.keep_dead_letter(&room, letter) {
+            self.counters.sinks.dead_letters += 1;
+        } else {
+            self.counters.sinks.lost += 1;
+        }
+    }
+
+    fn store_sink_cursor(&mut self, id: SinkId) {
+        if !self.config.log.is_durable {
+            return;
+        }
+        let Some(entry) = self.logs.channels.get(id.log, id.generation) else { return };
+        let Some(it) = entry.value.sinks.iter().find(|it| it.serial == id.serial) else { return };
+        let subscriber_id = format!("{SINK_PREFIX}{}", it.sink.name).into();
+        let kind = RecordKind::Cursor { subscriber_id, sequence: it.feed.cursor() };
+        let channel = entry.name.clone();
+        self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
+    }
+
+    fn sink_cursor(&mut self, id: SinkId) -> u64 {
+        self.sink(id).map_or(0, |it| it.feed.cursor())
+    }
+
+    fn sink(&mut self, id: SinkId) -> Option<&mut ChannelSink> {
+        let entry = self.logs.channels.get(id.log, id.generation)?;
+        entry.value.sinks.iter_mut().find(|it| it.serial == id.serial)
+    }
+}
+
+/// Event `sequence` of a log as it was before it had a number; `None` if it is gone.
+fn draft_of(log: &ChannelLog, sequence: u64, now_unix_ms: u64) -> Option<Draft> {
+    let entry = log.history.get(sequence)?;
+    let (text, sequence_at) = split_sequence(&entry.frame)?;
+    Some(Draft {
+        id: entry.id.clone(),
+        event_type: Arc::clone(&entry.event_type),
+        text: text.into(),
+        sequence_at: sequence_at as u32,
+        emitted_unix_ms: now_unix_ms,
+        expires_unix_ms: entry.expires_unix_ms,
+    })
+}
