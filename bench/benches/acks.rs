@@ -141,7 +141,9 @@ impl World {
                 | Output::Finish(_)
                 | Output::Abort(_)
                 | Output::HandshakeExpired(_) => unreachable!("nobody leaves"),
-                Output::Notice(_) | Output::AskRoom(..) => unreachable!("no app has a webhook"),
+                Output::Notice(_) | Output::AskRoom(..) | Output::PostToSink(_) => {
+                    unreachable!("no app has a server")
+                }
             }
         }
     }
