@@ -258,13 +258,22 @@ impl Cores {
     }
 
     fn encode_operations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let (name, help) = ("uringcast_zps_actions", "What was done in rooms, by the action");
-        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (core, counters) in &self.0 {
-            for (operation, label) in Operation::ALL {
-                let labels = [("core", core.0.to_string()), ("action", label.to_owned())];
-                let value = ConstCounter::new(counters.operations[operation as usize]);
-                value.encode(family.encode_family(&labels)?)?;
+        type Values = fn(&Counters) -> &[u64; Operation::ALL.len()];
+        let families: [(&str, &str, Values); 3] = [
+            ("actions", "What was done in rooms, by the action", |it| &it.operations),
+            ("actions_timed", "Messages whose work was timed", |it| &it.operations_timed),
+            ("action_nanoseconds", "How long that took on the core", |it| &it.operations_ns),
+        ];
+        for (name, help, values) in families {
+            let name = format!("uringcast_zps_{name}");
+            let kind = MetricType::Counter;
+            let mut family = encoder.encode_descriptor(&name, help, None, kind)?;
+            for (core, counters) in &self.0 {
+                for (operation, label) in Operation::ALL {
+                    let labels = [("core", core.0.to_string()), ("action", label.to_owned())];
+                    let value = ConstCounter::new(values(counters)[operation as usize]);
+                    value.encode(family.encode_family(&labels)?)?;
+                }
             }
         }
         Ok(())

@@ -131,11 +131,33 @@ fn how_far_subscribers_are_behind_is_told_for_the_worst_channels() {
         "uringcast_ack_updates",
         "uringcast_acks_per_update",
         "uringcast_zps_actions",
+        "uringcast_zps_actions_timed",
+        "uringcast_zps_action_nanoseconds",
         "uringcast_delivery_lag_microseconds",
         "uringcast_replay_microseconds",
     ] {
         for line in [format!("# HELP {name} "), format!("# TYPE {name} ")] {
             assert!(metrics.text().contains(&line), "{line}");
         }
+    }
+}
+
+/// One message of 64 is timed, and `init`, which does nothing in a room, is not one of them.
+#[test]
+fn actions_are_counted_and_some_are_timed() {
+    let config = "[zps]\nallow_client_publish = true\nmax_messages_per_window = 0\n";
+    let server = Server::start(Options::new().config(config));
+    let mut zps = Zps::connect(&server, "ann");
+    zps.subscribe("r:1"); // The first that is timed; the next are the 64th and the 128th ack.
+    for sequence in 0..128 {
+        zps.ack("r:1", sequence);
+    }
+    let metrics = server.metrics();
+    for (action, done, timed) in [("subscribe", 1, 1), ("ack", 128, 2), ("publish", 0, 0)] {
+        let sum = |name| metrics.sum_where(name, "action", action) as i64;
+        let counted =
+            (sum("uringcast_zps_actions_total"), sum("uringcast_zps_actions_timed_total"));
+        assert_eq!(counted, (done, timed), "{action}");
+        assert_eq!(sum("uringcast_zps_action_nanoseconds_total") > 0, timed > 0, "{action}");
     }
 }

@@ -10,6 +10,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::time::Instant;
 
 use uringcast_proto::ws::assembler::{AssembleError, Assembler, Limits, Message};
 use uringcast_proto::ws::close::CloseCode;
@@ -258,10 +259,23 @@ fn understand(shard: &mut Shard, conn: ConnId, message: Message<'_>) {
         | (Dialect::Sse, Message::Text(_) | Message::Binary(_)) => {}
         (Dialect::Pusher, Message::Text(text)) => pusher::on_text(shard, conn, text),
         (Dialect::Pusher, Message::Binary(_)) => pusher::on_binary(shard, conn),
-        (Dialect::Zps, Message::Text(text)) => zps::on_text(shard, conn, text),
-        (Dialect::Zps, Message::Binary(bytes)) => zps::on_binary(shard, conn, bytes),
+        (Dialect::Zps, Message::Text(text)) => {
+            timed(shard, |shard| zps::on_text(shard, conn, text));
+        }
+        (Dialect::Zps, Message::Binary(bytes)) => {
+            timed(shard, |shard| zps::on_binary(shard, conn, bytes));
+        }
         (Dialect::Echo, Message::Text(text)) => echo::on_text(shard, conn, text),
         (Dialect::Echo, Message::Binary(bytes)) => echo::on_binary(shard, conn, bytes),
+    }
+}
+
+/// Work off one message of a room's client, and time it if its turn has come.
+fn timed(shard: &mut Shard, work_off: impl FnOnce(&mut Shard)) {
+    let started = shard.begins_operation().then(Instant::now);
+    work_off(shard);
+    if let Some(started) = started {
+        shard.timed_operation(started.elapsed().as_nanos() as u64);
     }
 }
 

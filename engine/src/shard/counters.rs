@@ -261,6 +261,10 @@ pub struct Counters {
     pub replay_time: Durations,
     /// What was done in rooms, by [`Operation`].
     pub operations: [u64; Operation::ALL.len()],
+    /// Messages of rooms' clients whose work was timed, by [`Operation`].
+    pub operations_timed: [u64; Operation::ALL.len()],
+    /// How long that took on its core, in nanoseconds.
+    pub operations_ns: [u64; Operation::ALL.len()],
     /// Acknowledgements taken from subscribers.
     pub acks_received: u64,
     /// Cursors moved on by them.

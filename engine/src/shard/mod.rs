@@ -100,7 +100,7 @@ use crate::app::Apps;
 use crate::dialect::zps;
 use crate::id::{ConnId, CoreId};
 use crate::log::{LogLimits, LogRecord};
-use crate::middleware::Chain;
+use crate::middleware::{Chain, Operation};
 use crate::rest::IdempotencyLimits;
 
 /// Milliseconds since an arbitrary moment before the engine started.
@@ -277,6 +277,10 @@ pub struct Shard {
     overflowed: Vec<ConnId>,
     /// The operator's own code; `None` where there is none.
     middleware: Option<Chain>,
+    /// What the message that is being worked off does, as far as it has been counted.
+    operation: Option<Operation>,
+    /// Messages of rooms' clients until the next one that is timed.
+    until_timed: u32,
     drain: Option<drain::Drain>,
     /// Clients of apps that are served no more, who have yet to be closed.
     evicted: Vec<(ConnId, Code)>,
@@ -325,6 +329,8 @@ impl Shard {
             watched: Vec::new(),
             overflowed: Vec::new(),
             middleware: None,
+            operation: None,
+            until_timed: 0,
             drain: None,
             evicted: Vec::new(),
             now,

@@ -11,6 +11,9 @@ use crate::id::AppIndex;
 use crate::log::is_room;
 use crate::middleware::{self, Blocked, Call, Chain, Operation};
 
+/// One message of so many is timed: two looks at a clock are a tenth of what an ack costs.
+const TIMED_EVERY: u32 = 64;
+
 impl Shard {
     /// Ask `chain` about every operation from here on.
     pub fn set_middleware(&mut self, chain: Chain) {
@@ -35,7 +38,26 @@ impl Shard {
         message: &[u8],
     ) -> Result<(), Blocked> {
         self.counters.operations[operation as usize] += 1;
+        self.operation = Some(operation);
         self.ask(operation, app, room, subscriber_id, message)
+    }
+
+    /// A message of a room's client is about to be worked off; whether it is one of those that are
+    /// timed.
+    pub fn begins_operation(&mut self) -> bool {
+        self.operation = None;
+        let is_timed = self.until_timed == 0;
+        self.until_timed = if is_timed { TIMED_EVERY - 1 } else { self.until_timed - 1 };
+        is_timed
+    }
+
+    /// It took `ns` nanoseconds.
+    pub fn timed_operation(&mut self, ns: u64) {
+        let Some(operation) = self.operation else {
+            return self.until_timed = 0; // It did nothing, such as `init`: the next one, then.
+        };
+        self.counters.operations_timed[operation as usize] += 1;
+        self.counters.operations_ns[operation as usize] += ns;
     }
 
     /// Count what this core is about to do by itself with `frame` of `channel`; whether it may.
