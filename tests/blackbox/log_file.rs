@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
-use uringcast_tests::{Options, Server, Zps};
+use uringcast_tests::{Options, Server, Zps, until};
 
 /// A directory of one test, which is gone afterwards.
 pub(crate) struct Directory(pub(crate) PathBuf);
@@ -110,4 +110,28 @@ fn a_full_disk_is_told_to_publishers_and_subscribers_stay() {
     client.send(&json!({"type": "subscribe", "room": "room:1", "fromSequence": kept}));
     client.expect(&json!({"type": "subscribed", "room": "room:1"}));
     assert_eq!(client.expect_event("room:1", kept + 1)["payload"], "again");
+}
+
+/// What a core lets go for want of memory goes from the disk, too, though nobody publishes to its
+/// room any more.
+#[test]
+fn the_files_take_about_twice_what_a_core_may_keep() {
+    const MIB: f64 = 1024.0 * 1024.0;
+    let directory = Directory::new();
+    let server = Server::start(Options::new().config(&format!(
+        "[log]\ndriver = \"file\"\ndir = \"{}\"\nbytes_max = 1048576\nsegment_bytes = 65536\n\
+         [zps]\nallow_client_publish = true\nmax_messages_per_window = 0\n",
+        directory.0.display()
+    )));
+    let mut client = Zps::connect(&server, "ann");
+    let payload = json!("x".repeat(30_000));
+    for number in 0..400 {
+        client.publish(&format!("room:{number}"), "t", &payload);
+    }
+    client.subscribe("room:399");
+    client.expect_event("room:399", 1);
+    assert!(server.metric("uringcast_log_evictions_total") > 300.0);
+    // Two segments, each with a last group of the largest size.
+    let bound = 2.0 * MIB + 2.0 * (64.0 + 256.0 + 30.0) * 1024.0;
+    until("the files have shrunk", || server.metric("uringcast_log_segment_bytes") <= bound);
 }

@@ -30,6 +30,10 @@ const ROOMS: usize = 4;
 /// The longest time that a server lives after its clients have begun.
 const LIFE_MAX: Duration = Duration::from_millis(400);
 
+/// Bytes that the logs may take: twice the events that each room keeps (8 MiB by default), and
+/// what was written since room was last given back.
+const LOG_BYTES_MAX: u32 = (2 * ROOMS as u32 * 8 + 32) * 1024 * 1024;
+
 /// Numbers that depend on nothing but the seed.
 struct Random(u64);
 
@@ -69,13 +73,18 @@ fn nothing_acknowledged_is_lost_however_often_the_server_is_killed() {
             let replayed = replay(server.address(), &room_name(room), &format!("r{round}"));
             expectation.check(&replayed, &format!("room {room}, round {round}, seed {seed}"));
         }
+        let bytes = server.metric("uringcast_log_segment_bytes");
+        assert!(
+            bytes <= f64::from(LOG_BYTES_MAX),
+            "the log takes {bytes} bytes after round {round}"
+        );
         println!(
             "round {round}: acknowledged {}, recovery {} ms of {} ms to start, cut {cut}, \
              log {:.0} KiB in {} segments",
             expectations.iter().map(|it| it.acknowledged_last_round).sum::<usize>(),
             server.metric("uringcast_log_recovery_milliseconds"),
             took.as_millis(),
-            server.metric("uringcast_log_segment_bytes") / 1024.0,
+            bytes / 1024.0,
             server.metric("uringcast_log_segments"),
         );
     }
