@@ -13,6 +13,7 @@ mod field;
 mod file;
 mod flags;
 mod form;
+mod key;
 mod keys;
 mod logging;
 mod print;

@@ -8,7 +8,8 @@ use std::ffi::{OsStr, OsString};
 
 use super::draft::Draft;
 use super::field::Written;
-use super::keys::{KEYS, Key, SECTIONS, VARIABLE_PREFIX, nearest};
+use super::key::{Key, VARIABLE_PREFIX};
+use super::keys::{KEYS, SECTIONS, nearest};
 use super::problem::{Fault, Source};
 use crate::app::App;
 

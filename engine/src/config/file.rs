@@ -12,7 +12,8 @@ use super::apps;
 use super::document::{Document, strings, written};
 use super::draft::Draft;
 use super::field::Written;
-use super::keys::{KEYS, Key, SECTIONS, nearest};
+use super::key::Key;
+use super::keys::{KEYS, SECTIONS, nearest};
 use super::problem::{Fault, Source, ValueFault};
 
 /// Lay the file at `path` over `draft`.

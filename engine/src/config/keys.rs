@@ -2,133 +2,20 @@
 //!
 //! Reading a file, the environment and the flags, printing, and the example file all go through
 //! this table, so a key that stands here is complete everywhere. Defaults are not repeated: they
-//! are what [`Config::default`] holds.
+//! are what [`Config::default`](super::Config::default) holds.
 //!
 //! Invariant: `set` of any value inside the range followed by `value` gives the same value back.
 
-use super::Config;
-use super::field::{Field, Named, Value, Written};
-use super::flags::Options;
+use super::field::Field;
 use super::form;
-use super::problem::ValueFault;
-use crate::app::AppPolicy;
+use super::key::{Key, Place};
 use crate::id::{CONNECTIONS_PER_CORE_MAX, CORES_MAX};
 
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
 
-/// One thing to configure, apart from the apps.
-pub(super) struct Key {
-    /// The table of the file that holds it.
-    pub(super) section: &'static str,
-    /// Its name inside that table.
-    pub(super) name: &'static str,
-    /// What one of it is.
-    pub(super) unit: &'static str,
-    /// One line for the operator.
-    pub(super) doc: &'static str,
-    /// The flag of `uringcast serve`, for the few keys that have one.
-    pub(super) flag: Option<Flag>,
-    /// A second, shorter name in the environment; the long one wins.
-    pub(super) alias: Option<&'static str>,
-    /// Where it lives, its type and its range.
-    pub(super) place: Place,
-}
-
-/// A key's place on the command line.
-pub(super) struct Flag {
-    /// The long flag, without dashes.
-    pub(super) name: &'static str,
-    /// What was given for it.
-    pub(super) text: fn(&Options) -> &Option<String>,
-}
-
-/// Where a key lives.
-pub(super) enum Place {
-    /// In the [`Config`], under the section of its name.
-    Config(Field<Config>),
-    /// On the policy: what all apps have in the sections `pusher` and `zps`, one app's own in its
-    /// table.
-    Policy(Field<AppPolicy>),
-}
-
-impl Key {
-    /// The full name: `section.name`.
-    pub(super) fn path(&self) -> String {
-        format!("{}.{}", self.section, self.name)
-    }
-
-    /// The full name where an app has a value of its own.
-    pub(super) fn path_in_app(&self) -> String {
-        match self.app_table() {
-            None => format!("apps.{}", self.name),
-            Some(table) => format!("apps.{table}.{}", self.name),
-        }
-    }
-
-    /// The table in an app's own table that may hold it; `None` if that is the app's table itself.
-    pub(super) fn app_table(&self) -> Option<&'static str> {
-        (self.section != "pusher").then_some(self.section)
-    }
-
-    /// The name in the environment: `URINGCAST_SECTION_NAME`.
-    pub(super) fn variable(&self) -> String {
-        format!("{VARIABLE_PREFIX}{}_{}", self.section, self.name).to_ascii_uppercase()
-    }
-
-    /// What `config` holds under this key.
-    pub(super) fn value(&self, config: &Config) -> Value {
-        match &self.place {
-            Place::Config(field) => field.value(config),
-            Place::Policy(field) => field.value(&config.pusher),
-        }
-    }
-
-    /// What may stand under this key, in words.
-    pub(super) fn allowed(&self) -> String {
-        match &self.place {
-            Place::Config(field) => field.allowed(),
-            Place::Policy(field) => field.allowed(),
-        }
-    }
-
-    /// Put `written` into `config`, or say why it cannot stand there.
-    pub(super) fn write(
-        &self,
-        config: &mut Config,
-        written: Written<'_>,
-    ) -> Result<(), ValueFault> {
-        let named = Named { path: &self.path(), unit: self.unit };
-        match &self.place {
-            Place::Config(field) => field.write(config, written, &named),
-            Place::Policy(field) => field.write(&mut config.pusher, written, &named),
-        }
-    }
-
-    /// Its place on an app's policy, if it may stand in an app's own table.
-    pub(super) const fn policy_field(&self) -> Option<&Field<AppPolicy>> {
-        match &self.place {
-            Place::Config(_) => None,
-            Place::Policy(field) => Some(field),
-        }
-    }
-
-    const fn flag(mut self, name: &'static str, text: fn(&Options) -> &Option<String>) -> Self {
-        self.flag = Some(Flag { name, text });
-        self
-    }
-
-    const fn alias(mut self, alias: &'static str) -> Self {
-        self.alias = Some(alias);
-        self
-    }
-}
-
 /// The places of a core without those of the operator and of who is turned away.
 const CLIENTS_PER_CORE_MAX: u32 = CONNECTIONS_PER_CORE_MAX as u32 - 65_536;
-
-/// What every variable of ours begins with.
-pub(super) const VARIABLE_PREFIX: &str = "URINGCAST_";
 
 macro_rules! key {
     ($section:ident.$name:ident, $unit:literal, $place:expr, $doc:literal) => {

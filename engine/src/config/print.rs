@@ -6,7 +6,8 @@
 use std::fmt::{self, Write};
 
 use super::apps;
-use super::keys::{KEYS, Key, SECTIONS};
+use super::key::Key;
+use super::keys::{KEYS, SECTIONS};
 use super::problem::Source;
 use super::{Config, Effective};
 

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use super::keys::{KEYS, Place};
+use super::key::Place;
+use super::keys::KEYS;
 use super::rules::breaches_while_running;
 use super::{Config, Effective, Options, Problems};
 use crate::app::App;

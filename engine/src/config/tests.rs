@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs, process};
 
 use super::field::{Field, NETWORKS_MAX, Value, Written};
-use super::keys::{KEYS, Key, Place, SECTIONS};
+use super::key::{Key, Place};
+use super::keys::{KEYS, SECTIONS};
 use super::*;
 
 mod apps;

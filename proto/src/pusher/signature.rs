@@ -176,7 +176,8 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Check the head of a request to the app of `app_key`: `path` as it stands in the request line, without the query.
+/// Check the head of a request to the app of `app_key`: `path` as it stands in the request line,
+/// without the query.
 pub fn verify(
     method: &str,
     path: &str,
