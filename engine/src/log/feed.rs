@@ -112,9 +112,13 @@ impl Feed {
         FeedRange { after, to, events_max: if self.is_split { 1 } else { sink.batch_events_max } }
     }
 
-    /// What was read is sent: events up to `last`.
+    /// What was read is sent: events after `after`, which may be further on than what was to be
+    /// read if some are gone, up to `last`.
     pub fn sent(&mut self, after: u64, last: u64) {
         assert!(after >= self.cursor && last > after, "something is sent");
+        if after > self.cursor {
+            self.failures = 0; // Those were of an event that is gone.
+        }
         self.cursor = after;
         self.batch_last = self.batch_last.max(last);
         self.from = self.from.max(self.batch_last);

@@ -112,6 +112,22 @@ fn with_pause_nothing_is_left_out() {
     assert_eq!(feed.appended(1_000_000, &sink(Flow::Pause)), 0);
 }
 
+#[test]
+fn failures_of_an_event_that_is_gone_count_for_no_other() {
+    let sink = Sink { batch_events_max: 1, ..sink(Flow::Pause) };
+    let mut feed = Feed::after(0);
+    feed.queue();
+    assert_eq!(send(&mut feed, 2, &sink), Some((1, 1)));
+    assert_eq!(feed.failed(&sink.retry), AfterFailure::Retry { delay_ms: 10 });
+    feed.resume();
+    feed.sent(1, 2);
+    assert_eq!(feed.failed(&sink.retry), AfterFailure::Retry { delay_ms: 10 });
+    feed.resume();
+    assert_eq!(send(&mut feed, 2, &sink), Some((2, 2)));
+    let given_up = AfterFailure::GiveUp { sequence: 2, attempts: 2 };
+    assert_eq!(feed.failed(&sink.retry), given_up);
+}
+
 /// Events that the log has let go of meanwhile are passed over, in a batch, too.
 #[test]
 fn what_is_gone_from_the_log_is_passed_over() {

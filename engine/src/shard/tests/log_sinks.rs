@@ -306,3 +306,46 @@ fn a_sink_goes_on_where_it_was_after_a_start() {
     let Some(Output::PostToSink(post)) = shard.poll_output() else { panic!("nothing is posted") };
     assert_eq!((sequences(&post), CoreId(0)), (vec![3, 4], shard.config().core));
 }
+
+/// Whatever a sink does, each event is taken or a dead letter, once, and what is taken comes in
+/// order.
+#[test]
+fn each_event_is_taken_or_dead_whatever_the_sink_does() {
+    let mut all_dead = 0;
+    for seed in 0..300_u64 {
+        let mut random = seed;
+        let mut below = |bound: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % bound
+        };
+        let sinks = vec![Sink { batch_events_max: 1 + below(4) as u32, ..sink("a", "*") }];
+        let mut world = world(sinks, |limits| limits.shard.log.sinks_in_flight_max = 1);
+        let (mut published, mut taken) = (0, Vec::new());
+        let mut is_over = false;
+        while !is_over {
+            is_over = published >= 20 && world.posts.is_empty();
+            match below(4) {
+                0 if published < 20 => {
+                    let count = 1 + below(3);
+                    publish(&mut world, "chat:1", count as usize);
+                    published += count;
+                }
+                1 => world.wait(100),
+                _ if world.posts.is_empty() => world.wait(1_000),
+                _ => {
+                    let (post, _, sequences) = posted(&mut world);
+                    let is_taken = below(3) > 0;
+                    taken.extend(sequences.into_iter().filter(|_| is_taken));
+                    answer(&mut world, &post, is_taken);
+                }
+            }
+            is_over &= world.shards[0].are_sinks_quiet() && world.shards[0].sink_levels().1 == 0;
+        }
+        assert!(taken.is_sorted_by(|left, right| left < right), "seed {seed}: {taken:?}");
+        let dead = letters(&mut world, "chat:1").len() as u64;
+        assert_eq!(taken.len() as u64 + dead, published, "seed {seed}: {taken:?}");
+        assert_eq!(world.shards[0].counters.sinks.dead_letters, dead, "seed {seed}");
+        all_dead += dead;
+    }
+    assert!(all_dead > 100, "events die in these worlds: {all_dead}");
+}
