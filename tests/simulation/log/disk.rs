@@ -87,7 +87,6 @@ impl Disk {
                 let first_sequence = log.first_sequence;
                 log.events.retain(|event| event.sequence >= first_sequence);
                 self.synced.insert((room, sequence), id.to_string());
-                let event_type = event_type.into();
                 log.events.push(StoredEvent {
                     sequence,
                     first_sequence,
