@@ -11,13 +11,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use uringcast_proto::pusher::signature::BodyMd5;
 use uringcast_proto::ws::deflate::Inflater;
 
 use super::call::Calls;
 use super::held::Held;
-use super::http::Digests;
 use super::log::{LogPort, LogThread};
 use super::mailbox::{Address, Envelope, Inbox};
 use super::notices::Notices;
@@ -97,7 +94,6 @@ pub(super) struct Core {
     draining: Signal,
     is_draining: Cell<bool>,
     is_reposting: Cell<bool>,
-    digests: Digests,
     /// HTTP requests that have been read and not answered.
     requests_open: Cell<usize>,
     ip_rate: RefCell<IpRate>,
@@ -148,7 +144,6 @@ impl Core {
             draining: Signal::default(),
             is_draining: Cell::new(false),
             is_reposting: Cell::new(false),
-            digests: Digests::default(),
             requests_open: Cell::new(0),
             ip_rate: RefCell::new(ip_rate),
             parting: RefCell::new(parting),
@@ -285,12 +280,6 @@ impl Core {
         }
     }
 
-    /// The MD5 of `body`, computed at the turn's end together with those of others.
-    pub(super) async fn body_md5(&self, body: Bytes) -> BodyMd5 {
-        self.turn.raise();
-        self.digests.md5(body).await
-    }
-
     /// Count an HTTP request as open until the guard is dropped.
     pub(super) fn open_request(self: &Rc<Self>) -> OpenRequest {
         self.requests_open.set(self.requests_open.get() + 1);
@@ -338,7 +327,6 @@ impl Core {
         loop {
             self.turn.wait().await;
             self.turns.set(self.turns.get().wrapping_add(1));
-            self.digests.compute();
             self.end_turn();
         }
     }

@@ -7,7 +7,6 @@
 mod action;
 mod append;
 mod consult;
-mod digest;
 mod operator;
 mod publish;
 mod refusal;
@@ -27,8 +26,6 @@ use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 
-pub(super) use digest::Digests;
-
 use super::core::Core;
 use super::http_stream::HttpStream;
 use super::pace::Pace;
@@ -40,10 +37,6 @@ use crate::shard::Refusal;
 
 /// Requests that one connection may have answered within a turn: it may send many at once.
 const EAGER_REQUESTS_MAX: u16 = 64;
-
-/// Bodies below this have their digest computed at once: to wait for others would cost more than
-/// is saved.
-const DIGEST_TOGETHER_BYTES_MIN: usize = 512;
 
 /// What a listener serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,9 +123,7 @@ async fn answer(core: &Rc<Core>, parts: &Parts, body: Incoming) -> Result<Answer
     let setup = &core.setup;
     let route = rest::route(&core.apps(), &setup.rest, &head(parts, &body), now_unix_s())?;
     let body = read_body(body, route.body_bytes_max(&setup.rest)).await?;
-    let is_worth = route.needs_md5() && body.len() >= DIGEST_TOGETHER_BYTES_MIN;
-    let md5 = if is_worth { Some(core.body_md5(body.clone()).await) } else { None };
-    action::carry_out(core, route.finish(&setup.rest, &body, md5)?).await
+    action::carry_out(core, route.finish(&setup.rest, &body)?).await
 }
 
 fn head<'a>(parts: &'a Parts, body: &Incoming) -> Head<'a> {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use uringcast_proto::pusher::signature::{self, BodyMd5, Query, Verified};
+use uringcast_proto::pusher::signature::{self, Query, Verified};
 
 use super::error::RestError;
 use super::route::Head;
@@ -66,18 +66,10 @@ impl Authenticated {
         Ok(Self { index, app: Arc::clone(app), proof: Proof::Secret })
     }
 
-    /// Whether the body's digest is needed to check it.
-    pub(super) const fn is_signature(&self) -> bool {
-        match self.proof {
-            Proof::Signature(_) => true,
-            Proof::Secret => false,
-        }
-    }
-
     /// Check that the body belongs to the request.
-    pub(super) fn check_body(&self, body: &[u8], md5: Option<BodyMd5>) -> Result<(), RestError> {
+    pub(super) fn check_body(&self, body: &[u8]) -> Result<(), RestError> {
         match &self.proof {
-            Proof::Signature(verified) => Ok(signature::check_body(verified, body, md5)?),
+            Proof::Signature(verified) => Ok(signature::check_body(verified, body)?),
             Proof::Secret => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use http::HeaderMap;
 use uringcast_proto::pusher::rest::{BatchBody, PublishBody};
-use uringcast_proto::pusher::signature::{BodyMd5, Query};
+use uringcast_proto::pusher::signature::Query;
 
 use super::action::{Action, Once, Publish};
 use super::authenticate::Authenticated;
@@ -139,22 +139,8 @@ impl Route {
         }
     }
 
-    /// Whether [`finish`](Self::finish) needs the body's MD5.
-    pub const fn needs_md5(&self) -> bool {
-        match &self.0 {
-            Stage::Open(_) | Stage::Authorize(_) | Stage::Zps(_) => false,
-            Stage::Own { sender, .. } => sender.is_signature(),
-        }
-    }
-
-    /// Accept or refuse the request by its body, which is empty for a request without one; `md5` is
-    /// the body's, where somebody has it already.
-    pub fn finish(
-        self,
-        config: &RestConfig,
-        body: &[u8],
-        md5: Option<BodyMd5>,
-    ) -> Result<Action, RestError> {
+    /// Accept or refuse the request by its body, which is empty for a request without one.
+    pub fn finish(self, config: &RestConfig, body: &[u8]) -> Result<Action, RestError> {
         check_length(self.body_bytes_max(config), Some(body.len() as u64))?;
         let (sender, target, named) = match self.0 {
             Stage::Open(action) => return Ok(action),
@@ -162,7 +148,7 @@ impl Route {
             Stage::Zps(asked) => return asked.finish(&config.zps, body).map(Action::Zps),
             Stage::Own { sender, target, once } => (sender, target, once),
         };
-        sender.check_body(body, md5)?;
+        sender.check_body(body)?;
         let url = sender.app.publish_policy_url.as_ref();
         let ((publications, reply), id, drafts) = match target {
             Target::Action(action) => return Ok(action),

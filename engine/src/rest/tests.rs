@@ -52,7 +52,7 @@ fn run_with(
     let config = RestConfig::default();
     let content_length = Some(body.len() as u64);
     let head = Head { method, path, query, content_length, headers };
-    route(apps, &config, &head, NOW_UNIX_S)?.finish(&config, body.as_bytes(), None)
+    route(apps, &config, &head, NOW_UNIX_S)?.finish(&config, body.as_bytes())
 }
 
 fn publish(body: &str) -> Result<Action, RestError> {

@@ -5,22 +5,9 @@ use subtle::ConstantTimeEq;
 
 use crate::json::HEX_DIGITS;
 
-#[cfg(target_arch = "x86_64")]
-mod lanes;
-
 /// MD5 of `bytes`.
 pub(super) fn md5(bytes: &[u8]) -> [u8; 16] {
     Md5::digest(bytes).into()
-}
-
-/// MD5 of each of `texts`, in their order; for several of them several times as fast as one by one.
-pub(super) fn md5_each(texts: &[&[u8]]) -> Vec<[u8; 16]> {
-    #[cfg(target_arch = "x86_64")]
-    if texts.len() > 1 && is_x86_feature_detected!("avx2") {
-        // SAFETY: this CPU has AVX2.
-        return unsafe { lanes::md5_each(texts) };
-    }
-    texts.iter().map(|text| md5(text)).collect()
 }
 
 /// Hex MD5 of `bytes`.
@@ -76,21 +63,6 @@ mod tests {
     fn md5_matches_the_rfc() {
         assert_eq!(md5_hex(b""), "d41d8cd98f00b204e9800998ecf8427e");
         assert_eq!(md5_hex(b"abc"), "900150983cd24fb0d6963f7d28e17f72");
-    }
-
-    /// Lengths at which the padding changes its form, in an order that mixes long and short.
-    #[test]
-    fn several_texts_have_the_digests_that_each_has_alone() {
-        let bytes: Vec<u8> = (0..6_000_u32).map(|at| (at * 7 + (at >> 8)) as u8).collect();
-        let lengths = [0, 3_000, 1, 55, 56, 57, 63, 64, 65, 119, 120, 121, 4_999, 127, 128, 129, 2];
-        for count in 0..=lengths.len() {
-            let texts: Vec<&[u8]> = (0..count).map(|at| &bytes[at..][..lengths[at]]).collect();
-            let alone: Vec<_> = texts.iter().map(|text| md5(text)).collect();
-            assert_eq!(md5_each(&texts), alone, "{count} texts");
-        }
-        let texts: Vec<&[u8]> = (0..1_000).map(|length| &bytes[length..][..length]).collect();
-        let alone: Vec<_> = texts.iter().map(|text| md5(text)).collect();
-        assert_eq!(md5_each(&texts), alone);
     }
 
     #[test]

@@ -10,30 +10,13 @@ use std::borrow::Cow;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::digest::{bytes_of_hex, is_hex_of, md5, md5_each, md5_hex};
+use super::digest::{bytes_of_hex, is_hex_of, md5, md5_hex};
 use super::secret::Secret;
 
 /// A request's query parameters, decoded, in the order in which they are signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query<'a> {
     parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-}
-
-/// The MD5 of a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BodyMd5([u8; 16]);
-
-impl BodyMd5 {
-    /// Of `body`.
-    pub fn of(body: &[u8]) -> Self {
-        Self(md5(body))
-    }
-
-    /// Of each of `bodies`, in their order; for several of them several times as fast as one by
-    /// one.
-    pub fn of_each(bodies: &[&[u8]]) -> Vec<Self> {
-        md5_each(bodies).into_iter().map(Self).collect()
-    }
 }
 
 /// The key and the secret of an app.
@@ -213,18 +196,12 @@ pub fn verify(
 
 /// Check that `body` is the one that was signed. An empty body needs no `body_md5`, but may have
 /// one: some libraries sign it for every request.
-///
-/// `known` is the body's MD5, where somebody has it already.
-pub fn check_body(
-    verified: &Verified,
-    body: &[u8],
-    known: Option<BodyMd5>,
-) -> Result<(), SignatureError> {
+pub fn check_body(verified: &Verified, body: &[u8]) -> Result<(), SignatureError> {
     match verified.body_md5 {
         Digest::None if body.is_empty() => Ok(()),
         Digest::None => Err(SignatureError::BodyMd5Missing),
         // The sender knows both digests: how long it takes to compare them tells nothing.
-        Digest::Md5(received) if received == known.unwrap_or_else(|| BodyMd5::of(body)).0 => Ok(()),
+        Digest::Md5(received) if received == md5(body) => Ok(()),
         Digest::Md5(_) | Digest::Malformed => Err(SignatureError::BodyMd5),
     }
 }

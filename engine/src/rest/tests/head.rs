@@ -38,7 +38,7 @@ fn an_unannounced_giant_is_refused_with_its_body() {
     let (method, path, content_length) = ("POST", "/apps/a/events", None);
     let head = Head { method, path, query: &query, content_length, headers: &headers };
     let route = route(&apps(), &config, &head, NOW_UNIX_S).unwrap();
-    check_refused(route.finish(&config, &body, None), 413, "the body");
+    check_refused(route.finish(&config, &body), 413, "the body");
 }
 
 #[test]
