@@ -83,6 +83,8 @@ pub(super) struct Core {
     /// Which websockets have something to read.
     pub(super) readiness: Readiness,
     sends: Sends,
+    /// That sends wait to be handed over, or have ended.
+    sending: Signal,
     /// What was read of websockets and must wait.
     pub(super) held: Held,
     /// Connections whose reading waits for another core to take its messages.
@@ -135,6 +137,7 @@ impl Core {
             waiters: RefCell::default(),
             readiness: Readiness::new()?,
             sends,
+            sending: Signal::default(),
             held: Held::default(),
             held_back: RefCell::default(),
             addresses,
@@ -314,7 +317,7 @@ impl Core {
 
     /// A send that the kernel had to keep has ended.
     pub(super) fn sends_ended(&self) {
-        self.turn.raise();
+        self.sending.raise();
     }
 
     /// The number of the turn that is running.
@@ -403,7 +406,9 @@ impl Core {
         while let Some(output) = shard.poll_output() {
             self.carry_out(&mut shard, output);
         }
-        self.exchange_sends(&mut shard);
+        if self.sends.is_pushed() {
+            self.sending.raise();
+        }
         self.notices.post();
         if !self.log.post() {
             self.repost_soon();
@@ -488,7 +493,20 @@ impl Core {
         }
     }
 
-    /// Hand the kernel what the turn sends, and what becomes possible as that ends.
+    /// Hand the kernel the sends of turns for ever: after the tasks that the turn woke, so that who
+    /// has published has its answer, and asks again, while the sends are under way.
+    pub(super) async fn run_sends(self: Rc<Self>) {
+        loop {
+            self.sending.wait().await;
+            let mut shard = self.shard.borrow_mut();
+            self.exchange_sends(&mut shard);
+            if shard.has_outputs() {
+                self.turn.raise();
+            }
+        }
+    }
+
+    /// Hand the kernel what is to be sent, and what becomes possible as that ends.
     fn exchange_sends(&self, shard: &mut Shard) {
         for _ in 0..EXCHANGES_MAX {
             self.sends.exchange();
@@ -499,7 +517,7 @@ impl Core {
                 return self.sends.watch(&self.readiness);
             }
         }
-        self.turn.raise(); // Others come first.
+        self.sending.raise(); // Others come first.
     }
 
     /// The socket has taken bytes of `send`, all that there were, or none ever again.

@@ -1,9 +1,9 @@
-//! Sends of one core: handed to the kernel together at the end of a turn, in a ring of their own.
+//! Sends of one core: handed to the kernel together after each turn, in a ring of their own.
 //!
 //! A send through the runtime is a task, a place in its table and a wake-up. Here it is a request
 //! and a place in ours; most sends are done when the call that starts them returns, so what they
-//! free is sent in the same turn. What the socket has no room for ends later: then the ring, which
-//! is polled like a socket while it holds any, raises the turn.
+//! free is sent at once, too. What the socket has no room for ends later: then the ring, which
+//! is polled like a socket while it holds any, says so.
 //!
 //! Where there is no `io_uring` there is no ring, and the runtime sends.
 

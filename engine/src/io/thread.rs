@@ -87,6 +87,7 @@ async fn run_core(start: Start) -> io::Result<()> {
     start.restored.fill(&mut shard);
     let core = Core::new(setup, shard, addresses, mailbox.install()?, side, start.log)?;
     monoio::spawn(Rc::clone(&core).run_turns());
+    monoio::spawn(Rc::clone(&core).run_sends());
     monoio::spawn(Rc::clone(&core).run_clock());
     monoio::spawn(Rc::clone(&core).run_inbox());
     monoio::spawn(run_readers(Rc::clone(&core)));
