@@ -144,3 +144,29 @@ fn escape_bytes(bytes: &[u8]) -> Option<usize> {
         _ => None,
     }
 }
+
+/// What both who read with this test: that they read what serde reads, or leave it to serde.
+#[cfg(test)]
+pub(crate) mod slips {
+    /// Give `check` each of `texts` with every byte replaced, left out, or doubled by every other
+    /// that has a meaning.
+    pub(crate) fn each(texts: &[&str], check: impl Fn(&str)) {
+        let others = b"\"\\{}[]:,. \n\x01\x7f019-+eEneutrbxA/";
+        let check_bytes = |parts: [&[u8]; 3]| {
+            if let Ok(text) = String::from_utf8(parts.concat()) {
+                check(&text);
+            }
+        };
+        for text in texts {
+            for at in 0..text.len() {
+                let (before, after) = (&text.as_bytes()[..at], &text.as_bytes()[at..]);
+                check_bytes([before, &[], after]);
+                check_bytes([before, &[], &after[1..]]);
+                for &other in others {
+                    check_bytes([before, &[other], &after[1..]]);
+                    check_bytes([before, &[other], after]);
+                }
+            }
+        }
+    }
+}
