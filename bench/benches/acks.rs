@@ -4,14 +4,11 @@
 //! For counts that repeat while a machine is busy: callgrind over `-- --test acked`, collecting in
 //! `acked_round` alone, and divided by [`EVENTS`].
 
-use std::sync::Arc;
-
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use uringcast::app::{App, AppPolicy, Apps, ZpsPolicy};
 use uringcast::dialect::{Dialect, zps};
-use uringcast::id::{ConnId, CoreId};
+use uringcast::id::ConnId;
 use uringcast::log::{LogLimits, LogRecord, Logged, RecordKind};
-use uringcast::rest::IdempotencyLimits;
 use uringcast::shard::{Millis, Output, Shard, ShardConfig};
 
 #[global_allocator]
@@ -165,26 +162,10 @@ fn shard(is_durable: bool) -> Shard {
         ..ZpsPolicy::default()
     };
     let config = ShardConfig {
-        core: CoreId(0),
-        cores: 1,
         hash_seed: 1,
-        connections_max: 100_000,
         turned_away_max: 0,
-        activity_timeout_ms: 120_000,
-        pong_timeout_ms: 30_000,
-        handshake_timeout_ms: 10_000,
-        close_timeout_ms: 2_000,
-        outbox_bytes_soft: 1 << 18,
-        outbox_bytes_max: 1 << 20,
-        outbox_stall_ms: 10_000,
-        is_coalescing: true,
-        subscriptions_max: 1_000,
-        retained_bytes_max: 1 << 28,
-        mailbox_bytes_max: 1 << 26,
-        cache_bytes_max: 1 << 26,
-        zps: Arc::new(zps::Rules::default()),
-        idempotency: IdempotencyLimits::default(),
         log: LogLimits { is_durable, ..LogLimits::default() },
+        ..ShardConfig::default()
     };
     let app = App {
         policy: AppPolicy { zps: limits, ..AppPolicy::default() },

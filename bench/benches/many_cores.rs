@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 use uringcast::app::{App, AppPolicy, Apps};
 use uringcast::dialect::Dialect;
 use uringcast::id::{AppIndex, CoreId};
-use uringcast::log::LogLimits;
-use uringcast::rest::IdempotencyLimits;
 use uringcast::shard::{ChannelName, Millis, Output, Publication, Shard, ShardConfig};
 use uringcast_proto::pusher::server;
 
@@ -190,21 +188,7 @@ fn shard(core: u8, cores: usize) -> Shard {
         hash_seed: 1,
         connections_max: SUBSCRIBERS,
         turned_away_max: 0,
-        activity_timeout_ms: 120_000,
-        pong_timeout_ms: 30_000,
-        handshake_timeout_ms: 10_000,
-        close_timeout_ms: 2_000,
-        outbox_bytes_soft: 1 << 18,
-        outbox_bytes_max: 1 << 20,
-        outbox_stall_ms: 10_000,
-        is_coalescing: true,
-        subscriptions_max: 1_000,
-        retained_bytes_max: 1 << 28,
-        mailbox_bytes_max: 1 << 26,
-        cache_bytes_max: 1 << 26,
-        idempotency: IdempotencyLimits::default(),
-        log: LogLimits::default(),
-        zps: std::sync::Arc::default(),
+        ..ShardConfig::default()
     };
     let app = App { policy: AppPolicy::default(), ..App::new("id", "key", "secret") };
     Shard::new(config, Apps::new(vec![app]).expect("one app"), Millis(0))

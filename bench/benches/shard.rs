@@ -8,8 +8,6 @@ use uringcast::app::{App, AppPolicy, Apps};
 use uringcast::dialect::Dialect;
 use uringcast::dialect::pusher;
 use uringcast::id::{AppIndex, ConnId, CoreId};
-use uringcast::log::LogLimits;
-use uringcast::rest::IdempotencyLimits;
 use uringcast::shard::{ChannelName, Millis, Output, Publication, Shard, ShardConfig};
 use uringcast_proto::pusher::server;
 
@@ -177,23 +175,8 @@ fn shard(core: u8, cores: usize) -> Shard {
         core: CoreId(core),
         cores,
         hash_seed: HASH_SEED,
-        connections_max: 100_000,
         turned_away_max: 0,
-        activity_timeout_ms: 120_000,
-        pong_timeout_ms: 30_000,
-        handshake_timeout_ms: 10_000,
-        close_timeout_ms: 2_000,
-        outbox_bytes_soft: 1 << 18,
-        outbox_bytes_max: 1 << 20,
-        outbox_stall_ms: 10_000,
-        is_coalescing: true,
-        subscriptions_max: 1_000,
-        retained_bytes_max: 1 << 28,
-        mailbox_bytes_max: 1 << 26,
-        cache_bytes_max: 1 << 26,
-        zps: std::sync::Arc::default(),
-        idempotency: IdempotencyLimits::default(),
-        log: LogLimits::default(),
+        ..ShardConfig::default()
     };
     let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
     let app = App { policy, ..App::new("id", "key", "secret") };

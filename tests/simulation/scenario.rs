@@ -2,8 +2,6 @@
 
 use uringcast::app::AppPolicy;
 use uringcast::id::{AppIndex, CoreId};
-use uringcast::log::LogLimits;
-use uringcast::rest::IdempotencyLimits;
 use uringcast::shard::{ChannelName, Publication, Query, ShardConfig};
 use uringcast_proto::pusher::server;
 
@@ -301,15 +299,12 @@ impl Scenario {
 fn config(random: &mut Random) -> ShardConfig {
     let outbox_bytes_max = random.pick(&[2_000, 20_000, usize::MAX]);
     ShardConfig {
-        core: CoreId(0),
         cores: 1 + random.below(4),
         hash_seed: random.next(),
         connections_max: random.pick(&[3, 1_000]),
         turned_away_max: 1,
         activity_timeout_ms: random.pick(&[5_000, 120_000]),
         pong_timeout_ms: 3_000,
-        handshake_timeout_ms: 10_000,
-        close_timeout_ms: 2_000,
         outbox_bytes_soft: outbox_bytes_max / 4,
         outbox_bytes_max,
         outbox_stall_ms: random.pick(&[2_000, 10_000]),
@@ -318,9 +313,7 @@ fn config(random: &mut Random) -> ShardConfig {
         retained_bytes_max: random.pick(&[8_000, 1 << 28]),
         mailbox_bytes_max: random.pick(&[2_000, 1 << 26]),
         cache_bytes_max: random.pick(&[CACHE_BYTES_SMALL, 1 << 26, 1 << 26]),
-        zps: std::sync::Arc::default(),
-        idempotency: IdempotencyLimits::default(),
-        log: LogLimits::default(),
+        ..ShardConfig::default()
     }
 }
 

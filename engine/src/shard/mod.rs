@@ -166,6 +166,34 @@ pub struct ShardConfig {
     pub log: LogLimits,
 }
 
+impl Default for ShardConfig {
+    /// The only core of an engine, with every limit at its default.
+    fn default() -> Self {
+        Self {
+            core: CoreId(0),
+            cores: 1,
+            hash_seed: 0,
+            connections_max: 100_000,
+            turned_away_max: 256,
+            activity_timeout_ms: 120_000,
+            pong_timeout_ms: 30_000,
+            handshake_timeout_ms: 10_000,
+            close_timeout_ms: 2_000,
+            outbox_bytes_soft: 1 << 18,
+            outbox_bytes_max: 1 << 20,
+            outbox_stall_ms: 10_000,
+            is_coalescing: true,
+            subscriptions_max: 1_000,
+            retained_bytes_max: 1 << 28,
+            mailbox_bytes_max: 1 << 26,
+            cache_bytes_max: 1 << 26,
+            zps: Arc::default(),
+            idempotency: IdempotencyLimits::default(),
+            log: LogLimits::default(),
+        }
+    }
+}
+
 impl ShardConfig {
     /// Sockets that a core reserves addresses for.
     ///

@@ -4,10 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use uringcast::dialect::zps::Rules;
 use uringcast::id::CoreId;
 use uringcast::log::{Draft, HistoryRule, LogLimits, Snapshot};
-use uringcast::rest::IdempotencyLimits;
 use uringcast::shard::{
     Answer, AppendError, LogAnswer, NamedDraft, ReplayRange, ShardConfig, Ticket,
 };
@@ -539,25 +537,16 @@ fn config(random: &mut Random, seed: u64) -> ShardConfig {
         ..LogLimits::default()
     };
     ShardConfig {
-        core: CoreId(0),
         cores: 1 + random.below(4),
         hash_seed: seed,
-        connections_max: 1_000,
         turned_away_max: 1,
         activity_timeout_ms: 1 << 40,
         pong_timeout_ms: 3_000,
-        handshake_timeout_ms: 10_000,
-        close_timeout_ms: 2_000,
         outbox_bytes_soft: random.pick(&[800, 4_000]),
-        outbox_bytes_max: 1 << 20,
         outbox_stall_ms: 1 << 40,
         is_coalescing: random.pick(&[true, true, true, false]),
-        subscriptions_max: 1_000,
-        retained_bytes_max: 1 << 28,
-        mailbox_bytes_max: 1 << 26,
         cache_bytes_max: 1 << 20,
-        zps: Arc::new(Rules::default()),
-        idempotency: IdempotencyLimits::default(),
         log,
+        ..ShardConfig::default()
     }
 }

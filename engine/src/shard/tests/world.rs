@@ -13,8 +13,7 @@ use crate::app::{App, AppPolicy, Apps, Sink, Webhook};
 use crate::dialect::Dialect;
 use crate::dialect::pusher;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
-use crate::log::{HistoryRule, LogLimits, LogRecord};
-use crate::rest::IdempotencyLimits;
+use crate::log::{HistoryRule, LogRecord};
 use crate::shard::{
     Answer, CoreMessage, Millis, Output, Segment, Shard, ShardConfig, SinkPost, Ticket,
 };
@@ -47,28 +46,7 @@ impl Default for Limits {
 }
 
 fn shard_config() -> ShardConfig {
-    ShardConfig {
-        core: CoreId(0),
-        cores: 1,
-        hash_seed: 0,
-        connections_max: 100,
-        turned_away_max: 1,
-        activity_timeout_ms: 120_000,
-        pong_timeout_ms: 30_000,
-        handshake_timeout_ms: 10_000,
-        close_timeout_ms: 2_000,
-        outbox_bytes_soft: 1 << 18,
-        outbox_bytes_max: 1 << 20,
-        outbox_stall_ms: 10_000,
-        is_coalescing: true,
-        subscriptions_max: 1_000,
-        retained_bytes_max: 1 << 28,
-        mailbox_bytes_max: 1 << 26,
-        cache_bytes_max: 1 << 26,
-        zps: Arc::default(),
-        idempotency: IdempotencyLimits::default(),
-        log: LogLimits::default(),
-    }
+    ShardConfig { connections_max: 100, turned_away_max: 1, ..ShardConfig::default() }
 }
 
 /// The shards, their clients and the mail between them.
