@@ -317,6 +317,7 @@ impl Core {
 
     /// A send that the kernel had to keep has ended.
     pub(super) fn sends_ended(&self) {
+        self.sends.silence();
         self.sending.raise();
     }
 

@@ -2,14 +2,15 @@
 //!
 //! A send through the runtime is a task, a place in its table and a wake-up. Here it is a request
 //! and a place in ours; most sends are done when the call that starts them returns, so what they
-//! free is sent at once, too. What the socket has no room for ends later: then the ring, which
-//! is polled like a socket while it holds any, says so.
+//! free is sent at once, too. What the socket has no room for ends later: then the ring rings a
+//! bell, which is polled like a socket while the kernel holds any send. The ring itself would not
+//! do: what has ended stands in it only once it is asked.
 //!
 //! Where there is no `io_uring` there is no ring, and the runtime sends.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
 use io_uring::types::Fd;
@@ -17,6 +18,7 @@ use io_uring::{IoUring, opcode, squeue};
 use slab::Slab;
 
 use super::readiness::Readiness;
+use super::signal::{bell, silence};
 use super::socket::Socket;
 use crate::id::ConnId;
 use crate::shard::Segment;
@@ -27,18 +29,18 @@ const COMPLETIONS_PER_ENTRY: u32 = 4;
 /// The most completions a ring may have room for (`IORING_MAX_CQ_ENTRIES`).
 const COMPLETIONS_MAX: u32 = 65_536;
 
-/// What the core's set of sockets knows the ring by: no connection has this slot.
+/// What the core's set of sockets knows the bell by: no connection has this slot.
 pub(super) const RING: ConnId = ConnId { slot: u32::MAX, generation: u32::MAX };
 
 /// The ring of one core, where there is one.
-pub(super) struct Sends {
-    ring: Option<RefCell<Ring>>,
-    /// Whether the ring is in the core's set.
-    is_watched: Cell<bool>,
-}
+pub(super) struct Sends(Option<RefCell<Ring>>);
 
 struct Ring {
     uring: IoUring,
+    /// Rung by the kernel whenever something ends.
+    bell: OwnedFd,
+    /// Whether the bell is in the core's set.
+    is_watched: bool,
     /// Every send that the kernel has or is about to get.
     in_flight: Slab<Send>,
     /// What has ended and has not been looked at: the place of a send, and what came of it.
@@ -80,12 +82,12 @@ impl Sends {
     /// A ring of `entries` requests for the thread that this is called on; none on epoll.
     pub(super) fn new(entries: u32) -> io::Result<Self> {
         let ring = if monoio::utils::is_legacy() { None } else { Some(Ring::new(entries)?) };
-        Ok(Self { ring: ring.map(RefCell::new), is_watched: Cell::new(false) })
+        Ok(Self(ring.map(RefCell::new)))
     }
 
     /// Start `send` with the next [`exchange`](Self::exchange); it is given back without a ring.
     pub(super) fn push(&self, send: Send) -> Result<(), Send> {
-        match &self.ring {
+        match &self.0 {
             Some(ring) => {
                 ring.borrow_mut().push(send);
                 Ok(())
@@ -96,14 +98,14 @@ impl Sends {
 
     /// Hand the kernel what was pushed, and take what has ended.
     pub(super) fn exchange(&self) {
-        if let Some(ring) = &self.ring {
+        if let Some(ring) = &self.0 {
             ring.borrow_mut().exchange();
         }
     }
 
     /// A send that has ended or has got further, and the bytes that were taken.
     pub(super) fn ended(&self) -> Option<(Send, io::Result<usize>)> {
-        let mut ring = self.ring.as_ref()?.borrow_mut();
+        let mut ring = self.0.as_ref()?.borrow_mut();
         let (key, result) = ring.ended.pop()?;
         let taken = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));
         Some((ring.in_flight.remove(key), taken))
@@ -111,29 +113,38 @@ impl Sends {
 
     /// Whether there is something to [`exchange`](Self::exchange) at once.
     pub(super) fn is_pushed(&self) -> bool {
-        self.ring.as_ref().is_some_and(|ring| ring.borrow().is_pushed)
+        self.0.as_ref().is_some_and(|ring| ring.borrow().is_pushed)
     }
 
-    /// Have the ring in `set` while the kernel has any send, and no longer.
+    /// Have the bell in `set` while the kernel has any send, and no longer.
     pub(super) fn watch(&self, set: &Readiness) {
-        let Some(ring) = &self.ring else { return };
-        let ring = ring.borrow();
+        let Some(ring) = &self.0 else { return };
+        let mut ring = ring.borrow_mut();
         let is_wanted = !ring.in_flight.is_empty();
-        if self.is_watched.replace(is_wanted) == is_wanted {
+        if std::mem::replace(&mut ring.is_watched, is_wanted) == is_wanted {
             return;
         }
         if is_wanted {
-            set.add(ring.uring.as_raw_fd(), RING).expect("a ring can be polled");
+            set.add(ring.bell.as_raw_fd(), RING).expect("a bell can be polled");
         } else {
-            set.remove(ring.uring.as_raw_fd(), RING);
+            set.remove(ring.bell.as_raw_fd(), RING);
+        }
+    }
+
+    /// The bell was heard: the next [`exchange`](Self::exchange) takes what it was rung for.
+    pub(super) fn silence(&self) {
+        if let Some(ring) = &self.0 {
+            silence(ring.borrow().bell.as_raw_fd());
         }
     }
 }
 
 impl Ring {
     fn new(entries: u32) -> io::Result<Self> {
-        let uring = build(entries)?;
-        Ok(Self { uring, in_flight: Slab::new(), ended: Vec::new(), is_pushed: false })
+        let (uring, (bell, _)) = (build(entries)?, bell()?);
+        uring.submitter().register_eventfd(bell.as_raw_fd())?;
+        let (in_flight, ended) = (Slab::new(), Vec::new());
+        Ok(Self { uring, bell, is_watched: false, in_flight, ended, is_pushed: false })
     }
 
     fn push(&mut self, send: Send) {

@@ -86,7 +86,8 @@ impl Bell {
     }
 }
 
-fn silence(fd: RawFd) {
+/// Forget the rings of the bell with this descriptor.
+pub(super) fn silence(fd: RawFd) {
     let mut count = [0_u8; 8];
     // SAFETY: the buffer is 8 writable bytes and outlives the call; a bell that is silent already
     // says EAGAIN, which is as good.
