@@ -227,7 +227,7 @@ pub(super) static KEYS: &[Key] = &[
     switch!(core.coalesce,
         "Send events that arrive together as one; false only to measure what that saves."),
     number!(core.uring_entries: u32, 256, 32_768, "entries",
-        "Submission ring of one core; the kernel rounds it up to a power of two."),
+        "Each of a core's two submission rings; the kernel rounds it up to a power of two."),
 
     key!(http.cors_origins, "origins",
         Place::Config(Field::Origins {

@@ -147,7 +147,7 @@ pub struct CoreConfig {
     /// Whether events that arrive together are put together, and what queues during a send leaves
     /// as one. Default true: it adds no latency. False is there to measure what that saves.
     pub coalesce: bool,
-    /// Entries of the submission ring of one core, a power of two. Default 4096.
+    /// Entries of each of a core's two submission rings, a power of two. Default 4096.
     pub uring_entries: u32,
     /// Idempotency keys one core remembers; above it the oldest are forgotten. Default 100,000: at
     /// 800 publishes a second, all keys of the default window of 120 s.

@@ -47,7 +47,7 @@ const CLOCK_STEP_MAX: Duration = Duration::from_millis(250);
 /// How soon a mailbox that was full is tried again.
 const REPOST_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Rounds of sends in a turn: what one round makes room for is sent in the next.
+/// Rounds of sends before others come: what one round makes room for is sent in the next.
 const EXCHANGES_MAX: u32 = 4;
 
 /// Rounds of the inbox that may follow each other without a wait, which is possible on epoll only.
@@ -123,7 +123,8 @@ impl Core {
         let parting = Parting::new(setup.config.core.turned_away_max as usize, patience_ms);
         let backlog_bytes_max = setup.config.webhook.backlog_bytes_max as usize;
         let notices = Notices::new(side.clone(), backlog_bytes_max);
-        let sends = Sends::new(setup.config.core.uring_entries)?;
+        let readiness = Readiness::new()?;
+        let sends = Sends::new(setup.config.core.uring_entries, &readiness)?;
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
         Ok(Rc::new(Self {
             setup,
@@ -135,7 +136,7 @@ impl Core {
             scratch: RefCell::new(scratch),
             inflater: RefCell::default(),
             waiters: RefCell::default(),
-            readiness: Readiness::new()?,
+            readiness,
             sends,
             sending: Signal::default(),
             held: Held::default(),
@@ -494,8 +495,7 @@ impl Core {
         }
     }
 
-    /// Hand the kernel the sends of turns for ever: after the tasks that the turn woke, so that who
-    /// has published has its answer, and asks again, while the sends are under way.
+    /// Hand over sends for ever, after what a turn woke: publishers are answered first.
     pub(super) async fn run_sends(self: Rc<Self>) {
         loop {
             self.sending.wait().await;
@@ -518,7 +518,7 @@ impl Core {
                 return self.sends.watch(&self.readiness);
             }
         }
-        self.sending.raise(); // Others come first.
+        self.turn.raise(); // Others come first; then its end raises this again.
     }
 
     /// The socket has taken bytes of `send`, all that there were, or none ever again.

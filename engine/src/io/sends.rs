@@ -39,7 +39,7 @@ struct Ring {
     uring: IoUring,
     /// Rung by the kernel whenever something ends.
     bell: OwnedFd,
-    /// Whether the bell is in the core's set.
+    /// Whether the core's set reports the bell.
     is_watched: bool,
     /// Every send that the kernel has or is about to get.
     in_flight: Slab<Send>,
@@ -79,10 +79,16 @@ impl Send {
 }
 
 impl Sends {
-    /// A ring of `entries` requests for the thread that this is called on; none on epoll.
-    pub(super) fn new(entries: u32) -> io::Result<Self> {
-        let ring = if monoio::utils::is_legacy() { None } else { Some(Ring::new(entries)?) };
-        Ok(Self(ring.map(RefCell::new)))
+    /// A ring of `entries` requests for the thread that this is called on, its bell in `set`; none
+    /// on epoll.
+    pub(super) fn new(entries: u32, set: &Readiness) -> io::Result<Self> {
+        if monoio::utils::is_legacy() {
+            return Ok(Self(None));
+        }
+        let ring = Ring::new(entries)?;
+        set.add(ring.bell.as_raw_fd(), RING)?;
+        set.set_listening(ring.bell.as_raw_fd(), RING, false);
+        Ok(Self(Some(RefCell::new(ring))))
     }
 
     /// Start `send` with the next [`exchange`](Self::exchange); it is given back without a ring.
@@ -116,18 +122,14 @@ impl Sends {
         self.0.as_ref().is_some_and(|ring| ring.borrow().is_pushed)
     }
 
-    /// Have the bell in `set` while the kernel has any send, and no longer.
+    /// Have `set` report the bell while the kernel has any send, and no longer. It stays in there,
+    /// because there may be no room in that when it is needed.
     pub(super) fn watch(&self, set: &Readiness) {
         let Some(ring) = &self.0 else { return };
         let mut ring = ring.borrow_mut();
         let is_wanted = !ring.in_flight.is_empty();
-        if std::mem::replace(&mut ring.is_watched, is_wanted) == is_wanted {
-            return;
-        }
-        if is_wanted {
-            set.add(ring.bell.as_raw_fd(), RING).expect("a bell can be polled");
-        } else {
-            set.remove(ring.bell.as_raw_fd(), RING);
+        if std::mem::replace(&mut ring.is_watched, is_wanted) != is_wanted {
+            set.set_listening(ring.bell.as_raw_fd(), RING, is_wanted);
         }
     }
 
