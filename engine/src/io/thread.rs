@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use io_uring_of_monoio::IoUring;
+use io_uring_of_monoio::{Builder, IoUring};
 use monoio::net::TcpListener;
 use monoio::{FusionDriver, RuntimeBuilder};
 
@@ -74,10 +74,22 @@ pub(super) fn run(start: Start) {
 fn try_run(start: Start) -> io::Result<()> {
     cores::pin(start.processor)?;
     let entries = start.setup.config.core.uring_entries;
-    let mut ring = IoUring::builder();
-    ring.setup_cqsize((entries * COMPLETIONS_PER_ENTRY).clamp(entries, COMPLETIONS_MAX));
-    let builder = RuntimeBuilder::<FusionDriver>::new().with_entries(entries).uring_builder(ring);
+    let builder = RuntimeBuilder::<FusionDriver>::new().with_entries(entries);
+    let builder = builder.uring_builder(ring(entries));
     builder.enable_timer().build()?.block_on(run_core(start))
+}
+
+/// What the runtime is to ask of the kernel for its ring.
+///
+/// What ends on the ring while the core is busy waits for its next system call, instead of
+/// interrupting it: on a virtual machine each of these interrupts is an exit to the host. Kernels
+/// before 5.19 cannot do that.
+fn ring(entries: u32) -> Builder {
+    let mut plain = IoUring::builder();
+    plain.setup_cqsize((entries * COMPLETIONS_PER_ENTRY).clamp(entries, COMPLETIONS_MAX));
+    let mut best = plain.clone();
+    best.setup_coop_taskrun();
+    if best.build(entries).is_ok() { best } else { plain }
 }
 
 async fn run_core(start: Start) -> io::Result<()> {
