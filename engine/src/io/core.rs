@@ -21,7 +21,7 @@ use super::notices::Notices;
 use super::pace::Pace;
 use super::parting::Parting;
 use super::readiness::Readiness;
-use super::sends::{Send, Sends};
+use super::sends::ring::Sends;
 use super::signal::Signal;
 use super::socket::{Reporting, Socket};
 use super::websocket::Reader;
@@ -47,9 +47,6 @@ const CLOCK_STEP_MAX: Duration = Duration::from_millis(250);
 /// How soon a mailbox that was full is tried again.
 const REPOST_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Rounds of sends before others come: what one round makes room for is sent in the next.
-const EXCHANGES_MAX: u32 = 4;
-
 /// Rounds of the inbox that may follow each other without a wait, which is possible on epoll only.
 const EAGER_ROUNDS_MAX: u16 = 4;
 
@@ -73,7 +70,7 @@ pub(super) struct Core {
     pub(super) notices: Notices,
     /// What is to outlive the process.
     pub(super) log: LogPort,
-    shard: RefCell<Shard>,
+    pub(super) shard: RefCell<Shard>,
     scratch: RefCell<Box<[u8]>>,
     inflater: RefCell<Inflater>,
     /// The socket of each connection, by its slot.
@@ -82,16 +79,16 @@ pub(super) struct Core {
     waiters: RefCell<HashMap<Ticket, Rc<Waiter>, foldhash::fast::RandomState>>,
     /// Which websockets have something to read.
     pub(super) readiness: Readiness,
-    sends: Sends,
+    pub(super) sends: Sends,
     /// That sends wait to be handed over, or have ended.
-    sending: Signal,
+    pub(super) sending: Signal,
     /// What was read of websockets and must wait.
     pub(super) held: Held,
     /// Connections whose reading waits for another core to take its messages.
     held_back: RefCell<Vec<ConnId>>,
     addresses: Vec<Address>,
     inbox: Inbox,
-    turn: Signal,
+    pub(super) turn: Signal,
     turns: Cell<u32>,
     draining: Signal,
     is_draining: Cell<bool>,
@@ -316,12 +313,6 @@ impl Core {
         shard.is_drained() && self.requests_open.get() == 0 && is_told
     }
 
-    /// A send that the kernel had to keep has ended.
-    pub(super) fn sends_ended(&self) {
-        self.sends.silence();
-        self.sending.raise();
-    }
-
     /// The number of the turn that is running.
     pub(super) fn turn(&self) -> u32 {
         self.turns.get()
@@ -462,14 +453,7 @@ impl Core {
 
     fn carry_out(self: &Rc<Self>, shard: &mut Shard, output: Output) {
         match output {
-            Output::Flush(conn) => {
-                if let Some(socket) = self.socket(conn)
-                    && let Some(segment) = shard.take_send(conn)
-                    && let Err(send) = self.sends.push(Send::new(conn, socket, segment))
-                {
-                    monoio::spawn(Rc::clone(self).send(send));
-                }
-            }
+            Output::Flush(conn) => self.flush(shard, conn),
             Output::Finish(conn) => self.socket(conn).iter().for_each(|socket| socket.finish()),
             Output::Abort(conn) => self.socket(conn).iter().for_each(|socket| socket.cut()),
             Output::HandshakeExpired(conn) => {
@@ -495,84 +479,11 @@ impl Core {
         }
     }
 
-    /// Hand over sends for ever, after what a turn woke: publishers are answered first.
-    pub(super) async fn run_sends(self: Rc<Self>) {
-        loop {
-            self.sending.wait().await;
-            let mut shard = self.shard.borrow_mut();
-            self.exchange_sends(&mut shard);
-            if shard.has_outputs() {
-                self.turn.raise();
-            }
-        }
-    }
-
-    /// Hand the kernel what is to be sent, and what becomes possible as that ends.
-    fn exchange_sends(&self, shard: &mut Shard) {
-        for _ in 0..EXCHANGES_MAX {
-            self.sends.exchange();
-            while let Some((send, taken)) = self.sends.ended() {
-                self.on_sent(shard, send, taken);
-            }
-            if !self.sends.is_pushed() {
-                return self.sends.watch(&self.readiness);
-            }
-        }
-        self.turn.raise(); // Others come first; then its end raises this again.
-    }
-
-    /// The socket has taken bytes of `send`, all that there were, or none ever again.
-    fn on_sent(&self, shard: &mut Shard, send: Send, taken: io::Result<usize>) {
-        let left = match taken {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(send),
-            Ok(0) | Err(_) => return send.socket.cut(), // Its reader sees the end and cleans up.
-            Ok(bytes) => {
-                shard.landed(send.conn, bytes);
-                send.advance(bytes)
-            }
-        };
-        let next = left.or_else(|(conn, socket)| {
-            let next = shard.take_send(conn).ok_or(());
-            if !shard.must_pause(conn) {
-                self.resume(conn, &socket);
-            }
-            next.map(|segment| Send::new(conn, socket, segment))
-        });
-        if let Ok(next) = next {
-            drop(self.sends.push(next)); // It was taken from the ring that it is put into.
-        }
-    }
-
-    /// The same without a ring: send, then send whatever has queued meanwhile, until nothing has.
-    async fn send(self: Rc<Self>, send: Send) {
-        let Send { conn, socket, segment, .. } = send;
-        let mut next = Some(segment);
-        while let Some(segment) = next {
-            let landed = |bytes| self.landed(conn, bytes);
-            if socket.send(segment, landed).await.is_err() {
-                return socket.cut(); // Its reader sees the end and cleans up.
-            }
-            let mut shard = self.shard.borrow_mut();
-            next = shard.take_send(conn);
-            if !shard.must_pause(conn) {
-                self.resume(conn, &socket);
-            }
-        }
-    }
-
     /// Read on, if the connection was paused; what is held of it comes first.
     pub(super) fn resume(&self, conn: ConnId, socket: &Socket) {
         if !self.held.resume(conn) && socket.reporting.get() == Reporting::End {
             socket.reporting.set(Reporting::Reads);
             self.readiness.set_listening(socket.fd(), conn, true);
-        }
-    }
-
-    fn landed(&self, conn: ConnId, bytes: usize) {
-        let mut shard = self.shard.borrow_mut();
-        shard.landed(conn, bytes);
-        if shard.has_outputs() {
-            self.turn.raise();
         }
     }
 

@@ -1,190 +1,106 @@
-//! Sends of one core: handed to the kernel together after each turn, in a ring of their own.
-//!
-//! A send through the runtime is a task, a place in its table and a wake-up. Here it is a request
-//! and a place in ours; most sends are done when the call that starts them returns, so what they
-//! free is sent at once, too. What the socket has no room for ends later: then the ring rings a
-//! bell, which is polled like a socket while the kernel holds any send. The ring itself would not
-//! do: what has ended stands in it only once it is asked.
-//!
-//! Where there is no `io_uring` there is no ring, and the runtime sends.
+//! What a turn has to send, from the outbox to the socket.
 
-use std::cell::RefCell;
+pub(super) mod ring;
+
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
-use io_uring::types::Fd;
-use io_uring::{IoUring, opcode, squeue};
-use slab::Slab;
+use ring::Send;
 
-use super::readiness::Readiness;
-use super::signal::{bell, silence};
-use super::socket::Socket;
+use super::core::Core;
 use crate::id::ConnId;
-use crate::shard::Segment;
+use crate::shard::Shard;
 
-/// Completions that the ring has room for, for each request: as for the runtime's ring.
-const COMPLETIONS_PER_ENTRY: u32 = 4;
+/// Rounds of sends before others come: what one round makes room for is sent in the next.
+const EXCHANGES_MAX: u32 = 4;
 
-/// The most completions a ring may have room for (`IORING_MAX_CQ_ENTRIES`).
-const COMPLETIONS_MAX: u32 = 65_536;
-
-/// What the core's set of sockets knows the bell by: no connection has this slot.
-pub(super) const RING: ConnId = ConnId { slot: u32::MAX, generation: u32::MAX };
-
-/// The ring of one core, where there is one.
-pub(super) struct Sends(Option<RefCell<Ring>>);
-
-struct Ring {
-    uring: IoUring,
-    /// Rung by the kernel whenever something ends.
-    bell: OwnedFd,
-    /// Whether the core's set reports the bell.
-    is_watched: bool,
-    /// Every send that the kernel has or is about to get.
-    in_flight: Slab<Send>,
-    /// What has ended and has not been looked at: the place of a send, and what came of it.
-    ended: Vec<(usize, i32)>,
-    /// Whether requests wait to be submitted.
-    is_pushed: bool,
-}
-
-/// One connection's send: a segment's bytes from `start` on.
-pub(super) struct Send {
-    pub(super) conn: ConnId,
-    pub(super) socket: Rc<Socket>,
-    pub(super) segment: Segment,
-    start: usize,
-}
-
-impl Send {
-    pub(super) const fn new(conn: ConnId, socket: Rc<Socket>, segment: Segment) -> Self {
-        Self { conn, socket, segment, start: 0 }
-    }
-
-    /// `bytes` more have been taken: what is left to send, if anything.
-    pub(super) fn advance(mut self, bytes: usize) -> Result<Self, (ConnId, Rc<Socket>)> {
-        self.start += bytes;
-        if self.start < self.segment.len() { Ok(self) } else { Err((self.conn, self.socket)) }
-    }
-
-    fn request(&self, key: usize) -> squeue::Entry {
-        let rest = &self.segment.as_ref()[self.start..];
-        // A turn's frames are bounded far below 4 GiB.
-        opcode::Send::new(Fd(self.socket.fd()), rest.as_ptr(), rest.len() as u32)
-            .flags(libc::MSG_NOSIGNAL)
-            .build()
-            .user_data(key as u64)
-    }
-}
-
-impl Sends {
-    /// A ring of `entries` requests for the thread that this is called on, its bell in `set`; none
-    /// on epoll.
-    pub(super) fn new(entries: u32, set: &Readiness) -> io::Result<Self> {
-        if monoio::utils::is_legacy() {
-            return Ok(Self(None));
+impl Core {
+    /// Send what `conn` has queued.
+    pub(super) fn flush(self: &Rc<Self>, shard: &mut Shard, conn: ConnId) {
+        if let Some(socket) = self.socket(conn)
+            && let Some(segment) = shard.take_send(conn)
+            && let Err(send) = self.sends.push(Send::new(conn, socket, segment))
+        {
+            monoio::spawn(Rc::clone(self).send(send));
         }
-        let ring = Ring::new(entries)?;
-        set.add(ring.bell.as_raw_fd(), RING)?;
-        set.set_listening(ring.bell.as_raw_fd(), RING, false);
-        Ok(Self(Some(RefCell::new(ring))))
     }
 
-    /// Start `send` with the next [`exchange`](Self::exchange); it is given back without a ring.
-    pub(super) fn push(&self, send: Send) -> Result<(), Send> {
-        match &self.0 {
-            Some(ring) => {
-                ring.borrow_mut().push(send);
-                Ok(())
+    /// A send that the kernel had to keep has ended.
+    pub(super) fn sends_ended(&self) {
+        self.sends.silence();
+        self.sending.raise();
+    }
+
+    /// Hand over sends for ever, after what a turn woke: publishers are answered first.
+    pub(super) async fn run_sends(self: Rc<Self>) {
+        loop {
+            self.sending.wait().await;
+            let mut shard = self.shard.borrow_mut();
+            self.exchange_sends(&mut shard);
+            if shard.has_outputs() {
+                self.turn.raise();
             }
-            None => Err(send),
         }
     }
 
-    /// Hand the kernel what was pushed, and take what has ended.
-    pub(super) fn exchange(&self) {
-        if let Some(ring) = &self.0 {
-            ring.borrow_mut().exchange();
-        }
-    }
-
-    /// A send that has ended or has got further, and the bytes that were taken.
-    pub(super) fn ended(&self) -> Option<(Send, io::Result<usize>)> {
-        let mut ring = self.0.as_ref()?.borrow_mut();
-        let (key, result) = ring.ended.pop()?;
-        let taken = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));
-        Some((ring.in_flight.remove(key), taken))
-    }
-
-    /// Whether there is something to [`exchange`](Self::exchange) at once.
-    pub(super) fn is_pushed(&self) -> bool {
-        self.0.as_ref().is_some_and(|ring| ring.borrow().is_pushed)
-    }
-
-    /// Have `set` report the bell while the kernel has any send, and no longer. It stays in there,
-    /// because there may be no room in that when it is needed.
-    pub(super) fn watch(&self, set: &Readiness) {
-        let Some(ring) = &self.0 else { return };
-        let mut ring = ring.borrow_mut();
-        let is_wanted = !ring.in_flight.is_empty();
-        if std::mem::replace(&mut ring.is_watched, is_wanted) != is_wanted {
-            set.set_listening(ring.bell.as_raw_fd(), RING, is_wanted);
-        }
-    }
-
-    /// The bell was heard: the next [`exchange`](Self::exchange) takes what it was rung for.
-    pub(super) fn silence(&self) {
-        if let Some(ring) = &self.0 {
-            silence(ring.borrow().bell.as_raw_fd());
-        }
-    }
-}
-
-impl Ring {
-    fn new(entries: u32) -> io::Result<Self> {
-        let (uring, (bell, _)) = (build(entries)?, bell()?);
-        uring.submitter().register_eventfd(bell.as_raw_fd())?;
-        let (in_flight, ended) = (Slab::new(), Vec::new());
-        Ok(Self { uring, bell, is_watched: false, in_flight, ended, is_pushed: false })
-    }
-
-    fn push(&mut self, send: Send) {
-        if self.uring.submission().is_full() {
-            self.exchange();
-        }
-        let place = self.in_flight.vacant_entry();
-        let request = send.request(place.key());
-        // SAFETY: the request names bytes and a descriptor that `in_flight` holds until the kernel
-        // says that it has done with them; the bytes are never written and do not move.
-        match unsafe { self.uring.submission().push(&request) } {
-            Ok(()) => {
-                place.insert(send);
-                self.is_pushed = true;
+    /// Hand the kernel what is to be sent, and what becomes possible as that ends.
+    fn exchange_sends(&self, shard: &mut Shard) {
+        for _ in 0..EXCHANGES_MAX {
+            self.sends.exchange();
+            while let Some((send, taken)) = self.sends.ended() {
+                self.on_sent(shard, send, taken);
             }
-            Err(_) => send.socket.cut(), // The kernel has no memory for what it was given before.
+            if !self.sends.is_pushed() {
+                return self.sends.watch(&self.readiness);
+            }
+        }
+        self.turn.raise(); // Others come first; then its end raises this again.
+    }
+
+    /// The socket has taken bytes of `send`, all that there were, or none ever again.
+    fn on_sent(&self, shard: &mut Shard, send: Send, taken: io::Result<usize>) {
+        let left = match taken {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(send),
+            Ok(0) | Err(_) => return send.socket.cut(), // Its reader sees the end and cleans up.
+            Ok(bytes) => {
+                shard.landed(send.conn, bytes);
+                send.advance(bytes)
+            }
+        };
+        let next = left.or_else(|(conn, socket)| {
+            let next = shard.take_send(conn).ok_or(());
+            if !shard.must_pause(conn) {
+                self.resume(conn, &socket);
+            }
+            next.map(|segment| Send::new(conn, socket, segment))
+        });
+        if let Ok(next) = next {
+            drop(self.sends.push(next)); // It was taken from the ring that it is put into.
         }
     }
 
-    fn exchange(&mut self) {
-        let (submitter, mut requests, mut results) = self.uring.split();
-        // Besides what was pushed: results that the kernel keeps until it is asked for them.
-        if self.is_pushed || requests.taskrun() || requests.cq_overflow() {
-            drop(submitter.submit()); // What it does not take now it is given again.
-            requests.sync();
-            self.is_pushed = !requests.is_empty();
+    /// The same without a ring: send, then send whatever has queued meanwhile, until nothing has.
+    async fn send(self: Rc<Self>, send: Send) {
+        let Send { conn, socket, segment, .. } = send;
+        let mut next = Some(segment);
+        while let Some(segment) = next {
+            let landed = |bytes| self.landed(conn, bytes);
+            if socket.send(segment, landed).await.is_err() {
+                return socket.cut(); // Its reader sees the end and cleans up.
+            }
+            let mut shard = self.shard.borrow_mut();
+            next = shard.take_send(conn);
+            if !shard.must_pause(conn) {
+                self.resume(conn, &socket);
+            }
         }
-        results.sync();
-        self.ended.extend(results.map(|it| (it.user_data() as usize, it.result())));
     }
-}
 
-/// A ring for one thread, which runs what the kernel has left to do when it asks for results. On
-/// kernels before 6.1 it is one without these promises.
-fn build(entries: u32) -> io::Result<IoUring> {
-    let mut builder = IoUring::builder();
-    builder.setup_cqsize((entries * COMPLETIONS_PER_ENTRY).clamp(entries, COMPLETIONS_MAX));
-    let mut best = builder.clone();
-    best.setup_single_issuer().setup_coop_taskrun().setup_taskrun_flag().setup_defer_taskrun();
-    best.build(entries).or_else(|_| builder.build(entries))
+    fn landed(&self, conn: ConnId, bytes: usize) {
+        let mut shard = self.shard.borrow_mut();
+        shard.landed(conn, bytes);
+        if shard.has_outputs() {
+            self.turn.raise();
+        }
+    }
 }

@@ -19,7 +19,7 @@ use uringcast_proto::ws::encode;
 use super::core::Core;
 use super::pace::Pace;
 use super::readiness::Ready;
-use super::sends::RING;
+use super::sends::ring::RING;
 use super::socket::Socket;
 use crate::dialect::{Dialect, echo, pusher, zps};
 use crate::id::ConnId;

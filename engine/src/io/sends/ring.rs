@@ -1,0 +1,190 @@
+//! Sends of one core: handed to the kernel together after each turn, in a ring of their own.
+//!
+//! A send through the runtime is a task, a place in its table and a wake-up. Here it is a request
+//! and a place in ours; most sends are done when the call that starts them returns, so what they
+//! free is sent at once, too. What the socket has no room for ends later: then the ring rings a
+//! bell, which is polled like a socket while the kernel holds any send. The ring itself would not
+//! do: what has ended stands in it only once it is asked.
+//!
+//! Where there is no `io_uring` there is no ring, and the runtime sends.
+
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::rc::Rc;
+
+use io_uring::types::Fd;
+use io_uring::{IoUring, opcode, squeue};
+use slab::Slab;
+
+use super::super::readiness::Readiness;
+use super::super::signal::{bell, silence};
+use super::super::socket::Socket;
+use crate::id::ConnId;
+use crate::shard::Segment;
+
+/// Completions that the ring has room for, for each request: as for the runtime's ring.
+const COMPLETIONS_PER_ENTRY: u32 = 4;
+
+/// The most completions a ring may have room for (`IORING_MAX_CQ_ENTRIES`).
+const COMPLETIONS_MAX: u32 = 65_536;
+
+/// What the core's set of sockets knows the bell by: no connection has this slot.
+pub(in crate::io) const RING: ConnId = ConnId { slot: u32::MAX, generation: u32::MAX };
+
+/// The ring of one core, where there is one.
+pub(in crate::io) struct Sends(Option<RefCell<Ring>>);
+
+struct Ring {
+    uring: IoUring,
+    /// Rung by the kernel whenever something ends.
+    bell: OwnedFd,
+    /// Whether the core's set reports the bell.
+    is_watched: bool,
+    /// Every send that the kernel has or is about to get.
+    in_flight: Slab<Send>,
+    /// What has ended and has not been looked at: the place of a send, and what came of it.
+    ended: Vec<(usize, i32)>,
+    /// Whether requests wait to be submitted.
+    is_pushed: bool,
+}
+
+/// One connection's send: a segment's bytes from `start` on.
+pub(in crate::io) struct Send {
+    pub(in crate::io) conn: ConnId,
+    pub(in crate::io) socket: Rc<Socket>,
+    pub(in crate::io) segment: Segment,
+    start: usize,
+}
+
+impl Send {
+    pub(in crate::io) const fn new(conn: ConnId, socket: Rc<Socket>, segment: Segment) -> Self {
+        Self { conn, socket, segment, start: 0 }
+    }
+
+    /// `bytes` more have been taken: what is left to send, if anything.
+    pub(in crate::io) fn advance(mut self, bytes: usize) -> Result<Self, (ConnId, Rc<Socket>)> {
+        self.start += bytes;
+        if self.start < self.segment.len() { Ok(self) } else { Err((self.conn, self.socket)) }
+    }
+
+    fn request(&self, key: usize) -> squeue::Entry {
+        let rest = &self.segment.as_ref()[self.start..];
+        // A turn's frames are bounded far below 4 GiB.
+        opcode::Send::new(Fd(self.socket.fd()), rest.as_ptr(), rest.len() as u32)
+            .flags(libc::MSG_NOSIGNAL)
+            .build()
+            .user_data(key as u64)
+    }
+}
+
+impl Sends {
+    /// A ring of `entries` requests for the thread that this is called on, its bell in `set`; none
+    /// on epoll.
+    pub(in crate::io) fn new(entries: u32, set: &Readiness) -> io::Result<Self> {
+        if monoio::utils::is_legacy() {
+            return Ok(Self(None));
+        }
+        let ring = Ring::new(entries)?;
+        set.add(ring.bell.as_raw_fd(), RING)?;
+        set.set_listening(ring.bell.as_raw_fd(), RING, false);
+        Ok(Self(Some(RefCell::new(ring))))
+    }
+
+    /// Start `send` with the next [`exchange`](Self::exchange); it is given back without a ring.
+    pub(in crate::io) fn push(&self, send: Send) -> Result<(), Send> {
+        match &self.0 {
+            Some(ring) => {
+                ring.borrow_mut().push(send);
+                Ok(())
+            }
+            None => Err(send),
+        }
+    }
+
+    /// Hand the kernel what was pushed, and take what has ended.
+    pub(in crate::io) fn exchange(&self) {
+        if let Some(ring) = &self.0 {
+            ring.borrow_mut().exchange();
+        }
+    }
+
+    /// A send that has ended or has got further, and the bytes that were taken.
+    pub(in crate::io) fn ended(&self) -> Option<(Send, io::Result<usize>)> {
+        let mut ring = self.0.as_ref()?.borrow_mut();
+        let (key, result) = ring.ended.pop()?;
+        let taken = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));
+        Some((ring.in_flight.remove(key), taken))
+    }
+
+    /// Whether there is something to [`exchange`](Self::exchange) at once.
+    pub(in crate::io) fn is_pushed(&self) -> bool {
+        self.0.as_ref().is_some_and(|ring| ring.borrow().is_pushed)
+    }
+
+    /// Have `set` report the bell while the kernel has any send, and no longer. It stays in there,
+    /// because there may be no room in that when it is needed.
+    pub(in crate::io) fn watch(&self, set: &Readiness) {
+        let Some(ring) = &self.0 else { return };
+        let mut ring = ring.borrow_mut();
+        let is_wanted = !ring.in_flight.is_empty();
+        if std::mem::replace(&mut ring.is_watched, is_wanted) != is_wanted {
+            set.set_listening(ring.bell.as_raw_fd(), RING, is_wanted);
+        }
+    }
+
+    /// The bell was heard: the next [`exchange`](Self::exchange) takes what it was rung for.
+    pub(in crate::io) fn silence(&self) {
+        if let Some(ring) = &self.0 {
+            silence(ring.borrow().bell.as_raw_fd());
+        }
+    }
+}
+
+impl Ring {
+    fn new(entries: u32) -> io::Result<Self> {
+        let (uring, (bell, _)) = (build(entries)?, bell()?);
+        uring.submitter().register_eventfd(bell.as_raw_fd())?;
+        let (in_flight, ended) = (Slab::new(), Vec::new());
+        Ok(Self { uring, bell, is_watched: false, in_flight, ended, is_pushed: false })
+    }
+
+    fn push(&mut self, send: Send) {
+        if self.uring.submission().is_full() {
+            self.exchange();
+        }
+        let place = self.in_flight.vacant_entry();
+        let request = send.request(place.key());
+        // SAFETY: the request names bytes and a descriptor that `in_flight` holds until the kernel
+        // says that it has done with them; the bytes are never written and do not move.
+        match unsafe { self.uring.submission().push(&request) } {
+            Ok(()) => {
+                place.insert(send);
+                self.is_pushed = true;
+            }
+            Err(_) => send.socket.cut(), // The kernel has no memory for what it was given before.
+        }
+    }
+
+    fn exchange(&mut self) {
+        let (submitter, mut requests, mut results) = self.uring.split();
+        // Besides what was pushed: results that the kernel keeps until it is asked for them.
+        if self.is_pushed || requests.taskrun() || requests.cq_overflow() {
+            drop(submitter.submit()); // What it does not take now it is given again.
+            requests.sync();
+            self.is_pushed = !requests.is_empty();
+        }
+        results.sync();
+        self.ended.extend(results.map(|it| (it.user_data() as usize, it.result())));
+    }
+}
+
+/// A ring for one thread, which runs what the kernel has left to do when it asks for results. On
+/// kernels before 6.1 it is one without these promises.
+fn build(entries: u32) -> io::Result<IoUring> {
+    let mut builder = IoUring::builder();
+    builder.setup_cqsize((entries * COMPLETIONS_PER_ENTRY).clamp(entries, COMPLETIONS_MAX));
+    let mut best = builder.clone();
+    best.setup_single_issuer().setup_coop_taskrun().setup_taskrun_flag().setup_defer_taskrun();
+    best.build(entries).or_else(|_| builder.build(entries))
+}
