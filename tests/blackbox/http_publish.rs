@@ -1,5 +1,8 @@
 //! Publishing over HTTP: one event, many channels, batches.
 
+use std::io::Write as _;
+use std::thread;
+
 use serde_json::{Value, json};
 use uringcast_tests::{Api, Client, Http, Options, Raw, Server, Signed};
 
@@ -240,6 +243,39 @@ fn pipelined_requests_are_answered_in_their_order() {
     api.http().send(&requests);
     let statuses = [(); 5].map(|()| api.http().response().status);
     assert_eq!(statuses, [200, 404, 200, 200, 404]);
+}
+
+/// Far more answers than the kernel keeps for a client that takes few at a time.
+#[test]
+fn answers_that_are_not_read_yet_keep_their_order() {
+    const ROUNDS: usize = 10_000;
+    let server = Server::start(Options::new());
+    let mut raw = Raw::narrow(server.address());
+    let mut writer = raw.stream().try_clone().unwrap();
+    let requests = thread::spawn(move || {
+        let [good, missing] = ["/up", "/nowhere"].map(|it| format!("GET {it} HTTP/1.1\r\n\r\n"));
+        writer.write_all((good + &missing).repeat(ROUNDS).as_bytes()).unwrap();
+    });
+    for round in 0..ROUNDS {
+        let statuses = [(); 2].map(|()| raw.response().status);
+        assert_eq!(statuses, [200, 404], "{round}");
+    }
+    requests.join().unwrap();
+}
+
+/// Its end may come with the request or after it, before or after the server looks.
+#[test]
+fn a_client_that_ends_after_its_request_reads_the_answer_and_the_end() {
+    let server = Server::start(Options::new().config("connection.ip_burst = 1000"));
+    for _ in 0..100 {
+        let mut raw = Raw::connect(server.address());
+        raw.send(b"GET /up HTTP/1.1\r\n\r\n");
+        assert_eq!(raw.response().status, 200);
+        raw.send(b"GET /up HTTP/1.1\r\n\r\n");
+        raw.finish_sending();
+        assert_eq!(raw.response().status, 200);
+        assert_eq!(raw.rest(), b"");
+    }
 }
 
 #[test]

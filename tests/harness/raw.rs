@@ -40,13 +40,18 @@ impl Raw {
         raw
     }
 
-    /// The same with a receive buffer so small that next to nothing waits in it.
-    pub fn narrow_pusher(address: SocketAddr, app: &App) -> Self {
+    /// Connects with a receive buffer so small that next to nothing waits in it.
+    pub fn narrow(address: SocketAddr) -> Self {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None);
         let socket = socket.expect("a socket can be had");
         socket.set_recv_buffer_size(RECEIVE_BYTES).expect("the socket is open");
         socket.connect(&address.into()).expect("the server accepts");
-        let mut raw = Self::from_stream(socket.into());
+        Self::from_stream(socket.into())
+    }
+
+    /// The same to the app `app`, up to and with `pusher:connection_established`.
+    pub fn narrow_pusher(address: SocketAddr, app: &App) -> Self {
+        let mut raw = Self::narrow(address);
         raw.do_upgrade(&format!("/app/{}?protocol=7", app.key));
         raw.expect_event("pusher:connection_established");
         raw

@@ -23,7 +23,7 @@ use super::parting::Parting;
 use super::readiness::Readiness;
 use super::sends::ring::Sends;
 use super::signal::Signal;
-use super::socket::{Reporting, Socket};
+use super::socket::{More, Reporting, Socket};
 use super::websocket::Reader;
 use crate::action_log::LineCounters;
 use crate::admission::{IpRate, Rules, TooSoon};
@@ -224,7 +224,7 @@ impl Core {
     /// From now on `reader` hears what `conn` says.
     pub(super) fn listen(&self, conn: ConnId, reader: Reader) {
         let Some(socket) = self.socket(conn) else { return };
-        socket.reader.set(Some(reader));
+        socket.keep_reader(reader);
         if self.readiness.add(socket.fd(), conn).is_err() {
             self.count(|counters| counters.refuse(Refusal::Connections)); // Out of memory.
             return self.forget(conn);
@@ -233,6 +233,18 @@ impl Core {
         if self.held.holds(conn) {
             self.pause(conn, &socket);
         }
+    }
+
+    /// From now on a task hears of `more` to read of `conn`; false if there is no memory for that,
+    /// and none for the connection then.
+    pub(super) fn tell(&self, conn: ConnId, socket: &Socket, more: Rc<More>) -> bool {
+        if self.readiness.add_changes(socket.fd(), conn).is_err() {
+            self.count(|counters| counters.refuse(Refusal::Connections));
+            return false;
+        }
+        socket.keep_task(more);
+        socket.reporting.set(Reporting::Reads);
+        true
     }
 
     /// The connection is over: end its socket and tell the shard.

@@ -61,6 +61,7 @@ pub(super) async fn serve(
     let request_ms = u64::from(config.request_timeout_s) * 1_000;
     let idle_ms = u64::from(config.idle_timeout_s) * 1_000;
     core.with_shard(|shard| shard.serve_http(conn, request_ms, true));
+    let Some(stream) = HttpStream::new(&core, conn, socket, early.into()) else { return };
     let pace = RefCell::new(Pace::new(EAGER_REQUESTS_MAX));
     let service = service_fn(|request| {
         let core = Rc::clone(&core);
@@ -81,7 +82,8 @@ pub(super) async fn serve(
     });
     let served = hyper::server::conn::http1::Builder::new()
         .max_buf_size(config.head_bytes_max.max(8 * 1024) as usize)
-        .serve_connection(HttpStream::new(socket, early.into()), service)
+        .half_close(true) // Who says that no more requests follow still waits for the answer.
+        .serve_connection(stream, service)
         .await;
     if served.is_err_and(|error| error.is_parse_too_large()) {
         core.count(|counters| counters.refuse(Refusal::HeadBytes));

@@ -13,7 +13,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::rt::ReadBufCursor;
 
-use super::socket::Socket;
+use super::core::Core;
+use super::socket::{More, Socket};
+use crate::id::ConnId;
 
 /// A wait for readiness that is under way.
 type Wait = Pin<Box<dyn Future<Output = io::Result<()>>>>;
@@ -24,24 +26,21 @@ pub(super) struct HttpStream {
     early: Bytes,
     /// Whether the last read took all there was, so that the next one must wait anyway.
     is_drained: bool,
-    readable: Option<Wait>,
+    more: Rc<More>,
     writable: Option<Wait>,
 }
 
 impl HttpStream {
-    pub(super) const fn new(socket: Rc<Socket>, early: Bytes) -> Self {
-        Self { socket, early, is_drained: false, readable: None, writable: None }
-    }
-
-    fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let socket = &self.socket;
-        let wait = self.readable.get_or_insert_with(|| {
-            let socket = Rc::clone(socket);
-            Box::pin(async move { socket.readable().await })
-        });
-        let result = ready!(wait.as_mut().poll(context));
-        self.readable = None;
-        Poll::Ready(result)
+    /// The socket of `conn`, of which `early` was read before; `None` if there is no memory for it.
+    pub(super) fn new(core: &Core, conn: ConnId, socket: Rc<Socket>, early: Bytes) -> Option<Self> {
+        let more = Rc::<More>::default();
+        core.tell(conn, &socket, Rc::clone(&more)).then_some(Self {
+            socket,
+            early,
+            is_drained: false,
+            more,
+            writable: None,
+        })
     }
 
     fn poll_writable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -72,7 +71,7 @@ impl hyper::rt::Read for HttpStream {
         }
         loop {
             if self.is_drained {
-                ready!(self.poll_readable(context))?;
+                ready!(self.more.came.poll_wait(context));
                 self.is_drained = false;
             }
             // SAFETY: nothing that is initialized is overwritten with what is not, and only what
@@ -87,7 +86,8 @@ impl hyper::rt::Read for HttpStream {
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
                 Ok(bytes) => {
-                    self.is_drained = bytes > 0 && buffer.remaining() > 0;
+                    let is_all = buffer.remaining() > 0 && !self.more.is_last.get();
+                    self.is_drained = bytes > 0 && is_all;
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) => return Poll::Ready(Err(error)),

@@ -1,11 +1,12 @@
-//! Which websockets of a core have something to read, asked for all of them at once.
+//! Which sockets of a core have something to read, asked for all of them at once.
 //!
 //! A poll for each idle socket would be a task and an operation of the runtime for each, several
 //! hundred bytes; here an idle socket is an entry in the kernel's own set (epoll), which costs this
 //! process nothing. The set is a descriptor that the runtime polls like any other, on both drivers,
 //! so a turn costs one look at it however many sockets have something.
 //!
-//! The set is level-triggered: what a turn leaves in a socket is reported again in the next.
+//! A websocket is reported as long as it has something: what a turn leaves in it comes again in the
+//! next. A connection with requests has a task, which is told once and reads until nothing is left.
 
 use std::cell::RefCell;
 use std::io;
@@ -32,6 +33,9 @@ pub(super) struct Ready {
     pub(super) conn: ConnId,
     /// Whether it is broken or shut down in both directions: it is reported until it is closed.
     pub(super) is_over: bool,
+    /// Whether the peer will send no more than what is there; only with
+    /// [`add_changes`](Readiness::add_changes).
+    pub(super) is_last: bool,
 }
 
 impl Readiness {
@@ -51,6 +55,16 @@ impl Readiness {
     /// Report the socket `fd` of `conn` from now on, until [`remove`](Self::remove).
     pub(super) fn add(&self, fd: RawFd, conn: ConnId) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, fd, conn, libc::EPOLLIN)
+    }
+
+    /// The same, but report only that something came, and not again that it is still there.
+    pub(super) fn add_changes(&self, fd: RawFd, conn: ConnId) -> io::Result<()> {
+        self.control(
+            libc::EPOLL_CTL_ADD,
+            fd,
+            conn,
+            libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET,
+        )
     }
 
     /// Report what comes, or only the end.
@@ -83,9 +97,11 @@ impl Readiness {
             events.set_len(usize::try_from(count).unwrap_or_default());
         }
         for event in events.drain(..) {
-            let is_over = event.events & (libc::EPOLLHUP | libc::EPOLLERR).cast_unsigned() != 0;
+            let is_any = |of: i32| event.events & of.cast_unsigned() != 0;
+            let is_over = is_any(libc::EPOLLHUP | libc::EPOLLERR);
+            let is_last = is_over || is_any(libc::EPOLLRDHUP);
             let conn = ConnId { slot: event.u64 as u32, generation: (event.u64 >> 32) as u32 };
-            to(Ready { conn, is_over });
+            to(Ready { conn, is_over, is_last });
         }
     }
 

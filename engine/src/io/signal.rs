@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use monoio::net::UnixStream;
 
@@ -28,14 +28,16 @@ impl Signal {
 
     /// Wait until the flag is raised, and lower it.
     pub(super) async fn wait(&self) {
-        poll_fn(|context| {
-            if self.is_raised.take() {
-                return Poll::Ready(());
-            }
-            self.waiter.set(Some(context.waker().clone()));
-            Poll::Pending
-        })
-        .await;
+        poll_fn(|context| self.poll_wait(context)).await;
+    }
+
+    /// The same for who is polled itself.
+    pub(super) fn poll_wait(&self, context: &Context<'_>) -> Poll<()> {
+        if self.is_raised.take() {
+            return Poll::Ready(());
+        }
+        self.waiter.set(Some(context.waker().clone()));
+        Poll::Pending
     }
 }
 

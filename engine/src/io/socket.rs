@@ -15,6 +15,7 @@ use monoio::buf::IoBuf;
 use monoio::io::AsyncWriteRent;
 use monoio::net::{TcpStream, UnixStream};
 
+use super::signal::Signal;
 use super::websocket::Reader;
 use crate::id::ConnId;
 use crate::shard::Segment;
@@ -28,8 +29,7 @@ pub(super) struct Socket {
     /// A TCP stream: the runtime's own type for those keeps both addresses, 72 bytes, for ever, and
     /// does with the descriptor what this one does.
     stream: UnsafeCell<UnixStream>,
-    /// What a websocket keeps between reads; nothing before the handshake and on plain HTTP.
-    pub(super) reader: Cell<Option<Reader>>,
+    listener: Cell<Listener>,
     pub(super) reporting: Cell<Reporting>,
     /// Whether the connection stands in its core's list of those that wait for other cores.
     pub(super) is_held_back: Cell<bool>,
@@ -40,6 +40,27 @@ pub(super) struct Socket {
 
 /// With the two counts of its `Rc` a socket fills a class of the allocator. There may be a million.
 const _: () = assert!(size_of::<Socket>() <= 48 - 16);
+
+/// Who hears of what the core's set reports of a socket.
+#[derive(Default)]
+enum Listener {
+    /// Nobody: the connection's own task reads its first request, or its last words.
+    #[default]
+    Nobody,
+    /// A websocket, by what it keeps between reads.
+    Reader(Reader),
+    /// The task that serves its requests.
+    Task(Rc<More>),
+}
+
+/// That there is more to read of a socket than there was.
+#[derive(Default)]
+pub(super) struct More {
+    pub(super) came: Signal,
+    /// Whether nothing comes after it: the end itself may be there already, and is not reported
+    /// again.
+    pub(super) is_last: Cell<bool>,
+}
 
 /// What the core is told of a socket without asking for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,12 +100,49 @@ impl Socket {
         let stream = unsafe { StdUnixStream::from_raw_fd(stream.into_raw_fd()) };
         Ok(Rc::new(Self {
             stream: UnsafeCell::new(UnixStream::from_std(stream)?),
-            reader: Cell::new(None),
+            listener: Cell::new(Listener::Nobody),
             reporting: Cell::new(Reporting::Nothing),
             is_held_back: Cell::new(false),
             is_finished: Cell::new(false),
             generation: Cell::new(0),
         }))
+    }
+
+    /// From now on `reader` is to be asked for with [`take_reader`](Self::take_reader).
+    pub(super) fn keep_reader(&self, reader: Reader) {
+        self.listener.set(Listener::Reader(reader));
+    }
+
+    /// What a websocket keeps between reads, until it is given back; nothing before the handshake
+    /// and on plain HTTP.
+    pub(super) fn take_reader(&self) -> Option<Reader> {
+        match self.listener.take() {
+            Listener::Reader(reader) => Some(reader),
+            other => {
+                self.listener.set(other);
+                None
+            }
+        }
+    }
+
+    /// From now on `more` is for the task that serves requests.
+    pub(super) fn keep_task(&self, more: Rc<More>) {
+        self.listener.set(Listener::Task(more));
+    }
+
+    /// Tell the task that serves requests of more; false if there is none.
+    pub(super) fn wake(&self, is_last: bool) -> bool {
+        let listener = self.listener.take();
+        let is_task = match &listener {
+            Listener::Task(more) => {
+                more.is_last.set(is_last);
+                more.came.raise();
+                true
+            }
+            Listener::Nobody | Listener::Reader(_) => false,
+        };
+        self.listener.set(listener);
+        is_task
     }
 
     /// Note that this is the socket of `conn`.

@@ -88,19 +88,22 @@ pub(super) async fn run_held(core: Rc<Core>) {
 }
 
 /// Read what one websocket has, unless that has to wait.
-fn read(core: &Core, Ready { conn, is_over }: Ready) {
+fn read(core: &Core, Ready { conn, is_over, is_last }: Ready) {
     let Some(socket) = core.socket(conn) else { return };
+    if socket.wake(is_last) {
+        return; // Its task reads.
+    }
     if is_over && core.held.holds(conn) {
         return core.forget(conn); // Broken off before its messages could be worked off.
     }
     if !is_over && must_wait(core, conn, &socket) {
         return core.pause(conn, &socket);
     }
-    let Some(mut reader) = socket.reader.take() else { return };
+    let Some(mut reader) = socket.take_reader() else { return };
     if !reader.read(core, conn, &socket) {
         return core.forget(conn);
     }
-    socket.reader.set(Some(reader));
+    socket.keep_reader(reader);
     if core.held.holds(conn) {
         core.pause(conn, &socket);
     }
@@ -114,10 +117,10 @@ fn hear_held(core: &Core, conn: ConnId) {
     }
     // Who has nothing held any more keeps its reader.
     let Some(mut left) = core.held.take(conn) else { return };
-    let Some(mut reader) = socket.reader.take() else { return };
+    let Some(mut reader) = socket.take_reader() else { return };
     let count = core.with_shard(|shard| reader.hear(core, shard, conn, left.bytes()));
     core.held.keep_rest(conn, left, count);
-    socket.reader.set(Some(reader));
+    socket.keep_reader(reader);
     if count == 0 {
         core.resume(conn, &socket);
     } else if core.ask(|shard| !shard.must_pause(conn)) {
