@@ -14,6 +14,7 @@ mod zps;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -62,6 +63,7 @@ pub(super) async fn serve(
     let idle_ms = u64::from(config.idle_timeout_s) * 1_000;
     core.with_shard(|shard| shard.serve_http(conn, request_ms, true));
     let Some(stream) = HttpStream::new(&core, conn, socket, early.into()) else { return };
+    let passage = stream.passage();
     let pace = RefCell::new(Pace::new(EAGER_REQUESTS_MAX));
     let service = service_fn(|request| {
         let core = Rc::clone(&core);
@@ -88,6 +90,8 @@ pub(super) async fn serve(
     if served.is_err_and(|error| error.is_parse_too_large()) {
         core.count(|counters| counters.refuse(Refusal::HeadBytes));
     }
+    // An error's answer may still be on its way, and the socket is ended next.
+    let _ = poll_fn(|context| passage.poll_free(context)).await;
 }
 
 async fn respond(

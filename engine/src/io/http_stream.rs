@@ -1,8 +1,10 @@
 //! A socket as hyper wants it.
 //!
-//! Reads and writes are tried at once and wait for readiness only when the kernel has nothing: the
-//! usual request is one read and one write. monoio-compat's adapter would need the runtime's second
-//! poller and could not put back what was read before hyper came in; this is less code than both.
+//! A read is tried at once and waits only when the kernel has nothing. What is written leaves with
+//! the other answers of the turn, or at once where it would have to wait for a fan-out.
+//!
+//! monoio-compat's adapter would need the runtime's second poller and could not put back what was
+//! read before hyper came in; this is less code than both.
 
 use std::future::Future;
 use std::io;
@@ -14,6 +16,7 @@ use bytes::Bytes;
 use hyper::rt::ReadBufCursor;
 
 use super::core::Core;
+use super::sends::answer::Passage;
 use super::socket::{More, Socket};
 use crate::id::ConnId;
 
@@ -22,25 +25,40 @@ type Wait = Pin<Box<dyn Future<Output = io::Result<()>>>>;
 
 /// A socket with the bytes that were read from it before.
 pub(super) struct HttpStream {
+    core: Rc<Core>,
     socket: Rc<Socket>,
     early: Bytes,
     /// Whether the last read took all there was, so that the next one must wait anyway.
     is_drained: bool,
     more: Rc<More>,
     writable: Option<Wait>,
+    /// What was written and may not have been taken yet.
+    passage: Rc<Passage>,
 }
 
 impl HttpStream {
     /// The socket of `conn`, of which `early` was read before; `None` if there is no memory for it.
-    pub(super) fn new(core: &Core, conn: ConnId, socket: Rc<Socket>, early: Bytes) -> Option<Self> {
+    pub(super) fn new(
+        core: &Rc<Core>,
+        conn: ConnId,
+        socket: Rc<Socket>,
+        early: Bytes,
+    ) -> Option<Self> {
         let more = Rc::<More>::default();
-        core.tell(conn, &socket, Rc::clone(&more)).then_some(Self {
+        core.tell(conn, &socket, Rc::clone(&more)).then(|| Self {
+            core: Rc::clone(core),
             socket,
             early,
             is_drained: false,
             more,
             writable: None,
+            passage: Rc::default(),
         })
+    }
+
+    /// What was written and may outlast the stream: it is free when the socket has taken all.
+    pub(super) fn passage(&self) -> Rc<Passage> {
+        Rc::clone(&self.passage)
     }
 
     fn poll_writable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -106,6 +124,10 @@ impl hyper::rt::Write for HttpStream {
             if self.writable.is_some() {
                 ready!(self.poll_writable(context))?;
             }
+            ready!(self.passage.poll_free(context))?;
+            if self.core.answer_later(&self.socket, bytes, &self.passage) {
+                return Poll::Ready(Ok(bytes.len()));
+            }
             match self.socket.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.poll_writable(context))?;
@@ -116,10 +138,11 @@ impl hyper::rt::Write for HttpStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(())) // Nothing is buffered here.
+        Poll::Ready(Ok(())) // What is on its way needs no help.
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.passage.poll_free(context))?;
         self.socket.finish();
         Poll::Ready(Ok(()))
     }

@@ -1,18 +1,24 @@
-//! What a turn has to send, from the outbox to the socket.
+//! What a turn has to send, from the outbox to the socket, and answers to requests.
 
+pub(super) mod answer;
 pub(super) mod ring;
 
 use std::io;
 use std::rc::Rc;
 
-use ring::Send;
+use answer::{Answer, Passage};
+use ring::{InFlight, Send};
 
 use super::core::Core;
+use super::socket::Socket;
 use crate::id::ConnId;
 use crate::shard::Shard;
 
 /// Rounds of sends before others come: what one round makes room for is sent in the next.
 const EXCHANGES_MAX: u32 = 4;
+
+/// The longest answer that is copied, to leave together with others.
+const ANSWER_BYTES_MAX: usize = 4 * 1024;
 
 impl Core {
     /// Send what `conn` has queued.
@@ -23,6 +29,22 @@ impl Core {
         {
             monoio::spawn(Rc::clone(self).send(send));
         }
+    }
+
+    /// Send `bytes`, an answer, with the others of this turn; false if that would be later than at
+    /// once. What `passage` had before has ended.
+    pub(super) fn answer_later(
+        &self,
+        socket: &Rc<Socket>,
+        bytes: &[u8],
+        passage: &Rc<Passage>,
+    ) -> bool {
+        let is_taken = bytes.len() <= ANSWER_BYTES_MAX && self.sends.takes_answers();
+        if is_taken {
+            self.sends.push_answer(Answer::new(Rc::clone(socket), bytes.to_vec(), passage));
+            self.sending.raise();
+        }
+        is_taken
     }
 
     /// A send that the kernel had to keep has ended.
@@ -47,8 +69,13 @@ impl Core {
     fn exchange_sends(&self, shard: &mut Shard) {
         for _ in 0..EXCHANGES_MAX {
             self.sends.exchange();
-            while let Some((send, taken)) = self.sends.ended() {
-                self.on_sent(shard, send, taken);
+            while let Some((what, taken)) = self.sends.ended() {
+                match what {
+                    InFlight::Send(send) => self.on_sent(shard, send, taken),
+                    InFlight::Answer(answer) => {
+                        answer.advance(taken).into_iter().for_each(|it| self.sends.push_answer(it));
+                    }
+                }
             }
             if !self.sends.is_pushed() {
                 return self.sends.watch(&self.readiness);

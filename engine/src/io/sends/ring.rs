@@ -20,6 +20,7 @@ use slab::Slab;
 use super::super::readiness::Readiness;
 use super::super::signal::{bell, silence};
 use super::super::socket::Socket;
+use super::answer::Answer;
 use crate::id::ConnId;
 use crate::shard::Segment;
 
@@ -41,12 +42,20 @@ struct Ring {
     bell: OwnedFd,
     /// Whether the core's set reports the bell.
     is_watched: bool,
-    /// Every send that the kernel has or is about to get.
-    in_flight: Slab<Send>,
+    /// Everything that the kernel has or is about to get.
+    in_flight: Slab<InFlight>,
     /// What has ended and has not been looked at: the place of a send, and what came of it.
     ended: Vec<(usize, i32)>,
     /// Whether requests wait to be submitted.
     is_pushed: bool,
+    /// Whether events are among them.
+    is_fanning_out: bool,
+}
+
+/// What a request names the bytes of.
+pub(in crate::io) enum InFlight {
+    Send(Send),
+    Answer(Answer),
 }
 
 /// One connection's send: a segment's bytes from `start` on.
@@ -68,13 +77,37 @@ impl Send {
         if self.start < self.segment.len() { Ok(self) } else { Err((self.conn, self.socket)) }
     }
 
+    fn rest(&self) -> &[u8] {
+        &self.segment.as_ref()[self.start..]
+    }
+}
+
+impl InFlight {
+    fn socket(&self) -> &Socket {
+        match self {
+            Self::Send(send) => &send.socket,
+            Self::Answer(answer) => &answer.socket,
+        }
+    }
+
     fn request(&self, key: usize) -> squeue::Entry {
-        let rest = &self.segment.as_ref()[self.start..];
+        let rest = match self {
+            Self::Send(send) => send.rest(),
+            Self::Answer(answer) => answer.rest(),
+        };
         // A turn's frames are bounded far below 4 GiB.
-        opcode::Send::new(Fd(self.socket.fd()), rest.as_ptr(), rest.len() as u32)
+        opcode::Send::new(Fd(self.socket().fd()), rest.as_ptr(), rest.len() as u32)
             .flags(libc::MSG_NOSIGNAL)
             .build()
             .user_data(key as u64)
+    }
+
+    /// The kernel has no memory for it.
+    fn fail(self) {
+        match self {
+            Self::Send(send) => send.socket.cut(),
+            Self::Answer(answer) => answer.fail(),
+        }
     }
 }
 
@@ -95,11 +128,29 @@ impl Sends {
     pub(in crate::io) fn push(&self, send: Send) -> Result<(), Send> {
         match &self.0 {
             Some(ring) => {
-                ring.borrow_mut().push(send);
+                let mut ring = ring.borrow_mut();
+                ring.is_fanning_out = true;
+                ring.push(InFlight::Send(send));
                 Ok(())
             }
             None => Err(send),
         }
+    }
+
+    /// Whether an answer would leave with the next [`exchange`](Self::exchange), and not wait for
+    /// a fan-out in front of it.
+    pub(in crate::io) fn takes_answers(&self) -> bool {
+        self.0.as_ref().is_some_and(|ring| !ring.borrow().is_fanning_out)
+    }
+
+    /// Start `answer` with the next [`exchange`](Self::exchange).
+    ///
+    /// # Panics
+    ///
+    /// Without a ring, which [`takes_answers`](Self::takes_answers) tells.
+    pub(in crate::io) fn push_answer(&self, answer: Answer) {
+        let ring = self.0.as_ref().expect("there is a ring");
+        ring.borrow_mut().push(InFlight::Answer(answer));
     }
 
     /// Hand the kernel what was pushed, and take what has ended.
@@ -109,8 +160,8 @@ impl Sends {
         }
     }
 
-    /// A send that has ended or has got further, and the bytes that were taken.
-    pub(in crate::io) fn ended(&self) -> Option<(Send, io::Result<usize>)> {
+    /// What has ended or has got further, and the bytes that were taken.
+    pub(in crate::io) fn ended(&self) -> Option<(InFlight, io::Result<usize>)> {
         let mut ring = self.0.as_ref()?.borrow_mut();
         let (key, result) = ring.ended.pop()?;
         let taken = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));
@@ -146,23 +197,24 @@ impl Ring {
         let (uring, (bell, _)) = (build(entries)?, bell()?);
         uring.submitter().register_eventfd(bell.as_raw_fd())?;
         let (in_flight, ended) = (Slab::new(), Vec::new());
-        Ok(Self { uring, bell, is_watched: false, in_flight, ended, is_pushed: false })
+        let (is_watched, is_pushed, is_fanning_out) = (false, false, false);
+        Ok(Self { uring, bell, is_watched, in_flight, ended, is_pushed, is_fanning_out })
     }
 
-    fn push(&mut self, send: Send) {
+    fn push(&mut self, what: InFlight) {
         if self.uring.submission().is_full() {
             self.exchange();
         }
         let place = self.in_flight.vacant_entry();
-        let request = send.request(place.key());
+        let request = what.request(place.key());
         // SAFETY: the request names bytes and a descriptor that `in_flight` holds until the kernel
         // says that it has done with them; the bytes are never written and do not move.
         match unsafe { self.uring.submission().push(&request) } {
             Ok(()) => {
-                place.insert(send);
+                place.insert(what);
                 self.is_pushed = true;
             }
-            Err(_) => send.socket.cut(), // The kernel has no memory for what it was given before.
+            Err(_) => what.fail(), // The kernel has no memory for what it was given before.
         }
     }
 
@@ -173,6 +225,7 @@ impl Ring {
             drop(submitter.submit()); // What it does not take now it is given again.
             requests.sync();
             self.is_pushed = !requests.is_empty();
+            self.is_fanning_out &= self.is_pushed;
         }
         results.sync();
         self.ended.extend(results.map(|it| (it.user_data() as usize, it.result())));
