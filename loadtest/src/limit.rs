@@ -17,16 +17,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::args::LimitArgs;
 use crate::failure::Failure;
 use crate::limits;
 use crate::proc::Process;
+use crate::profile::figures::Latency;
 use crate::report::{self, Table};
 use crate::server::Server;
 use crate::socket::connect;
 use crate::socket::ring::{Event, Ring};
+use crate::traffic::no_latencies;
 
 /// Files either process needs besides its connections.
 const FILES_SPARE: u64 = 64;
@@ -48,11 +51,14 @@ struct Report {
     server_cpu_seconds: f64,
     cpu_us_per_send: f64,
     cpu_us_per_delivery: f64,
+    /// From when a round was due to each receipt in it.
+    latency_ms: Latency,
 }
 
 impl Report {
     fn new(args: &LimitArgs, measured: &Measured) -> Self {
         let Measured { received_bytes, elapsed, cpu, .. } = *measured;
+        let latency_ms = Latency::of(&measured.latency);
         let sends = received_bytes / u64::from(args.send_bytes());
         let deliveries = measured.deliveries(args);
         let (seconds, cpu_seconds) = (elapsed.as_secs_f64().max(1e-9), cpu.as_secs_f64());
@@ -69,6 +75,7 @@ impl Report {
             server_cpu_seconds: cpu_seconds,
             cpu_us_per_send: cpu_us_per(sends),
             cpu_us_per_delivery: cpu_us_per(deliveries),
+            latency_ms,
         }
     }
 }
@@ -84,12 +91,14 @@ impl Table for Report {
             ("sender CPU", format!("{:.3} s", self.server_cpu_seconds)),
             ("CPU per send", format!("{:.3} us", self.cpu_us_per_send)),
             ("CPU per delivery", format!("{:.3} us", self.cpu_us_per_delivery)),
+            ("latency p50", format!("{:.2} ms", self.latency_ms.p50)),
+            ("latency p99", format!("{:.2} ms", self.latency_ms.p99)),
         ]
     }
 }
 
 /// What both sides did in all rounds together.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Measured {
     /// Bytes that arrived.
     pub received_bytes: u64,
@@ -101,6 +110,8 @@ pub struct Measured {
     pub load_cpu: Duration,
     /// Rounds that began more than an interval after they were due, where there is a rate.
     pub late: u64,
+    /// From when a round was due to each receipt in it, in nanoseconds.
+    pub latency: Histogram<u64>,
 }
 
 impl Measured {
@@ -129,7 +140,8 @@ pub fn measure(args: &LimitArgs) -> anyhow::Result<Measured> {
     let starts = server.stdin().context("the sender has no standard input")?;
     let mut receiver = Receiver::connect(args, &server, starts)?;
     // Once this round is over, the sender has accepted every connection and set up its ring.
-    receiver.round()?;
+    receiver.round(Instant::now())?;
+    receiver.latency.reset();
     let before = (receiver.received_bytes, process.cpu()?, this.cpu()?);
     let start = Instant::now();
     let late = receiver.rounds(args)?;
@@ -139,6 +151,7 @@ pub fn measure(args: &LimitArgs) -> anyhow::Result<Measured> {
         load_cpu: this.cpu()?.saturating_sub(before.2),
         received_bytes: receiver.received_bytes - before.0,
         late,
+        latency: receiver.latency,
     })
 }
 
@@ -158,6 +171,7 @@ struct Receiver {
     /// Bytes that a round brings on all sockets together.
     round_bytes: u64,
     received_bytes: u64,
+    latency: Histogram<u64>,
 }
 
 impl Receiver {
@@ -167,7 +181,7 @@ impl Receiver {
             ring.add(connect::dial(server.address, index)?)?;
         }
         let round_bytes = u64::from(args.subscribers.get()) * u64::from(args.send_bytes());
-        Ok(Self { ring, starts, round_bytes, received_bytes: 0 })
+        Ok(Self { ring, starts, round_bytes, received_bytes: 0, latency: no_latencies() })
     }
 
     /// All rounds, at the rate if there is one; the number of those that began late is returned.
@@ -175,22 +189,23 @@ impl Receiver {
         let start = Instant::now();
         let mut late = 0;
         for round in 0..args.rounds.get() {
+            let mut due = Instant::now();
             if let Some(rate) = args.rate {
-                let due = Duration::from_secs_f64(round as f64 / rate.get() as f64);
                 let interval = Duration::from_secs_f64(1.0 / rate.get() as f64);
-                late += u64::from(start.elapsed() > due + interval);
-                thread::sleep(due.saturating_sub(start.elapsed()));
+                due = start + Duration::from_secs_f64(round as f64 / rate.get() as f64);
+                late += u64::from(Instant::now() > due + interval);
+                thread::sleep(due.saturating_duration_since(Instant::now()));
             }
-            self.round()?;
+            self.round(due)?;
         }
         Ok(late)
     }
 
-    /// Start a round, and wait until every socket has received its bytes.
+    /// Start the round that is `due`, and wait until every socket has received its bytes.
     ///
     /// The sum is enough to know that: a round brings no socket more than its share.
-    fn round(&mut self) -> Result<(), Failure> {
-        let Self { ring, starts, round_bytes, received_bytes } = self;
+    fn round(&mut self, due: Instant) -> Result<(), Failure> {
+        let Self { ring, starts, round_bytes, received_bytes, latency } = self;
         let expected = *received_bytes + *round_bytes;
         starts.write_all(&[sender::START])?;
         let mut received_at = Instant::now();
@@ -198,6 +213,7 @@ impl Receiver {
             let last = *received_bytes;
             ring.wait(STALL_LIMIT, |_, event| {
                 *received_bytes += received(event)?;
+                latency.saturating_record(due.elapsed().as_nanos() as u64);
                 Ok::<(), Failure>(())
             })?;
             if *received_bytes > last {

@@ -106,7 +106,8 @@ fn of_limit(case: &Case, shape: &Shape, placement: &Placement) -> anyhow::Result
         events: args.rounds.get(),
         late: measured.late,
     };
-    Ok(Figures::of_load(measured.deliveries(&args), &conduct, None))
+    let latency = Some(Latency::of(&measured.latency));
+    Ok(Figures::of_load(measured.deliveries(&args), &conduct, latency))
 }
 
 /// Nothing runs while memory is read, so there is nothing to refuse.

@@ -258,7 +258,8 @@ impl Traffic {
     }
 }
 
-fn no_latencies() -> Histogram<u64> {
+/// A histogram of nanoseconds that has room for every latency a load waits for.
+pub fn no_latencies() -> Histogram<u64> {
     Histogram::new_with_bounds(LATENCY_NS_MIN, LATENCY_NS_MAX, 3)
         .expect("the bounds are in order, and three digits are allowed")
 }
