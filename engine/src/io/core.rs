@@ -94,7 +94,7 @@ pub(super) struct Core {
     is_draining: Cell<bool>,
     is_reposting: Cell<bool>,
     /// HTTP requests that have been read and not answered.
-    requests_open: Cell<usize>,
+    pub(super) requests_open: Cell<usize>,
     ip_rate: RefCell<IpRate>,
     parting: RefCell<Parting>,
 }

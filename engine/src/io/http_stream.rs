@@ -1,7 +1,7 @@
 //! A socket as hyper wants it.
 //!
 //! A read is tried at once and waits only when the kernel has nothing. What is written leaves with
-//! the other answers of the turn, or at once where it would have to wait for a fan-out.
+//! the other answers of the turn, or at once where there are none or events would leave before it.
 //!
 //! monoio-compat's adapter would need the runtime's second poller and could not put back what was
 //! read before hyper came in; this is less code than both.

@@ -31,15 +31,16 @@ impl Core {
         }
     }
 
-    /// Send `bytes`, an answer, with the others of this turn; false if that would be later than at
-    /// once. What `passage` had before has ended.
+    /// Send `bytes`, an answer, with the others of this turn; false if there are none, or if events
+    /// would leave before it. What `passage` had before has ended.
     pub(super) fn answer_later(
         &self,
         socket: &Rc<Socket>,
         bytes: &[u8],
         passage: &Rc<Passage>,
     ) -> bool {
-        let is_taken = bytes.len() <= ANSWER_BYTES_MAX && self.sends.takes_answers();
+        let has_others = self.requests_open.get() > 0 || self.sends.is_pushed();
+        let is_taken = has_others && bytes.len() <= ANSWER_BYTES_MAX && self.sends.takes_answers();
         if is_taken {
             self.sends.push_answer(Answer::new(Rc::clone(socket), bytes.to_vec(), passage));
             self.sending.raise();
