@@ -130,19 +130,23 @@ pub(super) fn encode(
     });
 }
 
-/// The record at `offset` of a segment's `bytes`, and where it ends; `None` if there is none.
-pub(super) fn decode(salt: u32, bytes: &[u8], offset: usize) -> Option<(Item<'_>, usize)> {
-    let mut input = Input(bytes.get(offset..)?);
+/// The size of the record that begins with these bytes, as it says; `None` if they begin none.
+pub(super) fn record_bytes(bytes: &[u8]) -> Option<usize> {
+    let length = Input(bytes).u32()? as usize;
+    (1..=RECORD_BYTES_MAX).contains(&length).then_some(RECORD_HEAD_BYTES - 1 + length)
+}
+
+/// The record that `bytes` begin with, which stand at `offset` of a segment, and its size; `None`
+/// if there is none.
+pub(super) fn decode(salt: u32, bytes: &[u8], offset: u64) -> Option<(Item<'_>, usize)> {
+    let record = bytes.get(..record_bytes(bytes)?)?;
+    let mut input = Input(record);
     let (length, checksum) = (input.u32()?, input.u32()?);
-    if length == 0 || length as usize > RECORD_BYTES_MAX {
-        return None;
-    }
-    let body = input.take(length as usize)?;
+    let body = input.0;
     if checksum != crc(salt, length, body) {
         return None;
     }
-    let item = decode_body(body, offset as u64)?;
-    Some((item, offset + RECORD_HEAD_BYTES - 1 + body.len()))
+    Some((decode_body(body, offset)?, record.len()))
 }
 
 /// What tells records apart on the disk. Never change a number, and never use one again.

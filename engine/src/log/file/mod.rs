@@ -11,6 +11,7 @@
 mod directory;
 mod format;
 mod index;
+mod pieces;
 mod recovery;
 mod retention;
 mod scan;

@@ -4,7 +4,7 @@
 //! may have a torn end, which is cut off: nothing in it was ever said to be durable.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use super::super::store::{
 use super::directory::{Directory, fault};
 use super::format::{Entry, HEADER_BYTES, Header, HeaderFault};
 use super::index::{Applied, Index, LogId, Place};
+use super::pieces::Pieces;
 use super::scan::{Span, scan};
 
 /// What damage is called.
@@ -56,9 +57,8 @@ pub(super) fn recover(
     let newest = headers.last_key_value().map(|(number, _)| *number);
     for (number, header) in headers {
         let path = directory.segment_path(number);
-        let bytes = fs::read(&path).map_err(fault("cannot read", &path))?;
         let is_newest = Some(number) == newest;
-        recovery.segment(&path, header, &bytes, (ends.get(&number).copied(), is_newest))?;
+        recovery.segment(&path, header, (ends.get(&number).copied(), is_newest))?;
     }
     Ok(recovery.finish(now_unix_ms))
 }
@@ -103,27 +103,27 @@ impl Recovery {
         &mut self,
         path: &Path,
         header: Header,
-        bytes: &[u8],
         (end, is_newest): (Option<u64>, bool),
     ) -> Result<(), StoreError> {
-        let end = end.map_or(bytes.len(), |end| end as usize);
-        let bytes = bytes.get(..end).unwrap_or(bytes);
-        let scanned = scan(header.salt, bytes, |entry, span| {
+        let mut pieces = Pieces::open(path, end)?;
+        let end = end.unwrap_or(pieces.left());
+        let scanned = scan(header.salt, &mut pieces, |entry, span| {
             self.record(header.number, &entry, span);
-        });
-        for (offset, bytes) in scanned.damages {
-            self.damaged(path, (offset as u64, bytes as u64), UNREADABLE)?;
+            Ok(())
+        })?;
+        for damage in scanned.damages {
+            self.damaged(path, damage, UNREADABLE)?;
         }
-        let left = (end - scanned.end) as u64;
+        let left = end - scanned.end;
         if left > 0 && !is_newest {
-            self.damaged(path, (scanned.end as u64, left), UNREADABLE)?;
+            self.damaged(path, (scanned.end, left), UNREADABLE)?;
         }
         let recovered = &mut self.outcome.recovered;
         recovered.segments += 1;
-        recovered.bytes += scanned.end as u64;
+        recovered.bytes += scanned.end;
         recovered.cut_bytes += if is_newest { left } else { 0 };
         let end = if is_newest { scanned.end } else { end };
-        self.outcome.segments.push(Found { header, end: end as u64 });
+        self.outcome.segments.push(Found { header, end });
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl Recovery {
     fn record(&mut self, segment: u64, entry: &Entry<'_>, span: Span) {
         self.outcome.recovered.records += 1;
         let id = self.outcome.index.log(entry.app_id, entry.channel);
-        let place = Place { segment, offset: span.offset as u64, bytes: span.bytes as u32 };
+        let place = Place { segment, offset: span.offset, bytes: span.bytes as u32 };
         let applied = self.outcome.index.apply(id, entry.incarnation, &entry.change, place);
         match applied {
             Applied::Stale => return,

@@ -8,12 +8,14 @@
 //! is copied more often than it pays.
 
 use std::fs;
+use std::path::PathBuf;
 
 use super::super::store::{Change, StoreError};
 use super::directory::fault;
-use super::format::{Header, HeaderFault};
+use super::format::{Entry, HEADER_BYTES, Header, HeaderFault};
 use super::index::{LogId, Place};
-use super::scan::scan;
+use super::pieces::Pieces;
+use super::scan::{Span, scan};
 use super::{FileStore, Origin};
 
 /// Bytes of changes that are copied as one group.
@@ -49,61 +51,36 @@ impl FileStore {
 
     /// Write what is needed of a segment behind the newest records.
     fn copy(&mut self, number: u64, now_unix_ms: u64) -> Result<(), StoreError> {
+        let is_oldest = self.ends.first_key_value().is_some_and(|(oldest, _)| *oldest == number);
+        let closed = Closed {
+            path: self.directory.segment_path(number),
+            end: self.ends[&number],
+            is_skipping: self.options.is_skipping,
+        };
+        // What cannot be read whole stays, and would be copied again each time.
+        closed.read(|_, _| Ok(()))?;
         let mut group: Vec<(LogId, Change)> = Vec::new();
         let mut bytes = 0;
-        for (id, change, place) in self.needed_changes(number, now_unix_ms)? {
-            bytes += place.bytes as usize;
+        closed.read(|entry, span| {
+            let id = self.index.log(entry.app_id, entry.channel);
+            let place = Place { segment: number, offset: span.offset, bytes: span.bytes as u32 };
+            let log = (id, entry.incarnation);
+            let kept = self.index.kept(log, entry.change, place, (is_oldest, now_unix_ms));
+            let Some(change) = kept else { return Ok(()) };
+            bytes += span.bytes;
             group.push((id, change));
             if bytes >= COPIED_BYTES_MAX {
                 self.commit_copies(&group)?;
                 group.clear();
                 bytes = 0;
             }
-        }
+            Ok(())
+        })?;
         if group.is_empty() { Ok(()) } else { self.commit_copies(&group) }
     }
 
     fn commit_copies(&mut self, group: &[(LogId, Change)]) -> Result<(), StoreError> {
         self.commit_group(Origin::Copy, group.iter().map(|(id, change)| (*id, change)))
-    }
-
-    /// What must be kept of a segment.
-    fn needed_changes(
-        &mut self,
-        number: u64,
-        now_unix_ms: u64,
-    ) -> Result<Vec<(LogId, Change, Place)>, StoreError> {
-        let path = self.directory.segment_path(number);
-        let bytes = fs::read(&path).map_err(fault("cannot read", &path))?;
-        let end = self.ends[&number] as usize;
-        let damaged = |offset: usize, what| StoreError::Damaged {
-            path: path.clone(),
-            offset: offset as u64,
-            what,
-        };
-        let bytes =
-            bytes.get(..end).ok_or_else(|| damaged(bytes.len(), "it has become shorter"))?;
-        let header = Header::decode(bytes).map_err(|fault| match fault {
-            HeaderFault::Damaged | HeaderFault::Version(_) => damaged(0, "its header has changed"),
-        })?;
-        let is_oldest = self.ends.first_key_value().is_some_and(|(oldest, _)| *oldest == number);
-        let mut needed = Vec::new();
-        let read = scan(header.salt, bytes, |entry, span| {
-            let id = self.index.log(entry.app_id, entry.channel);
-            let place =
-                Place { segment: number, offset: span.offset as u64, bytes: span.bytes as u32 };
-            let log = (id, entry.incarnation);
-            let kept = self.index.kept(log, entry.change, place, (is_oldest, now_unix_ms));
-            needed.extend(kept.map(|change| (id, change, place)));
-        });
-        let damage = read.damages.first().map(|(offset, _)| *offset);
-        let damage = damage.or((read.end < end).then_some(read.end));
-        match damage {
-            Some(offset) if !self.options.is_skipping => {
-                Err(damaged(offset, "what was written there has changed"))
-            }
-            Some(_) | None => Ok(needed),
-        }
     }
 
     /// Remove a segment's file. The removal is durable once the directory is synced.
@@ -127,5 +104,43 @@ impl FileStore {
             file.sync_all().map_err(fault("cannot sync", &path))?;
         }
         Ok(())
+    }
+}
+
+/// A segment that is written no more.
+struct Closed {
+    path: PathBuf,
+    /// Where it ends, in bytes.
+    end: u64,
+    is_skipping: bool,
+}
+
+impl Closed {
+    /// Give `each` change in it, all of which must be what was written, but when skipping.
+    fn read(
+        &self,
+        each: impl FnMut(Entry<'_>, Span) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut pieces = Pieces::open(&self.path, Some(self.end))?;
+        if pieces.left() < self.end {
+            return Err(self.damaged(pieces.left(), "it has become shorter"));
+        }
+        let header = Header::decode(pieces.next(HEADER_BYTES)?).map_err(|fault| match fault {
+            HeaderFault::Damaged | HeaderFault::Version(_) => {
+                self.damaged(0, "its header has changed")
+            }
+        })?;
+        let read = scan(header.salt, &mut pieces, each)?;
+        let damage = read.damages.first().map(|(offset, _)| *offset);
+        match damage.or((read.end < self.end).then_some(read.end)) {
+            Some(offset) if !self.is_skipping => {
+                Err(self.damaged(offset, "what was written there has changed"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn damaged(&self, offset: u64, what: &'static str) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), offset, what }
     }
 }

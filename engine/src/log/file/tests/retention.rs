@@ -109,6 +109,71 @@ fn what_little_is_needed_of_a_segment_is_copied() {
     assert_eq!(sequences(log(&recovered, "busy")), [399, 400]);
 }
 
+/// An event of which six are copied as one group.
+fn large_event(channel: &str, sequence: u64, first_sequence: u64) -> Record {
+    let frame = Bytes::from(vec![b'x'; 50_000]);
+    let event = StoredEvent { first_sequence, frame, ..stored_event(sequence) };
+    record(channel, Change::Event(event))
+}
+
+/// A store and its oldest segment, of which sixteen large events and a cursor are needed, and twice
+/// as much is not.
+fn start_with_much_to_copy(place: &Place) -> (FileStore, PathBuf) {
+    let mut store = place.start_small(2_500_000);
+    for sequence in 1..=16 {
+        store.commit(&[large_event("slow", sequence, 1), cursor("slow", "ann", sequence)]).unwrap();
+        for sequence in [2 * sequence, 2 * sequence + 1] {
+            store.commit(&[large_event("busy", sequence, sequence)]).unwrap();
+        }
+    }
+    let head = Change::Head { first_sequence: 2, last_sequence: 16 };
+    store.commit(&[record("slow", head)]).unwrap();
+    assert_eq!(place.segments().len(), 1);
+    store.commit(&[large_event("busy", 40, 40), event("other", 1)]).unwrap();
+    while place.segments().len() == 1 {
+        store.commit(&[large_event("busy", 41, 41)]).unwrap();
+    }
+    (store, place.segments()[0].clone())
+}
+
+fn check_copied(place: &Place) {
+    let (_, recovered) = place.start();
+    let slow = log(&recovered, "slow");
+    assert_eq!((sequences(slow), slow.last_sequence), ((2..=16).collect(), 16));
+    assert_eq!(slow.cursors, [("ann".into(), 16)]);
+}
+
+/// What comes later in a segment is looked at when what stands before it has moved already.
+#[test]
+fn what_is_copied_in_several_groups_is_all_there() {
+    let place = Place::new();
+    let (mut store, oldest) = start_with_much_to_copy(&place);
+    settle(&mut store, NOW);
+    assert!(!oldest.exists(), "{:?}", place.segments());
+    drop(store);
+    check_copied(&place);
+}
+
+/// It would be copied again each time.
+#[test]
+fn nothing_is_copied_of_a_segment_whose_end_is_damaged() {
+    let place = Place::new();
+    let (mut store, oldest) = start_with_much_to_copy(&place);
+    let mut bytes = fs::read(&oldest).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&oldest, bytes).unwrap();
+    let before = store.size();
+    let error = store.retain(NOW).unwrap_err();
+    assert!(matches!(&error, StoreError::Damaged { path, .. } if *path == oldest), "{error}");
+    assert_eq!((store.size(), oldest.exists()), (before, true));
+    store.options.is_skipping = true;
+    settle(&mut store, NOW);
+    assert!(!oldest.exists());
+    drop(store);
+    check_copied(&place);
+}
+
 #[test]
 fn what_is_gone_does_not_come_back_from_an_older_segment() {
     let place = Place::new();
