@@ -2,10 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
-use uringcast_tests::{Client, Http, Options, Response, Server, Zps, until};
+use uringcast_tests::{Client, Endpoint, Http, Options, Reply, Response, Server, Zps, until};
 
 fn ask(server: &Server, method: &str, path: &str, body: &str) -> Response {
     let mut http = Http::connect(server.address());
@@ -148,6 +150,34 @@ fn what_is_sent_again_to_an_apps_server_is_counted() {
     until_metric(&server, "retryCount", 0);
     Client::connect(&server).subscribe("room");
     until("it was sent again", || metric(&server, "retryCount") > 0.0);
+}
+
+/// Letters of rooms of both cores count, until they are forgotten or come as events again.
+#[test]
+fn the_size_of_the_dead_letter_queue_is_that_of_all_rooms() {
+    let is_well = Arc::new(AtomicBool::new(false));
+    let well = Arc::clone(&is_well);
+    let endpoint = Endpoint::start(move |_| {
+        let status = if well.load(Ordering::Relaxed) { 200 } else { 503 };
+        Reply::Status(status, String::new())
+    });
+    let server = start(&format!(
+        "[[apps.sinks]]\nname = \"test\"\nurl = \"{}\"\nattempts_max = 1\nbatch_events_max = 1\n",
+        endpoint.url("/")
+    ));
+    until_metric(&server, "dlqSize", 0);
+    let mut ann = Zps::connect(&server, "ann");
+    for (room, letters) in [("dead:1", 1), ("dead:2", 2), ("dead:3", 3), ("dead:4", 4)] {
+        for number in 0..letters {
+            ann.publish(room, "t", &json!(number));
+        }
+    }
+    until_metric(&server, "dlqSize", 10);
+    assert_eq!(ask(&server, "DELETE", "/rooms/dead%3A3/dlq", "").json(), json!(3));
+    until_metric(&server, "dlqSize", 7);
+    is_well.store(true, Ordering::Relaxed);
+    ask(&server, "POST", "/rooms/dead%3A4/dlq/replay", "");
+    until_metric(&server, "dlqSize", 3);
 }
 
 #[test]
