@@ -32,6 +32,7 @@ mod notice;
 mod online;
 mod operation;
 mod outbox;
+mod output;
 mod owner;
 mod parcel;
 mod query;
@@ -74,6 +75,7 @@ pub use message::{
     Member, OwnedId, Partial, Publication, Query, Ticket, UserMessage,
 };
 pub use notice::{Fact, Notice};
+pub use output::Output;
 pub use parcel::Load;
 pub use query::Answer;
 pub use room_auth::{RoomAuthLimits, RoomKey, RoomQuestion, RoomVerdict};
@@ -99,7 +101,7 @@ use wheel::Wheel;
 use crate::app::Apps;
 use crate::dialect::zps;
 use crate::id::{ConnId, CoreId};
-use crate::log::{LogLimits, LogRecord};
+use crate::log::LogLimits;
 use crate::middleware::{Chain, Operation};
 use crate::rest::IdempotencyLimits;
 
@@ -202,31 +204,6 @@ impl ShardConfig {
     pub fn sockets_reserved(&self) -> usize {
         (self.connections_max + self.turned_away_max).min(SOCKETS_RESERVED_MAX)
     }
-}
-
-/// What the I/O layer must do next, in this order.
-#[derive(Debug)]
-pub enum Output {
-    /// Start a send of what [`Shard::take_send`] gives.
-    Flush(ConnId),
-    /// Tell the peer that no more will come, and read on until it ends, too.
-    Finish(ConnId),
-    /// End the socket in both directions; what the kernel has taken still goes out.
-    Abort(ConnId),
-    /// The first request's head did not come in time: answer 408 and say that no more will come.
-    HandshakeExpired(ConnId),
-    /// A question's answer, for whoever asked on this core.
-    Answer(Ticket, Answer),
-    /// The connection's messages need wait no longer for the answer to an earlier one.
-    Resume(ConnId),
-    /// Ask an app's server; the connection is held until the shard is told what it says.
-    AskRoom(ConnId, Box<RoomQuestion>),
-    /// Post events to a sink, and tell the shard what comes of it.
-    PostToSink(Box<SinkPost>),
-    /// To be kept by the log thread, in this order.
-    Log(LogRecord),
-    /// An app's server wants to be told of this. What is told of one channel is in its order.
-    Notice(Notice),
 }
 
 /// The most sockets that a core reserves addresses for: some 200 MB. Beyond it lists double.
@@ -414,7 +391,8 @@ impl Shard {
     /// It is for a connection that is there: its slot names no other.
     pub fn poll_output(&mut self) -> Option<Output> {
         while let Some(output) = self.outputs.pop_front() {
-            if self.is_for_someone(&output) {
+            // What is for a connection that has gone since is for nobody.
+            if output.conn().is_none_or(|conn| self.connection(conn).is_some()) {
                 return Some(output);
             }
         }
@@ -543,23 +521,6 @@ impl Shard {
     fn connection(&mut self, conn: ConnId) -> Option<&mut Connection> {
         let connection = self.connections.get_mut(conn.slot as usize)?;
         (connection.generation == conn.generation).then_some(connection)
-    }
-
-    /// Whether an output is not for a connection that has gone since.
-    fn is_for_someone(&mut self, output: &Output) -> bool {
-        match output {
-            Output::Flush(conn)
-            | Output::Finish(conn)
-            | Output::Abort(conn)
-            | Output::Resume(conn)
-            | Output::HandshakeExpired(conn) => self.connection(*conn).is_some(),
-            // A question is counted, so it is asked although nobody waits any more.
-            Output::PostToSink(_)
-            | Output::AskRoom(..)
-            | Output::Answer(..)
-            | Output::Log(_)
-            | Output::Notice(_) => true,
-        }
     }
 
     fn next_serial(&mut self) -> u32 {

@@ -1,0 +1,49 @@
+//! What a shard wants done: all that it cannot do itself, which is everything outside of it.
+
+use super::{Answer, Notice, RoomQuestion, SinkPost, Ticket};
+use crate::id::ConnId;
+use crate::log::LogRecord;
+
+/// What the I/O layer must do next, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// Start a send of what [`Shard::take_send`](super::Shard::take_send) gives.
+    Flush(ConnId),
+    /// Tell the peer that no more will come, and read on until it ends, too.
+    Finish(ConnId),
+    /// End the socket in both directions; what the kernel has taken still goes out.
+    Abort(ConnId),
+    /// The first request's head did not come in time: answer 408 and say that no more will come.
+    HandshakeExpired(ConnId),
+    /// A question's answer, for whoever asked on this core.
+    Answer(Ticket, Answer),
+    /// The connection's messages need wait no longer for the answer to an earlier one.
+    Resume(ConnId),
+    /// Ask an app's server; the connection is held until the shard is told what it says.
+    AskRoom(ConnId, Box<RoomQuestion>),
+    /// Post events to a sink, and tell the shard what comes of it.
+    PostToSink(Box<SinkPost>),
+    /// To be kept by the log thread, in this order.
+    Log(LogRecord),
+    /// An app's server wants to be told of this. What is told of one channel is in its order.
+    Notice(Notice),
+}
+
+impl Output {
+    /// The connection that it is about, if it is worth nothing without it.
+    pub(super) const fn conn(&self) -> Option<ConnId> {
+        match self {
+            Self::Flush(conn)
+            | Self::Finish(conn)
+            | Self::Abort(conn)
+            | Self::Resume(conn)
+            | Self::HandshakeExpired(conn) => Some(*conn),
+            // A question is counted, so it is asked although nobody waits any more.
+            Self::PostToSink(_)
+            | Self::AskRoom(..)
+            | Self::Answer(..)
+            | Self::Log(_)
+            | Self::Notice(_) => None,
+        }
+    }
+}
