@@ -133,6 +133,7 @@ fn run_turn(shard: &mut Shard) -> (usize, usize) {
             Output::Notice(_) | Output::AskRoom(..) | Output::PostToSink(_) => {
                 unreachable!("no app has a webhook")
             }
+            Output::ReadsLog(_) => unreachable!("no channel has a log"),
         }
     }
     (frames, answers)

@@ -36,6 +36,7 @@ mod metrics;
 mod order;
 mod presence;
 mod pusher_log;
+mod pusher_log_slow;
 mod registry;
 mod registry_sql;
 mod slow_and_alive;

@@ -118,7 +118,7 @@ impl World {
                     self.gone(self.client(core, conn));
                 }
                 Output::Answer(ticket, answer) => self.on_answer(core, ticket, answer),
-                Output::Resume(_) | Output::Log(_) => {}
+                Output::Resume(_) | Output::ReadsLog(_) | Output::Log(_) => {}
                 Output::Notice(notice) => self.told.take(&notice),
                 Output::AskRoom(..) | Output::PostToSink(_) => {
                     unreachable!("no app is asked about rooms or gets their events")

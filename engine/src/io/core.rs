@@ -481,9 +481,8 @@ impl Core {
                     waiter.arrived.raise();
                 }
             }
-            Output::Resume(conn) => {
-                self.socket(conn).iter().for_each(|socket| self.resume(conn, socket));
-            }
+            Output::Resume(conn) => self.socket(conn).iter().for_each(|it| self.resume(conn, it)),
+            Output::ReadsLog(conn) => self.socket(conn).iter().for_each(|it| it.keep_unsent_few()),
             Output::AskRoom(conn, question) => self.ask_room(conn, *question),
             Output::PostToSink(post) => self.post_to_sink(&shard.apps(), &post),
             Output::Log(record) => self.log.push(&shard.apps(), record),

@@ -19,6 +19,10 @@ pub enum Output {
     Answer(Ticket, Answer),
     /// The connection's messages need wait no longer for the answer to an earlier one.
     Resume(ConnId),
+    /// What waits for the connection should wait here and not in the kernel: it follows a log, to
+    /// which it goes back when it reads too slowly. Said once; of a room's client never, which does
+    /// nothing else.
+    ReadsLog(ConnId),
     /// Ask an app's server; the connection is held until the shard is told what it says.
     AskRoom(ConnId, Box<RoomQuestion>),
     /// Post events to a sink, and tell the shard what comes of it.
@@ -37,6 +41,7 @@ impl Output {
             | Self::Finish(conn)
             | Self::Abort(conn)
             | Self::Resume(conn)
+            | Self::ReadsLog(conn)
             | Self::HandshakeExpired(conn) => Some(*conn),
             // A question is counted, so it is asked although nobody waits any more.
             Self::PostToSink(_)

@@ -307,7 +307,7 @@ impl Cores {
                     self.disk.as_mut().expect("logs stay in memory").push(core, record);
                 }
                 Output::Answer(ticket, answer) => self.answers.push((core, ticket, answer)),
-                Output::Notice(_) => {}
+                Output::Notice(_) | Output::ReadsLog(_) => {}
                 Output::AskRoom(..) | Output::PostToSink(_) => {
                     unreachable!("the app has no server")
                 }

@@ -13,10 +13,11 @@ use super::super::connection::CATCHING_UP;
 use super::super::frames::Frames;
 use super::super::message::{CoreMessage, Welcome};
 use super::super::parcel::Withheld;
-use super::super::{LocalId, Shard};
+use super::super::{LocalId, Output, Shard};
 use super::message::Message;
 use super::page::{PageOf, is_wanted};
 use super::{JoinLog, LogWelcome, Start};
+use crate::dialect::Dialect;
 use crate::id::ConnId;
 
 /// What a core knows of a logged channel that it has subscribers of.
@@ -94,6 +95,20 @@ impl Shard {
             acked: 0,
         };
         log.followers.insert(conn.slot, follower);
+        if log.is_catch_up {
+            self.note_follower(conn);
+        }
+    }
+
+    /// Say it if this is the first log that a client of Pusher's follows.
+    fn note_follower(&mut self, conn: ConnId) {
+        if !std::mem::replace(&mut self.conn_log(conn).has_followed, true) {
+            let dialect = self.connections[conn.slot as usize].dialect;
+            match dialect {
+                Dialect::Pusher => self.outputs.push_back(Output::ReadsLog(conn)),
+                Dialect::Zps | Dialect::Sse | Dialect::Echo => {}
+            }
+        }
     }
 
     /// A subscription has ended: what it has acknowledged in this turn is told all the same.

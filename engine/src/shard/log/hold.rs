@@ -22,6 +22,8 @@ pub(in super::super) struct ConnLog {
     pub(in super::super) is_asked: bool,
     /// Whether it stands in the queue of those who want a page.
     pub(super) is_queued: bool,
+    /// Whether it follows a log to which it goes back when it reads too slowly, or has.
+    pub(super) has_followed: bool,
     /// Channels in which it is catching up, the one whose turn is next first.
     pub(super) catching_up: SmallVec<[u32; 2]>,
     /// Where it wants subscriptions to begin that it has not asked for yet.
