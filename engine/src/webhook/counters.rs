@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::endpoint::Depth;
+
 /// Numbers since the start, and what waits now.
 #[derive(Debug, Default)]
 pub struct WebhookCounters {
@@ -76,7 +78,7 @@ impl WebhookCounters {
         self.dead_letters.fetch_add(events, Ordering::Relaxed);
     }
 
-    pub(super) fn queued(&self, (batches, bytes): (usize, usize)) {
+    pub(super) fn queued(&self, Depth { batches, bytes }: Depth) {
         self.queued_batches.store(batches as u64, Ordering::Relaxed);
         self.queued_bytes.store(bytes as u64, Ordering::Relaxed);
     }

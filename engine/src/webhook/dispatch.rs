@@ -1,12 +1,16 @@
 //! From what happened to what is posted: filters, order, time and limits of every endpoint.
 //!
 //! Give it one input, then take outputs until there is none. It reads no clock: [`next_due`] says
-//! when it wants to be told the time.
+//! when it wants to be told the time. There may be thousands of endpoints: what is done at once is
+//! in proportion to those that are due.
+//!
+//! Invariant: each endpoint that waits for a time stands in `due` with that; one that no app has
+//! any more is gone when nothing waits there.
 //!
 //! [`next_due`]: Dispatch::next_due
 
 use std::cell::Cell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,7 +20,7 @@ use uringcast_proto::pusher::webhook::{Detail, Event, Relayed};
 
 use super::batch::Batch;
 use super::debounce::Debounce;
-use super::endpoint::Endpoint;
+use super::endpoint::{Depth, Endpoint};
 use super::post::{DeadLetter, Post};
 use super::throttle::Throttle;
 use super::{Now, Told};
@@ -48,8 +52,10 @@ pub(super) struct Dispatch {
     debounce: Debounce,
     throttle: Throttle,
     endpoints: Slab<Endpoint>,
-    /// Bytes that wait for all of them.
-    queued_bytes: Rc<Cell<usize>>,
+    /// When they are to be attended to.
+    due: BTreeSet<(Millis, usize)>,
+    /// What waits for all of them.
+    depth: Rc<Cell<Depth>>,
     apps: HashMap<AppIndex, Known>,
     outputs: VecDeque<Output>,
     is_hurried: bool,
@@ -59,7 +65,7 @@ pub(super) struct Dispatch {
 #[derive(Debug)]
 struct Known {
     app: Arc<App>,
-    endpoints: Vec<usize>,
+    endpoints: Rc<[usize]>,
 }
 
 impl Dispatch {
@@ -69,7 +75,8 @@ impl Dispatch {
             debounce: Debounce::new(limits.debounce_ms.into(), held_max),
             throttle: Throttle::default(),
             endpoints: Slab::new(),
-            queued_bytes: Rc::default(),
+            due: BTreeSet::new(),
+            depth: Rc::default(),
             apps: HashMap::new(),
             outputs: VecDeque::new(),
             is_hurried: false,
@@ -94,17 +101,11 @@ impl Dispatch {
         while let Some(told) = self.throttle.release(now.at) {
             self.tell(now, &told);
         }
-        let Self { endpoints, limits, is_hurried, outputs, .. } = self;
-        for (index, endpoint) in endpoints.iter_mut() {
-            if let Some(batch) = endpoint.seal(limits, now, *is_hurried) {
-                outputs.push_back(bury(endpoint, &batch, now, QUEUE_FULL));
-            }
-            if let Some((body, is_retry)) = endpoint.start(now.at) {
-                let post = Post::new(&endpoint.app, &endpoint.webhook, body);
-                outputs.push_back(Output::Post { endpoint: index, post, is_retry });
-            }
+        while let Some(&(due, endpoint)) = self.due.first()
+            && due <= now.at
+        {
+            self.attend(now, endpoint);
         }
-        endpoints.retain(|_, endpoint| endpoint.is_current || !endpoint.is_idle(limits));
     }
 
     /// The URL of `endpoint`, and whether it is failing.
@@ -115,25 +116,30 @@ impl Dispatch {
 
     /// What was posted to `endpoint` has arrived; how many events that was.
     pub(super) fn delivered(&mut self, endpoint: usize) -> u32 {
-        self.endpoints[endpoint].delivered()
+        let events = self.endpoints[endpoint].delivered();
+        self.reschedule(endpoint);
+        events
     }
 
     /// What was posted to `endpoint` may not have arrived.
-    pub(super) fn failed(&mut self, now: Now, endpoint: usize, reason: &str) {
-        let endpoint = &mut self.endpoints[endpoint];
+    pub(super) fn failed(&mut self, now: Now, index: usize, reason: &str) {
+        let endpoint = &mut self.endpoints[index];
         for batch in endpoint.failed(&self.limits, now.at) {
             self.outputs.push_back(bury(endpoint, &batch, now, reason));
         }
+        self.reschedule(index);
     }
 
     /// The process ends soon: tell everything at once and wait for nothing more.
     pub(super) fn hurry(&mut self, now: Now) {
         self.is_hurried = true;
+        self.limits.batch_ms = 0;
         self.debounce.hurry();
         for told in self.throttle.release_all() {
             self.tell(now, &told);
         }
         self.endpoints.iter_mut().for_each(|(_, endpoint)| endpoint.hurry(now.at));
+        self.reschedule_all();
     }
 
     /// The process ends now: give up all that waits.
@@ -145,6 +151,7 @@ impl Dispatch {
                 self.outputs.push_back(bury(endpoint, &batch, now, PROCESS_ENDED));
             }
         }
+        self.reschedule_all();
     }
 
     /// The next thing to do, or `None` when it waits for input.
@@ -154,22 +161,71 @@ impl Dispatch {
 
     /// When to call [`advance`](Self::advance) next, if nothing else happens.
     pub(super) fn next_due(&self) -> Option<Millis> {
-        let endpoints = self.endpoints.iter();
-        let due = endpoints.filter_map(|(_, endpoint)| endpoint.next_due(&self.limits));
-        due.chain(self.debounce.next_due()).chain(self.throttle.next_due()).min()
+        let due = self.due.first().map(|(due, _)| *due);
+        due.into_iter().chain(self.debounce.next_due()).chain(self.throttle.next_due()).min()
     }
 
     /// Whether everything that was told has been delivered or given up.
     pub(super) fn is_idle(&self) -> bool {
         self.outputs.is_empty()
             && self.debounce.next_due().is_none()
-            && self.endpoints.iter().all(|(_, endpoint)| endpoint.is_idle(&self.limits))
+            && self.due.is_empty()
+            && self.depth.get() == Depth::default()
     }
 
-    /// Batches that wait, and their bytes.
-    pub(super) fn depth(&self) -> (usize, usize) {
-        let batches = self.endpoints.iter().map(|(_, endpoint)| endpoint.depth());
-        (batches.sum(), self.queued_bytes.get())
+    /// What waits for all endpoints.
+    pub(super) fn depth(&self) -> Depth {
+        self.depth.get()
+    }
+
+    /// Do what is due at one endpoint.
+    fn attend(&mut self, now: Now, index: usize) {
+        let endpoint = &mut self.endpoints[index];
+        if let Some(batch) = endpoint.seal(&self.limits, now) {
+            self.outputs.push_back(bury(endpoint, &batch, now, QUEUE_FULL));
+        }
+        if let Some((body, is_retry)) = endpoint.start(now.at) {
+            let post = Post::new(&endpoint.app, &endpoint.webhook, body);
+            self.outputs.push_back(Output::Post { endpoint: index, post, is_retry });
+        }
+        self.reschedule(index);
+    }
+
+    /// What an endpoint waits for may have changed, or what waits there.
+    fn reschedule(&mut self, index: usize) {
+        let endpoint = &mut self.endpoints[index];
+        let due = endpoint.next_due(&self.limits);
+        let before = std::mem::replace(&mut endpoint.scheduled, due);
+        if before != due {
+            if let Some(before) = before {
+                self.due.remove(&(before, index));
+            }
+            self.due.extend(due.map(|due| (due, index)));
+        }
+        if !endpoint.is_current && endpoint.is_idle(&self.limits) {
+            self.endpoints.remove(index);
+        }
+    }
+
+    fn reschedule_all(&mut self) {
+        let indices: Vec<usize> = self.endpoints.iter().map(|(index, _)| index).collect();
+        for index in indices {
+            self.reschedule(index);
+        }
+    }
+
+    /// How many endpoints there are, after a look at what must hold for each.
+    #[cfg(test)]
+    pub(super) fn check(&self) -> usize {
+        let (mut due, mut depth) = (BTreeSet::new(), Depth::default());
+        for (index, endpoint) in &self.endpoints {
+            due.extend(endpoint.next_due(&self.limits).map(|due| (due, index)));
+            depth.batches += endpoint.depth().batches;
+            depth.bytes += endpoint.depth().bytes;
+            assert!(endpoint.is_current || !endpoint.is_idle(&self.limits));
+        }
+        assert_eq!((&due, depth), (&self.due, self.depth.get()));
+        self.endpoints.len()
     }
 
     /// Put an event into the batch of every endpoint that wants it.
@@ -177,13 +233,14 @@ impl Dispatch {
         self.know(told);
         let Some(event_json) = event_json(told) else { return };
         let (event, channel) = (told.notice.fact.event(), &told.notice.channel);
-        let endpoints = &self.apps[&told.notice.app].endpoints;
+        let endpoints = Rc::clone(&self.apps[&told.notice.app].endpoints);
         for (index, webhook) in endpoints.iter().zip(&told.app.webhooks) {
             if webhook.wants(event, channel) {
                 let endpoint = &mut self.endpoints[*index];
                 if let Some(batch) = endpoint.push(&self.limits, now, &event_json) {
                     self.outputs.push_back(bury(endpoint, &batch, now, QUEUE_FULL));
                 }
+                self.reschedule(*index);
             }
         }
     }
@@ -212,14 +269,19 @@ impl Dispatch {
                 !endpoint.is_current && endpoint.webhook == *webhook
             };
             let index = old.iter().find(is_it).copied().unwrap_or_else(|| {
-                let total_bytes = Rc::clone(&self.queued_bytes);
-                let endpoint = Endpoint::new(Arc::clone(app), webhook.clone(), total_bytes);
+                let depth = Rc::clone(&self.depth);
+                let endpoint = Endpoint::new(Arc::clone(app), webhook.clone(), depth);
                 self.endpoints.insert(endpoint)
             });
             self.endpoints[index].is_current = true;
             endpoints.push(index);
         }
-        Known { app: Arc::clone(app), endpoints }
+        for &index in old {
+            if !self.endpoints[index].is_current {
+                self.reschedule(index);
+            }
+        }
+        Known { app: Arc::clone(app), endpoints: endpoints.into() }
     }
 }
 

@@ -1,7 +1,8 @@
 //! One endpoint of an app's server: what waits for it, and when to try again.
 //!
 //! Invariant: `bytes` is the sum of the queued bodies, the one in flight included, which stays at
-//! the front until it is delivered or given up; `total_bytes` is that sum over all endpoints.
+//! the front until it is delivered or given up; `total` is that over all endpoints, with how many
+//! bodies those are.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -28,12 +29,21 @@ pub(super) struct Endpoint {
     pub(super) webhook: Webhook,
     /// Whether the app still has it.
     pub(super) is_current: bool,
+    /// Where it stands in the order of what is due.
+    pub(super) scheduled: Option<Millis>,
     batcher: Batcher,
     queue: VecDeque<Batch>,
     bytes: usize,
-    total_bytes: Rc<Cell<usize>>,
+    total: Rc<Cell<Depth>>,
     is_in_flight: bool,
     failures: Option<Failures>,
+}
+
+/// What waits for all endpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Depth {
+    pub(super) batches: usize,
+    pub(super) bytes: usize,
 }
 
 /// Failures since the last success.
@@ -45,15 +55,16 @@ struct Failures {
 }
 
 impl Endpoint {
-    pub(super) fn new(app: Arc<App>, webhook: Webhook, total_bytes: Rc<Cell<usize>>) -> Self {
+    pub(super) fn new(app: Arc<App>, webhook: Webhook, total: Rc<Cell<Depth>>) -> Self {
         Self {
             app,
             webhook,
             is_current: true,
+            scheduled: None,
             batcher: Batcher::default(),
             queue: VecDeque::new(),
             bytes: 0,
-            total_bytes,
+            total,
             is_in_flight: false,
             failures: None,
         }
@@ -70,16 +81,11 @@ impl Endpoint {
         self.enqueue(limits, full)
     }
 
-    /// Queue what has been gathered, if its time has come or `is_hurried`; a batch that the queue
-    /// has no room for comes back.
-    pub(super) fn seal(
-        &mut self,
-        limits: &WebhookConfig,
-        now: Now,
-        is_hurried: bool,
-    ) -> Option<Batch> {
-        let is_due = self.batcher.due(limits).is_some_and(|due| due <= now.at);
-        let batch = if is_due || is_hurried { self.batcher.seal(now)? } else { return None };
+    /// Queue what has been gathered, if its time has come; a batch that the queue has no room for
+    /// comes back.
+    pub(super) fn seal(&mut self, limits: &WebhookConfig, now: Now) -> Option<Batch> {
+        self.batcher.due(limits).filter(|due| *due <= now.at)?;
+        let batch = self.batcher.seal(now)?;
         self.enqueue(limits, batch)
     }
 
@@ -168,21 +174,25 @@ impl Endpoint {
         self.queue.is_empty() && self.batcher.due(limits).is_none()
     }
 
-    /// Batches that wait.
-    pub(super) fn depth(&self) -> usize {
-        self.queue.len()
+    /// What waits here.
+    #[cfg(test)]
+    pub(super) fn depth(&self) -> Depth {
+        Depth { batches: self.queue.len(), bytes: self.bytes }
     }
 
     fn enqueue(&mut self, limits: &WebhookConfig, batch: Batch) -> Option<Batch> {
         let body_bytes = batch.body.len();
+        let mut total = self.total.get();
         if self.queue.len() >= limits.queue_batches_max as usize
             || self.bytes + body_bytes > limits.queue_bytes_max as usize
-            || self.total_bytes.get() + body_bytes > limits.queue_total_bytes_max as usize
+            || total.bytes + body_bytes > limits.queue_total_bytes_max as usize
         {
             return Some(batch);
         }
         self.bytes += body_bytes;
-        self.total_bytes.set(self.total_bytes.get() + body_bytes);
+        total.batches += 1;
+        total.bytes += body_bytes;
+        self.total.set(total);
         self.queue.push_back(batch);
         None
     }
@@ -190,7 +200,8 @@ impl Endpoint {
     fn pop(&mut self) -> Option<Batch> {
         let batch = self.queue.pop_front()?;
         self.bytes -= batch.body.len();
-        self.total_bytes.set(self.total_bytes.get() - batch.body.len());
+        let Depth { batches, bytes } = self.total.get();
+        self.total.set(Depth { batches: batches - 1, bytes: bytes - batch.body.len() });
         Some(batch)
     }
 }

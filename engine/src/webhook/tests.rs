@@ -5,6 +5,7 @@ use uringcast_proto::pusher::server;
 use uringcast_proto::pusher::webhook::sign;
 
 use super::dispatch::{Dispatch, Output};
+use super::endpoint::Depth;
 use super::post::{DeadLetter, Post};
 use super::*;
 use crate::app::{Backoff, RetryPolicy, Webhook, WebhookEvent};
@@ -74,6 +75,7 @@ impl World {
     }
 
     fn poll(&mut self) {
+        self.dispatch.check();
         while let Some(output) = self.dispatch.poll_output() {
             match output {
                 Output::Post { endpoint, post, .. } => self.posts.push((endpoint, post)),
@@ -86,6 +88,7 @@ impl World {
     fn deliver(&mut self) -> String {
         let (endpoint, post) = self.posts.remove(0);
         self.dispatch.delivered(endpoint);
+        self.dispatch.check();
         events(std::str::from_utf8(&post.body).unwrap())
     }
 
@@ -439,7 +442,7 @@ fn all_queues_together_hold_as_much_as_their_limit() {
         world.deliver();
         world.wait(0);
     }
-    assert_eq!(world.dispatch.depth(), (0, 0));
+    assert_eq!(world.dispatch.depth(), Depth::default());
 }
 
 #[test]
@@ -470,6 +473,37 @@ fn a_changed_app_keeps_the_queue_of_an_endpoint_and_signs_with_its_new_key() {
     urls.sort_unstable();
     assert_eq!(urls, ["http://new/", "http://one/"]);
     assert!(world.posts.iter().all(|(_, post)| post.headers[0].1 == "key-2"));
+}
+
+/// At once if nothing waits for it, and otherwise with its last batch, however that ends.
+#[test]
+fn an_endpoint_that_no_app_has_any_more_goes_when_nothing_waits_for_it() {
+    let webhooks = |urls: &[&str]| urls.iter().map(|url| webhook(url)).collect();
+    let edit = |config: &mut WebhookConfig| config.batch_events_max = 1;
+    let mut world = World::new(edit, webhooks(&["http://one/", "http://two/"]));
+    world.occupy(&["a", "b"]);
+    world.wait(0);
+    world.deliver();
+    world.wait(0);
+    let change = |world: &mut World, urls| {
+        let webhooks = webhooks(urls);
+        world.app = Arc::new(App { webhooks, ..App::new("app", "key", "secret") });
+        world.occupy(&["c"]);
+        world.wait(0);
+        world.dispatch.check()
+    };
+    assert_eq!(change(&mut world, &["http://three/"]), 3, "both have posts in flight");
+    while world.posts.iter().any(|(_, post)| &*post.url != "http://three/") {
+        world.deliver();
+        world.wait(0);
+    }
+    assert_eq!(world.dispatch.check(), 1);
+    while !world.posts.is_empty() {
+        world.deliver();
+        world.wait(0);
+    }
+    assert_eq!(change(&mut world, &["http://four/"]), 1, "nothing waited for the third");
+    assert_eq!(world.posts[0].1.url, "http://four/");
 }
 
 #[test]
