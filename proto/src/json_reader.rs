@@ -3,11 +3,12 @@
 //!
 //! Invariant: what is read is valid JSON, and what serde would have read.
 
-use serde_json::value::RawValue;
+mod value;
 
-use crate::json::first_special;
+use crate::json::{first_special, first_special_of};
+use value::value_end;
 
-/// Bytes of a string that are looked at by eights before the search for its end.
+/// Bytes of a string that are looked at in blocks before the search for its end.
 const NEAR_BYTES: usize = 64;
 /// The most digits that no number of can be above 2 to the power of 53, where JavaScript's end.
 const DIGITS_MAX: usize = 15;
@@ -32,6 +33,14 @@ impl<'a> Reader<'a> {
         (!has_escapes).then_some(string)
     }
 
+    /// A string without escapes, as it stands there and without its quotes.
+    pub(crate) fn plain_token(&mut self) -> Option<(&'a str, &'a str)> {
+        self.skip_space();
+        let start = self.at;
+        let (string, has_escapes) = self.string()?;
+        (!has_escapes).then_some((&self.text[start..self.at], string))
+    }
+
     /// A string as it stands there, with its quotes.
     pub(crate) fn string_token(&mut self) -> Option<&'a str> {
         self.skip_space();
@@ -53,18 +62,12 @@ impl<'a> Reader<'a> {
         is_usual.then(|| digits.iter().fold(0, add))
     }
 
-    /// Any value as it stands there; of those that are no strings and no such numbers, a reader of
-    /// all JSON says where they end.
+    /// Any value as it stands there.
     pub(crate) fn value_token(&mut self) -> Option<&'a str> {
         self.skip_space();
-        if self.text.as_bytes().get(self.at) == Some(&b'"') {
-            return self.string_token();
-        }
-        let rest = self.text.get(self.at..)?;
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
-        let token = values.next()?.ok()?.get();
-        self.at += token.len();
-        Some(token)
+        let start = self.at;
+        self.at = value_end(self.text.as_bytes(), start)?;
+        Some(&self.text[start..self.at])
     }
 
     /// A field's name and the colon behind it.
@@ -75,20 +78,23 @@ impl<'a> Reader<'a> {
         (!has_escapes).then_some(key)
     }
 
+    /// As [`key`](Self::key), if it is one of `names`, which are in quotes: its place among them.
+    #[inline]
+    pub(crate) fn key_among<const N: usize>(&mut self, names: [&str; N]) -> Option<usize> {
+        self.skip_space();
+        let rest = &self.text.as_bytes()[self.at..];
+        let index = names.iter().position(|name| rest.starts_with(name.as_bytes()))?;
+        self.at += names[index].len();
+        self.take(b':')?;
+        Some(index)
+    }
+
     /// What is between the quotes that are next, and whether there are escapes in it.
     pub(crate) fn string(&mut self) -> Option<(&'a str, bool)> {
-        let bytes = self.text.as_bytes();
-        if *bytes.get(self.at)? != b'"' {
-            return None;
-        }
         let start = self.at + 1;
-        let mut end = next_special(bytes, start)?;
-        let is_plain = bytes[end] == b'"';
-        while bytes[end] != b'"' {
-            end = next_special(bytes, end + escape_bytes(&bytes[end..])?)?;
-        }
-        self.at = end + 1;
-        Some((&self.text[start..end], !is_plain))
+        let (end, has_escapes) = string_end(self.text.as_bytes(), self.at)?;
+        self.at = end;
+        Some((&self.text[start..end - 1], has_escapes))
     }
 
     /// Whether a comma follows, and not `close`.
@@ -115,25 +121,60 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn skip_space(&mut self) {
-        let bytes = self.text.as_bytes();
-        while matches!(bytes.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
+        self.at = space_end(self.text.as_bytes(), self.at);
     }
+}
+
+/// Fill a field that must not be there twice.
+pub(crate) fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
+    field.replace(value).is_none().then_some(())
+}
+
+/// Where the space ends that may be at `at`.
+#[inline]
+fn space_end(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the string ends that begins at `at`, behind its quote, and whether it has escapes.
+#[inline]
+fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+    if *bytes.get(at)? != b'"' {
+        return None;
+    }
+    let mut end = next_special(bytes, at + 1)?;
+    let has_escapes = bytes[end] != b'"';
+    while bytes[end] != b'"' {
+        end = next_special(bytes, end + escape_bytes(&bytes[end..])?)?;
+    }
+    Some((end + 1, has_escapes))
 }
 
 /// The first quote or backslash from `start` on; none if there is a control character before.
 #[inline]
 fn next_special(bytes: &[u8], start: usize) -> Option<usize> {
     let rest = bytes.get(start..)?;
+    // Most names and many strings end here.
+    let found = match rest.first_chunk().and_then(first_special_of) {
+        Some(found) => found,
+        None => far_special(rest)?,
+    };
+    (rest[found] >= 0x20).then_some(start + found)
+}
+
+/// The first special character of `rest` in a long string.
+fn far_special(rest: &[u8]) -> Option<usize> {
     let near = &rest[..rest.len().min(NEAR_BYTES)];
-    if let Some(at) = first_special(near) {
-        return (near[at] >= 0x20).then_some(start + at);
+    if let Some(found) = first_special(near) {
+        return Some(found);
     }
     let far = rest.get(NEAR_BYTES..)?;
-    let at = memchr::memchr2(b'"', b'\\', far)?;
-    let least = far[..at].iter().fold(u8::MAX, |least, &byte| least.min(byte));
-    (least >= 0x20).then_some(start + NEAR_BYTES + at)
+    let found = memchr::memchr2(b'"', b'\\', far)?;
+    let least = far[..found].iter().fold(u8::MAX, |least, &byte| least.min(byte));
+    (least >= 0x20).then_some(NEAR_BYTES + found)
 }
 
 /// The length of the escape that `bytes` begins with.

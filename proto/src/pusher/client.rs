@@ -3,6 +3,8 @@
 //! Names and `data` of client events are kept as the raw tokens that came in, because they are
 //! relayed byte for byte. Whether the client may do what it asks is not decided here.
 
+mod quick;
+
 use std::borrow::Cow;
 
 use serde::Deserialize;
@@ -90,6 +92,10 @@ pub enum ClientMessageError {
 impl<'a> ClientMessage<'a> {
     /// Read one text message. Fields that the event does not use are ignored.
     pub fn parse(text: &'a str) -> Result<Self, ClientMessageError> {
+        quick::event(text).map_or_else(|| Self::parse_with_serde(text), Ok)
+    }
+
+    fn parse_with_serde(text: &'a str) -> Result<Self, ClientMessageError> {
         let envelope: Envelope<'a> = json::object(text).ok_or(ClientMessageError::Json)?;
         let event = envelope.event.ok_or(ClientMessageError::Event)?.get();
         let event_name = json::string(event).ok_or(ClientMessageError::Event)?;

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use super::{ClientMessage, Event, EventOptions};
-use crate::json_reader::Reader;
+use crate::json_reader::{Reader, once};
 
 /// Read one text message.
 pub(super) fn read(text: &str) -> Option<ClientMessage<'_>> {
@@ -79,11 +79,6 @@ fn event<'a>(reader: &mut Reader<'a>) -> Option<Event<'a>> {
         payload: payload?,
         more,
     })
-}
-
-/// Fill a field that must not be there twice.
-fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
-    field.replace(value).is_none().then_some(())
 }
 
 fn not_empty(text: &str) -> Option<&str> {
