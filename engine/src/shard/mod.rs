@@ -24,6 +24,7 @@ mod drain;
 mod event_rate;
 mod fanout;
 mod frames;
+mod invariants;
 mod ledger;
 mod lifecycle;
 mod log;
@@ -526,33 +527,6 @@ impl Shard {
     fn next_serial(&mut self) -> u32 {
         self.serial = self.serial.wrapping_add(1);
         self.serial
-    }
-
-    /// Every list that points at another points back. Linear in everything: only when debugging.
-    fn debug_check_invariants(&self) {
-        if !cfg!(debug_assertions) || self.connections.len() > 64 {
-            return;
-        }
-        for (slot, connection) in &self.connections {
-            debug_assert_eq!(connection.channels.len(), connection.subscriptions.len());
-            debug_assert!(connection.is_open() || connection.channels.is_empty(), "slot {slot}");
-        }
-        self.debug_check_users();
-        self.debug_check_watchers();
-        for entry in self.locals.iter() {
-            debug_assert!(!entry.value.is_vacant(), "a vacant channel was kept");
-            let count = |form| {
-                let slots = entry.value.subscribers.iter().map(|it| it.slot as usize);
-                slots.filter(|&slot| self.connections[slot].form() == form).count()
-            };
-            debug_assert_eq!(entry.value.deflated as usize, count(channel::Form::Deflated));
-            debug_assert_eq!(entry.value.streams as usize, count(channel::Form::Blocks));
-            for (position, subscriber) in entry.value.subscribers.iter().enumerate() {
-                let connection = &self.connections[subscriber.slot as usize];
-                let subscription = &connection.subscriptions[subscriber.index as usize];
-                debug_assert_eq!(subscription.position as usize, position);
-            }
-        }
     }
 }
 

@@ -1,0 +1,33 @@
+//! What holds of a shard between turns, checked while debugging.
+
+use super::Shard;
+use super::channel::Form;
+
+impl Shard {
+    /// Every list that points at another points back. Linear in everything: only when debugging.
+    pub(super) fn debug_check_invariants(&self) {
+        if !cfg!(debug_assertions) || self.connections.len() > 64 {
+            return;
+        }
+        for (slot, connection) in &self.connections {
+            debug_assert_eq!(connection.channels.len(), connection.subscriptions.len());
+            debug_assert!(connection.is_open() || connection.channels.is_empty(), "slot {slot}");
+        }
+        self.debug_check_users();
+        self.debug_check_watchers();
+        for entry in self.locals.iter() {
+            debug_assert!(!entry.value.is_vacant(), "a vacant channel was kept");
+            let count = |form| {
+                let slots = entry.value.subscribers.iter().map(|it| it.slot as usize);
+                slots.filter(|&slot| self.connections[slot].form() == form).count()
+            };
+            debug_assert_eq!(entry.value.deflated as usize, count(Form::Deflated));
+            debug_assert_eq!(entry.value.streams as usize, count(Form::Blocks));
+            for (position, subscriber) in entry.value.subscribers.iter().enumerate() {
+                let connection = &self.connections[subscriber.slot as usize];
+                let subscription = &connection.subscriptions[subscriber.index as usize];
+                debug_assert_eq!(subscription.position as usize, position);
+            }
+        }
+    }
+}
