@@ -36,6 +36,7 @@ mod outbox;
 mod output;
 mod owner;
 mod parcel;
+mod places;
 mod query;
 mod quota;
 mod reach;
@@ -91,6 +92,7 @@ use event_rate::EventRate;
 use ledger::Ledger;
 use log::Logs;
 use owner::Owned;
+use places::Places;
 use quota::AppConnections;
 use replies::Replies;
 use room_auth::RoomAuth;
@@ -238,6 +240,8 @@ pub struct Shard {
     app_connections: Vec<AppConnections>,
     /// Channels that connections of this core are subscribed to.
     locals: Table<Channel>,
+    /// Where connections have channels that they sent events to.
+    places: Places,
     /// Channels that this core puts in order.
     owned: Table<Owned>,
     /// Last events of the cache channels among those, and of such as nobody is subscribed to.
@@ -310,6 +314,7 @@ impl Shard {
             turned_away_sockets: 0,
             app_connections: Vec::new(),
             locals: Table::new(),
+            places: Places::new(),
             owned: Table::new(),
             cache: Cache::new(config.cache_bytes_max),
             untold: Untold::default(),

@@ -194,10 +194,19 @@ impl Shard {
     }
 
     pub(super) fn find_subscription(&mut self, conn: ConnId, name: &str) -> Option<(u32, usize)> {
-        let seed = self.config.hash_seed;
         let app = self.connection(conn)?.app;
-        let local = self.locals.find(app, name, hash(app, name, seed))?;
-        let index = self.connection(conn)?.find(local)?;
+        let hash = hash(app, name, self.config.hash_seed);
+        let channels = &self.connections[conn.slot as usize].channels;
+        let place = self.places.of(conn.slot, hash);
+        // A connection's channels are all of its own app, and each is in its list once.
+        if let Some(&local) = channels.get(*place as usize)
+            && self.locals.at(local).name.as_str() == name
+        {
+            return Some((local, *place as usize));
+        }
+        let local = self.locals.find(app, name, hash)?;
+        let index = channels.iter().position(|&channel| channel == local)?;
+        *place = index as u32;
         Some((local, index))
     }
 

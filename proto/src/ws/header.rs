@@ -28,6 +28,37 @@ impl Header {
         bytes: &[u8],
         may_be_compressed: bool,
     ) -> Result<Option<(Self, usize)>, AssembleError> {
+        if let Some(usual) = Self::parse_usual(bytes) {
+            return Ok(Some(usual));
+        }
+        Self::parse_any(bytes, may_be_compressed)
+    }
+
+    /// The head of a whole text message of up to 65,535 bytes, as nearly all are; `None` says
+    /// nothing about any other.
+    #[inline]
+    fn parse_usual(bytes: &[u8]) -> Option<(Self, usize)> {
+        const FINAL_TEXT: u8 = 0x81;
+        const MASKED: u8 = 0x80;
+        let (&[FINAL_TEXT, second], rest) = bytes.split_first_chunk()? else { return None };
+        let (payload_bytes, mask, header_bytes) = match second ^ MASKED {
+            short @ 0..=125 => (u64::from(short), rest.first_chunk()?, 6),
+            126 => {
+                let (length, rest) = rest.split_first_chunk()?;
+                (u64::from(u16::from_be_bytes(*length)), rest.first_chunk()?, 8)
+            }
+            _ => return None, // Longer, or not masked.
+        };
+        let is_shortest = header_bytes == 6 || payload_bytes > 125;
+        let (is_final, is_compressed, opcode, mask) = (true, false, Opcode::Text, *mask);
+        let header = Self { is_final, is_compressed, opcode, mask, payload_bytes };
+        is_shortest.then_some((header, header_bytes))
+    }
+
+    fn parse_any(
+        bytes: &[u8],
+        may_be_compressed: bool,
+    ) -> Result<Option<(Self, usize)>, AssembleError> {
         let mut cursor = Cursor::new(bytes);
         let (header, payload_bytes) = match FrameHeader::parse(&mut cursor) {
             Ok(Some(parsed)) => parsed,
@@ -77,4 +108,31 @@ impl Header {
 
 fn opcode(opcode: OpCode) -> Result<Opcode, AssembleError> {
     Opcode::from_header(opcode).map_err(AssembleError::ReservedOpcode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every first two bytes, with lengths about every edge, cut after every byte.
+    #[test]
+    fn a_usual_header_is_read_as_any_other_is() {
+        let mut usual = 0;
+        for (first, second) in (0..=u8::MAX).flat_map(|it| (0..=u8::MAX).map(move |b| (it, b))) {
+            for length in [0_u16, 1, 125, 126, 127, 255, 256, u16::MAX] {
+                let [high, low] = length.to_be_bytes();
+                let bytes = [first, second, high, low, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+                for end in 0..=bytes.len() {
+                    let bytes = &bytes[..end];
+                    let Some(quick) = Header::parse_usual(bytes) else { continue };
+                    assert_eq!(Header::parse_any(bytes, false), Ok(Some(quick)), "{bytes:x?}");
+                    assert_eq!(Header::parse_any(bytes, true), Ok(Some(quick)), "{bytes:x?}");
+                    usual += 1;
+                }
+            }
+        }
+        // 126 short lengths from the 6th byte on; the long form with a length above 125 from the
+        // 8th on.
+        assert_eq!(usual, 126 * 8 * 11 + 5 * 9);
+    }
 }

@@ -97,7 +97,8 @@ fn relay(
         return Err(EventRefused::TotalRate { per_second });
     }
     let user_id = shard.member(conn, subscribed).map(|member| &*member.user_id);
-    if app.has_log(event.channel) {
+    // No channel that one can be subscribed to here is a room: without rules none has a log.
+    if !app.history.is_empty() && app.has_log(event.channel) {
         let (text, sequence_at) = logged::event_text(event.event, event.channel, data, user_id);
         shard.append_from(conn, event.channel, Draft::unnamed(text, sequence_at));
     } else {
