@@ -124,6 +124,16 @@ impl Run {
         self.frames.push(frames);
     }
 
+    /// Append the frame that `write` appends, which is in no log, withheld from the connection in
+    /// slot `skip`.
+    #[inline]
+    pub(super) fn write(&mut self, skip: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes() as u32;
+        self.frames.write(write);
+        let end = self.bytes() as u32;
+        self.push_skip(Skip { slot: skip, start, end, frames: 1 });
+    }
+
     /// Withhold the last frame from the connection in `slot`, too, unless it is already.
     pub(super) fn withhold(&mut self, slot: u32) {
         let (start, end) = (self.last, self.bytes() as u32);

@@ -7,29 +7,47 @@
 
 use bytes::Bytes;
 
-use super::channel::{Form, RUN_BYTES_MAX, Run, Skip, Subscriber, remainder};
+use super::channel::{Channel, Form, RUN_BYTES_MAX, Run, Skip, Subscriber, remainder};
 use super::deflate::Sealed;
 use super::frames::Frames;
-use super::message::{CoreMessage, LocalId, OwnedId, Publication, Ticket};
+use super::message::{CoreMessage, LocalId, Member, OwnedId, Publication, Ticket};
+use super::notice::is_of_interest;
 use super::owner::Foothold;
 use super::parcel::{Load, Withheld};
 use super::subscribe::Subscribed;
 use super::{Segment, Shard};
+use crate::app::WebhookEvent;
 use crate::id::{ConnId, SocketId};
 
 impl Shard {
-    /// Publish `frame` to the channel that `conn` is `subscribed` to, to everyone but `conn`.
-    pub fn publish_from(&mut self, conn: ConnId, subscribed: Subscribed, frame: Bytes) {
+    /// Publish the one frame that `write` appends to the channel that `conn` is `subscribed` to, to
+    /// everyone but `conn`; `write` is told as whom it is subscribed.
+    pub fn publish_from(
+        &mut self,
+        conn: ConnId,
+        subscribed: Subscribed,
+        write: impl FnOnce(&mut Vec<u8>, Option<&Member>),
+    ) {
         let Some(skip) = self.socket_id(conn) else {
             return; // Closed by an earlier message of the same read.
         };
         self.counters.publishes += 1;
-        let entry = self.locals.at(subscribed.local);
+        let Subscribed { local, index } = subscribed;
+        if let Some(subscriptions) = self.subscriptions_here_alone(local) {
+            if subscriptions > 1 {
+                self.write_into_run(conn, subscribed, write);
+            }
+            return;
+        }
+        let subscription = &self.connections[conn.slot as usize].subscriptions[index];
+        let mut frame = Vec::new();
+        write(&mut frame, subscription.member.as_deref());
+        let entry = self.locals.at(local);
         if entry.name.owner(self.config.cores) == self.config.core {
             let owned = entry.value.owned.expect("a confirmed subscription knows its owner");
-            self.on_publish(owned, Frames::one(frame), skip);
+            self.on_publish(owned, Frames::one(frame.into()), skip);
         } else {
-            self.tell_published(subscribed.local, frame, skip);
+            self.tell_published(local, frame.into(), skip);
         }
     }
 
@@ -47,6 +65,42 @@ impl Shard {
             self.tell(owner, CoreMessage::PublishNamed { publication, ticket });
         }
         ticket
+    }
+
+    /// How many subscriptions the channel at `local` has, if nobody but them is to see its events:
+    /// this core puts them in order, no other core has a foothold, and no log, or server of the
+    /// app, takes part.
+    fn subscriptions_here_alone(&mut self, local: u32) -> Option<u32> {
+        let Channel { owned: Some(owned), log: None, .. } = self.locals.at(local).value else {
+            return None;
+        };
+        if self.locals.at(local).name.owner(self.config.cores) != self.config.core {
+            return None;
+        }
+        let owned = self.owned.get(owned.index, owned.generation)?;
+        let &[Foothold { subscriptions, .. }] = owned.value.footholds.as_slice() else {
+            return None;
+        };
+        let is_noticed = is_of_interest(&self.apps, &owned.name, WebhookEvent::ClientEvent);
+        (!is_noticed).then_some(subscriptions)
+    }
+
+    /// All that is left of a publish where nobody but this core's subscribers see it: what
+    /// [`gather`](Self::gather) does, without a frame of its own.
+    fn write_into_run(
+        &mut self,
+        conn: ConnId,
+        Subscribed { local, index }: Subscribed,
+        write: impl FnOnce(&mut Vec<u8>, Option<&Member>),
+    ) {
+        let generation = self.locals.at(local).generation;
+        let Some(run) = self.run_of(LocalId { index: local, generation }) else {
+            unreachable!("the sender is subscribed to the channel");
+        };
+        let subscription = &self.connections[conn.slot as usize].subscriptions[index];
+        let member = subscription.member.as_deref();
+        self.runs[run as usize].write(conn.slot, |bytes| write(bytes, member));
+        self.seal_if_full(local, run);
     }
 
     /// The owner's part of events from a subscriber.

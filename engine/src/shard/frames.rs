@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use uringcast_proto::ws::client::FrameCursor;
 
-/// Room that the first two frames to be put together make for others of their kind.
+/// Room that the first two frames to be put together make for others of their kind, in pairs.
 const ROOM: usize = 4;
 
 /// Frames, the first of which are shared as they came until there are more.
@@ -47,17 +47,31 @@ impl Frames {
 
     /// Put `more` behind these.
     pub(super) fn push(&mut self, more: Self) {
-        self.count += more.count;
-        match (&mut self.bytes, more) {
-            (Form::Shared(bytes), more) if bytes.is_empty() => self.bytes = more.bytes,
-            (Form::Shared(bytes), more) => {
-                let mut joined = Vec::with_capacity(ROOM * (bytes.len() + more.len()));
-                joined.extend_from_slice(bytes);
-                joined.extend_from_slice(more.as_bytes());
-                self.bytes = Form::Joined(joined);
-            }
-            (Form::Joined(joined), more) => joined.extend_from_slice(more.as_bytes()),
+        match &self.bytes {
+            Form::Shared(bytes) if bytes.is_empty() => self.bytes = more.bytes,
+            _ => self.joined().extend_from_slice(more.as_bytes()),
         }
+        self.count += more.count;
+    }
+
+    /// Put the frame that `write` appends behind these. Alone it is shared as it was written.
+    #[inline]
+    pub(super) fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(self.joined());
+        self.count += 1;
+    }
+
+    /// Where to put the next frames.
+    #[inline]
+    fn joined(&mut self) -> &mut Vec<u8> {
+        if let Form::Shared(bytes) = &self.bytes {
+            self.bytes = Form::Joined(bytes.to_vec());
+        }
+        let Form::Joined(joined) = &mut self.bytes else { unreachable!("joined above") };
+        if self.count == 1 {
+            joined.reserve((2 * ROOM - 1) * joined.len());
+        }
+        joined
     }
 
     /// The same frames in a form that many may share.
@@ -114,6 +128,31 @@ mod tests {
         let (one, mut frames) = (frame(b"one"), Frames::new());
         frames.push(Frames::one(one.clone()));
         assert_eq!(frames.into_bytes().as_ptr(), one.as_ptr());
+    }
+
+    #[test]
+    fn what_is_written_alone_is_shared_and_not_copied() {
+        let mut frames = Frames::new();
+        frames.write(|bytes| bytes.extend_from_slice(&frame(b"one")));
+        let written = frames.as_bytes().as_ptr();
+        assert_eq!(frames.into_bytes().as_ptr(), written);
+    }
+
+    #[test]
+    fn frames_may_be_written_and_put_in_turn() {
+        let several = [frame(b"one"), frame(b"two"), frame(&[b'x'; 300]), frame(b"four")];
+        for written in 0..16_u8 {
+            let mut all = Frames::new();
+            for (index, one) in several.iter().enumerate() {
+                if written >> index & 1 == 1 {
+                    all.write(|bytes| bytes.extend_from_slice(one));
+                } else {
+                    all.push(Frames::one(one.clone()));
+                }
+            }
+            assert_eq!((all.count(), all.len()), (4, several.concat().len()));
+            assert_eq!(all.each().collect::<Vec<_>>(), several, "{written:04b}");
+        }
     }
 
     #[test]

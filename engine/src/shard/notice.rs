@@ -156,7 +156,8 @@ impl Shard {
     }
 }
 
-fn is_of_interest(apps: &Apps, channel: &ChannelName, event: WebhookEvent) -> bool {
+/// Whether any webhook of the app depends on `event` in `channel`.
+pub(super) fn is_of_interest(apps: &Apps, channel: &ChannelName, event: WebhookEvent) -> bool {
     let webhooks = &apps.app(channel.app()).webhooks;
     !webhooks.is_empty()
         && !channel.as_str().starts_with('#')

@@ -32,3 +32,4 @@ mod transcript;
 mod user;
 mod watch;
 mod world;
+mod written;

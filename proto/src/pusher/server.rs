@@ -14,7 +14,7 @@ use super::user::OnlineStatus;
 use crate::json::{escape_into, escaped};
 use crate::json_frame::JsonFrame;
 use crate::ws::client::FrameCursor;
-use crate::ws::encode::TextFrame;
+use crate::ws::encode;
 
 /// The first frame of every connection.
 ///
@@ -150,13 +150,26 @@ pub fn subscription_error(channel: &str, kind: &str, message: &str, status: u16)
 /// An event on a channel. `event_json` and `data_json` are JSON tokens, copied unchanged;
 /// `user_id` is the sender of a client event on a presence channel.
 pub fn event(event_json: &str, channel: &str, data_json: &str, user_id: Option<&str>) -> Bytes {
+    let mut frame = Vec::new();
+    event_frame_into(&mut frame, event_json, channel, data_json, user_id);
+    Bytes::from(frame)
+}
+
+/// Append the frame of an [`event`].
+pub fn event_frame_into(
+    output: &mut Vec<u8>,
+    event_json: &str,
+    channel: &str,
+    data_json: &str,
+    user_id: Option<&str>,
+) {
     let user_id_bytes = user_id.map_or(0, |id| id.len() + r#","user_id":"""#.len());
     let fixed_bytes = r#"{"event":,"channel":"","data":}"#.len();
     let values_bytes = event_json.len() + channel.len() + data_json.len();
-    let mut frame = TextFrame::with_capacity(fixed_bytes + values_bytes + user_id_bytes);
-    event_into(frame.buffer(), event_json, channel, data_json, user_id);
-    frame.buffer().push(b'}');
-    frame.finish()
+    encode::text_into(output, fixed_bytes + values_bytes + user_id_bytes, |text| {
+        event_into(text, event_json, channel, data_json, user_id);
+        text.push(b'}');
+    });
 }
 
 /// Append the text of an [`event`] without its last brace.

@@ -12,6 +12,8 @@ use crate::limits::{WS_CLOSE_REASON_BYTES_MAX, WS_CONTROL_PAYLOAD_BYTES_MAX};
 
 /// The bit of a frame's first byte that `permessage-deflate` has given a meaning.
 const RSV1: u8 = 0x40;
+/// The first byte of a text frame that is a whole message.
+const FINAL_TEXT: u8 = 0x81;
 
 /// One text frame.
 ///
@@ -63,6 +65,33 @@ pub fn close_without_code() -> Bytes {
 /// Append the header of an unmasked, unfragmented frame.
 pub fn header_into(opcode: Opcode, payload_len: usize, output: &mut Vec<u8>) {
     write_header(opcode, None, payload_len, output);
+}
+
+/// Append one text frame, whose payload `write` appends: UTF-8 of `payload_len` bytes.
+///
+/// Any other number is correct as well, and slower. An empty `output` gets exactly the room that
+/// such a frame needs.
+#[inline]
+pub fn text_into(output: &mut Vec<u8>, payload_len: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = output.len();
+    output.reserve(header_bytes(payload_len) + payload_len);
+    match payload_len {
+        0..=125 => output.extend_from_slice(&[FINAL_TEXT, payload_len as u8]),
+        126..=65_535 => {
+            let [high, low] = (payload_len as u16).to_be_bytes();
+            output.extend_from_slice(&[FINAL_TEXT, 126, high, low]);
+        }
+        _ => header_into(Opcode::Text, payload_len, output),
+    }
+    let payload_start = output.len();
+    write(output);
+    let written = output.len() - payload_start;
+    debug_assert!(std::str::from_utf8(&output[payload_start..]).is_ok());
+    if written != payload_len {
+        let mut header = Vec::new();
+        header_into(Opcode::Text, written, &mut header);
+        output.splice(start..payload_start, header);
+    }
 }
 
 /// The same for a message whose payload is compressed: RSV1 is set (RFC 7692 section 6).
@@ -205,6 +234,28 @@ mod tests {
                 assert_eq!(frame.payload_len(), written);
                 assert_eq!(frame.finish(), text(&payload), "{announced} announced, {written}");
             }
+        }
+    }
+
+    #[test]
+    fn an_appended_text_frame_equals_the_encoded_one_whatever_was_announced() {
+        for announced in [0, 1, 125, 126, 300, 65_535, 65_536, 70_000] {
+            for written in [0, 1, 125, 126, 300, 65_535, 65_536, 70_000] {
+                let payload = vec![b'y'; written];
+                let mut output = b"before".to_vec();
+                text_into(&mut output, announced, |output| output.extend_from_slice(&payload));
+                let frame = output.strip_prefix(b"before").unwrap();
+                assert_eq!(frame, text(&payload), "{announced} announced, {written}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_as_long_as_announced_has_no_spare_room() {
+        for payload in [vec![], vec![b'x'; 7], vec![b'x'; 300], vec![b'x'; 70_000]] {
+            let mut output = Vec::new();
+            text_into(&mut output, payload.len(), |output| output.extend_from_slice(&payload));
+            assert!(output.capacity() <= output.len().max(8), "{}", payload.len());
         }
     }
 

@@ -10,7 +10,11 @@ pub(super) fn apply(payload: &mut [u8], mask: [u8; 4]) {
     for word in words {
         *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
     }
-    for (byte, key) in rest.iter_mut().zip(wide.to_ne_bytes()) {
+    let (word, rest) = rest.as_chunks_mut::<4>();
+    for word in word {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(mask)).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(mask) {
         *byte ^= key;
     }
 }

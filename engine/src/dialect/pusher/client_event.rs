@@ -96,14 +96,16 @@ fn relay(
     if !shard.admit_client_event_in_total(conn, per_second) {
         return Err(EventRefused::TotalRate { per_second });
     }
-    let user_id = shard.member(conn, subscribed).map(|member| &*member.user_id);
     // No channel that one can be subscribed to here is a room: without rules none has a log.
     if !app.history.is_empty() && app.has_log(event.channel) {
+        let user_id = shard.member(conn, subscribed).map(|member| &*member.user_id);
         let (text, sequence_at) = logged::event_text(event.event, event.channel, data, user_id);
         shard.append_from(conn, event.channel, Draft::unnamed(text, sequence_at));
     } else {
-        let frame = server::event(event.event, event.channel, data, user_id);
-        shard.publish_from(conn, subscribed, frame);
+        shard.publish_from(conn, subscribed, |frame, member| {
+            let user_id = member.map(|member| &*member.user_id);
+            server::event_frame_into(frame, event.event, event.channel, data, user_id);
+        });
     }
     Ok(())
 }

@@ -1,0 +1,96 @@
+//! Client events that are written straight into their channel's run, against those that get a frame
+//! of their own because the app's server is told of each.
+
+use crate::app::{App, AppPolicy, Apps, Webhook};
+use crate::dialect::{Dialect, pusher};
+use crate::id::{AppIndex, ConnId};
+use crate::shard::{ChannelName, Member, Millis, Output, Publication, Shard, ShardConfig};
+use uringcast_proto::pusher::server;
+use uringcast_proto::ws::client::FrameCursor;
+
+const CHANNELS: [&str; 3] = ["private-a", "private-b", "presence-c"];
+const CLIENTS: u32 = 4;
+
+fn shard(webhooks: Vec<Webhook>) -> Shard {
+    let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
+    let app = App { policy, webhooks, ..App::new("id", "key", "secret") };
+    let apps = Apps::new(vec![app]).unwrap();
+    let mut shard = Shard::new(ShardConfig::default(), apps, Millis(0));
+    for client in 0..CLIENTS {
+        let conn = shard.open(client).unwrap();
+        shard.upgrade(conn, Dialect::Pusher);
+    }
+    shard
+}
+
+fn conn(shard: &Shard, slot: u32) -> ConnId {
+    ConnId { slot, generation: shard.connections[slot as usize].generation }
+}
+
+/// The texts that each client is sent in this turn.
+fn sent(shard: &mut Shard) -> Vec<Vec<String>> {
+    let mut sent = vec![Vec::new(); CLIENTS as usize];
+    shard.end_turn();
+    while let Some(output) = shard.poll_output() {
+        let Output::Flush(conn) = output else { continue };
+        while let Some(segment) = shard.take_send(conn) {
+            let (mut cursor, mut rest) = (FrameCursor::new(), segment.as_ref());
+            while let Some(frame) = cursor.next(&mut rest).unwrap() {
+                let text = String::from_utf8(frame.payload.to_vec()).unwrap();
+                // Who is there is told in any order.
+                let is_roster = text.contains(r#"\"presence\":"#);
+                sent[conn.slot as usize].push(if is_roster { String::new() } else { text });
+            }
+            shard.landed(conn, segment.len());
+        }
+    }
+    sent
+}
+
+/// Do the `number`th of the things that can happen, to one client and one channel.
+fn act(shard: &mut Shard, number: usize, client: u32, channel: &str) {
+    let conn = conn(shard, client);
+    let member = || Member { user_id: format!("user {client}").into(), user_info: "1".into() };
+    match number % 16 {
+        0..2 => {
+            let member = channel.starts_with("presence-").then(member);
+            let _ = shard.subscribe(conn, channel, member);
+        }
+        2 => shard.unsubscribe(conn, channel),
+        3 => {
+            let frame = server::event(r#""e""#, channel, &number.to_string(), None);
+            let channel = ChannelName::new(AppIndex(0), channel, shard.config().hash_seed);
+            shard.publish(vec![Publication { channel, frame, skip: None, counted_as: None }]);
+        }
+        _ => {
+            let data = "x".repeat(number % 300);
+            let text =
+                format!(r#"{{"event":"client-e","channel":"{channel}","data":"{number} {data}"}}"#);
+            pusher::on_text(shard, conn, &text);
+        }
+    }
+}
+
+#[test]
+fn an_event_that_is_written_into_its_run_looks_like_one_with_a_frame_of_its_own() {
+    let mut random = 7_u64;
+    let mut below = |bound: usize| {
+        random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        (random >> 33) as usize % bound
+    };
+    let (mut written, mut framed) = (shard(Vec::new()), shard(vec![Webhook::default()]));
+    let mut events = 0;
+    for turn in 0..500 {
+        for _ in 0..below(12) {
+            let (number, client, channel) = (below(10_000), below(4) as u32, CHANNELS[below(3)]);
+            act(&mut written, number, client, channel);
+            act(&mut framed, number, client, channel);
+        }
+        let (written, framed) = (sent(&mut written), sent(&mut framed));
+        assert_eq!(written, framed, "turn {turn}");
+        events += written.concat().iter().filter(|text| text.contains("client-e")).count();
+    }
+    assert!(events > 1_000, "only {events} events were sent");
+    assert_eq!(written.counters_mut().publishes, framed.counters_mut().publishes);
+    assert_eq!(written.counters_mut().deliveries, framed.counters_mut().deliveries);
+}
