@@ -135,7 +135,7 @@ pub(crate) fn first_special(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Bytes that are looked at together.
-const BLOCK_BYTES: usize = 16;
+pub(crate) const BLOCK_BYTES: usize = 16;
 
 /// The same of one block, without a branch for each byte: the compiler makes vector instructions
 /// of it.

@@ -5,7 +5,7 @@
 
 mod value;
 
-use crate::json::{first_special, first_special_of};
+use crate::json::{BLOCK_BYTES, first_special, first_special_of};
 use value::value_end;
 
 /// Bytes of a string that are looked at in blocks before the search for its end.
@@ -156,25 +156,26 @@ fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
 /// The first quote or backslash from `start` on; none if there is a control character before.
 #[inline]
 fn next_special(bytes: &[u8], start: usize) -> Option<usize> {
-    let rest = bytes.get(start..)?;
-    // Most names and many strings end here.
-    let found = match rest.first_chunk().and_then(first_special_of) {
-        Some(found) => found,
-        None => far_special(rest)?,
-    };
-    (rest[found] >= 0x20).then_some(start + found)
+    let mut rest = bytes.get(start..)?;
+    for block in 0..NEAR_BYTES / BLOCK_BYTES {
+        let Some((near, far)) = rest.split_first_chunk() else { break };
+        if let Some(found) = first_special_of(near) {
+            return (near[found] >= 0x20).then_some(start + block * BLOCK_BYTES + found);
+        }
+        rest = far;
+    }
+    let found = far_special(rest)?;
+    Some(bytes.len() - rest.len() + found)
 }
 
-/// The first special character of `rest` in a long string.
+/// The same in what is left of the text, or of a long string.
 fn far_special(rest: &[u8]) -> Option<usize> {
-    let near = &rest[..rest.len().min(NEAR_BYTES)];
-    if let Some(found) = first_special(near) {
-        return Some(found);
+    if rest.len() < BLOCK_BYTES {
+        return first_special(rest).filter(|&found| rest[found] >= 0x20);
     }
-    let far = rest.get(NEAR_BYTES..)?;
-    let found = memchr::memchr2(b'"', b'\\', far)?;
-    let least = far[..found].iter().fold(u8::MAX, |least, &byte| least.min(byte));
-    (least >= 0x20).then_some(NEAR_BYTES + found)
+    let found = memchr::memchr2(b'"', b'\\', rest)?;
+    let least = rest[..found].iter().fold(u8::MAX, |least, &byte| least.min(byte));
+    (least >= 0x20).then_some(found)
 }
 
 /// The length of the escape that `bytes` begins with.
