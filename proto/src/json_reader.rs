@@ -28,24 +28,22 @@ impl<'a> Reader<'a> {
 
     /// What a string without escapes holds.
     pub(crate) fn plain(&mut self) -> Option<&'a str> {
-        self.skip_space();
-        let (string, has_escapes) = self.string()?;
-        (!has_escapes).then_some(string)
+        self.plain_token().map(|(_, string)| string)
     }
 
     /// A string without escapes, as it stands there and without its quotes.
     pub(crate) fn plain_token(&mut self) -> Option<(&'a str, &'a str)> {
         self.skip_space();
         let start = self.at;
-        let (string, has_escapes) = self.string()?;
-        (!has_escapes).then_some((&self.text[start..self.at], string))
+        self.at = plain_end(self.text.as_bytes(), start)?;
+        Some((&self.text[start..self.at], &self.text[start + 1..self.at - 1]))
     }
 
     /// A string as it stands there, with its quotes.
     pub(crate) fn string_token(&mut self) -> Option<&'a str> {
         self.skip_space();
         let start = self.at;
-        self.string()?;
+        self.at = string_end(self.text.as_bytes(), start)?;
         Some(&self.text[start..self.at])
     }
 
@@ -70,12 +68,11 @@ impl<'a> Reader<'a> {
         Some(&self.text[start..self.at])
     }
 
-    /// A field's name and the colon behind it.
+    /// A field's name without escapes, and the colon behind it.
     pub(crate) fn key(&mut self) -> Option<&'a str> {
-        self.skip_space();
-        let (key, has_escapes) = self.string()?;
+        let key = self.plain()?;
         self.take(b':')?;
-        (!has_escapes).then_some(key)
+        Some(key)
     }
 
     /// As [`key`](Self::key), if it is one of `names`, which are in quotes: its place among them.
@@ -87,14 +84,6 @@ impl<'a> Reader<'a> {
         self.at += names[index].len();
         self.take(b':')?;
         Some(index)
-    }
-
-    /// What is between the quotes that are next, and whether there are escapes in it.
-    pub(crate) fn string(&mut self) -> Option<(&'a str, bool)> {
-        let start = self.at + 1;
-        let (end, has_escapes) = string_end(self.text.as_bytes(), self.at)?;
-        self.at = end;
-        Some((&self.text[start..end - 1], has_escapes))
     }
 
     /// Whether a comma follows, and not `close`.
@@ -139,43 +128,60 @@ fn space_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Where the string ends that begins at `at`, behind its quote, and whether it has escapes.
-#[inline]
-fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
-    if *bytes.get(at)? != b'"' {
-        return None;
-    }
-    let mut end = next_special(bytes, at + 1)?;
-    let has_escapes = bytes[end] != b'"';
+/// Where the string ends that begins at `at`, behind its quote.
+fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut end = first_special_in(bytes, at)?;
     while bytes[end] != b'"' {
         end = next_special(bytes, end + escape_bytes(&bytes[end..])?)?;
     }
-    Some((end + 1, has_escapes))
+    Some(end + 1)
+}
+
+/// The same if the string has no escapes.
+#[inline]
+fn plain_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let end = first_special_in(bytes, at)?;
+    (bytes[end] == b'"').then_some(end + 1)
+}
+
+/// The first quote or backslash behind the quote that must be at `at`.
+#[inline]
+fn first_special_in(bytes: &[u8], at: usize) -> Option<usize> {
+    if *bytes.get(at)? == b'"' { next_special(bytes, at + 1) } else { None }
 }
 
 /// The first quote or backslash from `start` on; none if there is a control character before.
 #[inline]
 fn next_special(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut rest = bytes.get(start..)?;
-    for block in 0..NEAR_BYTES / BLOCK_BYTES {
+    let Some((near, _)) = bytes.get(start..)?.split_first_chunk() else {
+        return far_special(bytes, start);
+    };
+    // Most names and many strings end here.
+    match first_special_of(near) {
+        Some(found) => (near[found] >= 0x20).then_some(start + found),
+        None => far_special(bytes, start + BLOCK_BYTES),
+    }
+}
+
+/// The same in a longer string, or near the end of the text.
+#[inline(never)]
+fn far_special(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut rest = &bytes[start..];
+    for _ in 1..NEAR_BYTES / BLOCK_BYTES {
         let Some((near, far)) = rest.split_first_chunk() else { break };
         if let Some(found) = first_special_of(near) {
-            return (near[found] >= 0x20).then_some(start + block * BLOCK_BYTES + found);
+            return (near[found] >= 0x20).then_some(bytes.len() - rest.len() + found);
         }
         rest = far;
     }
-    let found = far_special(rest)?;
-    Some(bytes.len() - rest.len() + found)
-}
-
-/// The same in what is left of the text, or of a long string.
-fn far_special(rest: &[u8]) -> Option<usize> {
-    if rest.len() < BLOCK_BYTES {
-        return first_special(rest).filter(|&found| rest[found] >= 0x20);
-    }
-    let found = memchr::memchr2(b'"', b'\\', rest)?;
-    let least = rest[..found].iter().fold(u8::MAX, |least, &byte| least.min(byte));
-    (least >= 0x20).then_some(found)
+    let found = if rest.len() < BLOCK_BYTES {
+        first_special(rest)?
+    } else {
+        memchr::memchr2(b'"', b'\\', rest)?
+    };
+    // The search for two bytes does not see what may not stand before them.
+    let least = rest[..=found].iter().fold(u8::MAX, |least, &byte| least.min(byte));
+    (least >= 0x20).then_some(bytes.len() - rest.len() + found)
 }
 
 /// The length of the escape that `bytes` begins with.

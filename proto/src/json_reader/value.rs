@@ -15,7 +15,7 @@ pub(super) fn value_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     let mut open = NONE_OPEN;
     loop {
         at = match *bytes.get(at)? {
-            b'"' => string_end(bytes, at)?.0,
+            b'"' => string_end(bytes, at)?,
             first @ (b'{' | b'[') => {
                 let is_object = first == b'{';
                 at = space_end(bytes, at + 1);
@@ -66,8 +66,7 @@ const fn close(is_object: bool) -> u8 {
 
 /// Where the value begins behind the field's name at `at`.
 fn name_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let (end, _) = string_end(bytes, at)?;
-    let colon = space_end(bytes, end);
+    let colon = space_end(bytes, string_end(bytes, at)?);
     (*bytes.get(colon)? == b':').then(|| space_end(bytes, colon + 1))
 }
 
