@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use uringcast_proto::ws::client::FrameCursor;
 
-/// Room that the first two frames to be put together make for others of their kind, in pairs.
-const ROOM: usize = 4;
+/// Room for frames like the first that is made when a second one is put behind it.
+const ROOM: usize = 8;
 
 /// Frames, the first of which are shared as they came until there are more.
 #[derive(Clone, Debug)]
@@ -64,14 +64,24 @@ impl Frames {
     /// Where to put the next frames.
     #[inline]
     fn joined(&mut self) -> &mut Vec<u8> {
-        if let Form::Shared(bytes) = &self.bytes {
-            self.bytes = Form::Joined(bytes.to_vec());
+        if self.count == 1 || matches!(self.bytes, Form::Shared(_)) {
+            self.make_room();
         }
         let Form::Joined(joined) = &mut self.bytes else { unreachable!("joined above") };
-        if self.count == 1 {
-            joined.reserve((2 * ROOM - 1) * joined.len());
-        }
         joined
+    }
+
+    /// Join what is shared, with room for more; what was written has no room for more, either.
+    #[inline(never)]
+    fn make_room(&mut self) {
+        match &mut self.bytes {
+            Form::Shared(bytes) => {
+                let mut joined = Vec::with_capacity(ROOM * bytes.len());
+                joined.extend_from_slice(bytes);
+                self.bytes = Form::Joined(joined);
+            }
+            Form::Joined(joined) => joined.reserve((ROOM - 1) * joined.len()),
+        }
     }
 
     /// The same frames in a form that many may share.
