@@ -27,15 +27,26 @@ const ROOMS: usize = 6_400;
 
 fn main() {
     println!("one room of {SUBSCRIBERS} subscribers, one event a turn");
-    table(1, 1);
-    println!("\n{ROOMS} rooms of {} subscribers, 64 events a turn", SUBSCRIBERS / ROOMS);
-    table(ROOMS, 64);
+    table(1, Load { events: 1, in_a_row: 1 });
+    let of = SUBSCRIBERS / ROOMS;
+    println!("\n{ROOMS} rooms of {of} subscribers, 64 events a turn, each in another room");
+    table(ROOMS, Load { events: 64, in_a_row: 1 });
+    println!("\nthe same rooms, 64 events a turn, 16 after each other in 4 rooms");
+    table(ROOMS, Load { events: 64, in_a_row: 16 });
 }
 
-fn table(rooms: usize, events_per_turn: usize) {
+/// What is published in a turn.
+#[derive(Clone, Copy)]
+struct Load {
+    events: usize,
+    /// Events that one core publishes into one room before the next goes on with another.
+    in_a_row: usize,
+}
+
+fn table(rooms: usize, load: Load) {
     println!("cores  ns/delivery  messages/event  busiest/mean  owner ns/event");
     for cores in CORES {
-        let row = Cluster::new(cores, rooms).measure(events_per_turn);
+        let row = Cluster::new(cores, rooms).measure(load);
         println!(
             "{cores:5}  {:11.1}  {:14.2}  {:12.2}  {:14.0}",
             row.ns_per_delivery, row.messages_per_event, row.imbalance, row.owner_ns
@@ -89,15 +100,15 @@ impl Cluster {
         cluster
     }
 
-    fn measure(mut self, events_per_turn: usize) -> Row {
-        self.publish(events_per_turn); // Warms caches and lists.
+    fn measure(mut self, load: Load) -> Row {
+        self.publish(load); // Warms caches and lists.
         self.spent.fill(Duration::ZERO);
         (self.ordering, self.messages, self.deliveries) = (Duration::ZERO, 0, 0);
-        let turns = EVENTS.div_ceil(events_per_turn);
+        let turns = EVENTS.div_ceil(load.events);
         for _ in 0..turns {
-            self.publish(events_per_turn);
+            self.publish(load);
         }
-        let events = (turns * events_per_turn) as f64;
+        let events = (turns * load.events) as f64;
         let total: Duration = self.spent.iter().sum();
         let busiest = self.spent.iter().max().expect("there is a core");
         Row {
@@ -108,14 +119,16 @@ impl Cluster {
         }
     }
 
-    /// Publish `events`, each to the next room on the next core, and deliver them.
-    fn publish(&mut self, events: usize) {
-        let cores = self.shards.len();
-        for event in 0..events {
-            let publication = publication(&self.rooms[(event * 37) % self.rooms.len()]);
+    /// Publish what a turn brings, each row of events to the next room on the next core, and
+    /// deliver it.
+    fn publish(&mut self, load: Load) {
+        for event in 0..load.events {
+            let row = event / load.in_a_row;
+            let publication = publication(&self.rooms[(row * 37) % self.rooms.len()]);
+            let core = row % self.shards.len();
             let started = Instant::now();
-            self.shards[event % cores].publish(vec![publication]);
-            self.note(event % cores, started, true);
+            self.shards[core].publish(vec![publication]);
+            self.note(core, started, true);
         }
         self.settle();
     }
