@@ -17,7 +17,27 @@ use super::parcel::{Load, Withheld};
 use super::subscribe::Subscribed;
 use super::{Segment, Shard};
 use crate::app::WebhookEvent;
-use crate::id::{ConnId, SocketId};
+use crate::id::{ConnId, CoreId, SocketId};
+
+/// Who is to see an event of a subscriber, besides its sender.
+enum Reach {
+    Nobody,
+    /// Subscribers on this core, and no log, or server of the app.
+    Here,
+    /// The same on one other core, where the channel at `owned` has this foothold.
+    There {
+        owned: u32,
+        foothold: usize,
+    },
+    /// Several of these, or the app's server, or a log.
+    Many,
+}
+
+/// Whether a core is told of what a subscriber on the core `sender` publishes: where that is the
+/// only one, nobody waits.
+fn is_told(foothold: &Foothold, sender: CoreId) -> bool {
+    foothold.core != sender || foothold.subscriptions > 1
+}
 
 impl Shard {
     /// Publish the one frame that `write` appends to the channel that `conn` is `subscribed` to, to
@@ -32,23 +52,27 @@ impl Shard {
             return; // Closed by an earlier message of the same read.
         };
         self.counters.publishes += 1;
-        let Subscribed { local, index } = subscribed;
-        if let Some(subscriptions) = self.subscriptions_here_alone(local) {
-            if subscriptions > 1 {
-                self.write_into_run(conn, subscribed, write);
-            }
-            return;
+        if self.locals.at(subscribed.local).name.owner(self.config.cores) != self.config.core {
+            return self.tell_published(conn, subscribed, skip, write);
         }
+        let write = match self.reach_of(subscribed.local) {
+            Reach::Nobody => return,
+            Reach::Here => return self.write_into_run(conn, subscribed, write),
+            Reach::There { owned, foothold } => {
+                let sender = (conn, subscribed.index);
+                match self.write_delivered((owned, foothold), sender, write) {
+                    Ok(()) => return,
+                    Err(write) => write,
+                }
+            }
+            Reach::Many => write,
+        };
+        let Subscribed { local, index } = subscribed;
         let subscription = &self.connections[conn.slot as usize].subscriptions[index];
         let mut frame = Vec::new();
         write(&mut frame, subscription.member.as_deref());
-        let entry = self.locals.at(local);
-        if entry.name.owner(self.config.cores) == self.config.core {
-            let owned = entry.value.owned.expect("a confirmed subscription knows its owner");
-            self.on_publish(owned, Frames::one(frame.into()), skip);
-        } else {
-            self.tell_published(local, frame.into(), skip);
-        }
+        let owned = self.locals.at(local).value.owned.expect("a confirmed subscription knows it");
+        self.on_publish(owned, Frames::one(frame.into()), skip);
     }
 
     /// Publish all of `publications`; the answer comes when each is queued to every subscriber.
@@ -67,22 +91,26 @@ impl Shard {
         ticket
     }
 
-    /// How many subscriptions the channel at `local` has, if nobody but them is to see its events:
-    /// this core puts them in order, no other core has a foothold, and no log, or server of the
-    /// app, takes part.
-    fn subscriptions_here_alone(&mut self, local: u32) -> Option<u32> {
+    /// Who is to see an event of a subscriber here in the channel at `local`, which this core puts
+    /// in order.
+    fn reach_of(&mut self, local: u32) -> Reach {
         let Channel { owned: Some(owned), log: None, .. } = self.locals.at(local).value else {
-            return None;
+            return Reach::Many;
         };
-        if self.locals.at(local).name.owner(self.config.cores) != self.config.core {
-            return None;
+        let Some(channel) = self.owned.get(owned.index, owned.generation) else {
+            return Reach::Many;
+        };
+        if is_of_interest(&self.apps, &channel.name, WebhookEvent::ClientEvent) {
+            return Reach::Many;
         }
-        let owned = self.owned.get(owned.index, owned.generation)?;
-        let &[Foothold { subscriptions, .. }] = owned.value.footholds.as_slice() else {
-            return None;
-        };
-        let is_noticed = is_of_interest(&self.apps, &owned.name, WebhookEvent::ClientEvent);
-        (!is_noticed).then_some(subscriptions)
+        let core = self.config.core;
+        let mut told = (0..).zip(&channel.value.footholds).filter(|(_, it)| is_told(it, core));
+        match (told.next(), told.next()) {
+            (None, _) => Reach::Nobody,
+            (Some((_, it)), None) if it.core == core => Reach::Here,
+            (Some((foothold, _)), None) => Reach::There { owned: owned.index, foothold },
+            (Some(_), Some(_)) => Reach::Many,
+        }
     }
 
     /// All that is left of a publish where nobody but this core's subscribers see it: what
@@ -111,9 +139,7 @@ impl Shard {
         }
         let frames = frames.share();
         self.notice_client_events(owned.index, &frames, sender);
-        // The sender is subscribed: where it is the only one of its core, nobody waits there.
-        let is_told = |it: &Foothold| it.core != sender.core() || it.subscriptions > 1;
-        self.spread(owned.index, frames, Some(sender), None, is_told);
+        self.spread(owned.index, frames, Some(sender), None, |it| is_told(it, sender.core()));
     }
 
     /// The owner's part of an event from the HTTP API.

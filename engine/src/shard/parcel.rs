@@ -9,13 +9,12 @@
 //! is handed over at the turn's end and the place is not forgotten then: it is one of a message of
 //! this channel, or what was said of it is out of date.
 
-use bytes::Bytes;
-
 use super::Shard;
 use super::channel::RUN_BYTES_MAX;
 use super::frames::Frames;
-use super::message::{CoreMessage, LocalId, OwnedId, Ticket};
-use crate::id::{CoreId, SocketId};
+use super::message::{CoreMessage, LocalId, Member, OwnedId, Ticket};
+use super::subscribe::Subscribed;
+use crate::id::{ConnId, CoreId, SocketId};
 
 /// A place in no list.
 pub(super) const NOWHERE: u32 = u32::MAX;
@@ -74,17 +73,28 @@ impl Load {
 }
 
 impl CoreMessage {
-    /// Put an event behind those of the same sender and channel; it is given back if this is not
-    /// the message for that.
-    fn add_published(&mut self, to: OwnedId, frame: Bytes, from: SocketId) -> Result<(), Bytes> {
+    /// Where an event goes that stands behind those of the same sender and channel, if this is the
+    /// message for that.
+    fn published(&mut self, to: OwnedId, from: SocketId) -> Option<&mut Frames> {
         match self {
             Self::Publish { owned, frames, skip }
                 if *owned == to && *skip == from && frames.len() < RUN_BYTES_MAX =>
             {
-                frames.push(Frames::one(frame));
-                Ok(())
+                Some(frames)
             }
-            _ => Err(frame),
+            _ => None,
+        }
+    }
+
+    /// The same for events of many senders that are on their way to subscribers.
+    fn delivered(&mut self, to: LocalId) -> Option<&mut Load> {
+        match self {
+            Self::DeliverMany { local, load }
+                if *local == to && load.frames.len() < RUN_BYTES_MAX =>
+            {
+                Some(load)
+            }
+            _ => None,
         }
     }
 
@@ -102,14 +112,12 @@ impl CoreMessage {
         {
             self.make_room();
         }
-        match self {
-            Self::DeliverMany { local, load }
-                if *local == to && load.frames.len() < RUN_BYTES_MAX =>
-            {
+        match self.delivered(to) {
+            Some(load) => {
                 load.push(more, skip, ticket);
                 Ok(())
             }
-            _ => Err(more),
+            None => Err(more),
         }
     }
 
@@ -123,23 +131,56 @@ impl CoreMessage {
 }
 
 impl Shard {
-    /// Tell the owner of the channel at `local` what a subscriber here publishes.
-    pub(super) fn tell_published(&mut self, local: u32, frame: Bytes, skip: SocketId) {
+    /// Tell the owner of the channel at `local` what a subscriber here publishes: the frame that
+    /// `write` appends.
+    pub(super) fn tell_published(
+        &mut self,
+        conn: ConnId,
+        Subscribed { local, index }: Subscribed,
+        skip: SocketId,
+        write: impl FnOnce(&mut Vec<u8>, Option<&Member>),
+    ) {
+        let member = self.connections[conn.slot as usize].subscriptions[index].member.as_deref();
         let entry = self.locals.at(local);
         let owned = entry.value.owned.expect("a confirmed subscription knows its owner");
         let (owner, at) = (entry.name.owner(self.config.cores), entry.value.published_at);
         let at = if self.config.is_coalescing { at } else { NOWHERE };
         let outgoing = &mut self.outgoing[usize::from(owner.0)];
-        let bytes = frame.len();
-        let frame = match outgoing.messages.get_mut(at as usize) {
-            Some(message) => match message.add_published(owned, frame, skip) {
-                Ok(()) => return outgoing.bytes += bytes,
-                Err(frame) => frame,
-            },
-            None => frame,
-        };
+        let waiting = outgoing.messages.get_mut(at as usize);
+        if let Some(frames) = waiting.and_then(|message| message.published(owned, skip)) {
+            let before = frames.len();
+            frames.write(|bytes| write(bytes, member));
+            outgoing.bytes += frames.len() - before;
+            return;
+        }
+        let mut frame = Vec::new();
+        write(&mut frame, member);
         self.locals.at(local).value.published_at = outgoing.messages.len() as u32;
-        self.tell(owner, CoreMessage::Publish { owned, frames: Frames::one(frame), skip });
+        let frames = Frames::one(frame.into());
+        self.tell(owner, CoreMessage::Publish { owned, frames, skip });
+    }
+
+    /// The one frame that `write` appends goes to the core of one foothold of the channel at
+    /// `owned`, behind others that wait for it; `write` is given back where none do. The sender is
+    /// on another core, so nobody is to be left out.
+    pub(super) fn write_delivered<W: FnOnce(&mut Vec<u8>, Option<&Member>)>(
+        &mut self,
+        (owned, foothold): (u32, usize),
+        (conn, index): (ConnId, usize),
+        write: W,
+    ) -> Result<(), W> {
+        let foothold = &self.owned.at(owned).value.footholds[foothold];
+        let at = if self.config.is_coalescing { foothold.delivered_at } else { NOWHERE };
+        let outgoing = &mut self.outgoing[usize::from(foothold.core.0)];
+        let waiting = outgoing.messages.get_mut(at as usize);
+        let Some(load) = waiting.and_then(|message| message.delivered(foothold.local)) else {
+            return Err(write);
+        };
+        let member = self.connections[conn.slot as usize].subscriptions[index].member.as_deref();
+        let before = load.frames.len();
+        load.frames.write(|bytes| write(bytes, member));
+        outgoing.bytes += load.frames.len() - before;
+        Ok(())
     }
 
     /// Pass events of the channel at `owned` on to the core of one of its footholds.
