@@ -13,9 +13,11 @@ mod refusal;
 mod zps;
 
 use std::cell::RefCell;
-use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -30,7 +32,7 @@ use hyper::{Request, Response, StatusCode};
 use super::core::Core;
 use super::http_stream::HttpStream;
 use super::pace::Pace;
-use super::socket::Socket;
+use super::socket::{More, Socket};
 use super::stream;
 use crate::id::ConnId;
 use crate::rest::{self, Answer, Head, RestError};
@@ -63,10 +65,10 @@ pub(super) async fn serve(
     let idle_ms = u64::from(config.idle_timeout_s) * 1_000;
     core.with_shard(|shard| shard.serve_http(conn, request_ms, true));
     let Some(stream) = HttpStream::new(&core, conn, socket, early.into()) else { return };
-    let passage = stream.passage();
+    let (more, passage) = (stream.more(), stream.passage());
     let pace = RefCell::new(Pace::new(EAGER_REQUESTS_MAX));
     let service = service_fn(|request| {
-        let core = Rc::clone(&core);
+        let (core, more) = (Rc::clone(&core), Rc::clone(&more));
         let pause = pace.borrow_mut().step(core.turn());
         async move {
             if let Some(pause) = pause {
@@ -74,12 +76,12 @@ pub(super) async fn serve(
             }
             let _open = core.open_request();
             core.with_shard(|shard| shard.serve_http(conn, request_ms, true));
-            let mut response = respond(&core, purpose, request).await;
+            let mut response = unless_over(&more, respond(&core, purpose, request)).await?;
             if core.is_draining() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             core.with_shard(|shard| shard.serve_http(conn, idle_ms, false));
-            Ok::<_, Infallible>(response)
+            Ok::<_, io::Error>(response)
         }
     });
     let served = hyper::server::conn::http1::Builder::new()
@@ -92,6 +94,19 @@ pub(super) async fn serve(
     }
     // An error's answer may still be on its way, and the socket is ended next.
     let _ = poll_fn(|context| passage.poll_free(context)).await;
+}
+
+/// What `work` comes to, unless its socket is broken or cut before: by its peer, or because the
+/// request took too long. Without this a request would wait on for an answer that nobody gets.
+async fn unless_over<T>(more: &More, work: impl Future<Output = T>) -> io::Result<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Ok(done)),
+        Poll::Pending => {
+            more.over.poll_wait(context).map(|()| Err(io::ErrorKind::ConnectionAborted.into()))
+        }
+    })
+    .await
 }
 
 async fn respond(

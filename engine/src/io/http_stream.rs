@@ -56,6 +56,11 @@ impl HttpStream {
         })
     }
 
+    /// What the stream is told of its socket.
+    pub(super) fn more(&self) -> Rc<More> {
+        Rc::clone(&self.more)
+    }
+
     /// What was written and may outlast the stream: it is free when the socket has taken all.
     pub(super) fn passage(&self) -> Rc<Passage> {
         Rc::clone(&self.passage)

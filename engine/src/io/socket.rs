@@ -15,6 +15,7 @@ use monoio::buf::IoBuf;
 use monoio::io::AsyncWriteRent;
 use monoio::net::{TcpStream, UnixStream};
 
+use super::readiness::Ready;
 use super::signal::Signal;
 use super::websocket::Reader;
 use crate::id::ConnId;
@@ -60,6 +61,8 @@ pub(super) struct More {
     /// Whether nothing comes after it: the end itself may be there already, and is not reported
     /// again.
     pub(super) is_last: Cell<bool>,
+    /// Raised when the socket is broken or cut: nobody waits for an answer any more.
+    pub(super) over: Signal,
 }
 
 /// What the core is told of a socket without asking for it.
@@ -130,13 +133,16 @@ impl Socket {
         self.listener.set(Listener::Task(more));
     }
 
-    /// Tell the task that serves requests of more; false if there is none.
-    pub(super) fn wake(&self, is_last: bool) -> bool {
+    /// Tell the task that serves requests of what was reported; false if there is none.
+    pub(super) fn wake(&self, Ready { is_over, is_last, .. }: Ready) -> bool {
         let listener = self.listener.take();
         let is_task = match &listener {
             Listener::Task(more) => {
                 more.is_last.set(is_last);
                 more.came.raise();
+                if is_over {
+                    more.over.raise();
+                }
                 true
             }
             Listener::Nobody | Listener::Reader(_) => false,

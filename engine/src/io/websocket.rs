@@ -88,10 +88,11 @@ pub(super) async fn run_held(core: Rc<Core>) {
 }
 
 /// Read what one websocket has, unless that has to wait.
-fn read(core: &Core, Ready { conn, is_over, is_last }: Ready) {
+fn read(core: &Core, ready: Ready) {
+    let Ready { conn, is_over, .. } = ready;
     let Some(socket) = core.socket(conn) else { return };
-    if socket.wake(is_last) {
-        return; // Its task reads.
+    if socket.wake(ready) {
+        return core.turn.raise(); // Its task reads, which may be all that it does.
     }
     if is_over && core.held.holds(conn) {
         return core.forget(conn); // Broken off before its messages could be worked off.
