@@ -193,3 +193,33 @@ fn not_found() -> Response<Full<Bytes>> {
 fn now_unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[test]
+    fn work_ends_with_its_socket_and_not_before() {
+        let more = More::default();
+        let mut waiting = pin!(unless_over(&more, pending::<()>()));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        more.came.raise();
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        more.over.raise();
+        let Poll::Ready(Err(error)) = waiting.poll(&mut context) else { panic!("it goes on") };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+    }
+
+    #[test]
+    fn what_is_done_already_counts_though_the_socket_is_over() {
+        let more = More::default();
+        more.over.raise();
+        let done = pin!(unless_over(&more, ready(1)));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(matches!(done.poll(&mut context), Poll::Ready(Ok(1))));
+    }
+}
