@@ -3,6 +3,8 @@
 //! A plain scan of the text, line by line, so that a rule costs a few lines and a breach names its
 //! file and line. What rustfmt, clippy and the compiler check is not repeated here.
 
+mod circles;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
