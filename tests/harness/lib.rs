@@ -10,6 +10,7 @@
 #![allow(clippy::missing_panics_doc, reason = "every tool here panics to fail its test")]
 
 mod api;
+mod binary;
 mod client;
 mod endpoint;
 mod event;
@@ -28,6 +29,7 @@ mod wait;
 mod zps;
 
 pub use api::{Api, Signed};
+pub use binary::server_binary;
 pub use client::Client;
 pub use endpoint::{Endpoint, Posted, Reply};
 pub use event::Event;
@@ -38,7 +40,7 @@ pub use metrics::Metrics;
 pub use options::{App, COMMAND_LINE, Options};
 pub use process::{fd_count, rss_bytes};
 pub use raw::{Raw, upgrade_request};
-pub use server::{Driver, Server, server_binary};
+pub use server::{Driver, Server};
 pub use sign::{hex_md5, signature};
 pub use sql::Database;
 pub use sse::{Block, Stream};

@@ -6,14 +6,13 @@
 use std::env;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::options::{COMMAND_LINE, ConfigFile, Embedder};
-use crate::{App, DEADLINE, Metrics, Options, until};
+use crate::{App, DEADLINE, Metrics, Options, server_binary, until};
 
 /// What moves the server's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,18 +176,6 @@ impl Drop for Server {
             eprintln!("---- the server's standard error ----\n{errors}----");
         }
     }
-}
-
-/// The server that is tested.
-///
-/// # Panics
-/// If it has not been built.
-pub fn server_binary() -> PathBuf {
-    let test = env::current_exe().expect("a test knows its own path");
-    let profile = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/test");
-    let path = profile.join("uringcast");
-    assert!(path.exists(), "{} is missing: run `cargo build` first", path.display());
-    path
 }
 
 fn launch(options: &Options, config: Option<&ConfigFile>) -> (Child, JoinHandle<String>, Started) {
