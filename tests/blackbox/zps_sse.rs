@@ -241,25 +241,18 @@ fn a_stream_has_as_many_rooms_and_types_as_a_websocket() {
     assert_eq!(Stream::open(&server, &types(65), "").status, 413);
 }
 
-/// A connection that has had another request is not turned into a stream: the client comes again.
+/// A browser asks first whether it may, and then on the same connection.
 #[test]
-fn who_asks_on_a_used_connection_is_sent_to_a_new_one() {
+fn other_methods_than_get_begin_no_stream() {
     let server = start("");
-    let mut http = Http::connect(server.address());
-    assert_eq!(http.get("/up").status, 200);
-    let response = http.get("/sse?rooms=a%3A1");
-    assert_eq!(response.status, 307);
-    assert_eq!(response.header("location"), Some("/sse?rooms=a%3A1"));
-    http.expect_end();
     let mut http = Http::connect(server.address());
     let origin = [("Origin", "https://a.example"), ("Access-Control-Request-Method", "GET")];
     let response = http.request_with("OPTIONS", "/sse?rooms=a%3A1", &origin);
     assert_eq!(response.status, 204);
     assert_eq!(response.header("access-control-allow-origin"), Some("*"));
-    http.expect_end();
-    let mut http = Http::connect(server.address());
     let response = http.request("POST", "/sse", b"{}");
     assert_eq!((response.status, response.header("allow")), (405, Some("GET")));
+    assert_eq!(http.get("/sse").error(), "rooms must name at least one room");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 // What the server SDK gets beyond a plain publish: attributes, empty bodies, publishes sent twice.
 
 import assert from 'node:assert/strict';
+import { Agent } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 
 import { Inbox } from './harness/inbox.mjs';
@@ -126,4 +127,15 @@ describe('a publish with an id', () => {
     const other = world.sdk.trigger('room', 'news', 'y', { id: 'order-9' });
     await assert.rejects(other, refused(422));
   });
+});
+
+/** An agent that is used again believes what an answer says of its connection, or what it does not. */
+test('a publish that is too large does no harm to the next one on the same agent', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const sdk = world.sdkWith({ agent });
+    await assert.rejects(sdk.trigger('room', 'large', 'x'.repeat(600_000)), refused(413));
+    assert.equal((await sdk.trigger('room', 'small', 'x')).status, 200);
+    agent.destroy();
+  }
 });

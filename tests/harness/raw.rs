@@ -153,6 +153,11 @@ impl Raw {
         }
     }
 
+    /// What reads on where this one stopped.
+    pub(crate) fn into_reader(self) -> BufReader<TcpStream> {
+        self.reader
+    }
+
     /// The socket itself.
     ///
     /// For writing and for its options; what was read ahead is not in it any more.

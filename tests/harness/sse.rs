@@ -1,11 +1,11 @@
 //! A reader of server-sent events that hides nothing.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 
 use serde_json::Value;
 
-use crate::{DEADLINE, Server};
+use crate::{Raw, Server};
 
 /// One stream, from its request to its end.
 #[derive(Debug)]
@@ -43,14 +43,16 @@ impl Block {
 impl Stream {
     /// Asks `server` for `target` with these lines in the head, each with its end.
     pub fn open(server: &Server, target: &str, lines: &str) -> Self {
-        let stream = TcpStream::connect(server.address()).expect("the server accepts");
-        stream.set_nodelay(true).expect("the socket is open");
-        stream.set_read_timeout(Some(DEADLINE)).expect("the socket is open");
+        Self::on(Raw::connect(server.address()), target, lines)
+    }
+
+    /// Asks for `target` on a connection that may have had other requests.
+    pub fn on(mut raw: Raw, target: &str, lines: &str) -> Self {
         let head = format!(
             "GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{lines}\r\n"
         );
-        (&stream).write_all(head.as_bytes()).expect("the server takes the request");
-        let mut reader = BufReader::new(stream);
+        raw.send(head.as_bytes());
+        let mut reader = raw.into_reader();
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             let bytes = reader.read_line(&mut head).expect("the server answers");

@@ -84,12 +84,21 @@ async fn serve(core: Rc<Core>, arrival: Arrival) {
     }
 }
 
-/// Serve the first request and, if it is plain HTTP, all others. A websocket is handed back.
+/// Serve requests until one asks for the whole connection, which is then handed back.
 async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
     let Arrival { conn, purpose, is_turned_away, .. } = arrival;
     let socket = Rc::clone(&arrival.socket);
-    match peek::first_request(&core, &socket).await {
-        Some(Wanted::WebSocket { upgrade, request, rest }) => {
+    let mut wanted = peek::first_request(&core, &socket).await;
+    if let Some((Wanted::Http, read)) = &mut wanted
+        && !is_turned_away
+    {
+        // Boxed, because a websocket's handshake should not pay for the room that this needs.
+        let read = std::mem::take(read);
+        let served = http::serve(Rc::clone(&core), conn, Rc::clone(&socket), purpose, read);
+        wanted = Box::pin(served).await;
+    }
+    match wanted {
+        Some((Wanted::WebSocket { upgrade, request }, rest)) => {
             match websocket(&core, &arrival, &request, upgrade).await {
                 Ok(agreed) => {
                     let mut reader = Reader::new(agreed);
@@ -99,10 +108,10 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
                 Err(answer) => drop(socket.try_write(&answer)),
             }
         }
-        Some(Wanted::Stream(_)) if purpose != Purpose::Public => {
+        Some((Wanted::Stream(_), _)) if purpose != Purpose::Public => {
             drop(socket.try_write(peek::NOT_FOUND));
         }
-        Some(Wanted::Stream(request)) => match stream::open(&core, &arrival, &request).await {
+        Some((Wanted::Stream(request), _)) => match stream::open(&core, &arrival, &request).await {
             Ok(()) => {
                 socket.keep_unsent_few();
                 let agreed = Agreed { dialect: Dialect::Sse, is_deflated: false };
@@ -110,12 +119,7 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
             }
             Err(answer) => drop(socket.try_write(&answer)),
         },
-        Some(Wanted::Http { .. }) if is_turned_away => drop(socket.try_write(NO_ROOM)),
-        Some(Wanted::Http { read }) => {
-            // Boxed, because a websocket's handshake should not pay for the room that this needs.
-            let served = http::serve(Rc::clone(&core), conn, Rc::clone(&socket), purpose, read);
-            Box::pin(served).await;
-        }
+        Some((Wanted::Http, _)) => drop(socket.try_write(NO_ROOM)),
         None => {}
     }
     socket.finish();

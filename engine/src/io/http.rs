@@ -1,8 +1,11 @@
 //! Plain HTTP: the API on the public port, the metrics on theirs.
 //!
 //! hyper reads requests and writes responses; what they mean is decided in [`crate::rest`] without
-//! any I/O. A request that is refused by its head is refused before its body is read. What is then
-//! done is in [`action`], what the operator may ask in [`operator`].
+//! any I/O. A request that is refused by its head is refused before its body is read: a little that
+//! is left of it is read behind the answer, else the answer says that the connection ends. What is
+//! then done is in [`action`], what the operator may ask in [`operator`].
+//!
+//! A request that wants a websocket or a stream is not hyper's to answer: it ends the loop here.
 
 mod action;
 mod append;
@@ -13,25 +16,28 @@ mod refusal;
 mod zps;
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HeaderName, HeaderValue, UPGRADE};
 use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
+use uringcast_proto::ws::handshake::HandshakeError;
 
 use super::core::Core;
 use super::http_stream::HttpStream;
 use super::pace::Pace;
+use super::peek::{self, Wanted};
 use super::socket::{More, Socket};
 use super::stream;
 use crate::id::ConnId;
@@ -40,6 +46,10 @@ use crate::shard::Refusal;
 
 /// Requests that one connection may have answered within a turn: it may send many at once.
 const EAGER_REQUESTS_MAX: u16 = 64;
+
+/// The most bytes of a body that are read though nobody wants them, to keep the connection: many
+/// times an ordinary publish, and nothing beside a new handshake of TCP and TLS.
+const UNREAD_BYTES_MAX: u64 = 64 * 1024;
 
 /// What a listener serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,48 +62,142 @@ pub(super) enum Purpose {
     Echo,
 }
 
+/// A connection with requests, and what they leave to the loop that has them served.
+struct Serving {
+    core: Rc<Core>,
+    conn: ConnId,
+    purpose: Purpose,
+    more: Rc<More>,
+    /// What asks for the whole connection, once all that came before it is answered.
+    wanted: RefCell<Option<Result<Wanted, HandshakeError>>>,
+    /// The rest of a body that nobody reads: it is thrown away behind the answer.
+    unread: RefCell<Option<Incoming>>,
+}
+
 /// Serve requests on `socket` until it ends; `early` was read from it before.
+///
+/// A request that asks for the whole connection ends this, too: it is given back, with what was
+/// read behind it, when everything before it has been answered.
 pub(super) async fn serve(
     core: Rc<Core>,
     conn: ConnId,
     socket: Rc<Socket>,
     purpose: Purpose,
     early: Vec<u8>,
-) {
-    let config = &core.setup.config.http;
-    let request_ms = u64::from(config.request_timeout_s) * 1_000;
-    let idle_ms = u64::from(config.idle_timeout_s) * 1_000;
-    core.with_shard(|shard| shard.serve_http(conn, request_ms, true));
-    let Some(stream) = HttpStream::new(&core, conn, socket, early.into()) else { return };
+) -> Option<(Wanted, Vec<u8>)> {
+    let head_bytes_max = core.setup.config.http.head_bytes_max as usize;
+    let stream = HttpStream::new(&core, conn, Rc::clone(&socket), early.into())?;
     let (more, passage) = (stream.more(), stream.passage());
+    let (wanted, unread) = Default::default();
+    let serving = Rc::new(Serving { core, conn, purpose, more, wanted, unread });
+    serving.may_take(serving.core.setup.config.http.request_timeout_s, true);
     let pace = RefCell::new(Pace::new(EAGER_REQUESTS_MAX));
     let service = service_fn(|request| {
-        let (core, more) = (Rc::clone(&core), Rc::clone(&more));
-        let pause = pace.borrow_mut().step(core.turn());
+        let serving = Rc::clone(&serving);
+        let pause = pace.borrow_mut().step(serving.core.turn());
         async move {
             if let Some(pause) = pause {
                 pause.await;
             }
-            let _open = core.open_request();
-            core.with_shard(|shard| shard.serve_http(conn, request_ms, true));
-            let mut response = unless_over(&more, respond(&core, purpose, request)).await?;
-            if core.is_draining() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            core.with_shard(|shard| shard.serve_http(conn, idle_ms, false));
-            Ok::<_, io::Error>(response)
+            serving.serve(request).await
         }
     });
-    let served = hyper::server::conn::http1::Builder::new()
-        .max_buf_size(config.head_bytes_max.max(8 * 1024) as usize)
+    let mut connection = hyper::server::conn::http1::Builder::new()
+        .max_buf_size(head_bytes_max)
+        .max_header_size(head_bytes_max)
         .half_close(true) // Who says that no more requests follow still waits for the answer.
-        .serve_connection(stream, service)
-        .await;
-    if served.is_err_and(|error| error.is_parse_too_large()) {
-        core.count(|counters| counters.refuse(Refusal::HeadBytes));
+        .serve_connection(stream, service);
+    let served = poll_fn(|context| {
+        let served = Pin::new(&mut connection).poll(context);
+        serving.poll_unread(context);
+        let is_asked = serving.wanted.borrow().is_some() && !passage.is_partial.get();
+        if served.is_pending() && is_asked { Poll::Ready(Ok(())) } else { served }
+    });
+    if let Err(error) = served.await
+        && error.is_parse()
+    {
+        let is_large = error.is_parse_too_large();
+        let refusal = if is_large { Refusal::HeadBytes } else { Refusal::Request };
+        serving.core.count(|counters| counters.refuse(refusal));
     }
-    // An error's answer may still be on its way, and the socket is ended next.
+    // The last answer may still be on its way, and the socket is ended or handed over next.
     let _ = poll_fn(|context| passage.poll_free(context)).await;
+    let wanted = serving.wanted.take()?;
+    let parts = connection.into_parts();
+    let rest = [parts.read_buf, parts.io.give_back(conn)].concat();
+    match wanted {
+        Ok(wanted) => Some((wanted, rest)),
+        Err(error) => {
+            peek::refuse(&serving.core, &socket, Refusal::Request, &error.response());
+            None
+        }
+    }
+}
+
+impl Serving {
+    /// Answer `request`, unless it is not hyper's to answer: then this never ends.
+    async fn serve(&self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+        let (core, config) = (&self.core, &self.core.setup.config.http);
+        self.may_take(config.request_timeout_s, true);
+        match wanted(core, &request) {
+            Ok(Wanted::Http) => {}
+            other => {
+                self.wanted.replace(Some(other));
+                return pending().await;
+            }
+        }
+        let _open = core.open_request();
+        let (parts, body) = request.into_parts();
+        let mut unread = Some(body);
+        let responded = respond(core, self.purpose, &parts, &mut unread);
+        let mut response = unless_over(&self.more, responded).await?;
+        let unread = unread.filter(|body| !body.is_end_stream());
+        let is_little = unread.as_ref().is_none_or(|body| is_little(&parts, body));
+        if core.is_draining() || !is_little {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        } else if unread.is_some() {
+            self.unread.replace(unread);
+        }
+        self.may_take(config.idle_timeout_s, false);
+        Ok(response)
+    }
+
+    /// End the connection in `seconds` unless this is said again.
+    fn may_take(&self, seconds: u16, is_request_open: bool) {
+        let ms = u64::from(seconds) * 1_000;
+        self.core.with_shard(|shard| shard.serve_http(self.conn, ms, is_request_open));
+    }
+
+    /// Throw away what is here of a body that nobody reads.
+    fn poll_unread(&self, context: &mut Context<'_>) {
+        let mut unread = self.unread.borrow_mut();
+        while let Some(body) = &mut *unread
+            && let Poll::Ready(frame) = Pin::new(body).poll_frame(context)
+        {
+            if !matches!(frame, Some(Ok(_))) {
+                *unread = None;
+            }
+        }
+    }
+}
+
+/// What `request` asks for.
+fn wanted(core: &Core, request: &Request<Incoming>) -> Result<Wanted, HandshakeError> {
+    let (method, headers) = (request.method(), request.headers());
+    if method != Method::GET && !headers.contains_key(UPGRADE) {
+        return Ok(Wanted::Http); // Publishes, nearly always.
+    }
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let version = u8::from(request.version() >= Version::HTTP_11);
+    let fields = || headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    Wanted::by_head(&core.rules(), (method.as_str(), target, version), fields)
+}
+
+/// Whether the rest of `body` is so little that the connection is worth reading it. Who expects to
+/// be told to go on may never send it.
+fn is_little(parts: &Parts, body: &Incoming) -> bool {
+    let is_little = body.size_hint().exact().is_some_and(|bytes| bytes <= UNREAD_BYTES_MAX);
+    is_little && !parts.headers.contains_key(EXPECT)
 }
 
 /// What `work` comes to, unless its socket is broken or cut before: by its peer, or because the
@@ -112,25 +216,27 @@ async fn unless_over<T>(more: &More, work: impl Future<Output = T>) -> io::Resul
 async fn respond(
     core: &Rc<Core>,
     purpose: Purpose,
-    request: Request<Incoming>,
+    parts: &Parts,
+    unread: &mut Option<Incoming>,
 ) -> Response<Full<Bytes>> {
     match purpose {
-        Purpose::Public => public(core, request).await,
-        Purpose::Metrics => operator::respond(core, request.uri().path()).await,
+        Purpose::Public => public(core, parts, unread).await,
+        Purpose::Metrics => operator::respond(core, parts.uri.path()).await,
         Purpose::Echo => not_found(),
     }
 }
 
-/// One request to the HTTP API.
-async fn public(core: &Rc<Core>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let (parts, body) = request.into_parts();
-    let cors = core.setup.rest.cors_origins.check(&head(&parts, &body));
+/// One request to the HTTP API; its body is `unread` until all of it was read.
+async fn public(
+    core: &Rc<Core>,
+    parts: &Parts,
+    unread: &mut Option<Incoming>,
+) -> Response<Full<Bytes>> {
+    let cors = core.setup.rest.cors_origins.check(&head(parts, unread));
     let answer = match cors.preflight() {
-        preflight if stream::is_asked(core, parts.uri.path()) => {
-            Answer::stream_elsewhere(preflight, &head(&parts, &body))
-        }
         Some(answer) => answer,
-        None => answer(core, &parts, body).await.unwrap_or_else(|error| {
+        None if stream::is_asked(core, parts.uri.path()) => Answer::stream_method(),
+        None => answer(core, parts, unread).await.unwrap_or_else(|error| {
             if let Some(refusal) = refusal::counted_as(&error) {
                 core.count(|counters| counters.refuse(refusal));
             }
@@ -140,29 +246,38 @@ async fn public(core: &Rc<Core>, request: Request<Incoming>) -> Response<Full<By
     respond_with(answer, cors.headers())
 }
 
-async fn answer(core: &Rc<Core>, parts: &Parts, body: Incoming) -> Result<Answer, RestError> {
+async fn answer(
+    core: &Rc<Core>,
+    parts: &Parts,
+    unread: &mut Option<Incoming>,
+) -> Result<Answer, RestError> {
     let setup = &core.setup;
-    let route = rest::route(&core.apps(), &setup.rest, &head(parts, &body), now_unix_s())?;
-    let body = read_body(body, route.body_bytes_max(&setup.rest)).await?;
+    let route = rest::route(&core.apps(), &setup.rest, &head(parts, unread), now_unix_s())?;
+    let body = read_body(unread, route.body_bytes_max(&setup.rest)).await?;
     action::carry_out(core, route.finish(&setup.rest, &body)?).await
 }
 
-fn head<'a>(parts: &'a Parts, body: &Incoming) -> Head<'a> {
+fn head<'a>(parts: &'a Parts, body: &Option<Incoming>) -> Head<'a> {
     Head {
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: parts.uri.query().unwrap_or(""),
-        content_length: body.size_hint().exact(),
+        content_length: body.as_ref().and_then(|body| body.size_hint().exact()),
         headers: &parts.headers,
     }
 }
 
-async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, RestError> {
-    match Limited::new(body, bytes_max).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(RestError::BodyLength { bytes_max }),
-        Err(_) => Err(RestError::BodyIncomplete),
-    }
+async fn read_body(unread: &mut Option<Incoming>, bytes_max: usize) -> Result<Bytes, RestError> {
+    let Some(body) = unread else { return Ok(Bytes::new()) };
+    let read = match Limited::new(body, bytes_max).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return Err(RestError::BodyLength { bytes_max });
+        }
+        Err(_) => return Err(RestError::BodyIncomplete),
+    };
+    *unread = None;
+    Ok(read)
 }
 
 fn respond_with(answer: Answer, more: Vec<(HeaderName, HeaderValue)>) -> Response<Full<Bytes>> {
@@ -196,8 +311,8 @@ fn now_unix_s() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::future::{pending, ready};
-    use std::task::{Context, Waker};
+    use std::future::ready;
+    use std::task::Waker;
 
     use super::*;
 

@@ -17,7 +17,7 @@ use hyper::rt::ReadBufCursor;
 
 use super::core::Core;
 use super::sends::answer::Passage;
-use super::socket::{More, Socket};
+use super::socket::{More, Reporting, Socket};
 use crate::id::ConnId;
 
 /// A wait for readiness that is under way.
@@ -64,6 +64,15 @@ impl HttpStream {
     /// What was written and may outlast the stream: it is free when the socket has taken all.
     pub(super) fn passage(&self) -> Rc<Passage> {
         Rc::clone(&self.passage)
+    }
+
+    /// Hear no more of the socket, which is that of `conn`; what was read of it and not taken yet.
+    pub(super) fn give_back(self, conn: ConnId) -> Bytes {
+        self.socket.keep_nobody();
+        if self.socket.reporting.replace(Reporting::Nothing) != Reporting::Nothing {
+            self.core.readiness.remove(self.socket.fd(), conn);
+        }
+        self.early
     }
 
     fn poll_writable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -125,6 +134,7 @@ impl hyper::rt::Write for HttpStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.passage.is_partial.set(true);
         loop {
             if self.writable.is_some() {
                 ready!(self.poll_writable(context))?;
@@ -143,6 +153,7 @@ impl hyper::rt::Write for HttpStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.passage.is_partial.set(false); // hyper has nothing more.
         Poll::Ready(Ok(())) // What is on its way needs no help.
     }
 

@@ -1,6 +1,7 @@
-//! The first request of a connection: a websocket's handshake, or plain HTTP.
+//! What a request asks for, by its head: an answer, or the whole connection.
 //!
-//! The head is read here, in full and within its limits, before anything else is decided. What was
+//! A connection's first head is read here, in full and within its limits, before anything else is
+//! decided; [`http`](super::http) reads later ones and decides by the same [`Wanted`]. What was
 //! read goes on to whoever serves the connection.
 
 use std::rc::Rc;
@@ -37,29 +38,55 @@ const HEADERS_MAX: usize = 100;
 /// Time is the limit that matters; this one only keeps a flood from lasting as long.
 const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// What the first request asks for.
+/// What a request asks for.
 pub(super) enum Wanted {
-    /// A websocket as `request` describes it; `rest` came after the head.
-    WebSocket { upgrade: Upgrade, request: Request, rest: Vec<u8> },
-    /// A stream of server-sent events.
+    /// An answer.
+    Http,
+    /// The connection, as the websocket that `request` describes.
+    WebSocket { upgrade: Upgrade, request: Request },
+    /// The connection, as a stream of server-sent events.
     Stream(StreamRequest),
-    /// Anything else; `read` is all that was read.
-    Http { read: Vec<u8> },
 }
 
 /// What a head that has arrived in part, or in full, says.
 enum Head {
     Partial,
-    Http,
-    WebSocket { upgrade: Upgrade, request: Request, head_bytes: usize },
-    Stream(StreamRequest),
+    Complete(Wanted, usize),
     TooLarge,
     Malformed,
     Refused(HandshakeError),
 }
 
-/// Read the first request's head; `None` if the connection ends or is refused on the way.
-pub(super) async fn first_request(core: &Rc<Core>, socket: &Socket) -> Option<Wanted> {
+impl Wanted {
+    /// By the parts of a head; `version` is the minor version of HTTP/1.
+    pub(super) fn by_head<'h, F: Iterator<Item = (&'h str, &'h [u8])>>(
+        rules: &Rules<'_>,
+        (method, target, version): (&str, &str, u8),
+        fields: impl Fn() -> F,
+    ) -> Result<Self, HandshakeError> {
+        if let Some(upgrade) = Upgrade::from_headers(method, version, fields())? {
+            let request = Request::from_headers(target, fields());
+            return Ok(Self::WebSocket { upgrade, request });
+        }
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        let path = StreamPath::parse(rules, path).filter(|_| method == "GET");
+        Ok(path.map_or(Self::Http, |path| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields() {
+                let name = HeaderName::from_bytes(name.as_bytes());
+                if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+                    headers.append(name, value);
+                }
+            }
+            let request = Request::from_headers(target, fields());
+            Self::Stream(StreamRequest { path, request, headers })
+        }))
+    }
+}
+
+/// Read the first request's head; `None` if the connection ends or is refused on the way. With it
+/// comes what was read behind it, or for plain HTTP all that was read.
+pub(super) async fn first_request(core: &Rc<Core>, socket: &Socket) -> Option<(Wanted, Vec<u8>)> {
     let head_bytes_max = core.setup.config.http.head_bytes_max as usize;
     let mut read = Vec::new();
     loop {
@@ -80,17 +107,22 @@ pub(super) async fn first_request(core: &Rc<Core>, socket: &Socket) -> Option<Wa
             return None;
         }
         match parse(&core.rules(), &read, head_bytes_max) {
-            Head::Stream(request) => return Some(Wanted::Stream(request)),
-            Head::Http => return Some(Wanted::Http { read }),
-            Head::WebSocket { upgrade, request, head_bytes } => {
-                let rest = read.split_off(head_bytes);
-                return Some(Wanted::WebSocket { upgrade, request, rest });
+            Head::Complete(Wanted::Http, _) => return Some((Wanted::Http, read)),
+            Head::Complete(wanted, head_bytes) => {
+                return Some((wanted, read.split_off(head_bytes)));
             }
             Head::Partial => {}
-            Head::TooLarge => return refuse(core, socket, Refusal::HeadBytes, HEAD_TOO_LARGE),
-            Head::Malformed => return refuse(core, socket, Refusal::Request, BAD_REQUEST),
+            Head::TooLarge => {
+                refuse(core, socket, Refusal::HeadBytes, HEAD_TOO_LARGE);
+                return None;
+            }
+            Head::Malformed => {
+                refuse(core, socket, Refusal::Request, BAD_REQUEST);
+                return None;
+            }
             Head::Refused(error) => {
-                return refuse(core, socket, Refusal::Request, &error.response());
+                refuse(core, socket, Refusal::Request, &error.response());
+                return None;
             }
         }
     }
@@ -105,38 +137,23 @@ fn parse(rules: &Rules<'_>, read: &[u8], head_bytes_max: usize) -> Head {
         Ok(_) | Err(httparse::Error::TooManyHeaders) => return Head::TooLarge,
         Err(_) => return Head::Malformed,
     };
-    match Upgrade::from_request(&request) {
-        Ok(None) => stream(rules, &request).map_or(Head::Http, Head::Stream),
-        Ok(Some(upgrade)) => {
-            let headers = request.headers.iter().map(|header| (header.name, header.value));
-            let request = Request::from_headers(request.path.unwrap_or("/"), headers);
-            Head::WebSocket { upgrade, request, head_bytes }
-        }
+    let start = (
+        request.method.unwrap_or_default(),
+        request.path.unwrap_or("/"),
+        request.version.unwrap_or_default(),
+    );
+    let fields = || request.headers.iter().map(|header| (header.name, header.value));
+    match Wanted::by_head(rules, start, fields) {
+        Ok(wanted) => Head::Complete(wanted, head_bytes),
         Err(error) => Head::Refused(error),
     }
 }
 
-/// The stream that `request` asks for, if it does.
-fn stream(rules: &Rules<'_>, request: &httparse::Request<'_, '_>) -> Option<StreamRequest> {
-    let target = request.path.filter(|_| request.method == Some("GET"))?;
-    let path = target.split_once('?').map_or(target, |(path, _)| path);
-    let path = StreamPath::parse(rules, path)?;
-    let fields = || request.headers.iter().map(|header| (header.name, header.value));
-    let mut headers = HeaderMap::new();
-    for (name, value) in fields() {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
-            headers.append(name, value);
-        }
-    }
-    Some(StreamRequest { path, request: Request::from_headers(target, fields()), headers })
-}
-
-fn refuse(core: &Core, socket: &Socket, refusal: Refusal, answer: &[u8]) -> Option<Wanted> {
+/// Give an answer that is the connection's last; all that were written before have been taken.
+pub(super) fn refuse(core: &Core, socket: &Socket, refusal: Refusal, answer: &[u8]) {
     core.count(|counters| counters.refuse(refusal));
-    let _ = socket.try_write(answer); // Nothing was written before, so there is room.
+    let _ = socket.try_write(answer);
     socket.finish();
-    None
 }
 
 /// Read and throw away what the peer still sends, so that it gets our last words and not a reset.

@@ -45,7 +45,8 @@ const _: () = assert!(size_of::<Socket>() <= 48 - 16);
 /// Who hears of what the core's set reports of a socket.
 #[derive(Default)]
 enum Listener {
-    /// Nobody: the connection's own task reads its first request, or its last words.
+    /// Nobody: the connection's own task reads its first request, or its last words, or is about
+    /// to make something else of it.
     #[default]
     Nobody,
     /// A websocket, by what it keeps between reads.
@@ -131,6 +132,11 @@ impl Socket {
     /// From now on `more` is for the task that serves requests.
     pub(super) fn keep_task(&self, more: Rc<More>) {
         self.listener.set(Listener::Task(more));
+    }
+
+    /// From now on nobody hears of what is reported.
+    pub(super) fn keep_nobody(&self) {
+        self.listener.set(Listener::Nobody);
     }
 
     /// Tell the task that serves requests of what was reported; false if there is none.

@@ -186,6 +186,8 @@ fn refusal_headers(error: &RestError) -> Vec<(HeaderName, HeaderValue)> {
             (UPGRADE, HeaderValue::from_static("websocket")),
             (CONNECTION, HeaderValue::from_static("upgrade")),
         ],
+        // Where it ends is not known, and neither is where another request would begin.
+        RestError::BodyIncomplete => vec![(CONNECTION, HeaderValue::from_static("close"))],
         RestError::RateLimited(_, spent) => {
             let retry_after = (RETRY_AFTER, HeaderValue::from(spent.retry_after_s));
             std::iter::once(retry_after).chain(budget_headers(spent)).collect()

@@ -6,11 +6,16 @@ import { connect, createServer } from 'node:net';
 export class Proxy {
   #server;
   #sockets = new Set();
+  /** How many connections there have been. */
+  connections = 0;
 
   /** Listens until test `t` is over and passes everything on to `server`, in both directions. */
   static async start(t, { host, port }) {
     const proxy = new Proxy();
-    proxy.#server = createServer((client) => proxy.#join(client, connect(port, host)));
+    proxy.#server = createServer((client) => {
+      proxy.connections += 1;
+      proxy.#join(client, connect(port, host));
+    });
     proxy.#server.listen(0, '127.0.0.1');
     t.after(() => {
       proxy.#server.close();

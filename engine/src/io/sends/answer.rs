@@ -21,6 +21,8 @@ pub(in crate::io) struct Answer {
 pub(in crate::io) struct Passage {
     is_taken: Cell<bool>,
     is_failed: Cell<bool>,
+    /// Whether there is more to come of an answer that was begun.
+    pub(in crate::io) is_partial: Cell<bool>,
     ended: Signal,
 }
 
