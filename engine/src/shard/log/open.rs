@@ -172,6 +172,7 @@ impl Shard {
         let all: Vec<u32> = self.logs.channels.iter_mut().map(|(index, _)| index).collect();
         for index in all {
             self.expire_log(index);
+            self.forget_idle_cursors(index);
             if self.may_give_way(index) {
                 let entry = self.logs.channels.at(index);
                 self.logs.blanks.found.push((entry.value.used, index, entry.generation));
