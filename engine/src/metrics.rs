@@ -176,6 +176,10 @@ const COUNTS: &[(&str, &str, Value)] = &[
     ("log_duplicates", "Events dropped that were appended before", |it| it.log_duplicates),
     ("log_evictions", "Events that logs let go of for want of room", |it| it.log_evictions),
     ("log_expired", "Events that logs let go of at their end", |it| it.log_expired),
+    ("log_drops", "Empty logs that made room for others", |it| it.log_drops),
+    ("log_cursors_expired", "Cursors forgotten because nobody used them", |it| {
+        it.log_cursors_expired
+    }),
     ("log_replayed", "Events read from logs for those who had missed them", |it| it.log_replayed),
     ("log_truncations", "Times that a reader was told of events gone", |it| it.log_truncations),
     ("log_catch_ups", "Subscriptions that began with older events", |it| it.log_catch_ups),

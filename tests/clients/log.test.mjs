@@ -269,6 +269,24 @@ describe('acks', () => {
     assert.deepEqual(await numbers((await start()).inbox, 2), [11, 12]);
   });
 
+  test('one of what is not there is refused, and the client goes on', async (t) => {
+    const name = unique('kept-beyond');
+    const log = { subscriber: 'till-9', fromAcked: () => true };
+    const client = await follow(t, name, { log });
+    await publish(name, 1, 1);
+    assert.deepEqual(await numbers(client.inbox, 1), [1]);
+    const ack = { channel: name, sequence: 900, subscriber: log.subscriber };
+    client.pusher.send_event('uringcast:ack', ack);
+    const error = await emitted(client.pusher.connection, 'error');
+    assert.match((error.error ?? error).data.message, /no event has number 900/);
+    client.log.flush();
+    await subscribe(client.pusher, 'fence');
+    await publish(name, 2, 2);
+    assert.deepEqual(await numbers(client.inbox, 1), [2]);
+    const later = await follow(t, name, { log });
+    assert.deepEqual(await numbers(later.inbox, 1), [2]);
+  });
+
   test('nobody in particular is told so', async (t) => {
     const client = await follow(t, unique('kept-nobody'));
     const { name } = client.channel;
@@ -354,7 +372,10 @@ describe('a server without a disk that is killed', () => {
     t.after(() => at.stop());
     const name = unique('kept-elsewhere');
     const holes = [];
-    const client = await follow(t, name, { at, log: { onTruncated: (hole) => holes.push(hole) } });
+    const log = { subscriber: 'till-10', ackEvery: 3, onTruncated: (hole) => holes.push(hole) };
+    const client = await follow(t, name, { at, log });
+    const refused = [];
+    client.pusher.connection.bind('error', ({ error }) => refused.push(error?.data?.message));
     await publish(name, 1, 5, at);
     assert.deepEqual(await numbers(client.inbox, 5), range(1, 5));
     const { port } = at.server;
@@ -363,6 +384,10 @@ describe('a server without a disk that is killed', () => {
     await publish(name, 101, 107, at);
     assert.deepEqual(await numbers(client.inbox, 7), range(101, 107));
     assert.deepEqual(holes, [{ channel: name, after: 5, first: 1 }]);
+    // What it had of the other one it does not acknowledge here.
+    client.log.flush();
+    await subscribe(client.pusher, 'fence');
+    assert.deepEqual(refused.filter(Boolean), []);
   });
 });
 

@@ -301,6 +301,15 @@ pub struct LogConfig {
     pub bytes_max: u32,
     /// Subscriber ids one channel remembers a cursor for. Default 10,000: about 1 MB.
     pub cursors_max: u32,
+    /// Seconds for which a cursor that is not used is kept, if its channel does not keep events for
+    /// longer. Default a week: who is away for holidays begins where it stopped.
+    pub cursor_idle_s: u32,
+    /// Logs that one connection may begin on one core within a minute; 0 is no limit. Default
+    /// 1,000: one for each channel that it may subscribe to.
+    pub new_rate: u32,
+    /// Logs that one app may begin on one core within a minute; 0 is no limit. Default 100,000: all
+    /// that there may be, for when all clients come back at once.
+    pub new_rate_app: u32,
     /// Event ids one channel knows again. Default 10,000: the window of publishes tried again.
     pub ids_max: u32,
     /// Bytes of one snapshot's state. Default 1 MiB.
@@ -337,6 +346,9 @@ impl Default for LogConfig {
             channels_max,
             bytes_max,
             cursors_max,
+            cursor_idle_ms,
+            new_rate,
+            new_rate_app,
             ids_max,
             snapshot_bytes_max,
             dead_letters_max,
@@ -358,6 +370,9 @@ impl Default for LogConfig {
             channels_max: channels_max as u32,
             bytes_max: bytes_max as u32,
             cursors_max: cursors_max as u32,
+            cursor_idle_s: (cursor_idle_ms / 1_000) as u32,
+            new_rate,
+            new_rate_app,
             ids_max: ids_max as u32,
             snapshot_bytes_max: snapshot_bytes_max as u32,
             dead_letters_max: dead_letters_max as u32,
@@ -399,6 +414,9 @@ impl LogConfig {
             channels_max: self.channels_max as usize,
             bytes_max: self.bytes_max as usize,
             cursors_max: self.cursors_max as usize,
+            cursor_idle_ms: u64::from(self.cursor_idle_s) * 1_000,
+            new_rate: self.new_rate,
+            new_rate_app: self.new_rate_app,
             ids_max: self.ids_max as usize,
             snapshot_bytes_max: self.snapshot_bytes_max as usize,
             dead_letters_max: self.dead_letters_max as usize,

@@ -46,6 +46,9 @@ pub struct ZpsConfig {
     /// Whether the app's public key in the place of a token opens every room at `/apps/{id}`.
     /// Default false: whoever sees a page of the app knows it.
     pub app_key_opens_rooms: bool,
+    /// Whether a client must call itself what its token has as `sub`. Default false: one user may
+    /// be several subscribers, whose cursors are the user's own either way.
+    pub subscriber_must_match_sub: bool,
 }
 
 impl Default for ZpsConfig {
@@ -68,6 +71,7 @@ impl Default for ZpsConfig {
             authorize_cache_entries_max: 10_000,
             authorize_in_flight_max: 128,
             app_key_opens_rooms: false,
+            subscriber_must_match_sub: false,
         }
     }
 }

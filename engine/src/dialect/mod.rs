@@ -17,7 +17,7 @@ use uringcast_proto::ws::encode;
 use uringcast_proto::zps::server as zps_server;
 
 use crate::app::ZpsPolicy;
-use crate::log::Snapshot;
+use crate::log::{AckError, Snapshot};
 use crate::shard::{AppendError, EnterError, JoinRefused, ShardConfig};
 
 /// What one websocket connection speaks.
@@ -155,6 +155,24 @@ impl Dialect {
             Self::Pusher => server::error(None, &format!("{channel}: {error}")),
             Self::Zps | Self::Sse => zps::append_refused(channel, error),
             Self::Echo => unreachable!("an echo connection never publishes"),
+        }
+    }
+
+    /// The frame that says what came of an acknowledgement that the owner was asked about, if the
+    /// dialect has one.
+    pub fn acked(
+        self,
+        channel: &str,
+        sequence: u64,
+        outcome: Result<(), AckError>,
+    ) -> Option<Bytes> {
+        match self {
+            Self::Pusher => {
+                let error = outcome.err()?;
+                Some(server::error(None, &format!("{channel}: {error}")))
+            }
+            Self::Zps | Self::Sse => Some(zps::acked(channel, sequence, outcome)),
+            Self::Echo => unreachable!("an echo connection acknowledges nothing"),
         }
     }
 

@@ -211,6 +211,7 @@ impl LogPort {
             RecordKind::Event { sequence, .. } => Some(*sequence),
             RecordKind::Trimmed { .. }
             | RecordKind::Cursor { .. }
+            | RecordKind::CursorForgotten { .. }
             | RecordKind::Snapshot { .. }
             | RecordKind::DeadLetter { .. }
             | RecordKind::DeadLetterGone { .. }
@@ -344,8 +345,11 @@ fn change(kind: RecordKind) -> Change {
         RecordKind::Trimmed { first_sequence, last_sequence } => {
             Change::Head { first_sequence, last_sequence }
         }
-        RecordKind::Cursor { subscriber_id, sequence } => {
-            Change::Cursor { subscriber_id: subscriber_id.into(), sequence }
+        RecordKind::Cursor { subscriber_id, sequence, used_unix_ms } => {
+            Change::Cursor { subscriber_id: subscriber_id.into(), sequence, used_unix_ms }
+        }
+        RecordKind::CursorForgotten { subscriber_id } => {
+            Change::CursorForgotten { subscriber_id: subscriber_id.into() }
         }
         RecordKind::Snapshot { last_sequence, created_unix_ms, state_json } => {
             let state = state_json.into_boxed_bytes().into();

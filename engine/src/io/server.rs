@@ -198,6 +198,7 @@ fn setup(config: Config, middleware: Chain) -> io::Result<Setup> {
             events_max: config.zps.http_events_max as usize,
             replay_events_max: config.zps.http_replay_events_max as usize,
             replay_bytes_max: config.zps.http_replay_bytes_max as usize,
+            must_match_sub: config.zps.subscriber_must_match_sub,
             ..ZpsRestConfig::default()
         },
     };

@@ -19,6 +19,7 @@ use super::log::{LogThread, Restored};
 use super::mailbox::{Address, Mailbox};
 use super::websocket::{run_held, run_readers};
 use crate::app::Apps;
+use crate::log::commit::unix_ms;
 use crate::shard::{Millis, Shard, ShardConfig};
 use crate::side::Side;
 
@@ -96,6 +97,7 @@ async fn run_core(start: Start) -> io::Result<()> {
     let Start { setup, apps, shard, listeners, addresses, mailbox, side, events, .. } = start;
     let mut shard = Shard::new(shard, apps, Millis::default());
     shard.set_middleware(Arc::clone(&setup.middleware));
+    shard.set_unix_ms(unix_ms()); // What is restored may have had its time meanwhile.
     start.restored.fill(&mut shard);
     let core = Core::new(setup, shard, addresses, mailbox.install()?, side, start.log)?;
     monoio::spawn(Rc::clone(&core).run_turns());

@@ -22,6 +22,7 @@ pub(super) fn rules(config: &Config) -> io::Result<Rules> {
         scopes: scopes.map(Box::from).collect(),
         is_open: config.authorize == "open",
         is_app_key_good: config.app_key_opens_rooms,
+        must_match_sub: config.subscriber_must_match_sub,
     };
     Ok(Rules {
         sse_heartbeat_ms: config.sse_heartbeat_ms.into(),

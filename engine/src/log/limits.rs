@@ -26,6 +26,14 @@ pub struct LogLimits {
     pub bytes_max: usize,
     /// Subscriber ids one channel remembers a cursor for. Default 10,000: about 1 MB.
     pub cursors_max: usize,
+    /// Time for which a cursor that is not used is kept, in milliseconds, if its channel does not
+    /// keep events for longer. Default a week: who is away for holidays begins where it stopped.
+    pub cursor_idle_ms: u64,
+    /// Logs that one connection may begin within a minute; 0 is no limit. Default 1,000.
+    pub new_rate: u32,
+    /// Logs that one app may begin within a minute; 0 is no limit. Default 100,000: all that there
+    /// may be, for when all clients come back at once.
+    pub new_rate_app: u32,
     /// Event ids one channel knows again. Default 10,000: the window of publishes tried again.
     pub ids_max: usize,
     /// Bytes of one snapshot's state. Default 1 MiB.
@@ -49,6 +57,29 @@ pub struct LogLimits {
     pub sink_post_bytes_max: usize,
 }
 
+/// Why a channel without a log gets none. It may be asked for again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoLog {
+    /// `log.channels_max`: no other channel of this core may have a log.
+    #[error("{channels_max} channels have a log, which is all that may")]
+    Full {
+        /// The limit.
+        channels_max: u32,
+    },
+    /// `log.new_rate`: the connection that wants it has begun as many as it may.
+    #[error("the connection has begun {new_max} logs within a minute, which is all that it may")]
+    Connection {
+        /// The limit.
+        new_max: u32,
+    },
+    /// `log.new_rate_app`: the app has.
+    #[error("the app has begun {new_max} logs within a minute, which is all that it may")]
+    App {
+        /// The limit.
+        new_max: u32,
+    },
+}
+
 impl Default for LogLimits {
     fn default() -> Self {
         Self {
@@ -57,6 +88,9 @@ impl Default for LogLimits {
             channels_max: 100_000,
             bytes_max: 256 << 20,
             cursors_max: 10_000,
+            cursor_idle_ms: 7 * 86_400_000,
+            new_rate: 1_000,
+            new_rate_app: 100_000,
             ids_max: 10_000,
             snapshot_bytes_max: 1 << 20,
             dead_letters_max: 1_000,

@@ -48,6 +48,13 @@ pub enum RecordKind {
         subscriber_id: Box<str>,
         /// The last event it has.
         sequence: u64,
+        /// When it was last used.
+        used_unix_ms: u64,
+    },
+    /// A subscriber's cursor is forgotten.
+    CursorForgotten {
+        /// The subscriber.
+        subscriber_id: Box<str>,
     },
     /// The state of whatever the channel is about, as of an event.
     Snapshot {

@@ -46,6 +46,9 @@ pub enum Change {
         subscriber_id: Arc<str>,
         /// The highest sequence that it has acknowledged.
         sequence: u64,
+        /// When its cursor was last used, in milliseconds since 1970; 0 if nothing tells, as in
+        /// records of the first versions.
+        used_unix_ms: u64,
     },
     /// A subscriber's cursor is forgotten.
     CursorForgotten {
@@ -104,6 +107,17 @@ pub struct StoredDeadLetter {
     pub entry: Bytes,
 }
 
+/// How far a subscriber has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCursor {
+    /// Who.
+    pub subscriber_id: Arc<str>,
+    /// The highest sequence that it has acknowledged.
+    pub sequence: u64,
+    /// When the cursor was last used, in milliseconds since 1970; 0 if nothing tells.
+    pub used_unix_ms: u64,
+}
+
 /// All that is stored of one log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredLog {
@@ -119,7 +133,7 @@ pub struct StoredLog {
     /// that expired before its neighbours leaves a hole.
     pub events: Vec<StoredEvent>,
     /// Each subscriber's cursor, in no order.
-    pub cursors: Vec<(Arc<str>, u64)>,
+    pub cursors: Vec<StoredCursor>,
     /// The snapshot, if there is one.
     pub snapshot: Option<StoredSnapshot>,
     /// The dead letters, oldest first.

@@ -30,6 +30,8 @@ pub struct ZpsRestConfig {
     pub replay_events_default: usize,
     /// Bytes that one request may have replayed. Default 16 MiB.
     pub replay_bytes_max: usize,
+    /// Whether who acknowledges must be the user of the same name. Default false.
+    pub must_match_sub: bool,
 }
 
 impl Default for ZpsRestConfig {
@@ -40,6 +42,7 @@ impl Default for ZpsRestConfig {
             replay_events_max: 10_000,
             replay_events_default: 500,
             replay_bytes_max: 16 * 1024 * 1024,
+            must_match_sub: false,
         }
     }
 }

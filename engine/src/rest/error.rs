@@ -8,6 +8,7 @@ use super::rate::{Budget, Spent};
 use super::zintrust::ZinTrustError;
 use super::zps::ZpsError;
 use crate::id::SocketIdError;
+use crate::log::NoLog;
 
 /// Why a request is refused: the peer sees the status and the words, as JSON.
 ///
@@ -48,13 +49,10 @@ pub enum RestError {
     /// 503: so much waits between cores that nothing new is taken in. Nothing was published.
     #[error("the server is overloaded, try again")]
     Overloaded,
-    /// 503: no other channel can have a log. Events for channels without one were not published,
-    /// those for other logs may have been.
-    #[error("{channels_max} channels have a log, which is all that may")]
-    LogsFull {
-        /// The limit.
-        channels_max: u32,
-    },
+    /// 503, or 429 if the app has begun too many: the channel can have no log. Events for channels
+    /// without one were not published, those for other logs may have been.
+    #[error("{0}")]
+    NoLog(#[from] NoLog),
     /// 413: an event is larger than all that its channel may keep.
     #[error("the event takes {bytes} bytes, its channel keeps at most {bytes_max}")]
     LogEventLength {
@@ -221,9 +219,11 @@ impl RestError {
             Self::BodyLength { .. } | Self::DataLength { .. } | Self::LogEventLength { .. } => 413,
             Self::IdempotencyBody => 422,
             Self::UpgradeRequired { .. } => 426,
-            Self::RateLimited(..) => 429,
+            Self::RateLimited(..) | Self::NoLog(NoLog::Connection { .. } | NoLog::App { .. }) => {
+                429
+            }
             Self::LogWrite => 500,
-            Self::Overloaded | Self::LogsFull { .. } | Self::LogBacklogged => 503,
+            Self::Overloaded | Self::NoLog(NoLog::Full { .. }) | Self::LogBacklogged => 503,
             Self::ZinTrust(error) => error.status(),
             Self::Zps(error) => error.status(),
         }

@@ -93,8 +93,14 @@ pub enum Refusal {
     PublishPolicy,
     /// `log.channels_max`.
     LogChannels,
+    /// `log.new_rate`.
+    LogNewConnection,
+    /// `log.new_rate_app`.
+    LogNewApp,
     /// `log.cursors_max`.
     LogCursors,
+    /// An acknowledgement above the last event.
+    LogAck,
     /// An event larger than its channel keeps, `bytes_max` of its app's `history`.
     LogEventBytes,
     /// `log.snapshot_bytes_max`, or no room for a snapshot beside the others.
@@ -121,7 +127,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 54] = [
+    pub const ALL: [(Self, &'static str); 57] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -164,7 +170,10 @@ impl Refusal {
         (Self::Authorization, "authorization"),
         (Self::PublishPolicy, "publish_policy"),
         (Self::LogChannels, "log_channels"),
+        (Self::LogNewConnection, "log_new_connection"),
+        (Self::LogNewApp, "log_new_app"),
         (Self::LogCursors, "log_cursors"),
+        (Self::LogAck, "log_ack"),
         (Self::LogEventBytes, "log_event_bytes"),
         (Self::LogSnapshotBytes, "log_snapshot_bytes"),
         (Self::LogDeadLetters, "log_dead_letters"),
@@ -245,6 +254,10 @@ pub struct Counters {
     pub log_evictions: u64,
     /// Events let go of because their time was over.
     pub log_expired: u64,
+    /// Logs that held nothing and were dropped to make room for others.
+    pub log_drops: u64,
+    /// Cursors forgotten because nobody had used them for long.
+    pub log_cursors_expired: u64,
     /// Events read from logs for subscribers and replays.
     pub log_replayed: u64,
     /// Subscribers that were told of events that are gone.

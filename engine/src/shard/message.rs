@@ -19,6 +19,7 @@ use super::log::{Delivery, JoinLog, Lags, LogMessage, LogWelcome};
 use super::parcel::Load;
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
+use crate::log::NoLog;
 
 /// A channel's name within its app, with its hash.
 #[derive(Clone, Debug)]
@@ -152,12 +153,9 @@ pub enum JoinRefused {
         /// The limit, `pusher.presence_members_max`.
         members_max: u32,
     },
-    /// The channel needs a log, and the core has as many as it may.
-    #[error("{channels_max} channels have a log, which is all that may")]
-    LogsFull {
-        /// The limit, `log.channels_max`.
-        channels_max: u32,
-    },
+    /// The channel needs a log and gets none.
+    #[error("{0}")]
+    NoLog(#[from] NoLog),
 }
 
 impl JoinRefused {
@@ -165,7 +163,7 @@ impl JoinRefused {
     pub(super) const fn refusal(self) -> Refusal {
         match self {
             Self::PresenceFull { .. } => Refusal::PresenceMembers,
-            Self::LogsFull { .. } => Refusal::LogChannels,
+            Self::NoLog(error) => error.refusal(),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::message::{ChannelName, Join};
 use super::{Refusal, Shard};
 use crate::dialect::Dialect;
 use crate::id::AppIndex;
-use crate::log::is_room;
+use crate::log::{is_room, subscriber_of};
 use crate::middleware::{self, Blocked, Call, Chain, Operation};
 
 /// One message of so many is timed: two looks at a clock are a tenth of what an ack costs.
@@ -86,7 +86,7 @@ impl Shard {
     /// Whether whoever joins may be given what it has missed.
     pub(super) fn allows_catch_up(&mut self, join: &Join) -> bool {
         let subscriber_id = join.log.as_ref().map(|wish| wish.subscriber_id.clone());
-        let subscriber_id = subscriber_id.as_deref().filter(|id| !id.is_empty());
+        let subscriber_id = subscriber_id.as_deref().map(subscriber_of).filter(|id| !id.is_empty());
         !is_room(join.channel.as_str())
             || self.allows(Operation::CatchUp, &join.channel, subscriber_id, None)
     }

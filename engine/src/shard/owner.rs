@@ -156,6 +156,8 @@ impl Shard {
         if self.owned.at(index).value.footholds.is_empty() {
             self.counters.channels -= 1;
             self.notice(index, WebhookEvent::ChannelVacated, || Fact::ChannelVacated);
+            let channel = self.owned.at(index).name.clone();
+            self.note_vacated(&channel);
             self.owned.remove(index);
         }
     }

@@ -16,6 +16,7 @@ mod log;
 mod log_ask;
 mod log_durable;
 mod log_hold;
+mod log_limits;
 mod log_sinks;
 mod log_slow;
 mod notices;

@@ -39,6 +39,8 @@ pub struct AckBody<'a> {
     pub sequence: u64,
     /// Whose ack it is, not empty.
     pub subscriber_id: Cow<'a, str>,
+    /// The user that its token names, if it has one.
+    pub sub: Option<Cow<'a, str>>,
 }
 
 /// What `PUT /rooms/{room}/snapshot` says.
@@ -72,6 +74,7 @@ fields! {
         "room" => room: &'a RawValue,
         "sequence" => sequence: &'a RawValue,
         "subscriberId" => subscriber_id: &'a RawValue,
+        "sub" => sub: &'a RawValue,
         "fromSequence" => from_sequence: &'a RawValue,
         "toSequence" => to_sequence: &'a RawValue,
         "eventTypes" => event_types: &'a RawValue,
@@ -113,6 +116,7 @@ impl<'a> AckBody<'a> {
             room: self::text(body.room, "room")?,
             sequence: number(body.sequence, "sequence")?,
             subscriber_id: self::text(body.subscriber_id, "subscriberId")?,
+            sub: text_if_any(given(body.sub), "sub")?,
         })
     }
 }
@@ -288,7 +292,9 @@ mod tests {
     #[test]
     fn an_ack_names_its_subscriber() {
         let body = AckBody::parse(r#"{"room":"a:1","sequence":3,"subscriberId":"s"}"#).unwrap();
-        assert_eq!((body.sequence, &*body.subscriber_id), (3, "s"));
+        assert_eq!((body.sequence, &*body.subscriber_id, body.sub), (3, "s", None));
+        let text = r#"{"room":"a:1","sequence":3,"subscriberId":"s","sub":"u"}"#;
+        assert_eq!(AckBody::parse(text).unwrap().sub.as_deref(), Some("u"));
         let error = AckBody::parse(r#"{"room":"a:1","sequence":3}"#).unwrap_err().to_string();
         assert_eq!(error, "Realtime message field subscriberId must be a non-empty string");
         assert_eq!(AckBody::parse("[]"), Err(ClientMessageError::Json));

@@ -95,6 +95,8 @@ impl Cores {
         self.shards = (0..cores).map(shard).collect();
         self.mail = (0..cores * cores).map(|_| VecDeque::new()).collect();
         self.answers.clear();
+        let floor = self.disk.as_ref().map_or(0, |disk| disk.floor);
+        self.shards.iter_mut().for_each(|shard| shard.restore_floor(floor));
         let stored = self.disk.as_ref().map(|disk| disk.logs.clone()).unwrap_or_default();
         for (room, mut log) in stored {
             log.events.retain(|event| event.expires_unix_ms > unix_ms);

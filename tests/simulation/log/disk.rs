@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use uringcast::id::CoreId;
-use uringcast::log::store::{StoredEvent, StoredLog, StoredSnapshot};
+use uringcast::log::store::{StoredCursor, StoredEvent, StoredLog, StoredSnapshot};
 use uringcast::log::{LogRecord, Logged, RecordKind};
 
 /// What outlives a crash, and what is on its way there.
@@ -16,6 +16,8 @@ pub(crate) struct Disk {
     synced: HashMap<(String, u64), String>,
     /// What each core has said and has no answer to.
     waiting: HashMap<CoreId, VecDeque<LogRecord>>,
+    /// The highest number of an event in any log that was dropped.
+    pub(crate) floor: u64,
 }
 
 impl Disk {
@@ -81,7 +83,9 @@ impl Disk {
         match kind {
             RecordKind::Event { sequence, first_sequence, unix_ms, expires_unix_ms, .. } => {
                 let RecordKind::Event { id, event_type, frame, .. } = kind else { unreachable!() };
-                assert_eq!(sequence, log.last_sequence + 1, "{room}: written out of order");
+                let is_next = sequence == log.last_sequence + 1;
+                let is_first = sequence == first_sequence && sequence > log.last_sequence;
+                assert!(is_next || is_first, "{room}: written out of order");
                 log.last_sequence = sequence;
                 log.first_sequence = log.first_sequence.max(first_sequence);
                 let first_sequence = log.first_sequence;
@@ -102,9 +106,13 @@ impl Disk {
                 log.first_sequence = log.first_sequence.max(first_sequence);
                 log.events.retain(|event| event.sequence >= first_sequence);
             }
-            RecordKind::Cursor { subscriber_id, sequence } => {
-                log.cursors.retain(|(id, _)| **id != *subscriber_id);
-                log.cursors.push((subscriber_id.into(), sequence));
+            RecordKind::Cursor { subscriber_id, sequence, used_unix_ms } => {
+                log.cursors.retain(|it| *it.subscriber_id != *subscriber_id);
+                let subscriber_id = subscriber_id.into();
+                log.cursors.push(StoredCursor { subscriber_id, sequence, used_unix_ms });
+            }
+            RecordKind::CursorForgotten { subscriber_id } => {
+                log.cursors.retain(|it| *it.subscriber_id != *subscriber_id);
             }
             RecordKind::Snapshot { last_sequence, created_unix_ms, state_json } => {
                 let state = state_json.into_boxed_bytes().into();
@@ -113,7 +121,10 @@ impl Disk {
             RecordKind::DeadLetter { .. } | RecordKind::DeadLetterGone { .. } => {
                 panic!("nothing is undeliverable here")
             }
-            RecordKind::Forgotten { .. } => panic!("there is room for every log"),
+            RecordKind::Forgotten { floor } => {
+                self.floor = floor.max(self.floor);
+                self.logs.remove(&room);
+            }
         }
     }
 }

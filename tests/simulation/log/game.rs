@@ -24,6 +24,11 @@ const NAMES: [&str; 4] = ["ann", "bob", "cid", "watcher"];
 /// subscription it comes.
 const WATCHER: usize = 3;
 const TTL_S: u32 = 2;
+/// Logs that a core may have, where that is less than there are rooms.
+const LOGS_MAX: usize = 8;
+/// Rooms besides, of which so few hold something at a time that the others have room.
+const VISITED: usize = 40;
+const VISITED_AT_ONCE: usize = LOGS_MAX - ROOMS.len() - 1;
 
 /// What was asked over HTTP.
 enum Asked {
@@ -40,6 +45,8 @@ pub(crate) struct Game {
     asked: HashMap<(CoreId, Ticket), Asked>,
     /// What HTTP has published, for publishers that try again.
     drafts: Vec<NamedDraft>,
+    /// Rooms that HTTP has published to and nobody else uses: until when they may hold something.
+    visits: HashMap<String, u64>,
     last_id: u64,
     pub(crate) restarts: u64,
     pub(crate) failures: u64,
@@ -60,6 +67,7 @@ impl Game {
             random,
             asked: HashMap::new(),
             drafts: Vec::new(),
+            visits: HashMap::new(),
             last_id: 0,
             restarts: 0,
             failures: 0,
@@ -196,7 +204,7 @@ impl Game {
                 self.clients[client].expected.push_back(Expected::Unsubscribed { room });
             }
             4..6 => {
-                // One that was never had counts, too, but not beyond the log's end.
+                // One that was never had counts, too, but not one beyond the log's end.
                 let sequence = if self.random.one_in(20) { seen + 1_000 } else { seen };
                 let acked = self.clients[client].acked.entry(room.clone()).or_default();
                 *acked = sequence.max(*acked);
@@ -304,6 +312,9 @@ impl Game {
     /// The HTTP API publishes one event or a few, some of them again.
     fn publish(&mut self) {
         let core = self.any_core();
+        if self.random.one_in(5) {
+            return self.visit(core);
+        }
         let mut drafts: Vec<NamedDraft> = Vec::new();
         for _ in 0..=self.random.below(3) {
             if self.random.one_in(8) && !self.drafts.is_empty() {
@@ -311,7 +322,8 @@ impl Game {
                 let index = recent + self.random.below(self.drafts.len() - recent);
                 drafts.push(self.drafts[index].clone());
             } else {
-                drafts.push(self.draft(core));
+                let room = self.random.pick(&ROOMS);
+                drafts.push(self.draft(core, room));
             }
         }
         let ids: Vec<String> = drafts.iter().map(|it| it.draft.id.to_string()).collect();
@@ -326,8 +338,23 @@ impl Game {
         self.asked.insert((core, ticket), Asked::Append(ids));
     }
 
-    fn draft(&mut self, core: CoreId) -> NamedDraft {
-        let room = self.random.pick(&ROOMS);
+    /// HTTP publishes to a room that may have had a log before.
+    fn visit(&mut self, core: CoreId) {
+        let now = self.cores.unix_ms();
+        self.visits.retain(|_, until| *until > now);
+        if self.visits.len() >= VISITED_AT_ONCE {
+            return;
+        }
+        let room = format!("v:{}", self.random.below(VISITED));
+        let draft = self.draft(core, &room);
+        let id = draft.draft.id.to_string();
+        self.truth.published.get_mut(&id).expect("just noted").open += 1;
+        let ticket = self.cores.shard(core).append_all(vec![draft]);
+        self.asked.insert((core, ticket), Asked::Append(vec![id]));
+        self.visits.insert(room, u64::MAX); // Until it is answered.
+    }
+
+    fn draft(&mut self, core: CoreId, room: &str) -> NamedDraft {
         self.last_id += 1;
         let id = format!("http{}.{}", core.0, self.last_id);
         let event_type = self.random.pick(&TYPES);
@@ -424,6 +451,8 @@ impl Game {
                 (published.open, published.may_be) = (published.open - 1, true);
             }
         }
+        let until = self.cores.unix_ms() + u64::from(TTL_S) * 1_000;
+        self.visits.values_mut().for_each(|it| *it = until.min(*it));
         for client in 0..self.clients.len() {
             self.clients[client].cursors.clear(); // Those that were not synced are behind.
             self.connect(client);
@@ -487,6 +516,9 @@ impl Game {
         }
         let published = self.truth.published.get_mut(id).expect("it was noted");
         published.open -= 1;
+        if let Some(until) = self.visits.get_mut(&published.room) {
+            *until = self.cores.unix_ms() + u64::from(TTL_S) * 1_000;
+        }
     }
 
     fn land(&mut self) {
@@ -534,6 +566,8 @@ fn config(random: &mut Random, seed: u64) -> ShardConfig {
         page_events_max: 1 + random.below(6),
         page_bytes_max: random.pick(&[200, 1_000, 64 << 10]),
         bytes_max: random.pick(&[20_000, 1 << 28]),
+        channels_max: random.pick(&[LOGS_MAX, 100_000]),
+        cursor_idle_ms: random.pick(&[1, 1 << 40]),
         ..LogLimits::default()
     };
     ShardConfig {

@@ -56,7 +56,7 @@ impl Refused {
 /// The frames that tell a client that the owner of `channel` did not let it in.
 pub fn join_refused(channel: &str, refused: JoinRefused) -> [Bytes; 2] {
     let text = match refused {
-        JoinRefused::PresenceFull { .. } | JoinRefused::LogsFull { .. } => refused.to_string(),
+        JoinRefused::PresenceFull { .. } | JoinRefused::NoLog(_) => refused.to_string(),
     };
     [
         server::subscription_error(channel, "LimitReached", &text, 403),

@@ -10,6 +10,7 @@ use uringcast_proto::zps::room::{Room, RoomError};
 
 use super::token::{Claims, Verifier};
 use crate::app::App;
+use crate::log::cursor_name;
 
 /// What is done with a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +69,9 @@ pub enum TokenError {
     /// It is not right; what is wrong with it stays with us.
     #[error("Invalid token")]
     Invalid,
+    /// It is somebody else's than the client's, by its own word.
+    #[error("subscriberId must be the token's sub")]
+    Subscriber,
 }
 
 /// What the operator has decided about rooms.
@@ -81,6 +85,8 @@ pub struct Access {
     pub is_open: bool,
     /// Whether the app's key, in the place of a token, opens every room.
     pub is_app_key_good: bool,
+    /// Whether a client must call itself what its token has as `sub`.
+    pub must_match_sub: bool,
 }
 
 /// What a client has shown of itself.
@@ -92,6 +98,16 @@ pub enum Shown {
     AppKey,
     /// A token that says this.
     Claims(Arc<Claims>),
+}
+
+impl Shown {
+    /// The user that is proven.
+    pub(super) fn sub(&self) -> Option<&str> {
+        match self {
+            Self::Claims(claims) => claims.sub(),
+            Self::Nothing | Self::AppKey => None,
+        }
+    }
 }
 
 impl fmt::Debug for Shown {
@@ -119,6 +135,19 @@ impl Access {
         }
         let claims = verifier.verify(token, now_unix_s).ok_or(TokenError::Invalid)?;
         Ok(Shown::Claims(Arc::new(claims)))
+    }
+
+    /// Whose cursor it is, if whoever has `shown` this calls itself `subscriber_id`.
+    ///
+    /// # Errors
+    /// If it may not.
+    pub fn cursor_name(&self, shown: &Shown, subscriber_id: &str) -> Result<Arc<str>, TokenError> {
+        let sub = shown.sub();
+        let is_other = self.must_match_sub && sub != Some(subscriber_id);
+        if is_other && self.verifier.is_some() {
+            return Err(TokenError::Subscriber);
+        }
+        Ok(cursor_name(sub, subscriber_id))
     }
 
     /// Whether whoever has `shown` this may do `action` with the room called `name`.

@@ -58,8 +58,9 @@ fn check_tenant(shard: &Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused
 /// Remember how far the subscriber has read a room's log.
 pub(super) fn on_ack(shard: &mut Shard, me: &Me, room: &str, sequence: u64) -> Result<(), Refused> {
     check(shard, me, room, Action::Ack)?;
-    shard.ack(me.conn, room, &me.subscriber_id, sequence);
-    shard.reply(me.conn, |frames| server::ack_into(frames, room, sequence));
+    if shard.ack(me.conn, room, &me.cursor, sequence) {
+        shard.reply(me.conn, |frames| server::ack_into(frames, room, sequence));
+    }
     Ok(())
 }
 

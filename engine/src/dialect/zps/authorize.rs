@@ -153,8 +153,7 @@ pub fn decided(
 pub fn go_on(shard: &mut Shard, conn: ConnId) {
     let Some(state) = shard.zps(conn) else { return };
     let Some(rest) = state.rest.take() else { return };
-    let Some(subscriber_id) = state.subscriber_id.clone() else { return };
-    let me = Me { conn, subscriber_id };
+    let Some(me) = state.me(conn) else { return };
     match *rest {
         Rest::Rooms(rooms) => {
             if let Err(refused) = subscribe::subscribe_all(shard, &me, rooms) {

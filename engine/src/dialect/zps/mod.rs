@@ -19,11 +19,12 @@ mod token;
 
 pub use access::{Access, AccessError, Action, Shown, TokenError};
 pub use answer::{
-    append_refused, enter_refused, join_refused, presence, replayed, snapshot, truncated, user_left,
+    acked, append_refused, enter_refused, join_refused, presence, replayed, snapshot, truncated,
+    user_left,
 };
 pub use authorize::{Caller, accept, decided, go_on, verdict};
 pub use farewell::{farewell, turn_away};
-pub use rules::{EVENT_TYPES_MAX, Rules};
+pub use rules::{EVENT_TYPES_MAX, Rules, SUB_BYTES_MAX};
 pub use state::State;
 pub use token::{Claims, KeyError, Verifier};
 
@@ -89,11 +90,10 @@ fn carry_out(shard: &mut Shard, conn: ConnId, message: ClientMessage<'_>, text: 
     if let ClientMessage::Init { subscriber_id, token } = message {
         return on_init(shard, conn, &subscriber_id, token.as_deref());
     }
-    let Some(subscriber_id) = shard.zps(conn).and_then(|state| state.subscriber_id.clone()) else {
+    let Some(me) = shard.zps(conn).and_then(|state| state.me(conn)) else {
         let text = "Realtime connection must send init first";
         return complain(shard, conn, text, Refusal::Json);
     };
-    let me = Me { conn, subscriber_id };
     if let Err(refused) = middleware::judge(shard, &me, &message, text) {
         return refuse(shard, conn, &refused);
     }
@@ -137,6 +137,8 @@ fn wait_for_app(shard: &mut Shard, me: &Me, text: &[u8]) {
 struct Me {
     conn: ConnId,
     subscriber_id: Arc<str>,
+    /// The name of its cursors.
+    cursor: Arc<str>,
 }
 
 /// Why something was not done, or not yet. The client sees an `error` without a code; the
@@ -195,9 +197,18 @@ fn on_init(shard: &mut Shard, conn: ConnId, subscriber_id: &str, token: Option<&
     let Some(state) = shard.zps(conn) else { return };
     let app = apps.app(app);
     let own_key_app = state.is_app_path.then_some(&**app);
-    match rules.access.admit(token, own_key_app, now_unix_s) {
-        Ok(shown) => {
-            state.shown = shown;
+    let admitted = rules.access.admit(token, own_key_app, now_unix_s);
+    let named = admitted.and_then(|shown| {
+        let cursor = rules.access.cursor_name(&shown, subscriber_id)?;
+        Ok((shown, cursor))
+    });
+    match named {
+        Ok((shown, cursor)) => {
+            if shown.sub().is_some_and(|sub| sub.len() > SUB_BYTES_MAX) {
+                let (field, max) = ("sub", SUB_BYTES_MAX);
+                return refuse(shard, conn, &Refused::Length { field, max, unit: "bytes" });
+            }
+            (state.shown, state.cursor) = (shown, cursor);
             let is_asked = app.room_auth_url.is_some();
             state.caller = is_asked.then(|| Box::new(Caller::new(subscriber_id, token)));
             state.subscriber_id = Some(subscriber_id.into());

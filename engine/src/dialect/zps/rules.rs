@@ -15,6 +15,9 @@ pub const EVENT_TYPES_MAX: usize = 64;
 /// The longest name of a subscriber, in bytes: cursors are kept by it.
 pub(super) const SUBSCRIBER_ID_BYTES_MAX: usize = 200;
 
+/// The longest `sub` of a token, in bytes, as `OpenID` has it: cursors are kept by it, too.
+pub const SUB_BYTES_MAX: usize = 255;
+
 /// What is the same for all apps.
 #[derive(Clone, Debug)]
 pub struct Rules {

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::Me;
 use super::access::{Action, Shown};
 use super::authorize::Caller;
+use crate::id::ConnId;
 use crate::shard::{Millis, RoomVerdict, Start};
 
 /// One connection.
@@ -12,6 +14,8 @@ use crate::shard::{Millis, RoomVerdict, Start};
 pub struct State {
     /// Who it is; `None` before the first `init`.
     pub(super) subscriber_id: Option<Arc<str>>,
+    /// The name of its cursors.
+    pub(super) cursor: Arc<str>,
     /// What it has shown of itself.
     pub(super) shown: Shown,
     /// Whether it came in by its app's own path, where the app's key may stand for a token.
@@ -71,6 +75,7 @@ impl State {
     pub(super) fn new(is_app_path: bool, random: u64, now: Millis) -> Self {
         Self {
             subscriber_id: None,
+            cursor: Arc::from(""),
             shown: Shown::Nothing,
             is_app_path,
             window: Window { started: now, messages: 0 },
@@ -84,6 +89,12 @@ impl State {
     /// Who it is, once it has said so.
     pub fn subscriber_id(&self) -> Option<&str> {
         self.subscriber_id.as_deref()
+    }
+
+    /// Who speaks on `conn`, whose state this is, once it has said so.
+    pub(super) fn me(&self, conn: ConnId) -> Option<Me> {
+        let subscriber_id = Arc::clone(self.subscriber_id.as_ref()?);
+        Some(Me { conn, subscriber_id, cursor: Arc::clone(&self.cursor) })
     }
 
     /// Count a message; false if it is one too many.

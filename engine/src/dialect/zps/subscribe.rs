@@ -1,6 +1,7 @@
 //! Subscriptions: which rooms, from where on, and which events.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use uringcast_proto::zps::client::Subscribe;
 use uringcast_proto::zps::server;
@@ -85,7 +86,7 @@ fn subscribe(shard: &mut Shard, me: &Me, room: &str, wish: Wish) -> Result<(), R
     }
     let wish = LoggedWish {
         start: wish.start,
-        subscriber_id: me.subscriber_id.clone(),
+        subscriber_id: Arc::clone(&me.cursor),
         event_types: wish.event_types,
         with_snapshot: wish.with_snapshot && !is_wildcard,
         fast_forward,

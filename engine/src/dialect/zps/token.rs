@@ -8,7 +8,8 @@ use std::fmt;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::access::Action;
 
@@ -122,6 +123,18 @@ pub struct Claims {
     exp: f64,
     #[serde(default)]
     nbf: f64,
+    /// Whose token it is; empty if it does not say.
+    #[serde(default, deserialize_with = "name")]
+    sub: String,
+}
+
+/// A name, which some write as a number. What is neither is no name.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+    })
 }
 
 /// Rooms that a token opens.
@@ -133,6 +146,11 @@ enum Grant {
 }
 
 impl Claims {
+    /// Whose token it is, if it says so.
+    pub(super) fn sub(&self) -> Option<&str> {
+        Some(&*self.sub).filter(|sub| !sub.is_empty())
+    }
+
     /// Whether they allow to do `action` with the room called `name`.
     pub fn allow(&self, name: &str, action: Action) -> bool {
         self.rooms.iter().any(|grant| match grant {

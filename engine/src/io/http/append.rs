@@ -107,7 +107,7 @@ async fn count(core: &Rc<Core>, place: u32, channel: ChannelName) -> Counted {
 
 const fn refused(error: AppendError) -> RestError {
     match error {
-        AppendError::LogsFull { channels_max } => RestError::LogsFull { channels_max },
+        AppendError::NoLog(error) => RestError::NoLog(error),
         AppendError::TooLarge { bytes, bytes_max } => {
             RestError::LogEventLength { bytes, bytes_max }
         }

@@ -23,7 +23,7 @@ pub(super) fn counted_as(error: &RestError) -> Option<Refusal> {
         RestError::ZinTrust(error) => zintrust(error),
         RestError::Zps(error) => return zps(error),
         RestError::Overloaded => Refusal::MailboxBytes,
-        RestError::LogsFull { .. }
+        RestError::NoLog(_)
         | RestError::LogEventLength { .. }
         | RestError::LogBacklogged
         | RestError::LogWrite => return None,
@@ -65,11 +65,13 @@ const fn zps(error: &ZpsError) -> Option<Refusal> {
         | ZpsError::Batch { .. }
         | ZpsError::EventTypes { .. }
         | ZpsError::ReplayEvents { .. }
-        | ZpsError::Replay { .. } => Refusal::Request,
+        | ZpsError::Replay { .. }
+        | ZpsError::Subscriber => Refusal::Request,
         ZpsError::Unkept(_)
         | ZpsError::Snapshot(_)
         | ZpsError::SnapshotsFull
-        | ZpsError::Cursors
+        | ZpsError::Ack(_)
+        | ZpsError::NoLog(_)
         | ZpsError::Append(_) => return None,
     };
     Some(refusal)

@@ -36,11 +36,11 @@ pub(super) async fn carry_out(core: &Rc<Core>, action: ZpsAction) -> Result<Answ
             let frames = replay(core, &name(core, app, &room), range, limit).await?;
             Ok(Answer::zps_replayed(&frames))
         }
-        ZpsAction::Ack { app, room, subscriber_id, sequence } => {
+        ZpsAction::Ack { app, room, cursor, sequence } => {
             let room = name(core, app, &room);
-            match ask(core, |shard| shard.ack_for(&room, &subscriber_id, sequence)).await {
-                LogAnswer::Acked(true) => Ok(Answer::zps_done()),
-                LogAnswer::Acked(false) => Err(ZpsError::Cursors.into()),
+            match ask(core, |shard| shard.ack_for(&room, &cursor, sequence)).await {
+                LogAnswer::Acked(Ok(())) => Ok(Answer::zps_done()),
+                LogAnswer::Acked(Err(error)) => Err(ZpsError::Ack(error).into()),
                 other => unreachable!("an ack was asked for, not {other:?}"),
             }
         }
@@ -137,11 +137,10 @@ async fn append_each(core: &Rc<Core>, drafts: Vec<NamedDraft>) -> Vec<Result<Byt
     let frame = |outcome: Result<Appended, AppendError>| match outcome {
         Ok(appended) => Ok(appended.frame),
         Err(AppendError::TooLarge { bytes, .. }) => Err(ZpsError::Unkept(bytes as usize).into()),
-        Err(
-            error @ (AppendError::LogsFull { .. }
-            | AppendError::Backlogged
-            | AppendError::NotWritten),
-        ) => Err(ZpsError::Append(error.to_string()).into()),
+        Err(AppendError::NoLog(error)) => Err(ZpsError::NoLog(error).into()),
+        Err(error @ (AppendError::Backlogged | AppendError::NotWritten)) => {
+            Err(ZpsError::Append(error.to_string()).into())
+        }
     };
     outcomes.into_iter().map(frame).collect()
 }
@@ -183,6 +182,7 @@ async fn set_snapshot(
     match outcome {
         Ok(()) => Ok(answer),
         Err(SnapshotError::TooLarge(error)) => Err(ZpsError::Snapshot(error.to_string()).into()),
+        Err(SnapshotError::NoLog(error)) => Err(ZpsError::NoLog(error).into()),
         Err(SnapshotError::Full | SnapshotError::NotLogged) => Err(ZpsError::SnapshotsFull.into()),
     }
 }

@@ -201,7 +201,7 @@ fn a_shard_goes_on_with_what_was_stored_and_leaves_the_rest_alone() {
     let path = std::env::temp_dir().join(format!("uringcast-io-log-{}", std::process::id()));
     let directory = Directory(path);
     let mut opened = open_at(&directory);
-    let cursor = Change::Cursor { subscriber_id: "ann".into(), sequence: 1 };
+    let cursor = Change::Cursor { subscriber_id: "ann".into(), sequence: 1, used_unix_ms: NOW };
     let cursor = Record { app_id: "app".into(), channel: "room:1".into(), change: cursor };
     let records: Vec<Record> = (1..=3)
         .map(|sequence| stored("app", "room:1", sequence))

@@ -233,9 +233,10 @@ fn put_change(change: &Change, out: &mut Vec<u8>) {
         Change::Head { first_sequence, last_sequence } => {
             numbers(&[*first_sequence, *last_sequence], out);
         }
-        Change::Cursor { subscriber_id, sequence } => {
+        Change::Cursor { subscriber_id, sequence, used_unix_ms } => {
             numbers(&[*sequence], out);
             put_text(subscriber_id, out);
+            numbers(&[*used_unix_ms], out);
         }
         Change::CursorForgotten { subscriber_id } => put_text(subscriber_id, out),
         Change::DeadLetterGone { id } => put_text(id, out),
@@ -278,8 +279,10 @@ fn change(kind: Kind, input: &mut Input<'_>) -> Option<Change> {
         }),
         Kind::Head => Change::Head { first_sequence: input.u64()?, last_sequence: input.u64()? },
         Kind::Cursor => {
-            let sequence = input.u64()?;
-            Change::Cursor { subscriber_id: input.shared_text()?, sequence }
+            let (sequence, subscriber_id) = (input.u64()?, input.shared_text()?);
+            // The first versions did not say when.
+            let used_unix_ms = if input.is_empty() { 0 } else { input.u64()? };
+            Change::Cursor { subscriber_id, sequence, used_unix_ms }
         }
         Kind::CursorForgotten => Change::CursorForgotten { subscriber_id: input.shared_text()? },
         Kind::Snapshot => Change::Snapshot(StoredSnapshot {

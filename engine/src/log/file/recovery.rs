@@ -12,10 +12,10 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::super::store::StoredSnapshot;
 use super::super::store::{
     Change, Recovered, StoreError, StoredDeadLetter, StoredEvent, StoredLog,
 };
+use super::super::store::{StoredCursor, StoredSnapshot};
 use super::directory::{Directory, fault};
 use super::format::{Entry, HEADER_BYTES, Header, HeaderFault};
 use super::index::{Applied, Index, LogId, Place};
@@ -67,7 +67,7 @@ pub(super) fn recover(
 #[derive(Debug, Default)]
 struct Contents {
     events: VecDeque<StoredEvent>,
-    cursors: HashMap<Arc<str>, u64, RandomState>,
+    cursors: HashMap<Arc<str>, StoredCursor, RandomState>,
     snapshot: Option<StoredSnapshot>,
     dead_letters: Vec<StoredDeadLetter>,
 }
@@ -166,7 +166,7 @@ impl Recovery {
                 first_sequence: log.first_sequence,
                 last_sequence: log.last_sequence,
                 events: contents.live_events(log.first_sequence, now_unix_ms),
-                cursors: contents.cursors.into_iter().collect(),
+                cursors: contents.cursors.into_values().collect(),
                 snapshot: contents.snapshot,
                 dead_letters: contents.dead_letters,
             });
@@ -184,8 +184,11 @@ impl Contents {
     fn apply(&mut self, change: &Change, first_sequence: u64) {
         match change {
             Change::Event(event) => self.events.push_back(event.clone()),
-            Change::Cursor { subscriber_id, sequence } => {
-                self.cursors.insert(Arc::clone(subscriber_id), *sequence);
+            Change::Cursor { subscriber_id, sequence, used_unix_ms } => {
+                let (sequence, used_unix_ms) = (*sequence, *used_unix_ms);
+                let subscriber_id = Arc::clone(subscriber_id);
+                let cursor = StoredCursor { subscriber_id, sequence, used_unix_ms };
+                self.cursors.insert(Arc::clone(&cursor.subscriber_id), cursor);
             }
             Change::CursorForgotten { subscriber_id } => _ = self.cursors.remove(subscriber_id),
             Change::Snapshot(snapshot) => self.snapshot = Some(snapshot.clone()),

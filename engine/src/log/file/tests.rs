@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::*;
-use crate::log::store::{StoredDeadLetter, StoredEvent, StoredLog, StoredSnapshot};
+use crate::log::store::{StoredCursor, StoredDeadLetter, StoredEvent, StoredLog, StoredSnapshot};
 
 /// A moment at which nothing has expired that has not expired for ever.
 const NOW: u64 = 1_000_000;
@@ -107,7 +107,14 @@ fn trimming_event(channel: &str, sequence: u64, first_sequence: u64) -> Record {
 }
 
 fn cursor(channel: &str, subscriber_id: &str, sequence: u64) -> Record {
-    record(channel, Change::Cursor { subscriber_id: subscriber_id.into(), sequence })
+    record(
+        channel,
+        Change::Cursor { subscriber_id: subscriber_id.into(), sequence, used_unix_ms: 7 },
+    )
+}
+
+fn stored_cursor(subscriber_id: &str, sequence: u64) -> StoredCursor {
+    StoredCursor { subscriber_id: subscriber_id.into(), sequence, used_unix_ms: 7 }
 }
 
 /// The log of `channel`, which must be there.

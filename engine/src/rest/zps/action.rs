@@ -1,5 +1,7 @@
 //! What a request of zero-pub-sub's backend client asks for.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use uringcast_proto::zps::client::Event;
 use uringcast_proto::zps::http::{
@@ -11,8 +13,9 @@ use super::caller::app_of;
 use super::error::ZpsError;
 use super::path::{Resource, check_room, room};
 use crate::app::{AppPolicy, Apps};
-use crate::dialect::zps::EVENT_TYPES_MAX;
+use crate::dialect::zps::{EVENT_TYPES_MAX, SUB_BYTES_MAX};
 use crate::id::AppIndex;
+use crate::log::cursor_name;
 use crate::middleware::Operation;
 use crate::rest::{Budget, Cost, Head, RestError, ZpsRestConfig};
 
@@ -44,8 +47,8 @@ pub enum ZpsAction {
         app: AppIndex,
         /// The room.
         room: String,
-        /// The subscriber.
-        subscriber_id: String,
+        /// The name of the subscriber's cursor.
+        cursor: Arc<str>,
         /// The event.
         sequence: u64,
     },
@@ -211,7 +214,7 @@ impl Asked {
             Owned::Events => Ok(ZpsAction::Publish(events())),
             Owned::Ephemeral => Ok(ZpsAction::Ephemeral(events())),
             Owned::Replay => replay(config, app, limits, text(body)?),
-            Owned::Ack => ack(app, limits, text(body)?),
+            Owned::Ack => ack(config, app, limits, text(body)?),
             Owned::SetSnapshot(room) => set_snapshot(app, room, text(body)?),
         }
     }
@@ -335,12 +338,24 @@ fn replay(
     })
 }
 
-fn ack(app: AppIndex, limits: Limits, body: &str) -> Result<ZpsAction, RestError> {
+fn ack(
+    config: &ZpsRestConfig,
+    app: AppIndex,
+    limits: Limits,
+    body: &str,
+) -> Result<ZpsAction, RestError> {
     let body = AckBody::parse(body).map_err(ZpsError::Body)?;
     check_room(&body.room, limits.room)?;
     check_length("subscriberId", &body.subscriber_id, SUBSCRIBER_ID_BYTES_MAX)?;
-    let (room, subscriber_id) = (body.room.into_owned(), body.subscriber_id.into_owned());
-    Ok(ZpsAction::Ack { app, room, subscriber_id, sequence: body.sequence })
+    let id = &*body.subscriber_id;
+    let sub = body.sub.as_deref().filter(|sub| !sub.is_empty());
+    check_length("sub", sub.unwrap_or_default(), SUB_BYTES_MAX as u32)?;
+    if config.must_match_sub && sub.is_some_and(|sub| sub != id) {
+        return Err(ZpsError::Subscriber.into());
+    }
+    // Where both must be the same the user need not be named.
+    let cursor = cursor_name(sub.or(config.must_match_sub.then_some(id)), id);
+    Ok(ZpsAction::Ack { app, room: body.room.into_owned(), cursor, sequence: body.sequence })
 }
 
 fn set_snapshot(app: AppIndex, room: String, body: &str) -> Result<ZpsAction, RestError> {

@@ -5,6 +5,8 @@ use uringcast_proto::zps::client::ClientMessageError;
 use uringcast_proto::zps::http::SnapshotBodyError;
 use uringcast_proto::zps::room::RoomError;
 
+use crate::log::{AckError, NoLog};
+
 /// Why a request is refused: the peer sees the status and the words, as JSON.
 ///
 /// Nothing of a refused request is carried out, except where events of one request go to the rooms
@@ -76,9 +78,16 @@ pub enum ZpsError {
     /// 400: a batch has no event.
     #[error("the batch has no events")]
     Empty,
-    /// 429: a room has cursors of as many subscribers as it may.
-    #[error("the room has cursors of as many subscribers as it may")]
-    Cursors,
+    /// 409 for what no event is there yet, 429 if a room has cursors of as many subscribers as it
+    /// may.
+    #[error("{0}")]
+    Ack(#[from] AckError),
+    /// 503, or 429 if the app has begun too many: the room can have no log.
+    #[error("{0}")]
+    NoLog(#[from] NoLog),
+    /// 400: an ack for one user in the name of another.
+    #[error("subscriberId must be sub")]
+    Subscriber,
     /// 413: what is to be replayed is too much for one answer.
     #[error("more than {bytes_max} bytes are to be replayed: ask with a smaller limit")]
     Replay {
@@ -105,6 +114,7 @@ impl ZpsError {
             | Self::Room(_)
             | Self::SnapshotBody(_)
             | Self::Empty
+            | Self::Subscriber
             | Self::Length { .. }
             | Self::Query(_) => 400,
             Self::SecretMissing | Self::SecretUnknown | Self::SecretShared => 401,
@@ -116,8 +126,10 @@ impl ZpsError {
             | Self::EventTypes { .. }
             | Self::ReplayEvents { .. }
             | Self::Replay { .. } => 413,
-            Self::Cursors => 429,
-            Self::SnapshotsFull | Self::Append(_) => 503,
+            Self::Ack(AckError::AboveHead { .. }) => 409,
+            Self::Ack(AckError::Full)
+            | Self::NoLog(NoLog::Connection { .. } | NoLog::App { .. }) => 429,
+            Self::NoLog(NoLog::Full { .. }) | Self::SnapshotsFull | Self::Append(_) => 503,
         }
     }
 }

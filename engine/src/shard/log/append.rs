@@ -11,10 +11,10 @@ use bytes::Bytes;
 use super::super::message::{ChannelName, CoreMessage, LocalId, Ticket};
 use super::super::owner::Foothold;
 use super::super::{Output, Refusal, Shard};
+use super::ChannelLog;
 use super::message::{Append, Message, NamedDraft, Target};
-use super::{ChannelLog, LogsFull};
 use crate::id::{AppIndex, ConnId, SocketId};
-use crate::log::{Draft, Entry, Idempotency, LogRecord, Logged, RecordKind, is_room};
+use crate::log::{Draft, Entry, Idempotency, LogRecord, Logged, NoLog, RecordKind, is_room};
 use crate::middleware::Operation;
 
 /// An event that is in its log.
@@ -31,12 +31,9 @@ pub struct Appended {
 /// Why an event was not appended. The publisher may try again unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// `log.channels_max`: no other channel of this core may have a log.
-    #[error("{channels_max} channels have a log, which is all that may")]
-    LogsFull {
-        /// The limit.
-        channels_max: u32,
-    },
+    /// The channel has no log and gets none.
+    #[error("{0}")]
+    NoLog(#[from] NoLog),
     /// The event alone is larger than what its channel may keep. It will not fit later, either.
     #[error("the event takes {bytes} bytes, its channel keeps at most {bytes_max}")]
     TooLarge {
@@ -57,7 +54,7 @@ impl AppendError {
     /// What it counts as.
     pub const fn refusal(self) -> Refusal {
         match self {
-            Self::LogsFull { .. } => Refusal::LogChannels,
+            Self::NoLog(error) => error.refusal(),
             Self::TooLarge { .. } => Refusal::LogEventBytes,
             Self::Backlogged => Refusal::LogUnsynced,
             Self::NotWritten => Refusal::LogWrite,
@@ -199,7 +196,7 @@ impl Shard {
     /// The owner's part of an event: number it, keep it, pass it on; once for each id.
     pub(super) fn on_append(&mut self, append: Append) {
         let Append { channel, draft, skip, target } = append;
-        let index = match self.check_append(&channel, &draft) {
+        let index = match self.check_append(&channel, &draft, target) {
             Ok(index) => index,
             Err(error) => return self.answer_append(&channel, target, 0, Err(error)),
         };
@@ -220,10 +217,17 @@ impl Shard {
         }
     }
 
-    fn check_append(&mut self, channel: &ChannelName, draft: &Draft) -> Result<u32, AppendError> {
-        let channels_max = self.config.log.channels_max as u32;
-        let full = |LogsFull| AppendError::LogsFull { channels_max };
-        let index = self.open_log(channel).map_err(full)?;
+    fn check_append(
+        &mut self,
+        channel: &ChannelName,
+        draft: &Draft,
+        target: Target,
+    ) -> Result<u32, AppendError> {
+        let opener = match target {
+            Target::Conn(core, conn) => Some((core, conn)),
+            Target::Ticket(..) => None,
+        };
+        let index = self.open_log(channel, opener)?;
         let bytes = draft.weight_bytes();
         if self.logs.unsynced_bytes + bytes > self.config.log.unsynced_bytes_max {
             return Err(AppendError::Backlogged);

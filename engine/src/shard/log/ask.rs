@@ -8,7 +8,7 @@ use super::super::message::{ChannelName, Ticket};
 use super::super::{Output, Refusal, Shard};
 use super::message::Message;
 use super::replay::ReplayRange;
-use crate::log::{DeadLetter, LogRecord, RecordKind, Snapshot};
+use crate::log::{AckError, DeadLetter, LogRecord, NoLog, RecordKind, Snapshot};
 
 /// What is asked.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ pub(super) enum LogQuestion {
 /// The answer.
 #[derive(Clone, Debug)]
 pub enum LogAnswer {
-    /// Whether there was room for the cursor.
-    Acked(bool),
+    /// Whether the ack counts.
+    Acked(Result<(), AckError>),
     /// Whether the snapshot is kept.
     SnapshotSet(Result<(), SnapshotError>),
     /// The snapshot, if there is one.
@@ -60,7 +60,10 @@ pub enum SnapshotError {
     /// `log.snapshot_bytes_max`.
     #[error("{0}")]
     TooLarge(#[from] crate::log::SnapshotTooLarge),
-    /// `log.channels_max`, or all logs together are full.
+    /// The channel has no log and gets none.
+    #[error("{0}")]
+    NoLog(#[from] NoLog),
+    /// All logs together are full.
     #[error("there is no room for another snapshot")]
     Full,
     /// The channel's app keeps nothing of it.
@@ -215,10 +218,8 @@ impl Shard {
         }
         let checked = snapshot.check(self.config.log.snapshot_bytes_max);
         checked.inspect_err(|_| self.refuse(Refusal::LogSnapshotBytes))?;
-        let index = self.open_log(channel).map_err(|_| {
-            self.refuse(Refusal::LogChannels);
-            SnapshotError::Full
-        })?;
+        let index =
+            self.open_log(channel, None).inspect_err(|error| self.refuse(error.refusal()))?;
         let bytes = snapshot.weight_bytes();
         let before = self.log(index).snapshot.as_ref().map_or(0, |it| it.weight_bytes());
         if self.logs.snapshot_bytes - before + bytes > self.config.log.bytes_max / 2 {

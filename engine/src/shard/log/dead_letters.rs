@@ -33,7 +33,7 @@ impl Shard {
         let is_room = self.logs.dead_letter_bytes + bytes <= self.config.log.bytes_max / 4;
         let is_taken = is_room && self.has_log(channel);
         let is_kept = is_taken
-            && self.open_log(channel).is_ok_and(|index| {
+            && self.open_log(channel, None).is_ok_and(|index| {
                 let letters = self.log(index).dead_letters.get_or_insert_default();
                 letters.push(letter, letters_max).is_ok()
             });

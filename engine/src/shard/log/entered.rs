@@ -11,6 +11,7 @@ use super::super::message::ChannelName;
 use super::message::Message;
 use crate::dialect::Dialect;
 use crate::id::{ConnId, CoreId};
+use crate::log::NoLog;
 
 /// Why a user was not entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,9 +22,9 @@ pub enum EnterError {
         /// The limit.
         entered_max: u32,
     },
-    /// `log.channels_max`.
-    #[error("no other room may be used for now")]
-    LogsFull,
+    /// The room has no log and gets none.
+    #[error("{0}")]
+    NoLog(#[from] NoLog),
 }
 
 /// The users of one channel, in the order in which they were entered.
@@ -158,7 +159,7 @@ impl Shard {
 
     fn put_user(&mut self, channel: &ChannelName, user: EnteredUser) -> Result<(), EnterError> {
         let entered_max = self.config.log.entered_max;
-        let index = self.open_log(channel).map_err(|_| EnterError::LogsFull)?;
+        let index = self.open_log(channel, Some((user.core, user.conn)))?;
         let log = self.log(index);
         log.had_users = true;
         let entered = log.entered.get_or_insert_default();
@@ -213,7 +214,10 @@ impl Shard {
         outcome: Result<(), EnterError>,
     ) {
         if let Err(error) = outcome {
-            self.refuse(Refusal::LogEntered);
+            self.refuse(match error {
+                EnterError::Full { .. } => Refusal::LogEntered,
+                EnterError::NoLog(error) => error.refusal(),
+            });
             if let Some((_, dialect)) = self.speaks(conn) {
                 self.send(conn, dialect.enter_refused(channel.as_str(), error));
             }

@@ -39,7 +39,7 @@ pub(super) struct Follower {
     pub(super) subscriber_id: Arc<str>,
     event_types: Option<Arc<[Box<str>]>>,
     /// Where it is in the log, while it is catching up.
-    after: u64,
+    pub(super) after: u64,
     /// Whether its next page begins after what it has acknowledged instead.
     is_at_cursor: bool,
     /// Whether it was live before: what was to tell it who is present may be lost since.

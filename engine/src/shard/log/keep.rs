@@ -72,44 +72,25 @@ impl Shard {
         }
     }
 
-    /// Look for what has expired in some of the logs.
+    /// Look for what has expired in some of the logs, and for cursors that nobody uses.
     pub(in super::super) fn expire_logs(&mut self) {
-        let now = self.unix_ms();
         let count = self.logs.channels.len();
         for _ in 0..count.min(SWEPT_MIN.max(count / SWEPT_MIN)) {
             let Some(index) = self.logs.channels.next_from(self.logs.sweep) else { return };
             self.logs.sweep = index + 1;
-            let history = &mut self.log(index).history;
-            let before = (history.len(), history.bytes());
-            let evicted = history.expire(now);
-            let after = (history.len(), history.bytes());
-            self.count_history(before, after, evicted);
+            self.expire_log(index);
+            self.forget_idle_cursors(index);
         }
     }
 
-    /// Forget a log in which nothing is and to which nobody is subscribed; false if there is none
-    /// among the next few.
-    ///
-    /// No number is given again: logs that are made from here on begin above its last.
-    pub(super) fn drop_blank_log(&mut self) -> bool {
-        for _ in 0..SWEPT_MIN {
-            let Some(index) = self.logs.channels.next_from(self.logs.sweep) else { return false };
-            self.logs.sweep = index + 1;
-            let entry = self.logs.channels.at(index);
-            let last = entry.value.last_sequence();
-            if entry.value.is_blank() && self.owned.find_name(&entry.name).is_none() {
-                let floor = self.logs.floor.max(last);
-                self.logs.floor = floor;
-                if self.config.log.is_durable {
-                    let channel = entry.name.clone();
-                    let kind = RecordKind::Forgotten { floor };
-                    self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
-                }
-                self.logs.channels.remove(index);
-                return true;
-            }
-        }
-        false
+    /// Let go of what has expired of one log.
+    pub(super) fn expire_log(&mut self, index: u32) {
+        let now = self.unix_ms();
+        let history = &mut self.log(index).history;
+        let before = (history.len(), history.bytes());
+        let evicted = history.expire(now);
+        let after = (history.len(), history.bytes());
+        self.count_history(before, after, evicted);
     }
 
     pub(super) fn count_history(

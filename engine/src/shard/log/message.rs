@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::super::message::{ChannelName, Ticket};
 use super::super::{CoreMessage, Shard};
-use super::ack::AckUpdate;
+use super::ack::{AckUpdate, UnseenAck};
 use super::append::{AppendError, Appended};
 use super::ask::{LogAnswer, LogQuestion};
 use super::entered::{EnterError, Entering};
@@ -14,7 +14,7 @@ use super::page::{PageFor, PageOf};
 use super::replay::ReplayRange;
 use crate::dialect::Dialect;
 use crate::id::{ConnId, CoreId, SocketId};
-use crate::log::Draft;
+use crate::log::{AckError, Draft};
 
 /// An event for a channel with a log.
 #[derive(Clone, Debug)]
@@ -76,6 +76,19 @@ pub(super) enum Message {
     },
     /// To the owner: how far subscribers have come.
     Acks(Vec<AckUpdate>),
+    /// To the owner: how far one has come, if there is such an event; a connection waits for it.
+    UnseenAck(UnseenAck),
+    /// From the owner: that is kept, or why not.
+    Acked {
+        /// The channel.
+        channel: ChannelName,
+        /// The connection.
+        conn: ConnId,
+        /// What it has acknowledged.
+        sequence: u64,
+        /// What came of it.
+        outcome: Result<(), AckError>,
+    },
     /// To the owner: the next page for a subscriber.
     ReadPage(PageOf),
     /// From the owner: the page.
@@ -137,7 +150,9 @@ impl Message {
             Self::Append(append) => append.channel.as_str().len() + append.draft.weight_bytes(),
             Self::Ephemeral { frame, .. } | Self::Relay { frame, .. } => frame.len(),
             Self::Acks(updates) => size_of_val(&**updates),
+            Self::UnseenAck(ack) => ack.weight_bytes(),
             Self::ReadPage(_)
+            | Self::Acked { .. }
             | Self::Replay { .. }
             | Self::Entered { .. }
             | Self::Appended { .. }
@@ -161,6 +176,10 @@ impl Shard {
                 self.on_relay(&channel, event_type.as_ref(), &frame);
             }
             Message::Acks(updates) => self.on_acks(updates),
+            Message::UnseenAck(ack) => self.on_unseen_ack(ack),
+            Message::Acked { channel, conn, sequence, outcome } => {
+                self.on_acked(&channel, conn, sequence, outcome);
+            }
             Message::ReadPage(request) => self.on_read_page(request),
             Message::Page(page) => self.on_page(page),
             Message::Replay { channel, core, conn, range } => {

@@ -20,6 +20,7 @@ mod hold;
 mod keep;
 mod lag;
 mod message;
+mod open;
 mod page;
 mod replay;
 mod restore;
@@ -79,6 +80,8 @@ pub(super) struct ChannelLog {
     is_trimmed: bool,
     /// Whether anybody who joined wanted some types only: then events go out with theirs.
     is_filtered: bool,
+    /// Which of all uses of this core's logs was its last.
+    used: u64,
 }
 
 impl ChannelLog {
@@ -118,6 +121,10 @@ pub(super) struct Logs {
     sinks: Sinks,
     /// The highest number of an event in any log that was dropped: new logs begin above it.
     floor: u64,
+    /// Uses of all logs so far.
+    uses: u64,
+    begun: open::Begun,
+    blanks: open::Blanks,
     /// Where the next look at what has expired begins.
     sweep: u32,
     /// Where the next look at who is behind begins.
@@ -145,6 +152,9 @@ impl Logs {
             trimmed: Vec::new(),
             sinks: Sinks::default(),
             floor: 0,
+            uses: 0,
+            begun: open::Begun::default(),
+            blanks: open::Blanks::default(),
             sweep: 0,
             lag_from: 0,
             unix_ms: 0,
@@ -155,10 +165,6 @@ impl Logs {
         }
     }
 }
-
-/// As many channels have a log as may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct LogsFull;
 
 impl Shard {
     /// It is `unix_ms` milliseconds after the beginning of 1970.
@@ -175,39 +181,6 @@ impl Shard {
     pub fn is_logged(&mut self, conn: ConnId, name: &str) -> bool {
         let Some(app) = self.connection(conn).map(|it| it.app) else { return false };
         self.apps.app(app).has_log(name)
-    }
-
-    /// The log of `channel`, made if there is room; the channel must have one by its app's rules.
-    fn open_log(&mut self, channel: &ChannelName) -> Result<u32, LogsFull> {
-        if let Some(index) = self.logs.channels.find_name(channel) {
-            return Ok(index);
-        }
-        if self.logs.channels.len() >= self.config.log.channels_max && !self.drop_blank_log() {
-            return Err(LogsFull);
-        }
-        let seed = self.config.hash_seed;
-        let name = channel.as_str();
-        let rule = self.apps.app(channel.app()).history_rule(name).unwrap_or_else(|| {
-            HistoryRule { events_max: 0, ..HistoryRule::new("") } // Its rule went with a reload.
-        });
-        let wildcard = wildcard_of(name).map(|name| ChannelName::new(channel.app(), name, seed));
-        let log = ChannelLog {
-            rule,
-            history: History::after(self.logs.floor),
-            cursors: Cursors::default(),
-            snapshot: None,
-            dead_letters: None,
-            sinks: Box::default(),
-            unsynced: Unsynced::default(),
-            entered: None,
-            had_users: false,
-            wildcard,
-            is_trimmed: false,
-            is_filtered: false,
-        };
-        let index = self.logs.channels.insert(channel.clone(), log);
-        self.set_sinks(index);
-        Ok(index)
     }
 
     fn log(&mut self, index: u32) -> &mut ChannelLog {

@@ -75,6 +75,9 @@ impl Shard {
         let (mut is_live, mut presence) = (true, None);
         let mut page = Page { last: after, ..Page::default() };
         if let Some(index) = self.logs.channels.find_name(&channel) {
+            if let Some(id) = &cursor_of {
+                self.renew_cursor(index, id);
+            }
             let log = self.log(index);
             let is_wanted = |entry: &Entry| {
                 let is_others = socket_id.is_none() || entry.skip != socket_id;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::message::ChannelName;
 use super::super::{Output, Refusal, Shard};
 use super::sinks::SINK_PREFIX;
-use crate::log::store::StoredLog;
+use crate::log::store::{StoredCursor, StoredLog};
 use crate::log::{DeadLetter, Entry, Evicted, History, LogRecord, Snapshot};
 
 impl Shard {
@@ -15,11 +15,13 @@ impl Shard {
     ///
     /// For a shard that nobody has used: nothing is told to anybody, and nothing is stored again.
     pub fn restore_log(&mut self, channel: &ChannelName, stored: StoredLog) {
-        let Ok(index) = self.open_log(channel) else {
+        let Ok(index) = self.make_log(channel) else {
             // Fewer channels may have a log than before: the numbers, at least, are kept.
             return self.restore_floor(stored.last_sequence);
         };
-        let first = stored.events.first().map_or(stored.last_sequence + 1, |it| it.sequence);
+        // Without an event the log may begin above the numbers of one that was dropped.
+        let last = if stored.last_sequence == 0 { self.logs.floor } else { stored.last_sequence };
+        let first = stored.events.first().map_or(last + 1, |it| it.sequence);
         self.log(index).history = History::after(first - 1);
         for event in stored.events {
             self.fill_hole(index, event.sequence);
@@ -27,14 +29,17 @@ impl Shard {
             let (id, expires_unix_ms, frame) = (event.id, event.expires_unix_ms, event.frame);
             self.keep(index, Entry { id, event_type, expires_unix_ms, frame, skip: None });
         }
-        self.fill_hole(index, stored.last_sequence + 1);
+        self.fill_hole(index, last + 1);
         let cursors_max = self.config.log.cursors_max;
-        let is_of_sink = |(id, _): &(Arc<str>, u64)| id.starts_with(SINK_PREFIX);
+        let is_of_sink = |it: &StoredCursor| it.subscriber_id.starts_with(SINK_PREFIX);
         let (of_sinks, cursors): (Vec<_>, Vec<_>) =
             stored.cursors.into_iter().partition(is_of_sink);
-        for (subscriber_id, sequence) in cursors {
+        let now = self.unix_ms();
+        for StoredCursor { subscriber_id, sequence, used_unix_ms } in cursors {
+            let used_unix_ms = if used_unix_ms == 0 { now } else { used_unix_ms };
+            let cursors = &mut self.log(index).cursors;
             // Those above a limit that was lowered begin anew.
-            let _ = self.log(index).cursors.advance(&subscriber_id, sequence, cursors_max);
+            let _ = cursors.restore(&subscriber_id, sequence, used_unix_ms, cursors_max);
         }
         if let Some(snapshot) = stored.snapshot
             && let Ok(state_json) = String::from_utf8(snapshot.state.into())

@@ -22,6 +22,7 @@ use super::super::message::ChannelName;
 use super::super::{Millis, Output, Shard};
 use super::ChannelLog;
 use crate::app::Sink;
+use crate::log::store::StoredCursor;
 use crate::log::{
     AfterFailure, DeadLetter, Draft, Feed, FeedRange, LogRecord, PageLimits, RecordKind, is_match,
     is_room,
@@ -125,13 +126,15 @@ impl Shard {
     }
 
     /// A log was restored, with these cursors of its sinks by their names.
-    pub(super) fn restore_sinks(&mut self, index: u32, cursors: &[(Arc<str>, u64)]) {
+    pub(super) fn restore_sinks(&mut self, index: u32, cursors: &[StoredCursor]) {
         let log = self.log(index);
         let (first, last) = (log.history.first_sequence() - 1, log.history.last_sequence());
         for it in &mut log.sinks {
             let name = it.sink.name.as_str();
-            let stored = cursors.iter().find(|(id, _)| id.strip_prefix(SINK_PREFIX) == Some(name));
-            it.feed = Feed::after(stored.map_or(first, |(_, cursor)| (*cursor).min(last)));
+            let is_its =
+                |it: &&StoredCursor| it.subscriber_id.strip_prefix(SINK_PREFIX) == Some(name);
+            let stored = cursors.iter().find(is_its);
+            it.feed = Feed::after(stored.map_or(first, |cursor| cursor.sequence.min(last)));
         }
         self.wake_sinks(index);
     }
@@ -285,10 +288,11 @@ impl Shard {
         if !self.config.log.is_durable {
             return;
         }
+        let used_unix_ms = self.unix_ms();
         let Some(entry) = self.logs.channels.get(id.log, id.generation) else { return };
         let Some(it) = entry.value.sinks.iter().find(|it| it.serial == id.serial) else { return };
         let subscriber_id = format!("{SINK_PREFIX}{}", it.sink.name).into();
-        let kind = RecordKind::Cursor { subscriber_id, sequence: it.feed.cursor() };
+        let kind = RecordKind::Cursor { subscriber_id, sequence: it.feed.cursor(), used_unix_ms };
         let channel = entry.name.clone();
         self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
     }

@@ -137,9 +137,13 @@ impl Shard {
         if !self.has_log(&join.channel) {
             return Ok(Some(Box::new(unlogged)));
         }
-        let channels_max = self.config.log.channels_max as u32;
-        let full = |_| JoinRefused::LogsFull { channels_max };
-        let index = self.open_log(&join.channel).map_err(full)?;
+        let index = self.open_log(&join.channel, Some((join.core, join.conn)))?;
+        match wish.start {
+            Start::Cursor | Start::CursorOrLive | Start::Snapshot => {
+                self.renew_cursor(index, &wish.subscriber_id);
+            }
+            Start::Live | Start::After(_) | Start::Elsewhere(_) => {}
+        }
         let (now, name) = (self.unix_ms(), join.channel.as_str());
         let log = &mut self.logs.channels.at(index).value;
         log.is_filtered |= wish.event_types.is_some();

@@ -3,7 +3,7 @@
 use super::transcript::{check_on, draft};
 use super::world::World;
 use crate::id::CoreId;
-use crate::log::{DeadLetter, RecordKind, Snapshot};
+use crate::log::{AckError, DeadLetter, RecordKind, Snapshot};
 use crate::middleware::{Blocked, Call, Middleware, Operation};
 use crate::shard::{Answer, LogAnswer, Output, Refusal, ReplayRange, Ticket};
 
@@ -180,9 +180,12 @@ fn cursors_are_kept_up_to_their_limit_and_known_ones_move_on() {
     let channel = world.channel("log");
     let mut ack = |who: &str, sequence| {
         let ack = |world: &mut World| world.shards[0].ack_for(&channel, who, sequence);
-        matches!(answer(&mut world, ack), LogAnswer::Acked(true))
+        let LogAnswer::Acked(outcome) = answer(&mut world, ack) else { panic!("no ack") };
+        outcome
     };
-    assert!(ack("ann", 0) && ack("ann", 1));
-    assert!(!ack("bob", 1), "one past the limit");
+    assert_eq!((ack("ann", 1), ack("ann", 1)), (Ok(()), Ok(())));
+    assert_eq!(ack("ann", 2), Err(AckError::AboveHead { sequence: 2, last: 1 }));
+    assert_eq!(ack("bob", 1), Err(AckError::Full), "one past the limit");
+    assert_eq!(ack("bob", 0), Ok(()), "who has nothing needs no place");
     assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogCursors), 1);
 }

@@ -68,12 +68,25 @@ fn two_questions_hold_until_both_are_answered() {
 }
 
 #[test]
-fn who_publishes_or_acknowledges_waits_for_nobody() {
+fn who_publishes_or_acknowledges_what_was_seen_waits_for_nobody() {
     let (mut world, conn) = world();
+    world.is_mail_held = false;
+    world.follow(0, "log-on-1", &["after", "0"]);
+    world.settle();
+    world.is_mail_held = true;
     world.shards[0].append(conn, "log-on-1", draft("log-on-1", "two", "", 0));
-    world.shards[0].ack(conn, "log-on-1", &"a".into(), 1);
+    assert!(world.shards[0].ack(conn, "log-on-1", &"a".into(), 1));
     world.settle();
     assert!(!world.shards[0].is_held(conn));
+}
+
+#[test]
+fn who_acknowledges_what_was_not_seen_waits_to_hear_whether_it_is_there() {
+    for (sequence, expected) in [(1, &[][..]), (2, &["error null"])] {
+        let (mut world, conn) = world();
+        assert!(!world.shards[0].ack(conn, "log-on-1", &"a".into(), sequence));
+        check_held(world, conn, expected);
+    }
 }
 
 #[test]

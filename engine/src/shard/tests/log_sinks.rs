@@ -9,8 +9,8 @@ use super::transcript::check_on;
 use super::world::{Limits, World};
 use crate::app::{App, Apps, Backoff, Flow, RetryPolicy, Sink};
 use crate::id::CoreId;
-use crate::log::store::{StoredEvent, StoredLog};
-use crate::log::{DeadLetter, Draft, Logged, RecordKind};
+use crate::log::store::{StoredCursor, StoredEvent, StoredLog};
+use crate::log::{AckError, DeadLetter, Draft, Logged, RecordKind};
 use crate::shard::{Answer, LogAnswer, Millis, NamedDraft, Output, Shard, SinkOutcome, SinkPost};
 
 const RETRY: RetryPolicy = RetryPolicy {
@@ -259,7 +259,7 @@ fn nobody_else_moves_the_cursor_of_a_sink() {
         Output::Answer(ticket, Answer::Log(answer)) if ticket == asked => Some(answer),
         _ => None,
     });
-    assert!(matches!(answered, Some(LogAnswer::Acked(false))), "{answered:?}");
+    assert!(matches!(answered, Some(LogAnswer::Acked(Err(AckError::Full)))), "{answered:?}");
     expect(&mut world, &[1], true);
     expect(&mut world, &[2], true);
 }
@@ -275,7 +275,9 @@ fn a_sink_goes_on_where_it_was_after_a_start() {
     world.settle();
     expect(&mut world, &[1, 2], true);
     let cursor = world.records.iter().find_map(|(_, record)| match &record.kind {
-        RecordKind::Cursor { subscriber_id, sequence } => Some((subscriber_id.clone(), *sequence)),
+        RecordKind::Cursor { subscriber_id, sequence, .. } => {
+            Some((subscriber_id.clone(), *sequence))
+        }
         _ => None,
     });
     let (id, sequence) = cursor.expect("it is stored");
@@ -297,7 +299,7 @@ fn a_sink_goes_on_where_it_was_after_a_start() {
         first_sequence: 1,
         last_sequence: 4,
         events: (1..=4).map(event).collect(),
-        cursors: vec![(id.into(), sequence)],
+        cursors: vec![StoredCursor { subscriber_id: id.into(), sequence, used_unix_ms: 0 }],
         snapshot: None,
         dead_letters: Vec::new(),
     };

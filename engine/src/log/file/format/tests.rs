@@ -17,7 +17,7 @@ fn changes() -> Vec<Change> {
     vec![
         Change::Event(event),
         Change::Head { first_sequence: 8, last_sequence: 7 },
-        Change::Cursor { subscriber_id: "ann".into(), sequence: 5 },
+        Change::Cursor { subscriber_id: "ann".into(), sequence: 5, used_unix_ms: 6 },
         Change::CursorForgotten { subscriber_id: "".into() },
         Change::Snapshot(StoredSnapshot {
             last_sequence: 4,
@@ -137,10 +137,16 @@ fn a_header_of_another_version_is_named() {
 /// A file that is written today must be read by every later version: these bytes are for ever.
 #[test]
 fn the_bytes_of_a_cursor_are_these() {
-    let change = Change::Cursor { subscriber_id: "s".into(), sequence: 258 };
+    let change =
+        |used_unix_ms| Change::Cursor { subscriber_id: "s".into(), sequence: 258, used_unix_ms };
     let mut bytes = Vec::new();
-    encode(0, ("a", "b", 1), &change, &mut bytes);
-    let body = b"\x03\x01\0\0\0\x01\0\0\0a\x01\0\0\0b\x02\x01\0\0\0\0\0\0\x01\0\0\0s";
+    encode(0, ("a", "b", 1), &change(3), &mut bytes);
+    let body =
+        b"\x03\x01\0\0\0\x01\0\0\0a\x01\0\0\0b\x02\x01\0\0\0\0\0\0\x01\0\0\0s\x03\0\0\0\0\0\0\0";
     assert_eq!(bytes[..4], (body.len() as u32).to_le_bytes());
     assert_eq!(bytes[8..], *body);
+    // The first versions wrote them without the time.
+    let (app_id, channel, incarnation) = ("a", "b", 1);
+    let entry = Entry { app_id, channel, incarnation, change: change(0) };
+    assert_eq!(decode_body(&body[..body.len() - 8], 0), Some(Item::Change(entry)));
 }

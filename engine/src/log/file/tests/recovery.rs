@@ -59,7 +59,7 @@ fn everything_that_was_stored_comes_back() {
         first_sequence: 1,
         last_sequence: 3,
         events: (1..=3).map(stored_event).collect(),
-        cursors: vec![("ann".into(), 3)],
+        cursors: vec![stored_cursor("ann", 3)],
         snapshot: Some(snapshot),
         dead_letters: vec![letter("x", "1"), letter("z", "3")],
     };
