@@ -41,6 +41,7 @@ mod registry;
 mod registry_sql;
 mod slow_and_alive;
 mod slow_consumer;
+mod standard_error;
 mod subscribe;
 mod subscription_count;
 mod users;

@@ -11,6 +11,7 @@
 
 mod api;
 mod client;
+mod confine;
 mod endpoint;
 mod event;
 mod flood;
@@ -29,6 +30,7 @@ mod zps;
 
 pub use api::{Api, Signed};
 pub use client::Client;
+pub use confine::{Denied, Errors};
 pub use endpoint::{Endpoint, Posted, Reply};
 pub use event::Event;
 pub use flood::Flood;

@@ -30,7 +30,7 @@ use crate::rest::{IdempotencyLimits, RestConfig, ZpsRestConfig};
 use crate::shard::ShardConfig;
 use crate::side::registry::Watch;
 use crate::side::{self, Side};
-use crate::webhook;
+use crate::{standard_error, webhook};
 
 /// How soon a core whose mailbox was full is told again to drain.
 const REPOST_INTERVAL: Duration = Duration::from_millis(1);
@@ -67,6 +67,7 @@ pub struct Launch {
 /// If an address cannot be bound, or a core cannot start or ends. Whoever is connected is cut off.
 pub fn serve(launch: Launch) -> io::Result<()> {
     let Launch { config, apps, rows, sources, read, middleware } = launch;
+    standard_error::start()?;
     let _ = memory::forgo_huge_pages(); // What a kernel without them says no to.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (told, signalled) = unbounded();
@@ -90,7 +91,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let started = start(setup, &apps, (cores, &processors), bound, watch, opened)?;
     let Started { addresses, events, side } = started;
     let is_uring = wait_ready(&events, cores)?;
-    announce(is_uring, cores, &described, &gateway)?;
+    announce(is_uring, cores, &described, &gateway);
     let cores_told = Told::new(addresses.clone(), events.clone());
     let mut reload = Reload::new(cores_told, sources, read, config, apps, rows, database);
     wait_stop(&signalled, &events, &mut reload)?;
@@ -110,6 +111,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
         let hurried = Instant::now() + HURRY_TIME;
         let _ = side.flush(hurried).recv_deadline(hurried + HURRY_TIME);
     }
+    standard_error::flush();
     // The runtimes are not dropped: operations that are pending would leak what they hold.
     process::exit(0);
 }
@@ -262,19 +264,19 @@ fn wait_ready(events: &Receiver<Event>, cores: usize) -> io::Result<bool> {
     Ok(is_uring)
 }
 
-fn announce(is_uring: bool, cores: usize, described: &str, last: &str) -> io::Result<()> {
+fn announce(is_uring: bool, cores: usize, described: &str, last: &str) {
     let driver = if is_uring { "io_uring" } else { "epoll" };
     if !is_uring {
-        eprintln!(
-            "uringcast: warning: io_uring is not available (kernel, seccomp profile or \
+        tracing::warn!(
+            "io_uring is not available (kernel, seccomp profile or \
              MONOIO_FORCE_LEGACY_DRIVER), falling back to epoll, which costs more CPU"
         );
     }
     let mut stdout = io::stdout().lock();
     let version = env!("CARGO_PKG_VERSION");
     let begin = format!("uringcast {version}\ndriver {driver}\ncores {cores}\n");
-    write!(stdout, "{begin}{described}ready\n{last}")?;
-    stdout.flush()
+    // Who does not want to know is no reason not to serve.
+    let _ = write!(stdout, "{begin}{described}ready\n{last}").and_then(|()| stdout.flush());
 }
 
 /// Wait for a stop signal; meanwhile the apps are kept as they are configured.
