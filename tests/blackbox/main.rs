@@ -14,6 +14,7 @@ mod client_events;
 mod cores;
 mod deflate;
 mod drain;
+mod drivers;
 mod echo;
 mod floods;
 mod handshake;

@@ -13,6 +13,7 @@ use signal_hook::iterator::Signals;
 use super::bound::Bound;
 use super::core::Setup;
 use super::cores;
+use super::driver::{Driver, Order, agree};
 use super::log::{self, Opened};
 use super::mailbox::{Address, Envelope, mailbox};
 use super::memory;
@@ -87,11 +88,13 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let described = format!("{}{recovered}", bound.describe(&config));
     let gateway = if sources.is_gateway() { bound.describe_gateway() } else { String::new() };
     let (watch, database) = watch(&config, &rows);
+    let entries = config.core.uring_entries;
     let setup = setup(config.clone(), middleware)?;
     let started = start(setup, &apps, (cores, &processors), bound, watch, opened)?;
-    let Started { addresses, events, side } = started;
-    let is_uring = wait_ready(&events, cores)?;
-    announce(is_uring, cores, &described, &gateway);
+    let Started { addresses, events, side, orders } = started;
+    let driver = agree(&orders, &events, entries)?;
+    wait_ready(&events, cores)?;
+    announce(driver, cores, &described, &gateway);
     let cores_told = Told::new(addresses.clone(), events.clone());
     let mut reload = Reload::new(cores_told, sources, read, config, apps, rows, database);
     wait_stop(&signalled, &events, &mut reload)?;
@@ -121,6 +124,8 @@ struct Started {
     addresses: Vec<Address>,
     events: Receiver<Event>,
     side: Side,
+    /// For each core, what it is to run on.
+    orders: Vec<Sender<Order>>,
 }
 
 /// Start a thread for each core and one for what they must not wait for.
@@ -145,8 +150,11 @@ fn start(
     let mut shares = shares.unwrap_or_default().into_iter();
     let log = opened.map(|it| it.start(&setup.config.log, addresses.clone(), events.clone()));
     let log = log.transpose()?;
+    let mut orders = Vec::with_capacity(cores);
     for (index, mailbox) in mailboxes.into_iter().enumerate() {
         let core = CoreId(index as u8);
+        let (order, ordered) = unbounded();
+        orders.push(order);
         let start = Start {
             shard: shard_config(&setup.config, &zps, (core, cores), (hash_seed, epoch)),
             setup: Arc::clone(&setup),
@@ -158,11 +166,12 @@ fn start(
             side: side.clone(),
             restored: shares.next().unwrap_or_default(),
             log: log.clone(),
+            orders: ordered,
             events: events.clone(),
         };
         thread::Builder::new().name(format!("core-{index}")).spawn(move || run(start))?;
     }
-    Ok(Started { addresses, events: received, side })
+    Ok(Started { addresses, events: received, side, orders })
 }
 
 /// Start the thread that talks to other servers.
@@ -251,27 +260,19 @@ pub(super) fn shard_config(
     }
 }
 
-/// Wait until every core accepts; whether they run on `io_uring`.
-fn wait_ready(events: &Receiver<Event>, cores: usize) -> io::Result<bool> {
-    let mut is_uring = true;
+/// Wait until every core accepts.
+fn wait_ready(events: &Receiver<Event>, cores: usize) -> io::Result<()> {
     for _ in 0..cores {
         match events.recv().map_err(io::Error::other)? {
-            Event::Ready { is_uring: this } => is_uring &= this,
-            Event::Failed(error) => return Err(error),
-            Event::Drained => unreachable!("nothing has been told to drain"),
+            Event::Ready => {}
+            event => return Err(ended(Some(event))),
         }
     }
-    Ok(is_uring)
+    Ok(())
 }
 
-fn announce(is_uring: bool, cores: usize, described: &str, last: &str) {
-    let driver = if is_uring { "io_uring" } else { "epoll" };
-    if !is_uring {
-        tracing::warn!(
-            "io_uring is not available (kernel, seccomp profile or \
-             MONOIO_FORCE_LEGACY_DRIVER), falling back to epoll, which costs more CPU"
-        );
-    }
+fn announce(driver: Driver, cores: usize, described: &str, last: &str) {
+    let driver = if driver == Driver::Epoll { "epoll" } else { "io_uring" };
     let mut stdout = io::stdout().lock();
     let version = env!("CARGO_PKG_VERSION");
     let begin = format!("uringcast {version}\ndriver {driver}\ncores {cores}\n");
@@ -303,8 +304,8 @@ fn wait_stop(
 /// Why the process cannot go on after `event`, which came before any stop.
 pub(super) fn ended(event: Option<Event>) -> io::Error {
     match event {
-        Some(Event::Failed(error)) => error,
-        Some(Event::Ready { .. } | Event::Drained) | None => {
+        Some(Event::Failed(error) | Event::Made(Err(error))) => error,
+        Some(Event::Made(Ok(())) | Event::Ready | Event::Drained) | None => {
             io::Error::other("a core ended without a reason")
         }
     }
@@ -324,7 +325,7 @@ fn wait_drained(
             recv(events) -> event => match event {
                 Ok(Event::Drained) => left -= 1,
                 Ok(Event::Failed(error)) => return Err(error),
-                Ok(Event::Ready { .. }) | Err(_) => return Ok(true),
+                Ok(Event::Made(_) | Event::Ready) | Err(_) => return Ok(true),
             },
             recv(signalled) -> signal => match signal {
                 Ok(SIGHUP) => {} // Too late to read anything.
