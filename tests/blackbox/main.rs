@@ -13,6 +13,7 @@ mod cache;
 mod client_events;
 mod cores;
 mod deflate;
+mod descriptors;
 mod drain;
 mod drivers;
 mod echo;

@@ -110,10 +110,10 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
             }
             Err(answer) => drop(socket.try_write(&answer)),
         },
-        Some(Wanted::Http { .. }) if is_turned_away => drop(socket.try_write(NO_ROOM)),
         Some(Wanted::Http { read }) => {
             // Boxed, because a websocket's handshake should not pay for the room that this needs.
-            let served = http::serve(Rc::clone(&core), conn, Rc::clone(&socket), purpose, read);
+            let (this, purpose) = ((conn, Rc::clone(&socket)), (purpose, is_turned_away));
+            let served = http::serve(Rc::clone(&core), this, purpose, read);
             Box::pin(served).await;
         }
         None => {}

@@ -52,12 +52,12 @@ pub(super) enum Purpose {
     Echo,
 }
 
-/// Serve requests on `socket` until it ends; `early` was read from it before.
+/// Serve requests on `socket` until it ends, or one if it came beyond the limit; `early` was read
+/// from it before.
 pub(super) async fn serve(
     core: Rc<Core>,
-    conn: ConnId,
-    socket: Rc<Socket>,
-    purpose: Purpose,
+    (conn, socket): (ConnId, Rc<Socket>),
+    (purpose, is_turned_away): (Purpose, bool),
     early: Vec<u8>,
 ) {
     let config = &core.setup.config.http;
@@ -86,6 +86,7 @@ pub(super) async fn serve(
     });
     let served = hyper::server::conn::http1::Builder::new()
         .max_buf_size(config.head_bytes_max.max(8 * 1024) as usize)
+        .keep_alive(!is_turned_away) // There is little room for those; others have theirs.
         .half_close(true) // Who says that no more requests follow still waits for the answer.
         .serve_connection(stream, service)
         .await;

@@ -8,6 +8,7 @@ mod call;
 mod connection;
 mod core;
 mod cores;
+mod descriptors;
 mod driver;
 mod guarded;
 mod held;

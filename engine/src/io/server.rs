@@ -13,6 +13,7 @@ use signal_hook::iterator::Signals;
 use super::bound::Bound;
 use super::core::Setup;
 use super::cores;
+use super::descriptors::share_out;
 use super::driver::{Driver, Order, agree};
 use super::log::{self, Opened};
 use super::mailbox::{Address, Envelope, mailbox};
@@ -74,7 +75,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let (told, signalled) = unbounded();
     thread::spawn(move || signals.forever().try_for_each(|signal| told.send(signal)));
     webhook::check_dead_letter_file(&config.webhook)?;
-    cores::raise_file_limit()?;
+    let files_max = cores::raise_file_limit()?;
     let processors = cores::allowed()?;
     let cores = match config.server.cores {
         0 => processors.len().min(CORES_MAX),
@@ -89,7 +90,12 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let gateway = if sources.is_gateway() { bound.describe_gateway() } else { String::new() };
     let (watch, database) = watch(&config, &rows);
     let entries = config.core.uring_entries;
-    let setup = setup(config.clone(), middleware)?;
+    let webhooks = apps.iter().map(|(_, app)| app.webhooks.len()).sum();
+    let mut capped = config.clone();
+    if let Some(line) = share_out(&mut capped, files_max, cores, webhooks)? {
+        tracing::warn!("{line}");
+    }
+    let setup = setup(capped, middleware)?;
     let started = start(setup, &apps, (cores, &processors), bound, watch, opened)?;
     let Started { addresses, events, side, orders } = started;
     let driver = agree(&orders, &events, entries)?;
