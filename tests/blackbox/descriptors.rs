@@ -71,7 +71,9 @@ fn beyond_its_descriptors_clients_are_told_and_everything_else_goes_on() {
     }
     let counts = (welcome.len(), told, refused);
     assert!((20..200).contains(&welcome.len()) && told > 0, "{counts:?}");
-    welcome.iter_mut().for_each(|client| client.subscribe("news"));
+    for client in &mut welcome {
+        client.subscribe("news");
+    }
 
     server.until_refused("connections");
     assert_eq!(Http::connect(server.metrics_address()).get("/ready").status, 200);

@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 
 use crate::Options;
 
+/// The right to lock any amount of memory.
+const CAP_IPC_LOCK: libc::c_ulong = 14;
+
 /// Where a server's standard error goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Errors {
@@ -41,6 +44,7 @@ pub(crate) struct Confined {
     pub(crate) errors: Errors,
     files_max: Option<u64>,
     file_bytes_max: Option<u64>,
+    locked_bytes_max: Option<u64>,
     denied: Option<Denied>,
 }
 
@@ -63,6 +67,13 @@ impl Options {
     #[must_use]
     pub fn file_bytes_max(mut self, bytes: u64) -> Self {
         self.confined.file_bytes_max = Some(bytes);
+        self
+    }
+
+    /// The memory that the server may lock, even if the tests may lock any.
+    #[must_use]
+    pub fn locked_bytes_max(mut self, bytes: u64) -> Self {
+        self.confined.locked_bytes_max = Some(bytes);
         self
     }
 
@@ -99,8 +110,11 @@ impl Confined {
         };
         command.stderr(stderr);
         let filter = self.denied.map(Denied::filter);
-        let limits =
-            [(libc::RLIMIT_NOFILE, self.files_max), (libc::RLIMIT_FSIZE, self.file_bytes_max)];
+        let limits = [
+            (libc::RLIMIT_NOFILE, self.files_max),
+            (libc::RLIMIT_FSIZE, self.file_bytes_max),
+            (libc::RLIMIT_MEMLOCK, self.locked_bytes_max),
+        ];
         let confine = move || {
             for (resource, max) in limits {
                 if let Some(max) = max {
@@ -108,6 +122,11 @@ impl Confined {
                     // SAFETY: only reads the struct that it is given.
                     succeeds(unsafe { libc::setrlimit(resource, &raw const limit) })?;
                 }
+            }
+            if self.locked_bytes_max.is_some() {
+                // Refused to who has not got it, which is as good.
+                // SAFETY: takes no pointer.
+                unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0) };
             }
             // A write beyond the largest file is to fail and not to kill.
             // SAFETY: ignoring a signal runs no code.

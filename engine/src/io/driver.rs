@@ -32,7 +32,7 @@ const SHRINK: u32 = 4;
 
 /// How long the kernel may take to give back what rings took, before smaller ones are tried: it
 /// tears them down in the background.
-const TEARDOWN_TIME: Duration = Duration::from_millis(50);
+const TEARDOWN_TIME: Duration = Duration::from_millis(250);
 
 /// One core's runtime.
 pub(super) type Runtime = FusionRuntime<TimeDriver<IoUringDriver>, TimeDriver<LegacyDriver>>;
@@ -49,8 +49,10 @@ pub(super) enum Driver {
 /// What a core is told before it serves.
 #[derive(Clone, Copy)]
 pub(super) enum Order {
-    /// Make what this needs and say whether it works; what was made before is of no use.
+    /// Make what this needs and say whether it works.
     Make(Driver),
+    /// Drop what was made: somebody else could not.
+    Drop,
     /// Serve with what was made last.
     Serve,
 }
@@ -107,7 +109,6 @@ pub(super) fn make(orders: &Receiver<Order>, told: &Sender<Event>) -> Option<Mad
     loop {
         match orders.recv().ok()? {
             Order::Make(driver) => {
-                drop(made.take()); // Nothing has begun on it.
                 let (outcome, new) = match Made::new(driver) {
                     Ok(new) => (Ok(()), Some(new)),
                     Err(error) => (Err(error), None),
@@ -115,6 +116,7 @@ pub(super) fn make(orders: &Receiver<Order>, told: &Sender<Event>) -> Option<Mad
                 made = new;
                 told.send(Event::Made(outcome)).ok()?;
             }
+            Order::Drop => made = None, // Nothing has begun on it.
             Order::Serve => return made,
         }
     }
@@ -143,6 +145,7 @@ pub(super) fn agree(
         let Some(next) = next(driver, &error) else { return Err(error) };
         driver = next;
         refused.get_or_insert(error);
+        tell(cores, Order::Drop)?;
         thread::sleep(TEARDOWN_TIME);
     }
     if let Some(error) = refused {
