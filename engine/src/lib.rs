@@ -13,5 +13,6 @@ pub mod middleware;
 pub mod rest;
 pub mod shard;
 pub mod side;
+pub mod standard_error;
 pub mod usage;
 pub mod webhook;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use uringcast::config::{Command, DeadLetters, Effective, Gateway, Options, Sources, Stamp};
 use uringcast::io::Launch;
 use uringcast::side::registry;
-use uringcast::webhook;
+use uringcast::{standard_error, webhook};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -19,6 +19,16 @@ const EXIT_USAGE: u8 = 64;
 const EXIT_UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
+    if let Err(error) = standard_error::start() {
+        let _ = writeln!(io::stderr(), "uringcast: error: {error}");
+        return ExitCode::FAILURE;
+    }
+    let code = run();
+    standard_error::flush();
+    code
+}
+
+fn run() -> ExitCode {
     let command = match Command::parse(env::args_os()) {
         Ok(command) => command,
         Err(shown) => {
@@ -70,12 +80,12 @@ fn with_config(sources: &Sources, run: impl FnOnce(Effective) -> ExitCode) -> Ex
     match sources.load() {
         Ok(effective) => {
             for notice in &effective.notices {
-                eprintln!("uringcast: {notice}");
+                tracing::warn!("{notice}");
             }
             run(effective)
         }
         Err(problems) => {
-            eprint!("uringcast: {problems}");
+            tracing::error!("{}", problems.to_string().trim_end());
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -85,7 +95,7 @@ fn exit(outcome: io::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("uringcast: {error}");
+            tracing::error!("{error}");
             ExitCode::FAILURE
         }
     }
@@ -97,12 +107,12 @@ fn launch(sources: Sources, read: Option<Stamp>, effective: Effective) -> Result
     if effective.config.has_database() {
         let answer = registry::read_once(&effective.config.registry);
         rows = answer.unwrap_or_else(|error| Err(error.to_string())).map_err(|why| {
-            eprintln!("uringcast: the apps of registry.url cannot be read: {why}");
+            tracing::error!("the apps of registry.url cannot be read: {why}");
             ExitCode::from(EXIT_UNAVAILABLE)
         })?;
     }
     let apps = effective.apps_with(&rows).map_err(|problems| {
-        eprint!("uringcast: {problems}");
+        tracing::error!("{}", problems.to_string().trim_end());
         ExitCode::from(EXIT_USAGE)
     })?;
     let middleware = Vec::new().into();

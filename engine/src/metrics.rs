@@ -33,6 +33,8 @@ pub struct Threads<'a> {
     pub log: Option<&'a LogCounters>,
     /// The thread that writes lines about what is done in rooms.
     pub lines: &'a LineCounters,
+    /// Lines for the operator that were not written.
+    pub log_lines_dropped: u64,
 }
 
 /// Everything that `cores` and the other threads have counted, as one text.
@@ -42,7 +44,7 @@ pub fn render(
     apps: &Apps,
     threads: &Threads<'_>,
 ) -> String {
-    let Threads { webhooks, log, lines } = threads;
+    let Threads { webhooks, log, lines, log_lines_dropped } = *threads;
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Behind::new(&cores, lags, apps)));
     registry.register_collector(Box::new(Cores(cores)));
@@ -55,6 +57,8 @@ pub fn render(
         register(&log.levels(), &log.counts());
     }
     register(&[], &lines.counts());
+    let (name, help) = ("log_lines_dropped", "Lines for standard error that were left out");
+    register(&[], &[(name, help, log_lines_dropped)]);
     let mut text = String::new();
     encode(&mut text, &registry).expect("writing to a string does not fail");
     text
@@ -325,7 +329,8 @@ mod tests {
         let lags = Lags { worst: vec![lag(9, "a:\"1"), lag(3, "b:1")], lagging: 7 };
         let apps = Apps::new(vec![App::new("app", "k", "s")]).unwrap();
         let (log, lines) = (LogCounters::default(), LineCounters::default());
-        let threads = Threads { webhooks: &webhooks, log: Some(&log), lines: &lines };
+        let (log, lines) = (Some(&log), &lines);
+        let threads = Threads { webhooks: &webhooks, log, lines, log_lines_dropped: 7 };
         render(cores, &lags, &apps, &threads)
     }
 
@@ -361,6 +366,7 @@ mod tests {
         let text = text();
         assert!(text.contains("\nuringcast_webhook_dropped_total 3\n"), "{text}");
         assert!(text.contains("\nuringcast_webhook_queue_bytes 0\n"));
+        assert!(text.contains("\nuringcast_log_lines_dropped_total 7\n"));
     }
 
     #[test]

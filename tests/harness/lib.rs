@@ -12,6 +12,7 @@
 mod api;
 mod binary;
 mod client;
+mod confine;
 mod endpoint;
 mod event;
 mod flood;
@@ -31,6 +32,7 @@ mod zps;
 pub use api::{Api, Signed};
 pub use binary::server_binary;
 pub use client::Client;
+pub use confine::{Denied, Errors};
 pub use endpoint::{Endpoint, Posted, Reply};
 pub use event::Event;
 pub use flood::Flood;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::confine::Confined;
+
 /// One app's credentials, as both sides know them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct App {
@@ -42,6 +44,7 @@ pub struct Options {
     pub(crate) flags: Vec<String>,
     pub(crate) config: Option<String>,
     pub(crate) embedder: Option<Embedder>,
+    pub(crate) confined: Confined,
 }
 
 /// A test that is started again as the server: it links the engine and serves.
@@ -59,7 +62,15 @@ pub const COMMAND_LINE: &str = "URINGCAST_TEST_COMMAND_LINE";
 impl Options {
     /// The server that most tests want.
     pub fn new() -> Self {
-        Self { port: 0, cores: 1, echo: false, flags: Vec::new(), config: None, embedder: None }
+        Self {
+            port: 0,
+            cores: 1,
+            echo: false,
+            flags: Vec::new(),
+            config: None,
+            embedder: None,
+            confined: Confined::default(),
+        }
     }
 
     /// As many event loops.

@@ -4,7 +4,7 @@
 //! error is shown if the test failed.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, PipeReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -38,22 +38,32 @@ pub struct Server {
     options: Options,
     config: Option<ConfigFile>,
     started: Started,
+    running: Running,
+}
+
+/// Its process.
+#[derive(Debug)]
+struct Running {
     child: Child,
+    /// What it writes to standard error, if that is read.
     errors: Option<JoinHandle<String>>,
+    /// Where else that goes, and stays.
+    _unread: Option<PipeReader>,
 }
 
 impl Server {
     /// Starts a server and waits until it says that it is ready.
     pub fn start(options: Options) -> Self {
         let config = options.config.as_deref().map(ConfigFile::new);
-        let (child, errors, started) = launch(&options, config.as_ref());
-        Self { options, config, started, child, errors: Some(errors) }
+        let (running, started) = launch(&options, config.as_ref());
+        Self { options, config, started, running }
     }
 
     /// Starts a server that must end by itself; its exit code and what it wrote to standard error.
     pub fn refused(options: &Options) -> (Option<i32>, String) {
         let config = options.config.as_deref().map(ConfigFile::new);
         let mut command = Command::new(server_binary());
+        let _unread = options.confined.apply(&mut command);
         let output = command.args(options.command_line(config.as_ref())).env_clear().output();
         let output = output.expect("the server binary can be started");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -64,10 +74,7 @@ impl Server {
     /// The process before must have ended.
     pub fn restart(&mut self) {
         self.end();
-        let (child, errors, started) = launch(&self.options, self.config.as_ref());
-        self.child = child;
-        self.errors = Some(errors);
-        self.started = started;
+        (self.running, self.started) = launch(&self.options, self.config.as_ref());
     }
 
     /// Puts another text into the configuration file; only with [`Options::config`].
@@ -77,7 +84,7 @@ impl Server {
 
     /// Sends `signal`, such as `libc::SIGTERM`, to the process.
     pub fn signal(&self, signal: i32) {
-        let pid = self.child.id().cast_signed();
+        let pid = self.running.child.id().cast_signed();
         // SAFETY: `kill` touches no memory of ours. The pid is that of a child that nobody has
         // waited for yet, so it cannot have been given to another process.
         let result = unsafe { libc::kill(pid, signal) };
@@ -88,7 +95,7 @@ impl Server {
     pub fn wait_exit(&mut self) -> ExitStatus {
         let mut status = None;
         until("the server exits", || {
-            status = self.child.try_wait().expect("the child is ours");
+            status = self.running.child.try_wait().expect("the child is ours");
             status.is_some()
         });
         status.expect("the wait ends with a status")
@@ -121,7 +128,7 @@ impl Server {
 
     /// The process.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.running.child.id()
     }
 
     /// All counters and gauges as of now.
@@ -149,6 +156,12 @@ impl Server {
         });
     }
 
+    /// Waits until the sum of the metric `name` is `value` or more.
+    pub fn until_at_least(&self, name: &str, value: f64) {
+        let what = format!("{name} is at least {value}");
+        self.until_metrics(&what, |metrics| metrics.sum(name) >= value);
+    }
+
     fn until_metrics(&self, what: &str, condition: impl Fn(&Metrics) -> bool) {
         let mut last = self.metrics();
         let deadline = Instant::now() + DEADLINE;
@@ -162,9 +175,9 @@ impl Server {
     /// Ends the process, if it still runs, and returns what it wrote to standard error.
     pub fn end(&mut self) -> String {
         // It may have ended already, which is what we want.
-        drop(self.child.kill());
-        drop(self.child.wait());
-        let Some(errors) = self.errors.take() else { return String::new() };
+        drop(self.running.child.kill());
+        drop(self.running.child.wait());
+        let Some(errors) = self.running.errors.take() else { return String::new() };
         errors.join().unwrap_or_default()
     }
 }
@@ -178,7 +191,7 @@ impl Drop for Server {
     }
 }
 
-fn launch(options: &Options, config: Option<&ConfigFile>) -> (Child, JoinHandle<String>, Started) {
+fn launch(options: &Options, config: Option<&ConfigFile>) -> (Running, Started) {
     let line = options.command_line(config);
     let mut command = if let Some(Embedder { test, variables }) = &options.embedder {
         let mut command = Command::new(env::current_exe().expect("a test knows its own path"));
@@ -191,27 +204,29 @@ fn launch(options: &Options, config: Option<&ConfigFile>) -> (Child, JoinHandle<
         command.env_clear().args(line); // A developer's settings must not reach the server.
         command
     };
+    let unread = options.confined.apply(&mut command);
     let mut child = command
         .envs(env::vars_os().filter(|(name, _)| PASSED_ON.iter().any(|passed| name == passed)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
         .spawn()
         .expect("the server binary can be started");
+    drop(command); // It has the ends of pipes that are to be the server's alone.
     let stdout = child.stdout.take().expect("it is piped");
-    let mut stderr = child.stderr.take().expect("it is piped");
-    let errors = thread::spawn(move || {
-        let mut bytes = Vec::new();
-        drop(stderr.read_to_end(&mut bytes));
-        String::from_utf8_lossy(&bytes).into_owned()
+    let errors = child.stderr.take().map(|mut stderr| {
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            drop(stderr.read_to_end(&mut bytes));
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
     });
     let lines = line_channel(stdout);
     match read_start(&lines, options.echo) {
-        Ok(started) => (child, errors, started),
+        Ok(started) => (Running { child, errors, _unread: unread }, started),
         Err(printed) => {
             drop(child.kill());
             drop(child.wait());
-            let errors = errors.join().unwrap_or_default();
+            let errors = errors.and_then(|it| it.join().ok()).unwrap_or_default();
             panic!("the server did not get ready.\nIt printed:\n{printed}\nErrors:\n{errors}");
         }
     }

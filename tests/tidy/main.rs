@@ -118,6 +118,19 @@ fn only_the_side_thread_names_tokio() {
     );
 }
 
+/// Those macros panic when their output fails.
+#[test]
+fn the_engine_says_nothing_but_through_its_own_lines() {
+    check_wall(
+        |source| {
+            let is_test = source.path.contains("/tests");
+            source.is_rust() && source.is_in(&["engine/src"]) && !is_test
+        },
+        &["println!", "print!", "eprintln!", "eprint!"],
+        "a closed pipe would end the process; use `tracing`, or `writeln!` for a command's output",
+    );
+}
+
 #[test]
 fn the_engines_core_is_pure() {
     check_wall(
@@ -126,7 +139,17 @@ fn the_engines_core_is_pure() {
                 ["shard", "dialect", "rest", "admission"].map(|it| format!("engine/src/{it}"));
             source.is_rust() && source.is_in(&pure.each_ref().map(String::as_str))
         },
-        &["std::net", "Instant::now", "SystemTime", "Mutex", "RwLock", "Atomic", "async", "await"],
+        &[
+            "std::net",
+            "Instant::now",
+            "SystemTime",
+            "Mutex",
+            "RwLock",
+            "Atomic",
+            "async",
+            "await",
+            "tracing",
+        ],
         "time, randomness and ids come in as arguments, and cores share nothing",
     );
 }
@@ -148,7 +171,16 @@ fn what_decides_about_webhooks_is_pure() {
 fn the_wire_formats_are_pure() {
     check_wall(
         |source| source.is_rust() && source.is_in(&["proto/src"]),
-        &["std::net", "std::thread", "std::fs", "Instant", "SystemTime", "rand::", "log::"],
+        &[
+            "std::net",
+            "std::thread",
+            "std::fs",
+            "Instant",
+            "SystemTime",
+            "rand::",
+            "log::",
+            "tracing",
+        ],
         "proto turns bytes into meaning and does nothing else",
     );
 }

@@ -207,9 +207,9 @@ pub(super) static KEYS: &[Key] = &[
         "Client addresses that one core remembers for ip_rate."),
 
     number!(core.connections_max: u32, 1, CLIENTS_PER_CORE_MAX, "connections",
-        "Connections one core may hold."),
+        "Connections one core may hold; fewer where the process may not open so many files."),
     number!(core.turned_away_max: u32, 0, 65_000, "sockets",
-        "Sockets beyond connections_max that are told why, with 4100; others get a bare 503."),
+        "Sockets beyond connections_max: told 4100, or one request is answered; others get 503."),
     number!(core.mailbox_envelopes_max: u32, 16, 1 << 20, "envelopes",
         "Envelopes one core's mailbox holds before its senders keep theirs back."),
     number!(core.mailbox_bytes_max: u32, MIB, u32::MAX, "bytes",

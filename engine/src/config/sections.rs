@@ -126,10 +126,12 @@ impl Default for ConnectionConfig {
 /// Limits of one core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoreConfig {
-    /// Connections one core may hold. Default 100,000: about 200 MB when all are idle.
+    /// Connections one core may hold. Default 100,000: about 200 MB when all are idle. Lowered at
+    /// the start, with a line that says so, where the process may not open so many files.
     pub connections_max: u32,
-    /// Sockets beyond `connections_max` that are read and told why they cannot stay; above it they
-    /// get a bare 503. Default 256: one that knows why does not come back at once.
+    /// Sockets beyond `connections_max` that are heard: a websocket is told why it cannot stay, a
+    /// plain request is answered once; above it they get a bare 503. Default 256: one that knows
+    /// why does not come back at once, and publishers need no place among clients.
     pub turned_away_max: u32,
     /// Envelopes one core's mailbox holds before its senders keep theirs back. Default 1024: a tick
     /// sends one per core, so this is a thousand ticks of lag.

@@ -89,12 +89,10 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
     let Arrival { conn, purpose, is_turned_away, .. } = arrival;
     let socket = Rc::clone(&arrival.socket);
     let mut wanted = peek::first_request(&core, &socket).await;
-    if let Some((Wanted::Http, read)) = &mut wanted
-        && !is_turned_away
-    {
+    if let Some((Wanted::Http, read)) = &mut wanted {
         // Boxed, because a websocket's handshake should not pay for the room that this needs.
-        let read = std::mem::take(read);
-        let served = http::serve(Rc::clone(&core), conn, Rc::clone(&socket), purpose, read);
+        let (this, whose) = ((conn, Rc::clone(&socket)), (purpose, is_turned_away));
+        let served = http::serve(Rc::clone(&core), this, whose, std::mem::take(read));
         wanted = Box::pin(served).await;
     }
     match wanted {
@@ -119,8 +117,7 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
             }
             Err(answer) => drop(socket.try_write(&answer)),
         },
-        Some((Wanted::Http, _)) => drop(socket.try_write(NO_ROOM)),
-        None => {}
+        Some((Wanted::Http, _)) | None => {}
     }
     socket.finish();
     peek::linger(&core, &socket, conn).await;

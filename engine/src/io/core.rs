@@ -21,7 +21,7 @@ use super::notices::Notices;
 use super::pace::Pace;
 use super::parting::Parting;
 use super::readiness::Readiness;
-use super::sends::ring::Sends;
+use super::sends::ring::{Ring, Sends};
 use super::signal::Signal;
 use super::socket::{More, Reporting, Socket};
 use super::websocket::Reader;
@@ -113,6 +113,7 @@ impl Core {
         inbox: Inbox,
         side: Side,
         log: Option<LogThread>,
+        ring: Option<Ring>,
     ) -> io::Result<Rc<Self>> {
         let limits = &setup.config.connection;
         let ip_rate = IpRate::new(limits.ip_rate, limits.ip_burst, limits.ip_table_max);
@@ -121,7 +122,7 @@ impl Core {
         let backlog_bytes_max = setup.config.webhook.backlog_bytes_max as usize;
         let notices = Notices::new(side.clone(), backlog_bytes_max);
         let readiness = Readiness::new()?;
-        let sends = Sends::new(setup.config.core.uring_entries, &readiness)?;
+        let sends = Sends::new(ring, &readiness)?;
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
         Ok(Rc::new(Self {
             setup,

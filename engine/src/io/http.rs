@@ -74,15 +74,15 @@ struct Serving {
     unread: RefCell<Option<Incoming>>,
 }
 
-/// Serve requests on `socket` until it ends; `early` was read from it before.
+/// Serve requests on `socket` until it ends, or one if it came beyond the limit; `early` was read
+/// from it before.
 ///
 /// A request that asks for the whole connection ends this, too: it is given back, with what was
 /// read behind it, when everything before it has been answered.
 pub(super) async fn serve(
     core: Rc<Core>,
-    conn: ConnId,
-    socket: Rc<Socket>,
-    purpose: Purpose,
+    (conn, socket): (ConnId, Rc<Socket>),
+    (purpose, is_turned_away): (Purpose, bool),
     early: Vec<u8>,
 ) -> Option<(Wanted, Vec<u8>)> {
     let head_bytes_max = core.setup.config.http.head_bytes_max as usize;
@@ -105,6 +105,7 @@ pub(super) async fn serve(
     let mut connection = hyper::server::conn::http1::Builder::new()
         .max_buf_size(head_bytes_max)
         .max_header_size(head_bytes_max)
+        .keep_alive(!is_turned_away) // There is little room for those; others have theirs.
         .half_close(true) // Who says that no more requests follow still waits for the answer.
         .serve_connection(stream, service);
     let served = poll_fn(|context| {

@@ -8,6 +8,8 @@ mod call;
 mod connection;
 mod core;
 mod cores;
+mod descriptors;
+mod driver;
 mod guarded;
 mod held;
 mod http;

@@ -121,7 +121,7 @@ impl Reload {
         match rows {
             Ok(rows) => {
                 if std::mem::take(&mut self.is_database_down) {
-                    eprintln!("uringcast: the apps of registry.url can be read again");
+                    tracing::info!("the apps of registry.url can be read again");
                 }
                 if rows == self.known {
                     return Ok(());
@@ -131,8 +131,8 @@ impl Reload {
             }
             Err(why) => {
                 if !std::mem::replace(&mut self.is_database_down, true) {
-                    eprintln!(
-                        "uringcast: the apps of registry.url cannot be read and stay as they \
+                    tracing::warn!(
+                        "the apps of registry.url cannot be read and stay as they \
                          were: {why}"
                     );
                 }
@@ -150,7 +150,7 @@ impl Reload {
         match found {
             Ok((apps, effective)) => {
                 for line in effective.needs_restart(&self.running) {
-                    eprintln!("uringcast: {line}");
+                    tracing::warn!("{line}");
                 }
                 let obstacles = self.running.obstacles(&apps);
                 if obstacles.is_empty() {
@@ -174,8 +174,8 @@ impl Reload {
             self.apps = apps;
         }
         let count = self.apps.iter().count();
-        eprintln!(
-            "uringcast: the apps were read again: {count} are served, {added} added, {changed} \
+        tracing::info!(
+            "the apps were read again: {count} are served, {added} added, {changed} \
              changed, {removed} removed"
         );
         Ok(())
@@ -183,7 +183,7 @@ impl Reload {
 
     /// Say why everything stays as it is.
     fn refuse(&self, why: &str) -> io::Result<()> {
-        eprintln!("uringcast: the apps were read again and stay as they were: {}", why.trim_end());
+        tracing::error!("the apps were read again and stay as they were: {}", why.trim_end());
         self.cores.count(Refusal::Reload)
     }
 }

@@ -13,6 +13,8 @@ use signal_hook::iterator::Signals;
 use super::bound::Bound;
 use super::core::Setup;
 use super::cores;
+use super::descriptors::share_out;
+use super::driver::{Driver, Order, agree};
 use super::log::{self, Opened};
 use super::mailbox::{Address, Envelope, mailbox};
 use super::memory;
@@ -30,7 +32,7 @@ use crate::rest::{IdempotencyLimits, RestConfig, ZpsRestConfig};
 use crate::shard::ShardConfig;
 use crate::side::registry::Watch;
 use crate::side::{self, Side};
-use crate::webhook;
+use crate::{standard_error, webhook};
 
 /// How soon a core whose mailbox was full is told again to drain.
 const REPOST_INTERVAL: Duration = Duration::from_millis(1);
@@ -67,12 +69,13 @@ pub struct Launch {
 /// If an address cannot be bound, or a core cannot start or ends. Whoever is connected is cut off.
 pub fn serve(launch: Launch) -> io::Result<()> {
     let Launch { config, apps, rows, sources, read, middleware } = launch;
+    standard_error::start()?;
     let _ = memory::forgo_huge_pages(); // What a kernel without them says no to.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (told, signalled) = unbounded();
     thread::spawn(move || signals.forever().try_for_each(|signal| told.send(signal)));
     webhook::check_dead_letter_file(&config.webhook)?;
-    cores::raise_file_limit()?;
+    let files_max = cores::raise_file_limit()?;
     let processors = cores::allowed()?;
     let cores = match config.server.cores {
         0 => processors.len().min(CORES_MAX),
@@ -86,11 +89,18 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let described = format!("{}{recovered}", bound.describe(&config));
     let gateway = if sources.is_gateway() { bound.describe_gateway() } else { String::new() };
     let (watch, database) = watch(&config, &rows);
-    let setup = setup(config.clone(), middleware)?;
+    let entries = config.core.uring_entries;
+    let webhooks = apps.iter().map(|(_, app)| app.webhooks.len()).sum();
+    let mut capped = config.clone();
+    if let Some(line) = share_out(&mut capped, files_max, cores, webhooks)? {
+        tracing::warn!("{line}");
+    }
+    let setup = setup(capped, middleware)?;
     let started = start(setup, &apps, (cores, &processors), bound, watch, opened)?;
-    let Started { addresses, events, side } = started;
-    let is_uring = wait_ready(&events, cores)?;
-    announce(is_uring, cores, &described, &gateway)?;
+    let Started { addresses, events, side, orders } = started;
+    let driver = agree(&orders, &events, entries)?;
+    wait_ready(&events, cores)?;
+    announce(driver, cores, &described, &gateway);
     let cores_told = Told::new(addresses.clone(), events.clone());
     let mut reload = Reload::new(cores_told, sources, read, config, apps, rows, database);
     wait_stop(&signalled, &events, &mut reload)?;
@@ -110,6 +120,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
         let hurried = Instant::now() + HURRY_TIME;
         let _ = side.flush(hurried).recv_deadline(hurried + HURRY_TIME);
     }
+    standard_error::flush();
     // The runtimes are not dropped: operations that are pending would leak what they hold.
     process::exit(0);
 }
@@ -119,6 +130,8 @@ struct Started {
     addresses: Vec<Address>,
     events: Receiver<Event>,
     side: Side,
+    /// For each core, what it is to run on.
+    orders: Vec<Sender<Order>>,
 }
 
 /// Start a thread for each core and one for what they must not wait for.
@@ -143,8 +156,11 @@ fn start(
     let mut shares = shares.unwrap_or_default().into_iter();
     let log = opened.map(|it| it.start(&setup.config.log, addresses.clone(), events.clone()));
     let log = log.transpose()?;
+    let mut orders = Vec::with_capacity(cores);
     for (index, mailbox) in mailboxes.into_iter().enumerate() {
         let core = CoreId(index as u8);
+        let (order, ordered) = unbounded();
+        orders.push(order);
         let start = Start {
             shard: shard_config(&setup.config, &zps, (core, cores), (hash_seed, epoch)),
             setup: Arc::clone(&setup),
@@ -156,11 +172,12 @@ fn start(
             side: side.clone(),
             restored: shares.next().unwrap_or_default(),
             log: log.clone(),
+            orders: ordered,
             events: events.clone(),
         };
         thread::Builder::new().name(format!("core-{index}")).spawn(move || run(start))?;
     }
-    Ok(Started { addresses, events: received, side })
+    Ok(Started { addresses, events: received, side, orders })
 }
 
 /// Start the thread that talks to other servers.
@@ -250,32 +267,24 @@ pub(super) fn shard_config(
     }
 }
 
-/// Wait until every core accepts; whether they run on `io_uring`.
-fn wait_ready(events: &Receiver<Event>, cores: usize) -> io::Result<bool> {
-    let mut is_uring = true;
+/// Wait until every core accepts.
+fn wait_ready(events: &Receiver<Event>, cores: usize) -> io::Result<()> {
     for _ in 0..cores {
         match events.recv().map_err(io::Error::other)? {
-            Event::Ready { is_uring: this } => is_uring &= this,
-            Event::Failed(error) => return Err(error),
-            Event::Drained => unreachable!("nothing has been told to drain"),
+            Event::Ready => {}
+            event => return Err(ended(Some(event))),
         }
     }
-    Ok(is_uring)
+    Ok(())
 }
 
-fn announce(is_uring: bool, cores: usize, described: &str, last: &str) -> io::Result<()> {
-    let driver = if is_uring { "io_uring" } else { "epoll" };
-    if !is_uring {
-        eprintln!(
-            "uringcast: warning: io_uring is not available (kernel, seccomp profile or \
-             MONOIO_FORCE_LEGACY_DRIVER), falling back to epoll, which costs more CPU"
-        );
-    }
+fn announce(driver: Driver, cores: usize, described: &str, last: &str) {
+    let driver = if driver == Driver::Epoll { "epoll" } else { "io_uring" };
     let mut stdout = io::stdout().lock();
     let version = env!("CARGO_PKG_VERSION");
     let begin = format!("uringcast {version}\ndriver {driver}\ncores {cores}\n");
-    write!(stdout, "{begin}{described}ready\n{last}")?;
-    stdout.flush()
+    // Who does not want to know is no reason not to serve.
+    let _ = write!(stdout, "{begin}{described}ready\n{last}").and_then(|()| stdout.flush());
 }
 
 /// Wait for a stop signal; meanwhile the apps are kept as they are configured.
@@ -302,8 +311,8 @@ fn wait_stop(
 /// Why the process cannot go on after `event`, which came before any stop.
 pub(super) fn ended(event: Option<Event>) -> io::Error {
     match event {
-        Some(Event::Failed(error)) => error,
-        Some(Event::Ready { .. } | Event::Drained) | None => {
+        Some(Event::Failed(error) | Event::Made(Err(error))) => error,
+        Some(Event::Made(Ok(())) | Event::Ready | Event::Drained) | None => {
             io::Error::other("a core ended without a reason")
         }
     }
@@ -323,7 +332,7 @@ fn wait_drained(
             recv(events) -> event => match event {
                 Ok(Event::Drained) => left -= 1,
                 Ok(Event::Failed(error)) => return Err(error),
-                Ok(Event::Ready { .. }) | Err(_) => return Ok(true),
+                Ok(Event::Made(_) | Event::Ready) | Err(_) => return Ok(true),
             },
             recv(signalled) -> signal => match signal {
                 Ok(SIGHUP) => {} // Too late to read anything.

@@ -6,29 +6,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
-use io_uring_of_monoio::{Builder, IoUring};
+use crossbeam_channel::{Receiver, Sender};
 use monoio::net::TcpListener;
-use monoio::{FusionDriver, RuntimeBuilder};
 
 use super::core::{Core, Setup};
 use super::cores;
+use super::driver::{Made, Order, make};
 use super::http::Purpose;
 use super::listener::{self, accept};
 use super::log::{LogThread, Restored};
 use super::mailbox::{Address, Mailbox};
+use super::sends::ring::Ring;
 use super::websocket::{run_held, run_readers};
 use crate::app::Apps;
 use crate::log::commit::unix_ms;
 use crate::shard::{Millis, Shard, ShardConfig};
 use crate::side::Side;
-
-/// Completions that a ring has room for, for each submission: a channel with more subscribers than
-/// that would make the kernel keep the rest in a list, or old ones refuse.
-const COMPLETIONS_PER_ENTRY: u32 = 4;
-
-/// The most completions a ring may have room for (`IORING_MAX_CQ_ENTRIES`).
-const COMPLETIONS_MAX: u32 = 65_536;
 
 /// What one core's thread is given.
 pub(super) struct Start {
@@ -44,16 +37,17 @@ pub(super) struct Start {
     /// What is stored of the channels that this core owns.
     pub(super) restored: Restored,
     pub(super) log: Option<LogThread>,
+    /// What it is to run on.
+    pub(super) orders: Receiver<Order>,
     pub(super) events: Sender<Event>,
 }
 
 /// What a core tells the main thread.
 pub(super) enum Event {
-    /// It accepts connections; whether on `io_uring`.
-    Ready {
-        /// Or else on epoll.
-        is_uring: bool,
-    },
+    /// It has made what it was told to run on, or why it cannot.
+    Made(io::Result<()>),
+    /// It accepts connections.
+    Ready,
     /// A core, or the side thread, could not start or has panicked.
     Failed(io::Error),
     /// Every websocket of it is closed and every request answered.
@@ -74,32 +68,20 @@ pub(super) fn run(start: Start) {
 
 fn try_run(start: Start) -> io::Result<()> {
     cores::pin(start.processor)?;
-    let entries = start.setup.config.core.uring_entries;
-    let builder = RuntimeBuilder::<FusionDriver>::new().with_entries(entries);
-    let builder = builder.uring_builder(ring(entries));
-    builder.enable_timer().build()?.block_on(run_core(start))
+    // The main thread has given up: it says why.
+    let Some(Made { mut runtime, ring }) = make(&start.orders, &start.events) else {
+        return Ok(());
+    };
+    runtime.block_on(run_core(start, ring))
 }
 
-/// What the runtime is to ask of the kernel for its ring.
-///
-/// What ends on the ring while the core is busy waits for its next system call, instead of
-/// interrupting it: on a virtual machine each of these interrupts is an exit to the host. Kernels
-/// before 5.19 cannot do that.
-fn ring(entries: u32) -> Builder {
-    let mut plain = IoUring::builder();
-    plain.setup_cqsize((entries * COMPLETIONS_PER_ENTRY).clamp(entries, COMPLETIONS_MAX));
-    let mut best = plain.clone();
-    best.setup_coop_taskrun();
-    if best.build(entries).is_ok() { best } else { plain }
-}
-
-async fn run_core(start: Start) -> io::Result<()> {
+async fn run_core(start: Start, ring: Option<Ring>) -> io::Result<()> {
     let Start { setup, apps, shard, listeners, addresses, mailbox, side, events, .. } = start;
     let mut shard = Shard::new(shard, apps, Millis::default());
     shard.set_middleware(Arc::clone(&setup.middleware));
     shard.set_unix_ms(unix_ms()); // What is restored may have had its time meanwhile.
     start.restored.fill(&mut shard);
-    let core = Core::new(setup, shard, addresses, mailbox.install()?, side, start.log)?;
+    let core = Core::new(setup, shard, addresses, mailbox.install()?, side, start.log, ring)?;
     monoio::spawn(Rc::clone(&core).run_turns());
     monoio::spawn(Rc::clone(&core).run_sends());
     monoio::spawn(Rc::clone(&core).run_clock());
@@ -112,8 +94,7 @@ async fn run_core(start: Start) -> io::Result<()> {
         monoio::spawn(accept(Rc::clone(&core), Rc::clone(&listener), purpose));
         accepting.push((listener, purpose));
     }
-    let is_uring = !monoio::utils::is_legacy();
-    events.send(Event::Ready { is_uring }).map_err(io::Error::other)?;
+    events.send(Event::Ready).map_err(io::Error::other)?;
     core.drain_begins().await;
     for (listener, purpose) in &accepting {
         listener::close(&core, listener, *purpose);

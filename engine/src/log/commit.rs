@@ -175,13 +175,13 @@ impl<S: Store> Committer<S> {
                 self.counters.committed(count, started.elapsed());
                 self.synced(count);
                 if std::mem::take(&mut self.is_failing) {
-                    eprintln!("uringcast: the log can be written again");
+                    tracing::info!("the log can be written again");
                 }
             }
             Err(error) => {
                 self.failed(count);
                 if !std::mem::replace(&mut self.is_failing, true) {
-                    eprintln!("uringcast: the log cannot be written: {error}");
+                    tracing::error!("the log cannot be written: {error}");
                 }
             }
         }
@@ -274,7 +274,7 @@ impl<S: Store> Committer<S> {
 
     fn report_retain(&mut self, error: &StoreError) {
         if !std::mem::replace(&mut self.is_retain_failing, true) {
-            eprintln!("uringcast: old segments of the log cannot be removed: {error}");
+            tracing::warn!("old segments of the log cannot be removed: {error}");
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::id::{AppIndex, ConnId, SocketId};
 const WATCH_INTERVAL_MS: u64 = 1_000;
 
 /// Sockets that may be open on the listeners for metrics and tests, besides those of clients.
-const OPERATOR_SOCKETS_MAX: usize = 64;
+pub const OPERATOR_SOCKETS_MAX: usize = 64;
 
 /// The core holds as many sockets as `core.connections_max` allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -66,7 +66,7 @@ pub use counters::{
 };
 pub use frames::Frames;
 pub use ledger::{Application, Decision, Settlement};
-pub use lifecycle::ConnectionsFull;
+pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
     AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, Lags, LogAnswer,
     LogMessage, LoggedWish, NamedDraft, ReplayRange, Resume, ResumesFull, SinkId, SinkOutcome,

@@ -76,7 +76,7 @@ fn connector() -> reqwest::Client {
             .http1_only()
     };
     builder().build().unwrap_or_else(|error| {
-        eprintln!("uringcast: warning: calls to https:// will fail: {}", reason(&error));
+        tracing::warn!("calls to https:// will fail: {}", reason(&error));
         let bare = builder().tls_certs_only([]);
         bare.build().expect("without root certificates nothing is left that can fail")
     })

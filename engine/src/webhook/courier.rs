@@ -148,10 +148,10 @@ impl Courier {
         let (url, was_failing) = self.dispatch.describe(endpoint);
         match &outcome {
             Ok(()) if was_failing => {
-                eprintln!("uringcast: webhook {} is well again", without_secrets(url));
+                tracing::info!("webhook {} is well again", without_secrets(url));
             }
             Err(reason) if !was_failing => {
-                eprintln!("uringcast: warning: webhook {} fails: {reason}", without_secrets(url));
+                tracing::warn!("webhook {} fails: {reason}", without_secrets(url));
             }
             Ok(()) | Err(_) => {}
         }
@@ -194,7 +194,7 @@ impl Courier {
     fn written(&self, ended: Result<(io::Result<usize>, Vec<DeadLetter>), JoinError>) {
         let (outcome, letters) = unwrap_task(ended);
         let written = outcome.unwrap_or_else(|error| {
-            eprintln!("uringcast: the dead-letter file cannot be written: {error}");
+            tracing::error!("the dead-letter file cannot be written: {error}");
             0
         });
         let events = |letters: &[DeadLetter]| letters.iter().map(|it| u64::from(it.events)).sum();
@@ -221,7 +221,7 @@ impl Courier {
         {
             let lost = self.counters.lost();
             if lost > 0 {
-                eprintln!("uringcast: warning: {lost} webhook events were lost since the start");
+                tracing::warn!("{lost} webhook events were lost since the start");
             }
             let _ = flush.done.send(()); // The process may be ending already.
         }

@@ -74,7 +74,7 @@ async fn send_all(
         };
         let is_failing = failing.contains(&letter.url);
         if !is_failing && let Err(reason) = send(&client, &letter, config).await {
-            eprintln!("uringcast: {}: {reason}", without_secrets(&letter.url));
+            tracing::error!("{}: {reason}", without_secrets(&letter.url));
             failing.insert(letter.url.clone());
         }
         if failing.contains(&letter.url) {

@@ -14,7 +14,7 @@ use crate::id::CoreId;
 use crate::metrics::{self, Threads};
 use crate::rest::Answer;
 use crate::shard::{self, Counters, Lags, Query};
-use crate::usage;
+use crate::{standard_error, usage};
 
 /// Answer a request for `path` on the metrics port.
 pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>> {
@@ -26,6 +26,7 @@ pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>
                 webhooks: core.notices.counters(),
                 log: core.log.counters(),
                 lines: &core.setup.lines,
+                log_lines_dropped: standard_error::lines_dropped(),
             };
             let text_of_all = metrics::render(counters, &lags, &core.apps(), &threads);
             text(StatusCode::OK, metrics::CONTENT_TYPE, text_of_all.into())

@@ -17,6 +17,7 @@ use io_uring::types::Fd;
 use io_uring::{IoUring, opcode, squeue};
 use slab::Slab;
 
+use super::super::driver::completions;
 use super::super::readiness::Readiness;
 use super::super::signal::{bell, silence};
 use super::super::socket::Socket;
@@ -24,19 +25,14 @@ use super::answer::Answer;
 use crate::id::ConnId;
 use crate::shard::Segment;
 
-/// Completions that the ring has room for, for each request: as for the runtime's ring.
-const COMPLETIONS_PER_ENTRY: u32 = 4;
-
-/// The most completions a ring may have room for (`IORING_MAX_CQ_ENTRIES`).
-const COMPLETIONS_MAX: u32 = 65_536;
-
 /// What the core's set of sockets knows the bell by: no connection has this slot.
 pub(in crate::io) const RING: ConnId = ConnId { slot: u32::MAX, generation: u32::MAX };
 
 /// The ring of one core, where there is one.
 pub(in crate::io) struct Sends(Option<RefCell<Ring>>);
 
-struct Ring {
+/// What the kernel is given sends in.
+pub(in crate::io) struct Ring {
     uring: IoUring,
     /// Rung by the kernel whenever something ends.
     bell: OwnedFd,
@@ -112,16 +108,13 @@ impl InFlight {
 }
 
 impl Sends {
-    /// A ring of `entries` requests for the thread that this is called on, its bell in `set`; none
-    /// on epoll.
-    pub(in crate::io) fn new(entries: u32, set: &Readiness) -> io::Result<Self> {
-        if monoio::utils::is_legacy() {
-            return Ok(Self(None));
+    /// Send with `ring`, its bell in `set`; none on epoll.
+    pub(in crate::io) fn new(ring: Option<Ring>, set: &Readiness) -> io::Result<Self> {
+        if let Some(ring) = &ring {
+            set.add(ring.bell.as_raw_fd(), RING)?;
+            set.set_listening(ring.bell.as_raw_fd(), RING, false);
         }
-        let ring = Ring::new(entries)?;
-        set.add(ring.bell.as_raw_fd(), RING)?;
-        set.set_listening(ring.bell.as_raw_fd(), RING, false);
-        Ok(Self(Some(RefCell::new(ring))))
+        Ok(Self(ring.map(RefCell::new)))
     }
 
     /// Start `send` with the next [`exchange`](Self::exchange); it is given back without a ring.
@@ -193,8 +186,15 @@ impl Sends {
 }
 
 impl Ring {
-    fn new(entries: u32) -> io::Result<Self> {
-        let (uring, (bell, _)) = (build(entries)?, bell()?);
+    /// A ring of `entries` requests for the thread that this is called on. It has been tried: one
+    /// that may be made and not used would leave its core waiting for ever.
+    pub(in crate::io) fn new(entries: u32) -> io::Result<Self> {
+        let (mut uring, (bell, _)) = (build(entries)?, bell()?);
+        // SAFETY: the request names no memory.
+        unsafe { uring.submission().push(&opcode::Nop::new().build()) }
+            .map_err(io::Error::other)?;
+        uring.submit_and_wait(1)?;
+        uring.completion().next().ok_or(io::ErrorKind::UnexpectedEof)?;
         uring.submitter().register_eventfd(bell.as_raw_fd())?;
         let (in_flight, ended) = (Slab::new(), Vec::new());
         let (is_watched, is_pushed, is_fanning_out) = (false, false, false);
@@ -236,7 +236,7 @@ impl Ring {
 /// kernels before 6.1 it is one without these promises.
 fn build(entries: u32) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
-    builder.setup_cqsize((entries * COMPLETIONS_PER_ENTRY).clamp(entries, COMPLETIONS_MAX));
+    builder.setup_cqsize(completions(entries));
     let mut best = builder.clone();
     best.setup_single_issuer().setup_coop_taskrun().setup_taskrun_flag().setup_defer_taskrun();
     best.build(entries).or_else(|_| builder.build(entries))
