@@ -19,6 +19,7 @@ mod channel;
 mod close;
 mod connection;
 mod counters;
+mod deadline;
 mod deflate;
 mod drain;
 mod event_rate;
