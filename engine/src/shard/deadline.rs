@@ -6,13 +6,12 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;
-use uringcast_proto::sse;
 
 use super::connection::{Closing, Connection, Phase};
 use super::counters::Refusal;
 use super::user::AUTHORIZE_TICK_MS;
 use super::{Millis, Output, Shard};
-use crate::dialect::{Dialect, zps};
+use crate::dialect::{Dialect, Life, Unanswered, zps};
 use crate::id::ConnId;
 
 impl Shard {
@@ -34,22 +33,34 @@ impl Shard {
             | Phase::Http { until, .. }
             | Phase::Closing(Closing { until, .. }) => until,
             Phase::Open { pinged, authorize_by } => {
-                let alive_by = self.alive_by(connection, pinged);
-                authorize_by.map_or(alive_by, |by| alive_by.min(authorization_deadline(by)))
+                let by = self.alive_by(connection, pinged).min(self.sign_by(connection));
+                authorize_by.map_or(by, |it| by.min(authorization_deadline(it)))
             }
         }
     }
 
-    /// When an open connection must have given a sign of life.
+    /// How `connection` shows that it is there.
+    fn life(&self, connection: &Connection) -> Life {
+        connection.dialect.life(&self.config, self.apps.zps(connection.app))
+    }
+
+    /// When an open connection must have given a sign of life, or have been asked for one.
     fn alive_by(&self, connection: &Connection, pinged: Option<Millis>) -> Millis {
         let congested = self.sign_of_life(connection);
-        let rooms = self.apps.zps(connection.app);
-        let (activity_timeout_ms, pong_timeout_ms) =
-            connection.dialect.heartbeat_ms(&self.config, rooms);
-        if let Some(at) = pinged {
-            return at.max(congested).plus(pong_timeout_ms);
+        let life = self.life(connection);
+        match pinged {
+            Some(at) => at.max(congested).plus(life.answer_ms),
+            None => connection.last_activity.max(congested).plus(life.question_after_ms),
         }
-        connection.last_activity.max(congested).plus(activity_timeout_ms)
+    }
+
+    /// When an open connection must have been sent something.
+    ///
+    /// That is when its socket last took bytes: each send says so anyway. Of one that takes nothing
+    /// that is looked at again, so that it is not too late when it has.
+    fn sign_by(&self, connection: &Connection) -> Millis {
+        let since = if connection.outbox.is_idle() { connection.last_progress } else { self.now };
+        since.plus(self.life(connection).sign_after_ms)
     }
 
     /// When a connection that reads slowly last took anything from its outbox.
@@ -109,27 +120,34 @@ impl Shard {
                 *until = now.plus(1_000);
                 self.outputs.push_back(Output::Abort(conn));
             }
-            Phase::Open { .. } if connection.dialect == Dialect::Sse => {
-                connection.last_activity = now; // It never says anything.
-                self.send_text(conn, Bytes::from_static(sse::HEARTBEAT));
-            }
-            Phase::Open { pinged: pinged @ None, .. } => {
-                *pinged = Some(now);
-                if let Some(frame) = connection.dialect.ping() {
-                    self.send(conn, frame);
+            Phase::Open { .. } => self.on_silence(conn),
+        }
+    }
+
+    /// Nothing has come from `conn`, which is open, or nothing has gone to it, for too long.
+    fn on_silence(&mut self, conn: ConnId) {
+        let now = self.now;
+        let connection = &self.connections[conn.slot as usize];
+        let Phase::Open { pinged, .. } = connection.phase else { return };
+        let life = self.life(connection);
+        if self.alive_by(connection, pinged) > now {
+            return self.send_run(conn, Bytes::from_static(life.sign), 1);
+        }
+        if pinged.is_some() {
+            match life.unanswered {
+                Unanswered::Closed => {
+                    let code = Code::PongMissing;
+                    return self.close_with(conn, code, code.text());
                 }
+                Unanswered::Cut | Unanswered::Broken => self.outputs.push_back(Output::Abort(conn)),
             }
-            Phase::Open { pinged: pinged @ Some(_), .. } => {
-                let code = Code::PongMissing;
-                match connection.dialect {
-                    Dialect::Pusher | Dialect::Echo => self.close_with(conn, code, code.text()),
-                    Dialect::Sse => unreachable!("a stream is never pinged"),
-                    Dialect::Zps => {
-                        *pinged = Some(now); // Cut as soon as it can be.
-                        self.outputs.push_back(Output::Abort(conn));
-                    }
-                }
-            }
+        } else {
+            let (question, frames) = life.question;
+            self.send_run(conn, Bytes::from_static(question), frames);
+        }
+        let connection = &mut self.connections[conn.slot as usize];
+        if let Phase::Open { pinged, .. } = &mut connection.phase {
+            *pinged = Some(now); // Of one that is to be cut: as soon as it can be.
         }
     }
 }

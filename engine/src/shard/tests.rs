@@ -25,6 +25,7 @@ mod quota;
 mod reach;
 mod render;
 mod replies;
+mod signs_of_life;
 mod slow;
 mod subscribe;
 mod subscription_count;

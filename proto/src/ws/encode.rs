@@ -28,6 +28,9 @@ pub fn binary(payload: &[u8]) -> Bytes {
     whole(Opcode::Binary, payload)
 }
 
+/// A ping frame without a payload.
+pub const PING: &[u8] = b"\x89\x00";
+
 /// One ping frame.
 ///
 /// # Panics
