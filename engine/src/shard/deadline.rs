@@ -14,6 +14,9 @@ use super::{Millis, Output, Shard};
 use crate::dialect::{Dialect, Life, Unanswered, zps};
 use crate::id::ConnId;
 
+/// Why a connection is closed whose credential has come to its end.
+const EXPIRED: &str = "Authentication token has expired";
+
 impl Shard {
     /// Set the wheel's entry to the connection's next deadline, if that is sooner than the one set.
     pub(super) fn reschedule(&mut self, conn: ConnId) {
@@ -32,11 +35,54 @@ impl Shard {
             Phase::Handshake { until }
             | Phase::Http { until, .. }
             | Phase::Closing(Closing { until, .. }) => until,
-            Phase::Open { pinged, authorize_by } => {
+            Phase::Open { pinged, authorize_by, expires } => {
                 let by = self.alive_by(connection, pinged).min(self.sign_by(connection));
-                authorize_by.map_or(by, |it| by.min(authorization_deadline(it)))
+                let by = authorize_by.map_or(by, |it| by.min(authorization_deadline(it)));
+                expires.map_or(by, |it| by.min(self.moment_of(it)))
             }
         }
+    }
+
+    /// What `conn` has shown of itself is good until the second `unix_s` since 1970, if it has an
+    /// end; then the connection is closed, unless something else is shown before.
+    ///
+    /// The time of the world decides, and the wheel says only when to look. It is looked at again
+    /// at each deadline, so a clock that was set forward is noticed within a turn of the wheel.
+    pub fn expire_at(&mut self, conn: ConnId, unix_s: Option<u64>) {
+        if let Some(connection) = self.connection(conn)
+            && let Phase::Open { expires, .. } = &mut connection.phase
+        {
+            // What lies beyond the year 2106 has no end.
+            let end = unix_s.and_then(|unix_s| u32::try_from(unix_s).ok());
+            *expires = end.map(|end| NonZeroU32::new(end).unwrap_or(NonZeroU32::MIN));
+            self.reschedule(conn);
+        }
+    }
+
+    /// Whether what `conn` has shown of itself is good for nothing any more.
+    pub fn has_expired(&mut self, conn: ConnId) -> bool {
+        let unix_s = self.unix_ms() / 1_000;
+        self.connection(conn).is_some_and(|it| match it.phase {
+            Phase::Open { expires: Some(end), .. } => u64::from(end.get()) <= unix_s,
+            _ => false,
+        })
+    }
+
+    /// Close `conn` because what it has shown is good for nothing any more.
+    pub fn close_expired(&mut self, conn: ConnId) {
+        let Some(dialect) = self.connection(conn).map(|it| it.dialect) else { return };
+        self.refuse(Refusal::TokenExpired);
+        match dialect {
+            Dialect::Pusher | Dialect::Echo => self.close_unauthorized(conn, EXPIRED),
+            Dialect::Zps => zps::on_expired(self, conn, EXPIRED),
+            Dialect::Sse => self.close_with(conn, Code::Unauthorized, EXPIRED),
+        }
+    }
+
+    /// The second `unix_s` since 1970 by the shard's own clock, as far as can be known now.
+    fn moment_of(&self, unix_s: NonZeroU32) -> Millis {
+        let unix_ms = u64::from(unix_s.get()) * 1_000;
+        self.now.plus(unix_ms.saturating_sub(self.unix_ms()))
     }
 
     /// How `connection` shows that it is there.
@@ -87,7 +133,7 @@ impl Shard {
     }
 
     fn on_deadline(&mut self, conn: ConnId) {
-        let now = self.now;
+        let (now, has_expired) = (self.now, self.has_expired(conn));
         let connection = &mut self.connections[conn.slot as usize];
         match &mut connection.phase {
             Phase::Open { authorize_by: Some(by), .. } if authorization_deadline(*by) <= now => {
@@ -102,6 +148,7 @@ impl Shard {
                     Dialect::Sse => unreachable!("a stream is authorized before it begins"),
                 }
             }
+            Phase::Open { .. } if has_expired => self.close_expired(conn),
             Phase::Handshake { .. } => {
                 // What still comes is read and thrown away for a while: a reset takes the answer.
                 let until = now.plus(self.config.close_timeout_ms);

@@ -99,7 +99,7 @@ impl Shard {
         let now = self.now;
         let Some(connection) = self.connection(conn) else { return };
         connection.dialect = dialect;
-        connection.phase = Phase::Open { pinged: None, authorize_by: None };
+        connection.phase = Phase::Open { pinged: None, authorize_by: None, expires: None };
         connection.last_activity = now;
         self.counters.connections += 1;
         self.counters.connections_opened += 1;
