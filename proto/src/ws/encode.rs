@@ -264,6 +264,7 @@ mod tests {
 
     #[test]
     fn control_frames_carry_their_payload() {
+        assert_eq!(ping(b"")[..], *PING);
         assert_eq!(ping(b"")[..], [0x89, 0]);
         assert_eq!(pong(b"abc")[..], [0x8a, 3, b'a', b'b', b'c']);
         assert_eq!(binary(&[9])[..], [0x82, 1, 9]);

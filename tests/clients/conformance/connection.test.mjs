@@ -126,7 +126,8 @@ describe('pusher:ping and pusher:pong', () => {
         for (let ping = 0; ping < 5; ping += 1) await emitted(socket, 'ping');
       }));
       clearInterval(busy);
-      await idle.subscribe('room');
+      await idle.untilPong();
+      await receiving.untilPong();
     },
   );
 });

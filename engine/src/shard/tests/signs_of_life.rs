@@ -136,8 +136,7 @@ fn a_client_of_rooms_is_asked_by_a_ping_frame_and_cut() {
     assert_eq!(busy(Dialect::Zps, Client::Talking), []);
 }
 
-/// Whether it is there its machine says: `blackbox/zps_sse`
-/// *a_stream_whose_client_has_vanished_ends_and_others_live_on*.
+/// Whether it is there its machine says, which the black-box tests of streams show.
 #[test]
 fn a_stream_has_heartbeats_while_it_is_sent_nothing_else() {
     for client in [Client::Silent, Client::Answering, Client::Talking] {

@@ -64,7 +64,7 @@ fn what_is_shown_has_the_end_of_its_token() {
         access().admit(Some(&token(&json!({"exp": exp}))), None, NOW).unwrap().end_unix_s()
     };
     assert_eq!(end(json!(NOW - 59)), Some(NOW + 1));
-    assert_eq!(end(json!(NOW as f64 + 0.5)), Some(NOW + 61));
+    assert_eq!(end(json!(1_800_000_000.5)), Some(NOW + 61));
     assert_eq!(end(json!(1e300)), Some(u64::MAX));
     assert_eq!(Shown::AppKey.end_unix_s(), None);
     assert_eq!(Shown::Nothing.end_unix_s(), None);
