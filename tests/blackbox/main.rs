@@ -53,6 +53,7 @@ mod users;
 mod watchlist;
 mod zintrust;
 mod zps_authorize;
+mod zps_expiry;
 mod zps_gateway;
 mod zps_golden;
 mod zps_health;

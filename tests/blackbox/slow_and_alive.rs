@@ -69,6 +69,10 @@ impl Listener {
         if frame.opcode == Opcode::PONG {
             return Heard::Pong;
         }
+        if frame.opcode == Opcode::PING {
+            self.raw.send_frame(&Frame::new(Opcode::PONG, frame.payload));
+            return self.hear();
+        }
         assert_eq!(frame.opcode, Opcode::TEXT, "{frame:?}");
         let event = Event::parse(std::str::from_utf8(&frame.payload).expect("UTF-8"));
         match event.event.as_str() {

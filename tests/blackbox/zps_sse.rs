@@ -165,6 +165,22 @@ fn a_silent_stream_has_a_heartbeat_and_lives_on() {
     assert_eq!(stream.event().sequence(), 1);
 }
 
+/// Heartbeats alone would go on until TCP itself gives up, which takes a quarter of an hour.
+#[test]
+fn a_stream_whose_client_has_vanished_ends_and_others_live_on() {
+    let config = "[zps]\nsse_heartbeat_ms = 200\nheartbeat_timeout_ms = 1000\n";
+    let server = start(config);
+    let (gone, _) = Stream::begin(&server, "/sse?rooms=a%3A1");
+    let (mut alive, _) = Stream::begin(&server, "/sse?rooms=a%3A1");
+    server.until_metric("uringcast_connections", 2);
+    gone.vanish();
+    server.until_metric("uringcast_connections", 1);
+    server.until_metric("uringcast_subscriptions", 1);
+    server.until_metric("uringcast_slow_consumer_closes_total", 0);
+    publish(&server, "a:1", "t", json!(1));
+    assert_eq!(alive.event().sequence(), 1);
+}
+
 #[test]
 fn the_end_of_the_server_is_said() {
     let mut server = start("");

@@ -1,7 +1,7 @@
 // zero-pub-sub as its own client uses it: events, gaps, acks, presence, and coming back.
 
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -147,6 +147,27 @@ test('presence is told to those who are there, and who is cut has left', async (
   assert.deepEqual(await inbox.next(), ['bob']);
   guest.cut();
   assert.deepEqual(await inbox.next(), []);
+});
+
+test('a token that ends closes its client, which comes back with a fresh one', async (t) => {
+  const secret = 'a secret';
+  const to = await Server.start({ settings: { ...SETTINGS, 'zps.jwt_secret': secret } });
+  t.after(() => to.stop());
+  const until = (exp) => {
+    const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp, rooms: ['chat:*'] })}`;
+    return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+  };
+  const nowS = Math.floor(Date.now() / 1000);
+  const tokens = [until(nowS - 58), until(nowS + 3600)]; // A minute is allowed for other clocks.
+  const client = connect(t, 'ends', { to, token: () => tokens.shift() });
+  const inbox = subscribe(client, 'chat:ends');
+  const isExpired = ({ message }) => message === 'Authentication token has expired';
+  await heard(client, 'the end of the token', isExpired);
+  await heard(client, 'the code', ({ code }) => code === '4401');
+  publish(connect(t, 'other', { to, token: until(nowS + 3600) }), 'chat:ends', 1, 1);
+  assert.equal(await inbox.next(), 1);
+  assert.deepEqual(tokens, []);
 });
 
 /** A JWT with these claims, signed by RS256. */

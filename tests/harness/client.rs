@@ -159,11 +159,14 @@ impl Client {
         format!("{}:{}", self.app.key, signature(&self.app.secret, &to_sign))
     }
 
-    /// Reads the next message.
+    /// Reads the next message; ping frames, which are answered, are passed over.
     pub fn event(&mut self) -> Event {
-        match self.message() {
-            Message::Text(text) => Event::parse(&text),
-            other => panic!("no text message: {other:?}"),
+        loop {
+            match self.message() {
+                Message::Text(text) => return Event::parse(&text),
+                Message::Ping(_) => {}
+                other => panic!("no text message: {other:?}"),
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 
 use serde_json::Value;
+use socket2::{SockFilter, SockRef};
 
 use crate::{Raw, Server};
 
@@ -111,6 +112,15 @@ impl Stream {
             }
             assert_ne!(block.event, "error", "{block:?}");
         }
+    }
+
+    /// Vanishes as a machine does that loses its network: nothing that comes is acknowledged any
+    /// more, or refused.
+    pub fn vanish(&self) {
+        const RETURN_CONSTANT: u16 = 0x06; // BPF_RET | BPF_K
+        let drop_all = SockFilter::new(RETURN_CONSTANT, 0, 0, 0);
+        let socket = SockRef::from(self.reader.get_ref());
+        socket.attach_filter(&[drop_all]).expect("any process may filter its own sockets");
     }
 
     /// The whole body of a response that is no stream.

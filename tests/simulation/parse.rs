@@ -68,7 +68,8 @@ fn parse(frame: &Frame<'_>) -> Heard {
             let code = frame.payload.first_chunk().map(|code| u16::from_be_bytes(*code));
             Heard::Close { code }
         }
-        Opcode::Continuation | Opcode::Binary | Opcode::Ping | Opcode::Pong => {
+        Opcode::Ping => Heard::Ping,
+        Opcode::Continuation | Opcode::Binary | Opcode::Pong => {
             panic!("the dialect sends no {:?}", frame.opcode)
         }
     }

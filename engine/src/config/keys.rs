@@ -181,6 +181,8 @@ pub(super) static KEYS: &[Key] = &[
         "Silence after which either side pings; clients are told.")
         .flag("activity-timeout", |flags| &flags.activity_timeout)
         .alias("BROADCAST_ACTIVITY_TIMEOUT"),
+    number!(connection.ping_interval_s: u16, 1, 3600, "seconds",
+        "Silence towards a client after which it is sent a ping frame; proxies may cut after 60."),
     number!(connection.pong_timeout_s: u16, 1, 3600, "seconds",
         "Time to answer a ping before the connection is closed with 4201."),
     number!(connection.handshake_timeout_s: u16, 1, 600, "seconds",

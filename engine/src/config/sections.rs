@@ -69,7 +69,10 @@ pub struct ConnectionConfig {
     /// Seconds of silence after which either side pings; told to the client. Default 120, as hosted
     /// Pusher has it. Never 0: pusher-js refuses that (spec `pusher.md`).
     pub activity_timeout_s: u16,
-    /// Seconds the client may take to answer that ping before close 4201. Default 30, the
+    /// Seconds of silence towards the client after which it is sent a ping frame, whatever it says
+    /// itself. Default 50: a default nginx cuts a connection that its server says nothing on for 60.
+    pub ping_interval_s: u16,
+    /// Seconds the client may take to answer the ping of `activity_timeout_s` before close 4201. Default 30, the
     /// `pongTimeout` of pusher-js.
     pub pong_timeout_s: u16,
     /// Seconds from accept to the end of the request head. Default 10: enough for any real link,
@@ -107,6 +110,7 @@ impl Default for ConnectionConfig {
     fn default() -> Self {
         Self {
             activity_timeout_s: 120,
+            ping_interval_s: 50,
             pong_timeout_s: 30,
             handshake_timeout_s: 10,
             close_timeout_s: 2,

@@ -4,10 +4,13 @@
 //! checks that each answers every question. Nothing here waits, reads a clock or knows a socket.
 
 pub mod echo;
+mod life;
 mod log;
 pub mod pusher;
 pub mod sse;
 pub mod zps;
+
+pub use life::{Life, Unanswered};
 
 use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;
@@ -40,15 +43,6 @@ impl Dialect {
             Self::Pusher => config.outbox_bytes_max,
             Self::Zps | Self::Sse => rooms.max_socket_buffered_bytes as usize,
             Self::Echo => echo::OUTBOX_BYTES_MAX,
-        }
-    }
-
-    /// The frame that asks for a sign of life, or `None` where the dialect has none.
-    pub fn ping(self) -> Option<Bytes> {
-        match self {
-            Self::Pusher => Some(server::ping()),
-            Self::Zps => Some(encode::ping(b"")),
-            Self::Sse | Self::Echo => None,
         }
     }
 
@@ -213,15 +207,6 @@ impl Dialect {
         match self {
             Self::Pusher | Self::Echo => encode::close(CloseCode(code.value()), reason),
             Self::Zps | Self::Sse => zps::farewell(code, reason),
-        }
-    }
-
-    /// Milliseconds of silence after which a sign of life is asked for, and to give it.
-    pub fn heartbeat_ms(self, config: &ShardConfig, rooms: &ZpsPolicy) -> (u64, u64) {
-        match self {
-            Self::Pusher | Self::Echo => (config.activity_timeout_ms, config.pong_timeout_ms),
-            Self::Zps => (rooms.heartbeat_interval_ms.into(), rooms.heartbeat_timeout_ms.into()),
-            Self::Sse => (config.zps.sse_heartbeat_ms, 0),
         }
     }
 }

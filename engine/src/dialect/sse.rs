@@ -140,6 +140,7 @@ pub fn begin(shard: &mut Shard, conn: ConnId, stream: Stream, head: &[u8]) {
     });
     let begin = [head, &sse::ready(since)].concat();
     shard.send_text(conn, Bytes::from(begin));
+    shard.expire_at(conn, stream.shown.end_unix_s());
     let subscriber_id: Arc<str> = "".into(); // It acknowledges nothing.
     for (room, start) in stream.rooms {
         let wish = LoggedWish {

@@ -247,6 +247,7 @@ pub(super) fn shard_config(
         connections_max: config.core.connections_max as usize,
         turned_away_max: config.core.turned_away_max as usize,
         activity_timeout_ms: ms(connection.activity_timeout_s),
+        ping_interval_ms: ms(connection.ping_interval_s),
         pong_timeout_ms: ms(connection.pong_timeout_s),
         handshake_timeout_ms: ms(connection.handshake_timeout_s),
         close_timeout_ms: ms(connection.close_timeout_s),

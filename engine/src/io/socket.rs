@@ -236,13 +236,22 @@ impl Socket {
     /// It would take megabytes: who reads a log slowly would have its place there, behind which a
     /// ping waits for a minute, and it would seem to take nothing until a third of that is gone.
     pub(super) fn keep_unsent_few(&self) {
-        let (level, name) = (libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT);
-        let bytes = UNSENT_BYTES;
-        let length = size_of_val(&bytes) as libc::socklen_t;
-        // SAFETY: the pointer is to a live integer of the given length. Should it fail, what is
-        // slow is closed sooner.
-        let _ =
-            unsafe { libc::setsockopt(self.fd(), level, name, (&raw const bytes).cast(), length) };
+        self.set_tcp_option(libc::TCP_NOTSENT_LOWAT, UNSENT_BYTES); // Else it is closed sooner.
+    }
+
+    /// Have the kernel break the connection when the peer has acknowledged nothing of what was sent
+    /// for `ms`.
+    pub(super) fn break_after_ms(&self, ms: u64) {
+        let ms = libc::c_int::try_from(ms).unwrap_or(libc::c_int::MAX);
+        self.set_tcp_option(libc::TCP_USER_TIMEOUT, ms); // Else TCP gives up by itself, later.
+    }
+
+    fn set_tcp_option(&self, name: libc::c_int, value: libc::c_int) {
+        let length = size_of_val(&value) as libc::socklen_t;
+        let start = (&raw const value).cast();
+        // SAFETY: the pointer is to a live integer of the given length. Who calls knows what
+        // becomes of it should it fail.
+        let _ = unsafe { libc::setsockopt(self.fd(), libc::IPPROTO_TCP, name, start, length) };
     }
 
     /// Say that nothing more will be written.

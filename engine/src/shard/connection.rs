@@ -24,8 +24,9 @@ pub(super) enum Phase {
     /// Speaks plain HTTP. Ends at the time given unless the I/O layer moves it.
     Http { until: Millis, is_request_open: bool },
     /// A websocket that is open. `pinged` is when the server asked for a sign of life;
-    /// `authorize_by` the tick at which it is closed if nobody has shown who it is.
-    Open { pinged: Option<Millis>, authorize_by: Option<NonZeroU32> },
+    /// `authorize_by` the tick at which it is closed if nobody has shown who it is; `expires` the
+    /// second since 1970 at which what it has shown is good for nothing any more.
+    Open { pinged: Option<Millis>, authorize_by: Option<NonZeroU32>, expires: Option<NonZeroU32> },
     /// A websocket that is being closed; nothing but the close frame is sent any more.
     Closing(Closing),
 }
@@ -124,6 +125,9 @@ pub(super) struct Connection {
     /// What it has to do with logs; nothing on most connections.
     pub(super) log: Option<Box<ConnLog>>,
 }
+
+/// The end of a credential stands where there was padding.
+const _: () = assert!(size_of::<Phase>() <= 24);
 
 /// There may be a million: what few of them need belongs behind a box.
 const _: () = assert!(size_of::<Connection>() <= 200);

@@ -35,6 +35,8 @@ pub enum Refusal {
     Signin,
     /// `pusher.signin_timeout_s`.
     SigninTimeout,
+    /// A token that came to its end while its connection was open.
+    TokenExpired,
     /// `pusher.watchlist_max`.
     Watchlist,
     /// A channel's name, or an event's.
@@ -127,7 +129,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 57] = [
+    pub const ALL: [(Self, &'static str); 58] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -141,6 +143,7 @@ impl Refusal {
         (Self::Signature, "signature"),
         (Self::Signin, "signin"),
         (Self::SigninTimeout, "signin_timeout"),
+        (Self::TokenExpired, "token_expired"),
         (Self::Watchlist, "watchlist"),
         (Self::ChannelName, "channel_name"),
         (Self::Subscriptions, "subscriptions"),

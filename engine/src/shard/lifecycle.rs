@@ -1,22 +1,17 @@
 //! A connection's life: opened, upgraded, active, pinged, gone.
 //!
-//! All deadlines of a connection are one entry of the wheel, looked at when it comes due.
-
-use std::num::NonZeroU32;
+//! What must happen by when is in `deadline`.
 
 use bytes::Bytes;
-use uringcast_proto::pusher::codes::Code;
-use uringcast_proto::sse;
 
 use super::channel::Form;
-use super::connection::{Closing, Connection, Phase, Place};
+use super::connection::{Connection, Phase, Place};
 use super::counters::Refusal;
 use super::event_rate::EventRate;
 use super::outbox::Outbox;
 use super::stream::blocks;
-use super::user::AUTHORIZE_TICK_MS;
-use super::{Millis, Output, Segment, Shard};
-use crate::dialect::{Dialect, zps};
+use super::{Millis, Segment, Shard};
+use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId, SocketId};
 
 /// How often sends in flight are looked at for progress.
@@ -104,7 +99,7 @@ impl Shard {
         let now = self.now;
         let Some(connection) = self.connection(conn) else { return };
         connection.dialect = dialect;
-        connection.phase = Phase::Open { pinged: None, authorize_by: None };
+        connection.phase = Phase::Open { pinged: None, authorize_by: None, expires: None };
         connection.last_activity = now;
         self.counters.connections += 1;
         self.counters.connections_opened += 1;
@@ -266,126 +261,4 @@ impl Shard {
     pub const fn now(&self) -> Millis {
         self.now
     }
-
-    /// Set the wheel's entry to the connection's next deadline, if that is sooner than the one set.
-    pub(super) fn reschedule(&mut self, conn: ConnId) {
-        let Some(connection) = self.connection(conn) else { return };
-        let scheduled = connection.scheduled;
-        let at = self.deadline(conn);
-        if self.wheel.tick_of(at) < scheduled {
-            let tick = self.wheel.insert(conn, at);
-            self.connections[conn.slot as usize].scheduled = tick;
-        }
-    }
-
-    fn deadline(&self, conn: ConnId) -> Millis {
-        let connection = &self.connections[conn.slot as usize];
-        match connection.phase {
-            Phase::Handshake { until }
-            | Phase::Http { until, .. }
-            | Phase::Closing(Closing { until, .. }) => until,
-            Phase::Open { pinged, authorize_by } => {
-                let alive_by = self.alive_by(connection, pinged);
-                authorize_by.map_or(alive_by, |by| alive_by.min(authorization_deadline(by)))
-            }
-        }
-    }
-
-    /// When an open connection must have given a sign of life.
-    fn alive_by(&self, connection: &Connection, pinged: Option<Millis>) -> Millis {
-        let congested = self.sign_of_life(connection);
-        let rooms = self.apps.zps(connection.app);
-        let (activity_timeout_ms, pong_timeout_ms) =
-            connection.dialect.heartbeat_ms(&self.config, rooms);
-        if let Some(at) = pinged {
-            return at.max(congested).plus(pong_timeout_ms);
-        }
-        connection.last_activity.max(congested).plus(activity_timeout_ms)
-    }
-
-    /// When a connection that reads slowly last took anything from its outbox.
-    ///
-    /// While its own messages wait for that, what it says is not read; while it is catching up with
-    /// a log, what it would answer stands behind all that it has yet to read. So what it reads must
-    /// count.
-    fn sign_of_life(&self, connection: &Connection) -> Millis {
-        let is_congested = connection.outbox.bytes() > self.config.outbox_bytes_soft;
-        let is_behind = connection.log.as_ref().is_some_and(|log| log.is_behind());
-        if is_congested || is_behind { connection.last_progress } else { Millis(0) }
-    }
-
-    /// The wheel's entry of `conn` has come due: act if its deadline has, and set the next one.
-    fn on_due(&mut self, conn: ConnId) {
-        if self.deadline(conn) <= self.now {
-            self.on_deadline(conn);
-        }
-        if self.connection(conn).is_some() {
-            let at = self.deadline(conn);
-            let tick = self.wheel.insert(conn, at);
-            self.connections[conn.slot as usize].scheduled = tick;
-        }
-    }
-
-    fn on_deadline(&mut self, conn: ConnId) {
-        let now = self.now;
-        let connection = &mut self.connections[conn.slot as usize];
-        match &mut connection.phase {
-            Phase::Open { authorize_by: Some(by), .. } if authorization_deadline(*by) <= now => {
-                let dialect = connection.dialect;
-                self.refuse(Refusal::SigninTimeout);
-                match dialect {
-                    Dialect::Pusher | Dialect::Echo => {
-                        let text = "the connection was not authorized in time";
-                        self.close_unauthorized(conn, text);
-                    }
-                    Dialect::Zps => zps::on_init_timeout(self, conn),
-                    Dialect::Sse => unreachable!("a stream is authorized before it begins"),
-                }
-            }
-            Phase::Handshake { .. } => {
-                // What still comes is read and thrown away for a while: a reset takes the answer.
-                let until = now.plus(self.config.close_timeout_ms);
-                connection.phase = Phase::Http { until, is_request_open: false };
-                self.refuse(Refusal::HandshakeTimeout);
-                self.outputs.push_back(Output::HandshakeExpired(conn));
-            }
-            Phase::Http { until, is_request_open } => {
-                *until = now.plus(1_000);
-                if std::mem::take(is_request_open) {
-                    self.refuse(Refusal::RequestTimeout);
-                }
-                self.outputs.push_back(Output::Abort(conn));
-            }
-            Phase::Closing(Closing { until, .. }) => {
-                *until = now.plus(1_000);
-                self.outputs.push_back(Output::Abort(conn));
-            }
-            Phase::Open { .. } if connection.dialect == Dialect::Sse => {
-                connection.last_activity = now; // It never says anything.
-                self.send_text(conn, Bytes::from_static(sse::HEARTBEAT));
-            }
-            Phase::Open { pinged: pinged @ None, .. } => {
-                *pinged = Some(now);
-                if let Some(frame) = connection.dialect.ping() {
-                    self.send(conn, frame);
-                }
-            }
-            Phase::Open { pinged: pinged @ Some(_), .. } => {
-                let code = Code::PongMissing;
-                match connection.dialect {
-                    Dialect::Pusher | Dialect::Echo => self.close_with(conn, code, code.text()),
-                    Dialect::Sse => unreachable!("a stream is never pinged"),
-                    Dialect::Zps => {
-                        *pinged = Some(now); // Cut as soon as it can be.
-                        self.outputs.push_back(Output::Abort(conn));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// A connection is not closed before the tick by which it must be authorized.
-fn authorization_deadline(by: NonZeroU32) -> Millis {
-    Millis(u64::from(by.get()) * AUTHORIZE_TICK_MS)
 }

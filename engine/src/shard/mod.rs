@@ -19,6 +19,7 @@ mod channel;
 mod close;
 mod connection;
 mod counters;
+mod deadline;
 mod deflate;
 mod drain;
 mod event_rate;
@@ -138,8 +139,10 @@ pub struct ShardConfig {
     pub connections_max: usize,
     /// Sockets beyond those that are read and told why they cannot stay. Default 256.
     pub turned_away_max: usize,
-    /// Silence after which a websocket is pinged. Default 120 s.
+    /// Silence of its client after which a websocket is pinged. Default 120 s.
     pub activity_timeout_ms: u64,
+    /// Silence towards its client after which it is sent a ping frame. Default 50 s.
+    pub ping_interval_ms: u64,
     /// Further silence after which it is closed with 4201. Default 30 s.
     pub pong_timeout_ms: u64,
     /// Time to send a first request's whole head. Default 10 s.
@@ -181,6 +184,7 @@ impl Default for ShardConfig {
             connections_max: 100_000,
             turned_away_max: 256,
             activity_timeout_ms: 120_000,
+            ping_interval_ms: 50_000,
             pong_timeout_ms: 30_000,
             handshake_timeout_ms: 10_000,
             close_timeout_ms: 2_000,

@@ -26,10 +26,11 @@ pub fn connection_established(socket_id: &str, activity_timeout_s: u16) -> Bytes
     internal("pusher:connection_established", None, &data)
 }
 
-/// `pusher:ping`: the client answers with `pusher:pong`.
-pub const fn ping() -> Bytes {
-    Bytes::from_static(b"\x81\x17{\"event\":\"pusher:ping\"}")
-}
+/// `pusher:ping`, which the client answers with `pusher:pong`, and a ping frame behind it.
+///
+/// Some clients answer the one and some the other: the official ones in Java and Swift ignore
+/// `pusher:ping`, and a few written by hand know no ping frames.
+pub const PING: &[u8] = b"\x81\x17{\"event\":\"pusher:ping\"}\x89\x00";
 
 /// The answer to a client's `pusher:ping`.
 pub const fn pong() -> Bytes {

@@ -28,6 +28,9 @@ pub fn binary(payload: &[u8]) -> Bytes {
     whole(Opcode::Binary, payload)
 }
 
+/// A ping frame without a payload.
+pub const PING: &[u8] = b"\x89\x00";
+
 /// One ping frame.
 ///
 /// # Panics
@@ -261,6 +264,7 @@ mod tests {
 
     #[test]
     fn control_frames_carry_their_payload() {
+        assert_eq!(ping(b"")[..], *PING);
         assert_eq!(ping(b"")[..], [0x89, 0]);
         assert_eq!(pong(b"abc")[..], [0x8a, 3, b'a', b'b', b'c']);
         assert_eq!(binary(&[9])[..], [0x82, 1, 9]);

@@ -94,7 +94,9 @@ describe('pusher:ping and pusher:pong', () => {
         'connection.pong_timeout_s': 1,
       });
       t.after(() => impatient.stop());
-      const [silent, alive] = [await impatient.raw(t), await impatient.raw(t)];
+      // By itself the library answers ping frames, and so does every browser.
+      const silent = await impatient.raw(t, { autoPong: false });
+      const alive = await impatient.raw(t, { autoPong: false });
       const ended = silent.closed();
       assert.equal((await alive.next()).event, 'pusher:ping');
       alive.send('pusher:pong', {});
@@ -103,6 +105,29 @@ describe('pusher:ping and pusher:pong', () => {
       assert.equal((await ended).code, 4201);
       alive.send('pusher:pong', {});
       await alive.untilPong();
+    },
+  );
+
+  it(
+    'keeps who answers the pings of the websocket protocol only, idle or receiving',
+    settings,
+    async (t) => {
+      const impatient = await World.configured({
+        'connection.activity_timeout_s': 1,
+        'connection.pong_timeout_s': 1,
+      });
+      t.after(() => impatient.stop());
+      // They never look at `pusher:ping`.
+      const [idle, receiving] = [await impatient.raw(t), await impatient.raw(t)];
+      await receiving.subscribe('room');
+      const busy = setInterval(() => impatient.sdk.trigger('room', 'event', ''), 50);
+      t.after(() => clearInterval(busy));
+      await Promise.all([idle, receiving].map(async ({ socket }) => {
+        for (let ping = 0; ping < 5; ping += 1) await emitted(socket, 'ping');
+      }));
+      clearInterval(busy);
+      await idle.untilPong();
+      await receiving.untilPong();
     },
   );
 });

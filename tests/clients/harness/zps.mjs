@@ -81,7 +81,8 @@ export class ZpsClient {
       if (!this.#isClosed) setTimeout(() => this.#connect(), this.#reconnectDelayMs);
     });
     socket.on('open', () => {
-      this.#send({ type: 'init', subscriberId: this.#subscriberId, token: this.#token });
+      const token = typeof this.#token === 'function' ? this.#token() : this.#token;
+      this.#send({ type: 'init', subscriberId: this.#subscriberId, token });
       for (const [name, room] of this.#rooms) this.#subscribeTo(name, room);
       for (const message of this.#queue.splice(0)) this.#send(message);
     });

@@ -575,6 +575,7 @@ fn config(random: &mut Random, seed: u64) -> ShardConfig {
         hash_seed: seed,
         turned_away_max: 1,
         activity_timeout_ms: 1 << 40,
+        ping_interval_ms: 1 << 40,
         pong_timeout_ms: 3_000,
         outbox_bytes_soft: random.pick(&[800, 4_000]),
         outbox_stall_ms: 1 << 40,

@@ -120,6 +120,16 @@ impl fmt::Debug for Shown {
     }
 }
 
+impl Shown {
+    /// The second since 1970 from which on it is good for nothing; `None` if it has no end.
+    pub fn end_unix_s(&self) -> Option<u64> {
+        match self {
+            Self::Nothing | Self::AppKey => None,
+            Self::Claims(claims) => Some(claims.end_unix_s()),
+        }
+    }
+}
+
 impl Access {
     /// What `token` shows, as of `now_unix_s`; `app` is the one whose key may stand in its place.
     pub fn admit(

@@ -52,6 +52,9 @@ pub fn greet(shard: &mut Shard, conn: ConnId, is_app_path: bool) {
 
 /// Do what a client's text message asks.
 pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
+    if shard.has_expired(conn) {
+        return shard.close_expired(conn); // The wheel has not come to it yet.
+    }
     let message = ClientMessage::parse(text);
     let is_ack = matches!(message, Ok(ClientMessage::Ack { .. }));
     if !is_ack && !admit_message(shard, conn) {
@@ -84,6 +87,12 @@ pub fn fail(shard: &mut Shard, conn: ConnId, code: CloseCode, reason: &str) {
 /// Nobody has said in time who `conn` is.
 pub fn on_init_timeout(shard: &mut Shard, conn: ConnId) {
     close(shard, conn, Code::InitTimeout);
+}
+
+/// The token that `conn` has shown has come to its end, which `text` says.
+pub fn on_expired(shard: &mut Shard, conn: ConnId, text: &str) {
+    shard.send(conn, server::error(text));
+    close(shard, conn, Code::Unauthorized);
 }
 
 fn carry_out(shard: &mut Shard, conn: ConnId, message: ClientMessage<'_>, text: &[u8]) {
@@ -208,11 +217,13 @@ fn on_init(shard: &mut Shard, conn: ConnId, subscriber_id: &str, token: Option<&
                 let (field, max) = ("sub", SUB_BYTES_MAX);
                 return refuse(shard, conn, &Refused::Length { field, max, unit: "bytes" });
             }
+            let end = shown.end_unix_s();
             (state.shown, state.cursor) = (shown, cursor);
             let is_asked = app.room_auth_url.is_some();
             state.caller = is_asked.then(|| Box::new(Caller::new(subscriber_id, token)));
             state.subscriber_id = Some(subscriber_id.into());
             shard.authorize(conn);
+            shard.expire_at(conn, end);
             shard.send(conn, server::ready(subscriber_id));
         }
         Err(error) => {

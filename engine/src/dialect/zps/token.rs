@@ -96,7 +96,7 @@ impl Verifier {
         };
         let claims = self.keys.iter().filter(is_meant).find_map(decode)?.claims;
         let now = now_unix_s as f64;
-        let is_current = now < claims.exp + CLOCK_SKEW_S && claims.nbf <= now + CLOCK_SKEW_S;
+        let is_current = now_unix_s < claims.end_unix_s() && claims.nbf <= now + CLOCK_SKEW_S;
         is_current.then_some(claims)
     }
 }
@@ -149,6 +149,12 @@ impl Claims {
     /// Whose token it is, if it says so.
     pub(super) fn sub(&self) -> Option<&str> {
         Some(&*self.sub).filter(|sub| !sub.is_empty())
+    }
+
+    /// The second since 1970 from which on the token is good for nothing, by any server's clock.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+    pub fn end_unix_s(&self) -> u64 {
+        (self.exp + CLOCK_SKEW_S).ceil() as u64
     }
 
     /// Whether they allow to do `action` with the room called `name`.

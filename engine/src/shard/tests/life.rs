@@ -43,6 +43,7 @@ fn a_silent_client_is_pinged_and_then_closed_with_4201() {
         time: 119900
         time: 200
         a> ping
+        a> ping frame
         time: 29800
         time: 300
         a> close 4201
@@ -65,11 +66,13 @@ fn any_message_is_a_sign_of_life() {
         time: 119900
         time: 200
         a> ping
+        a> ping frame
         time: 20000
         a: pong
         time: 119900
         time: 200
         a> ping
+        a> ping frame
         ",
     );
 }
@@ -213,11 +216,13 @@ fn a_pong_in_time_is_enough_however_short_the_activity_timeout() {
         a> established
         time: 5100
         a> ping
+        a> ping frame
         time: 1000
         a: pong
         time: 4900
         time: 200
         a> ping
+        a> ping frame
         ",
     );
 }

@@ -19,7 +19,8 @@ pub(super) fn render(frame: &Frame<'_>) -> String {
             let code = frame.payload.first_chunk().map(|code| u16::from_be_bytes(*code));
             code.map_or_else(|| "close".to_owned(), |code| format!("close {code}"))
         }
-        Opcode::Continuation | Opcode::Binary | Opcode::Ping | Opcode::Pong => {
+        Opcode::Ping => "ping frame".to_owned(),
+        Opcode::Continuation | Opcode::Binary | Opcode::Pong => {
             panic!("the dialect sends no {:?}", frame.opcode)
         }
     }

@@ -156,7 +156,9 @@ fn who_does_not_sign_in_in_time_is_closed() {
         d> cut
         time: 10000
         b> ping
+        b> ping frame
         c> ping
+        c> ping frame
         ",
     );
 }
@@ -173,6 +175,7 @@ fn a_timeout_after_the_first_ping_is_met_too() {
         a> established
         time: 10100
         a> ping
+        a> ping frame
         time: 19800
         time: 200
         a> error 4009

@@ -46,7 +46,12 @@ impl Default for Limits {
 }
 
 fn shard_config() -> ShardConfig {
-    ShardConfig { connections_max: 100, turned_away_max: 1, ..ShardConfig::default() }
+    ShardConfig {
+        connections_max: 100,
+        turned_away_max: 1,
+        ping_interval_ms: u64::MAX, // Only tests of it want to see its frames.
+        ..ShardConfig::default()
+    }
 }
 
 /// The shards, their clients and the mail between them.

@@ -57,6 +57,19 @@ fn a_token_is_needed_and_must_be_right_and_of_now() {
     assert!(access.admit(Some(&token(&json!({"exp": NOW - 59}))), None, NOW).is_ok());
 }
 
+/// The end is the first second at which the token would be refused.
+#[test]
+fn what_is_shown_has_the_end_of_its_token() {
+    let end = |exp: Value| {
+        access().admit(Some(&token(&json!({"exp": exp}))), None, NOW).unwrap().end_unix_s()
+    };
+    assert_eq!(end(json!(NOW - 59)), Some(NOW + 1));
+    assert_eq!(end(json!(1_800_000_000.5)), Some(NOW + 61));
+    assert_eq!(end(json!(1e300)), Some(u64::MAX));
+    assert_eq!(Shown::AppKey.end_unix_s(), None);
+    assert_eq!(Shown::Nothing.end_unix_s(), None);
+}
+
 #[test]
 fn a_token_opens_the_rooms_that_it_names_for_what_it_names() {
     let shown = shown(&json!(["chat:a*", {"room": "log:*", "actions": ["subscribe", "ack"]}]));
