@@ -210,7 +210,7 @@ fn a_replay_without_a_file_or_without_the_app_fails_and_loses_nothing() {
     let file = TempFile::new("replay", &text);
     let output = run(&["dead-letters", "replay", file.path()], &[]);
     assert_eq!(output.status.code(), Some(1));
-    let expected = "http://h/: no app has the id \"gone\"\nuringcast: 0 delivered, 2 left in ";
+    let expected = "http://h/: no app has the id \"gone\"\nuringcast: error: 0 delivered, 2 left";
     assert!(stderr(&output).contains(expected), "{}", stderr(&output));
     assert_eq!(fs::read_to_string(file.path()).unwrap(), text);
 }
