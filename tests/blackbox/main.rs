@@ -17,6 +17,7 @@ mod drain;
 mod echo;
 mod floods;
 mod handshake;
+mod held;
 mod http_auth;
 mod http_channels;
 mod http_cors;

@@ -9,7 +9,6 @@ mod connection;
 mod core;
 mod cores;
 mod guarded;
-mod held;
 mod http;
 mod http_stream;
 mod listener;
