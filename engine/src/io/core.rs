@@ -11,9 +11,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use uringcast_proto::ws::deflate::Inflater;
-
 use super::call::Calls;
+use super::inflating::Inflating;
 use super::log::{LogPort, LogThread};
 use super::mailbox::{Address, Envelope, Inbox};
 use super::notices::Notices;
@@ -72,7 +71,7 @@ pub(super) struct Core {
     pub(super) shard: RefCell<Shard>,
     scratch: RefCell<Box<[u8]>>,
     /// What decompresses one message after the other for all connections.
-    pub(super) inflater: RefCell<Inflater>,
+    pub(super) inflating: Inflating,
     /// The socket of each connection, by its slot.
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     /// Who waits for which answer.
@@ -121,6 +120,7 @@ impl Core {
         let notices = Notices::new(side.clone(), backlog_bytes_max);
         let readiness = Readiness::new()?;
         let sends = Sends::new(setup.config.core.uring_entries, &readiness)?;
+        let inflating = Inflating::new(setup.config.core.inflated_bytes_max);
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
         Ok(Rc::new(Self {
             setup,
@@ -130,7 +130,7 @@ impl Core {
             sockets: RefCell::new(Vec::with_capacity(shard.config().sockets_reserved())),
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
-            inflater: RefCell::default(),
+            inflating,
             waiters: RefCell::default(),
             readiness,
             sends,
@@ -421,6 +421,7 @@ impl Core {
         let is_backlogged = shard.is_backlogged();
         self.inbox.set_backlogged(is_backlogged);
         shard.set_cores_backlogged(is_backlogged || self.are_others_backlogged());
+        self.inflating.begin_turn();
         while let Some(output) = shard.poll_output() {
             self.carry_out(&mut shard, output);
         }

@@ -11,6 +11,7 @@ mod cores;
 mod guarded;
 mod http;
 mod http_stream;
+mod inflating;
 mod listener;
 mod log;
 mod mailbox;

@@ -4,22 +4,21 @@
 //! is flushed, so a busy publisher's events leave in few large sends. There is one read a turn from
 //! each connection that has something, and one task for all of them: an idle connection has none.
 //!
-//! A message may have to wait, see [`Shard::may_hear`]. What was read with it is kept, and nothing is
-//! read before it is worked off. There is one order in which that goes: what is left, as far as it
-//! may be heard, and then what the socket has.
+//! A message may have to wait, see [`Shard::may_hear`], or for room in a turn's bytes to inflate.
+//! What was read with it is kept, and nothing is read before it is worked off. There is one order
+//! in which that goes: what is left, as far as it may be heard, and then what the socket has.
 
-use std::cell::RefCell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use uringcast_proto::ws::assembler::{AssembleError, Assembler, Limits, Message};
 use uringcast_proto::ws::close::CloseCode;
-use uringcast_proto::ws::deflate::Inflater;
 use uringcast_proto::ws::encode;
 
 use super::core::Core;
+use super::inflating::{Inflating, Lent};
 use super::pace::Pace;
 use super::readiness::Ready;
 use super::sends::ring::RING;
@@ -33,9 +32,13 @@ const EAGER_READS_MAX: u16 = 1;
 
 /// The most that one read takes of a connection that may compress.
 ///
-/// Compressed bytes can become a thousand times as many, and all of a read is worked off before
-/// anyone else gets a turn: these become 32 MiB at most.
+/// Compressed bytes can become a thousand times as many, and what a turn does not inflate of a read
+/// is kept.
 const DEFLATED_READ_BYTES_MAX: usize = 32 * 1024;
+
+/// How long the core stands back from inflating before it goes on with what is left, so that all
+/// others have their turn: the least that the runtime's timer has.
+const INFLATING_PAUSE: Duration = Duration::from_millis(1);
 
 /// What the handshake came to.
 #[derive(Clone, Copy)]
@@ -78,7 +81,7 @@ pub(super) struct Reader {
 /// What a core lends to who hears.
 pub(super) struct Means<'a> {
     message_bytes_max: usize,
-    inflater: &'a RefCell<Inflater>,
+    inflating: &'a Inflating,
 }
 
 /// What comes after hearing.
@@ -88,6 +91,8 @@ enum Next {
     Listen,
     /// The next message waits until the shard says that it may be heard.
     Wait,
+    /// The next message waits for bytes that may be inflated.
+    Queue,
 }
 
 /// Read from the websockets of `core` for ever.
@@ -112,6 +117,18 @@ pub(super) async fn run_going_on(core: Rc<Core>) {
     loop {
         core.goes_on.wait().await;
         for conn in core.going_on.take() {
+            go_on(&core, conn);
+        }
+    }
+}
+
+/// Go on with those that had to wait for bytes that may be inflated, for ever.
+pub(super) async fn run_inflating(core: Rc<Core>) {
+    loop {
+        core.inflating.due().await;
+        // The turn's end wakes this and this the turn: others would not get to their sockets.
+        monoio::time::sleep(INFLATING_PAUSE).await;
+        while let Some(conn) = core.inflating.next() {
             go_on(&core, conn);
         }
     }
@@ -151,13 +168,17 @@ fn proceed(core: &Core, conn: ConnId, socket: &Socket, reader: Reader, next: Nex
     match next {
         Next::Listen => core.resume(conn, socket),
         Next::Wait => core.pause(conn, socket),
+        Next::Queue => {
+            core.pause(conn, socket);
+            core.inflating.wait(conn);
+        }
     }
 }
 
 impl Core {
     fn means(&self) -> Means<'_> {
         let message_bytes_max = self.setup.config.connection.message_bytes_max as usize;
-        Means { message_bytes_max, inflater: &self.inflater }
+        Means { message_bytes_max, inflating: &self.inflating }
     }
 }
 
@@ -276,12 +297,16 @@ impl Ear {
         mut bytes: &mut [u8],
     ) -> Result<(usize, Next), AssembleError> {
         let limits = limits(means, shard, conn, self.dialect);
-        let mut inflater = self.is_deflated.then(|| means.inflater.borrow_mut());
+        let mut lent = self.is_deflated.then(|| means.inflating.lend());
         loop {
             if !bytes.is_empty() && !shard.may_hear(conn) {
                 return Ok((bytes.len(), Next::Wait));
             }
-            let inflater = inflater.as_deref_mut();
+            if !bytes.is_empty() && lent.as_ref().is_some_and(Lent::is_used_up) {
+                shard.counters_mut().inflate_waits += 1;
+                return Ok((bytes.len(), Next::Queue));
+            }
+            let inflater = lent.as_mut().map(Lent::inflater);
             let Some(message) = self.assembler.next(&limits, inflater, &mut bytes)? else {
                 return Ok((0, Next::Listen));
             };

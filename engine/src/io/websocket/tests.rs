@@ -55,7 +55,7 @@ struct Client {
 /// One core: its shard and what the I/O layer keeps for it.
 struct Core {
     shard: Shard,
-    inflater: RefCell<Inflater>,
+    inflating: Inflating,
     going_on: Vec<ConnId>,
 }
 
@@ -67,7 +67,7 @@ struct World {
     mail: Vec<VecDeque<Vec<CoreMessage>>>,
     /// Whether no core is found to have too much for others any more.
     is_settling: bool,
-    has_waited: [bool; 2],
+    has_waited: [bool; 3],
 }
 
 impl World {
@@ -92,7 +92,7 @@ impl World {
         let core = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..config.clone() };
             let shard = Shard::new(config, apps.clone(), Millis(0));
-            Core { shard, inflater: RefCell::default(), going_on: Vec::new() }
+            Core { shard, inflating: Inflating::new(300), going_on: Vec::new() }
         };
         let mut this = Self {
             random,
@@ -100,7 +100,7 @@ impl World {
             clients: Vec::new(),
             mail: (0..cores * cores).map(|_| VecDeque::new()).collect(),
             is_settling: false,
-            has_waited: [false; 2],
+            has_waited: [false; 3],
         };
         (0..CLIENTS).for_each(|number| this.connect(number));
         this
@@ -137,7 +137,8 @@ impl World {
             4..8 => self.read(client),
             8..11 => self.end_turn(core),
             11..13 => self.go_on(core),
-            13..17 => {
+            13 => self.inflate(core),
+            14..17 => {
                 let mailbox = self.random.below(self.mail.len());
                 self.deliver(mailbox);
             }
@@ -207,7 +208,7 @@ impl World {
         }
         let count = 1 + self.random.below(it.unread.len());
         let mut bytes: Vec<u8> = it.unread.drain(..count).collect();
-        let means = Means { message_bytes_max: 1 << 16, inflater: &core.inflater };
+        let means = Means { message_bytes_max: 1 << 16, inflating: &core.inflating };
         let reader = it.reader.as_mut().unwrap();
         let next = reader.hear(&mut core.shard, &means, it.conn, &mut bytes);
         self.proceed(client, next);
@@ -220,10 +221,17 @@ impl World {
         }
     }
 
+    /// As [`super::run_inflating`] does.
+    fn inflate(&mut self, core: usize) {
+        while let Some(conn) = self.cores[core].inflating.next() {
+            self.go_on_one(core, conn);
+        }
+    }
+
     fn go_on_one(&mut self, core: usize, conn: ConnId) {
         let client = self.client(core, conn);
         let core = &mut self.cores[core];
-        let means = Means { message_bytes_max: 1 << 16, inflater: &core.inflater };
+        let means = Means { message_bytes_max: 1 << 16, inflating: &core.inflating };
         let reader = self.clients[client].reader.as_mut().unwrap();
         let next = reader.go_on(&mut core.shard, &means, conn);
         self.proceed(client, next);
@@ -233,6 +241,9 @@ impl World {
     fn proceed(&mut self, client: usize, next: Next) {
         let it = &mut self.clients[client];
         it.is_listened_to = next == Next::Listen;
+        if next == Next::Queue {
+            self.cores[it.core].inflating.wait(it.conn);
+        }
         self.has_waited[next as usize] = true;
         it.reader = it.reader.take().map(|it| it.into_ear().map_or_else(|it| it, Reader::from));
     }
@@ -246,6 +257,7 @@ impl World {
         }
         let is_backlogged = !self.is_settling && self.random.one_in(4);
         self.cores[core].shard.set_cores_backlogged(is_backlogged);
+        self.cores[core].inflating.begin_turn();
         while let Some(output) = self.cores[core].shard.poll_output() {
             match output {
                 Output::Flush(conn) => self.flush(self.client(core, conn)),
@@ -305,6 +317,7 @@ impl World {
             is_moving = self.is_moving();
             for core in 0..self.cores.len() {
                 self.go_on(core);
+                self.inflate(core);
             }
             (0..self.mail.len()).for_each(|mailbox| self.deliver(mailbox));
             for client in 0..CLIENTS {
@@ -325,6 +338,7 @@ impl World {
             || self.clients.iter().any(|it| it.in_flight.is_some())
             || self.clients.iter().any(|it| it.is_listened_to && !it.unread.is_empty())
             || self.cores.iter().any(|it| it.shard.has_outputs() || !it.going_on.is_empty())
+            || self.cores.iter().any(|it| it.inflating.is_waited_for())
     }
 
     fn client(&self, core: usize, conn: ConnId) -> usize {
@@ -343,7 +357,7 @@ fn nobody_stays_deaf_in_whatever_order_answers_sends_and_messages_come() {
         Some(seed) => seed..seed + 1,
         None => 0..number("SEEDS").unwrap_or(SEEDS),
     };
-    let mut has_waited = [0; 2];
+    let mut has_waited = [0; 3];
     for seed in seeds.clone() {
         println!("SEED={seed}"); // Shown when the test fails.
         let mut world = World::new(seed);
@@ -356,4 +370,59 @@ fn nobody_stays_deaf_in_whatever_order_answers_sends_and_messages_come() {
     // What never happens is not tested.
     let is_covered = has_waited.iter().all(|&count| count > SEEDS / 2);
     assert!(seeds.end - seeds.start < SEEDS || is_covered, "{has_waited:?}");
+}
+
+/// Everybody sends more than a turn may inflate, and has it heard, one message after the other.
+#[test]
+fn a_turn_inflates_no_more_than_it_may_and_one_message_and_everybody_goes_on() {
+    const READERS: usize = 20;
+    const MESSAGES: usize = 40;
+    const MESSAGE_BYTES: u64 = 30_000;
+    const TURN_BYTES: u64 = 100_000;
+    let apps = Apps::new(vec![App::new("id", "key", "secret")]).unwrap();
+    let mut shard = Shard::new(ShardConfig::default(), apps, Millis(0));
+    let inflating = Inflating::new(TURN_BYTES as u32);
+    let means = Means { message_bytes_max: 1 << 16, inflating: &inflating };
+    let (mut packed, mut frame) = (Vec::new(), Vec::new());
+    let text = "x".repeat(MESSAGE_BYTES as usize); // Not JSON: there is an error to send for each.
+    Deflater::new().frame_into(Opcode::Text, text.as_bytes(), &mut packed);
+    let packed = encode::payload(&packed).unwrap();
+    encode::masked_into(Opcode::Text, packed, [1, 2, 3, 4], &mut frame);
+    frame[0] |= 0x40;
+    let mut readers: Vec<(ConnId, Reader)> = (0..READERS)
+        .map(|number| {
+            let conn = shard.open(number as u32).unwrap();
+            shard.upgrade(conn, Dialect::Pusher);
+            let agreed = Agreed { dialect: Dialect::Pusher, is_deflated: true };
+            (conn, Reader::new(agreed))
+        })
+        .collect();
+    for (conn, reader) in &mut readers {
+        let next = reader.hear(&mut shard, &means, *conn, &mut frame.repeat(MESSAGES));
+        assert_eq!(next, Next::Queue);
+        inflating.wait(*conn);
+    }
+    let inflated = || inflating.lend().inflater().inflated_bytes();
+    assert_eq!(inflated(), TURN_BYTES.next_multiple_of(MESSAGE_BYTES));
+    let mut turns = 0;
+    while inflating.is_waited_for() {
+        let before = inflated();
+        inflating.begin_turn();
+        while let Some(conn) = inflating.next() {
+            let (_, reader) = readers.iter_mut().find(|(it, _)| *it == conn).unwrap();
+            if reader.go_on(&mut shard, &means, conn) == Next::Queue {
+                inflating.wait(conn);
+            }
+        }
+        let inflated = inflated() - before;
+        assert!(inflated > 0 && inflated < TURN_BYTES + MESSAGE_BYTES, "{inflated} bytes");
+        let left = readers.iter().map(|(_, it)| (it.left.len() - it.start) / frame.len());
+        let (most, least) = (left.clone().max().unwrap(), left.min().unwrap());
+        assert!(most - least <= 5, "somebody has {most} messages left, somebody {least}");
+        turns += 1;
+    }
+    let all_bytes = (READERS * MESSAGES) as u64 * MESSAGE_BYTES;
+    assert_eq!(inflated(), all_bytes);
+    assert!(turns <= all_bytes / TURN_BYTES, "{turns} turns");
+    assert!(shard.counters_mut().inflate_waits >= READERS as u64);
 }
