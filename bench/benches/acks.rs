@@ -133,7 +133,7 @@ impl World {
                 Output::Log(LogRecord { channel, kind: RecordKind::Event { sequence, .. } }) => {
                     shard.on_logged(Logged { channel, sequence, is_kept: true });
                 }
-                Output::Log(_) | Output::Resume(_) | Output::ReadsLog(_) => {}
+                Output::Log(_) | Output::GoOn(_) | Output::ReadsLog(_) => {}
                 Output::Answer(..)
                 | Output::Finish(_)
                 | Output::Abort(_)

@@ -125,7 +125,7 @@ fn run_turn(shard: &mut Shard) -> (usize, usize) {
             Output::Answer(..) => answers += 1,
             Output::Finish(_)
             | Output::Abort(_)
-            | Output::Resume(_)
+            | Output::GoOn(_)
             | Output::Log(_)
             | Output::HandshakeExpired(_) => {
                 unreachable!("nobody leaves")

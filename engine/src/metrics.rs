@@ -168,6 +168,7 @@ const COUNTS: &[(&str, &str, Value)] = &[
     ("deflated_frames", "Frames compressed, once for all who get them", |it| it.deflated_frames),
     ("deflate_bytes_before", "Payload bytes of those before", |it| it.deflate_bytes_before),
     ("deflate_bytes_after", "Payload bytes of those after", |it| it.deflate_bytes_after),
+    ("inflate_waits", "Times that compressed messages had to wait", |it| it.inflate_waits),
     ("sends", "Sends that a socket took bytes of", |it| it.sends),
     ("frames_sent", "Frames in the sends started", |it| it.frames_sent),
     ("sent_bytes", "Bytes taken by sockets", |it| it.sent_bytes),

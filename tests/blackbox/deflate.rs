@@ -1,9 +1,12 @@
 //! permessage-deflate (RFC 7692): what is agreed to, what comes compressed, what may be sent so.
 
+use std::time::Duration;
+
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use serde_json::json;
 use uringcast_tests::{
-    Api, Client, Event, Frame, Opcode, Options, Raw, Server, rss_bytes, signature, upgrade_request,
+    Api, Client, Event, Flood, Frame, Opcode, Options, Raw, Server, cpu_time, rss_bytes, signature,
+    until, upgrade_request,
 };
 
 /// What browsers offer.
@@ -381,4 +384,44 @@ fn the_echo_listener_compresses_both_ways() {
     raw.send_frame(&Frame::text("short"));
     let frame = raw.frame();
     assert_eq!((frame.rsv, frame.payload), (0, b"short".to_vec()));
+}
+
+/// What the server does before it answers somebody else while bombs go on, in time on its core: a
+/// machine that is busy with other tests adds nothing to that. Half of the time, and at most.
+const MEDIAN_MAX: Duration = Duration::from_millis(50);
+const LONGEST_MAX: Duration = Duration::from_millis(250);
+
+/// A hundred clients send small frames that become 32 KiB each, as fast as they are taken.
+#[test]
+fn many_bombs_keep_nobody_else_waiting() {
+    const BOMBS: usize = 100;
+    const PINGS: usize = 40;
+    let server = server();
+    let text = json!({"event": "e", "data": "x".repeat(32_000)}).to_string();
+    let bomb = packed_text(&text).to_bytes();
+    assert!(bomb.len() < 100, "{} bytes", bomb.len());
+    let raws: Vec<Raw> = (0..BOMBS).map(|_| deflated(&server)).collect();
+    let (mut plain, mut packed) = (Client::connect(&server), deflated(&server));
+    let floods: Vec<Flood> = raws.iter().map(|it| Flood::hearing(it.stream(), &bomb)).collect();
+    until("the bombs are heard", || server.metric("uringcast_received_bytes_total") > 1e6);
+    let ping = packed_text(r#"{"event":"pusher:ping","data":{}}"#);
+    let (mut of_plain, mut of_packed) = (Vec::new(), Vec::new());
+    for _ in 0..PINGS {
+        let start = cpu_time(server.pid());
+        plain.expect_quiet();
+        of_plain.push(cpu_time(server.pid()).saturating_sub(start));
+        let start = cpu_time(server.pid());
+        packed.send_frame(&ping);
+        packed.expect_event("pusher:pong");
+        of_packed.push(cpu_time(server.pid()).saturating_sub(start));
+    }
+    of_plain.sort_unstable();
+    of_packed.sort_unstable();
+    let (median, longest) = (of_plain[PINGS / 2], of_plain[PINGS - 1]);
+    assert!(median < MEDIAN_MAX && longest < LONGEST_MAX, "{of_plain:?}");
+    // Who may compress waits for one message of each bomb.
+    let longest = of_packed[PINGS - 1];
+    assert!(longest < LONGEST_MAX, "{of_packed:?}");
+    assert!(server.metric("uringcast_inflate_waits_total") > 100.0);
+    drop(floods);
 }

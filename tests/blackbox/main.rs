@@ -20,6 +20,7 @@ mod drivers;
 mod echo;
 mod floods;
 mod handshake;
+mod held;
 mod http_auth;
 mod http_channels;
 mod http_cors;

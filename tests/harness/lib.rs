@@ -40,7 +40,7 @@ pub use frame::{Frame, Opcode};
 pub use http::{Http, Response};
 pub use metrics::Metrics;
 pub use options::{App, COMMAND_LINE, Options};
-pub use process::{fd_count, rss_bytes};
+pub use process::{cpu_time, fd_count, rss_bytes};
 pub use raw::{Raw, upgrade_request};
 pub use server::{Driver, Server};
 pub use sign::{hex_md5, signature};

@@ -63,6 +63,8 @@ pub(crate) struct Client {
     pub(crate) pace: Pace,
     /// It says nothing, whatever it hears.
     pub(crate) is_mute: bool,
+    /// Nothing that it says is read until its shard says so.
+    pub(crate) is_waiting: bool,
     pub(crate) in_flight: Option<(Segment, usize)>,
     pub(crate) ear: Ear,
     pub(crate) replies: VecDeque<Reply>,
@@ -80,6 +82,7 @@ impl Client {
             stage: Stage::Handshake,
             pace: Pace::Whole,
             is_mute: false,
+            is_waiting: false,
             in_flight: None,
             ear: Ear::default(),
             replies: VecDeque::new(),

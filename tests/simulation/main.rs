@@ -101,6 +101,7 @@ fn run(seed: u64) -> World {
 fn check_quiet(scenario: &mut Scenario) {
     for (index, client) in scenario.world.clients.iter().enumerate() {
         let hears = client.stage == Stage::Talking && client.pace != Pace::Stuck;
+        assert!(!hears || !client.is_waiting, "client {index} is not read from");
         let shard = &mut scenario.world.shards[usize::from(client.core.0)];
         let is_open = shard.speaks(client.conn).is_some();
         scenario.world.history.clients[index].is_complete = hears && is_open;

@@ -6,7 +6,7 @@ use uringcast::shard::Refusal;
 use uringcast_proto::pusher::auth;
 use uringcast_proto::ws::close::CloseCode;
 
-use crate::client::{Reply, Stage};
+use crate::client::{Client, Reply, Stage};
 use crate::history::Attempt;
 use crate::scenario::{CHANNELS, Scenario, USERS};
 use crate::world::{KEY, SECRET, World};
@@ -15,22 +15,29 @@ impl Scenario {
     /// The server reads a few of a client's messages.
     pub(crate) fn talk(&mut self) {
         let Some(client) = self.any_client() else { return };
-        let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
-        let shard = self.world.shard(core);
-        if shard.is_backlogged() || shard.is_congested(conn) {
-            return; // The I/O layer does not read then.
-        }
-        if self.world.clients[client].is_mute {
+        if self.world.clients[client].is_mute || !self.may_hear(client) {
             return;
         }
         if self.world.clients[client].stage == Stage::Handshake {
             return self.upgrade(client);
         }
         for _ in 0..self.random.below(6) {
-            if self.world.clients[client].stage == Stage::Talking {
+            if self.world.clients[client].stage == Stage::Talking && self.may_hear(client) {
                 self.talk_once(client);
             }
         }
+    }
+
+    /// Whether the I/O layer would read from the client now; if not, its shard says when.
+    fn may_hear(&mut self, client: usize) -> bool {
+        let Client { core, conn, is_waiting, .. } = self.world.clients[client];
+        let shard = self.world.shard(core);
+        if shard.is_backlogged() {
+            shard.set_cores_backlogged(true);
+        }
+        let may_hear = !is_waiting && shard.may_hear(conn);
+        self.world.clients[client].is_waiting = !may_hear;
+        may_hear
     }
 
     fn upgrade(&mut self, client: usize) {

@@ -100,6 +100,8 @@ impl World {
                 self.shard(core).return_outgoing(CoreId(target as u8), messages);
             }
         }
+        let is_backlogged = self.shard(core).is_backlogged();
+        self.shard(core).set_cores_backlogged(is_backlogged);
         self.poll(core);
     }
 
@@ -118,7 +120,12 @@ impl World {
                     self.gone(self.client(core, conn));
                 }
                 Output::Answer(ticket, answer) => self.on_answer(core, ticket, answer),
-                Output::Resume(_) | Output::ReadsLog(_) | Output::Log(_) => {}
+                Output::GoOn(conn) => {
+                    let client = self.client(core, conn);
+                    let is_waiting = &mut self.clients[client].is_waiting;
+                    assert!(std::mem::take(is_waiting), "who does not wait is told to go on");
+                }
+                Output::ReadsLog(_) | Output::Log(_) => {}
                 Output::Notice(notice) => self.told.take(&notice),
                 Output::AskRoom(..) | Output::PostToSink(_) => {
                     unreachable!("no app is asked about rooms or gets their events")

@@ -226,6 +226,8 @@ pub(super) static KEYS: &[Key] = &[
         "Bytes of these keys and of the answers kept for them."),
     number!(core.read_scratch_bytes: u32, 16 * KIB, 16 * MIB, "bytes",
         "Buffer that all reads of one core go through."),
+    number!(core.inflated_bytes_max: u32, KIB, u32::MAX, "bytes",
+        "Bytes that clients' compressed messages may become in a turn; the others wait for it."),
     switch!(core.coalesce,
         "Send events that arrive together as one; false only to measure what that saves."),
     number!(core.uring_entries: u32, 256, 32_768, "entries",

@@ -150,6 +150,10 @@ pub struct CoreConfig {
     /// Size in bytes of the buffer that all reads of one core go through. Default 512 KiB:
     /// smaller ones cost a fast publisher more system calls per event.
     pub read_scratch_bytes: u32,
+    /// Bytes that compressed messages of one core's clients may become in a turn, one message more
+    /// at most; what is left waits for a later turn, one client after the other. Default 1 MiB:
+    /// about a millisecond, so a few bytes that become many keep nobody else waiting.
+    pub inflated_bytes_max: u32,
     /// Whether events that arrive together are put together, and what queues during a send leaves
     /// as one. Default true: it adds no latency. False is there to measure what that saves.
     pub coalesce: bool,
@@ -173,6 +177,7 @@ impl Default for CoreConfig {
             retained_bytes_max: 256 * MIB,
             cache_bytes_max: 64 * MIB,
             read_scratch_bytes: 512 * KIB,
+            inflated_bytes_max: MIB,
             coalesce: true,
             uring_entries: 4096,
             idempotency_keys_max: 100_000,

@@ -3,7 +3,7 @@
 //! Everything here runs on one thread. Tasks tell the shard what happened and raise the turn; the
 //! turn runs after every task that was ready, so all that arrived together leaves together.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
@@ -11,10 +11,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use uringcast_proto::ws::deflate::Inflater;
-
 use super::call::Calls;
-use super::held::Held;
+use super::inflating::Inflating;
 use super::log::{LogPort, LogThread};
 use super::mailbox::{Address, Envelope, Inbox};
 use super::notices::Notices;
@@ -72,7 +70,8 @@ pub(super) struct Core {
     pub(super) log: LogPort,
     pub(super) shard: RefCell<Shard>,
     scratch: RefCell<Box<[u8]>>,
-    inflater: RefCell<Inflater>,
+    /// What decompresses one message after the other for all connections.
+    pub(super) inflating: Inflating,
     /// The socket of each connection, by its slot.
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     /// Who waits for which answer.
@@ -82,10 +81,9 @@ pub(super) struct Core {
     pub(super) sends: Sends,
     /// That sends wait to be handed over, or have ended.
     pub(super) sending: Signal,
-    /// What was read of websockets and must wait.
-    pub(super) held: Held,
-    /// Connections whose reading waits for another core to take its messages.
-    held_back: RefCell<Vec<ConnId>>,
+    /// Websockets whose messages have waited and may go on.
+    pub(super) going_on: RefCell<Vec<ConnId>>,
+    pub(super) goes_on: Signal,
     addresses: Vec<Address>,
     inbox: Inbox,
     pub(super) turn: Signal,
@@ -123,6 +121,7 @@ impl Core {
         let notices = Notices::new(side.clone(), backlog_bytes_max);
         let readiness = Readiness::new()?;
         let sends = Sends::new(ring, &readiness)?;
+        let inflating = Inflating::new(setup.config.core.inflated_bytes_max);
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
         Ok(Rc::new(Self {
             setup,
@@ -132,13 +131,13 @@ impl Core {
             sockets: RefCell::new(Vec::with_capacity(shard.config().sockets_reserved())),
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
-            inflater: RefCell::default(),
+            inflating,
             waiters: RefCell::default(),
             readiness,
             sends,
             sending: Signal::default(),
-            held: Held::default(),
-            held_back: RefCell::default(),
+            going_on: RefCell::default(),
+            goes_on: Signal::default(),
             addresses,
             inbox,
             turn: Signal::default(),
@@ -170,11 +169,6 @@ impl Core {
         let mut shard = self.shard.borrow_mut();
         shard.set_unix_us(now_unix_us());
         tell(&mut shard, &mut self.scratch.borrow_mut())
-    }
-
-    /// What decompresses one message after the other for all connections.
-    pub(super) fn inflater(&self) -> RefMut<'_, Inflater> {
-        self.inflater.borrow_mut()
     }
 
     /// The apps that are served now.
@@ -225,13 +219,14 @@ impl Core {
     /// From now on `reader` hears what `conn` says.
     pub(super) fn listen(&self, conn: ConnId, reader: Reader) {
         let Some(socket) = self.socket(conn) else { return };
+        let must_wait = reader.is_left();
         socket.keep_reader(reader);
         if self.readiness.add(socket.fd(), conn).is_err() {
             self.count(|counters| counters.refuse(Refusal::Connections)); // Out of memory.
             return self.forget(conn);
         }
         socket.reporting.set(Reporting::Reads);
-        if self.held.holds(conn) {
+        if must_wait {
             self.pause(conn, &socket);
         }
     }
@@ -256,7 +251,6 @@ impl Core {
             }
             socket.cut();
         }
-        self.held.take(conn);
         self.with_shard(|shard| shard.closed(conn));
     }
 
@@ -268,16 +262,32 @@ impl Core {
         }
     }
 
-    /// Resume `conn` when other cores have taken what waits for them.
-    pub(super) fn hold_back(&self, conn: ConnId, socket: &Socket) {
-        if !socket.is_held_back.replace(true) {
-            self.held_back.borrow_mut().push(conn);
+    /// Read on, if the connection was paused.
+    pub(super) fn resume(&self, conn: ConnId, socket: &Socket) {
+        if socket.reporting.get() == Reporting::End {
+            socket.reporting.set(Reporting::Reads);
+            self.readiness.set_listening(socket.fd(), conn, true);
         }
     }
 
     /// Whether so much waits between cores that nothing new should be taken in.
     pub(super) fn is_backlogged(&self) -> bool {
-        self.shard.borrow().is_backlogged() || self.addresses.iter().any(Address::is_backlogged)
+        self.shard.borrow().is_backlogged() || self.are_others_backlogged()
+    }
+
+    fn are_others_backlogged(&self) -> bool {
+        self.addresses.iter().any(Address::is_backlogged)
+    }
+
+    /// Whether the next message of `conn` may be heard.
+    pub(super) fn may_hear(&self, conn: ConnId) -> bool {
+        let is_backlogged = self.is_backlogged();
+        self.ask(|shard| {
+            if is_backlogged {
+                shard.set_cores_backlogged(true); // The turn's end looks whether it is over.
+            }
+            shard.may_hear(conn)
+        })
     }
 
     /// The answer to a question that was just asked; it may be waited for later.
@@ -409,6 +419,10 @@ impl Core {
         let mut shard = self.shard.borrow_mut();
         shard.end_turn();
         self.post_outgoing(&mut shard);
+        let is_backlogged = shard.is_backlogged();
+        self.inbox.set_backlogged(is_backlogged);
+        shard.set_cores_backlogged(is_backlogged || self.are_others_backlogged());
+        self.inflating.begin_turn();
         while let Some(output) = shard.poll_output() {
             self.carry_out(&mut shard, output);
         }
@@ -419,21 +433,11 @@ impl Core {
         if !self.log.post() {
             self.repost_soon();
         }
-        self.inbox.set_backlogged(shard.is_backlogged());
         if shard.has_samples() {
             shard.take_samples(now_unix_us());
         }
         if shard.has_outputs() {
             self.turn.raise(); // There are more pages of logs than one turn gives.
-        }
-        drop(shard);
-        if !self.held_back.borrow().is_empty() && !self.is_backlogged() {
-            for conn in self.held_back.borrow_mut().drain(..) {
-                if let Some(socket) = self.socket(conn) {
-                    socket.is_held_back.set(false);
-                    self.resume(conn, &socket);
-                }
-            }
         }
     }
 
@@ -482,20 +486,15 @@ impl Core {
                     waiter.arrived.raise();
                 }
             }
-            Output::Resume(conn) => self.socket(conn).iter().for_each(|it| self.resume(conn, it)),
+            Output::GoOn(conn) => {
+                self.going_on.borrow_mut().push(conn);
+                self.goes_on.raise();
+            }
             Output::ReadsLog(conn) => self.socket(conn).iter().for_each(|it| it.keep_unsent_few()),
             Output::AskRoom(conn, question) => self.ask_room(conn, *question),
             Output::PostToSink(post) => self.post_to_sink(&shard.apps(), &post),
             Output::Log(record) => self.log.push(&shard.apps(), record),
             Output::Notice(notice) => self.notices.push(&shard.apps(), notice),
-        }
-    }
-
-    /// Read on, if the connection was paused; what is held of it comes first.
-    pub(super) fn resume(&self, conn: ConnId, socket: &Socket) {
-        if !self.held.resume(conn) && socket.reporting.get() == Reporting::End {
-            socket.reporting.set(Reporting::Reads);
-            self.readiness.set_listening(socket.fd(), conn, true);
         }
     }
 

@@ -97,9 +97,6 @@ impl Core {
         };
         let next = left.or_else(|(conn, socket)| {
             let next = shard.take_send(conn).ok_or(());
-            if !shard.must_pause(conn) {
-                self.resume(conn, &socket);
-            }
             next.map(|segment| Send::new(conn, socket, segment))
         });
         if let Ok(next) = next {
@@ -112,23 +109,21 @@ impl Core {
         let Send { conn, socket, segment, .. } = send;
         let mut next = Some(segment);
         while let Some(segment) = next {
-            let landed = |bytes| self.landed(conn, bytes);
+            let landed = |bytes| self.end_send(|shard| shard.landed(conn, bytes));
             if socket.send(segment, landed).await.is_err() {
                 return socket.cut(); // Its reader sees the end and cleans up.
             }
-            let mut shard = self.shard.borrow_mut();
-            next = shard.take_send(conn);
-            if !shard.must_pause(conn) {
-                self.resume(conn, &socket);
-            }
+            next = self.end_send(|shard| shard.take_send(conn));
         }
     }
 
-    fn landed(&self, conn: ConnId, bytes: usize) {
+    /// Tell the shard of a send, which seldom makes it want anything.
+    fn end_send<R>(&self, tell: impl FnOnce(&mut Shard) -> R) -> R {
         let mut shard = self.shard.borrow_mut();
-        shard.landed(conn, bytes);
+        let told = tell(&mut shard);
         if shard.has_outputs() {
             self.turn.raise();
         }
+        told
     }
 }

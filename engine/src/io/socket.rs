@@ -17,7 +17,7 @@ use monoio::net::{TcpStream, UnixStream};
 
 use super::readiness::Ready;
 use super::signal::Signal;
-use super::websocket::Reader;
+use super::websocket::{Ear, Reader};
 use crate::id::ConnId;
 use crate::shard::Segment;
 
@@ -32,8 +32,6 @@ pub(super) struct Socket {
     stream: UnsafeCell<UnixStream>,
     listener: Cell<Listener>,
     pub(super) reporting: Cell<Reporting>,
-    /// Whether the connection stands in its core's list of those that wait for other cores.
-    pub(super) is_held_back: Cell<bool>,
     is_finished: Cell<bool>,
     /// The generation of the connection that this is the socket of; its slot is the core's to know.
     generation: Cell<u32>,
@@ -49,8 +47,10 @@ enum Listener {
     /// to make something else of it.
     #[default]
     Nobody,
-    /// A websocket, by what it keeps between reads.
-    Reader(Reader),
+    /// A websocket of which nothing is left from the last read.
+    Ear(Ear),
+    /// One of which messages wait.
+    Reader(Box<Reader>),
     /// The task that serves its requests.
     Task(Rc<More>),
 }
@@ -73,7 +73,7 @@ pub(super) enum Reporting {
     Nothing,
     /// That there is something to read, or that it is over.
     Reads,
-    /// That it is over. Reading waits: for the connection's own outbox, or for other cores.
+    /// That it is over. Reading waits.
     End,
 }
 
@@ -106,7 +106,6 @@ impl Socket {
             stream: UnsafeCell::new(UnixStream::from_std(stream)?),
             listener: Cell::new(Listener::Nobody),
             reporting: Cell::new(Reporting::Nothing),
-            is_held_back: Cell::new(false),
             is_finished: Cell::new(false),
             generation: Cell::new(0),
         }))
@@ -114,14 +113,19 @@ impl Socket {
 
     /// From now on `reader` is to be asked for with [`take_reader`](Self::take_reader).
     pub(super) fn keep_reader(&self, reader: Reader) {
-        self.listener.set(Listener::Reader(reader));
+        let listener = match reader.into_ear() {
+            Ok(ear) => Listener::Ear(ear),
+            Err(reader) => Listener::Reader(Box::new(reader)),
+        };
+        self.listener.set(listener);
     }
 
     /// What a websocket keeps between reads, until it is given back; nothing before the handshake
     /// and on plain HTTP.
     pub(super) fn take_reader(&self) -> Option<Reader> {
         match self.listener.take() {
-            Listener::Reader(reader) => Some(reader),
+            Listener::Ear(ear) => Some(Reader::from(ear)),
+            Listener::Reader(reader) => Some(*reader),
             other => {
                 self.listener.set(other);
                 None
@@ -151,7 +155,7 @@ impl Socket {
                 }
                 true
             }
-            Listener::Nobody | Listener::Reader(_) => false,
+            Listener::Nobody | Listener::Ear(_) | Listener::Reader(_) => false,
         };
         self.listener.set(listener);
         is_task

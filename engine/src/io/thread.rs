@@ -17,7 +17,7 @@ use super::listener::{self, accept};
 use super::log::{LogThread, Restored};
 use super::mailbox::{Address, Mailbox};
 use super::sends::ring::Ring;
-use super::websocket::{run_held, run_readers};
+use super::websocket::{run_going_on, run_inflating, run_readers};
 use crate::app::Apps;
 use crate::log::commit::unix_ms;
 use crate::shard::{Millis, Shard, ShardConfig};
@@ -87,7 +87,8 @@ async fn run_core(start: Start, ring: Option<Ring>) -> io::Result<()> {
     monoio::spawn(Rc::clone(&core).run_clock());
     monoio::spawn(Rc::clone(&core).run_inbox());
     monoio::spawn(run_readers(Rc::clone(&core)));
-    monoio::spawn(run_held(Rc::clone(&core)));
+    monoio::spawn(run_going_on(Rc::clone(&core)));
+    monoio::spawn(run_inflating(Rc::clone(&core)));
     let mut accepting = Vec::new();
     for (listener, purpose) in listeners {
         let listener = Rc::new(TcpListener::from_std(listener)?);

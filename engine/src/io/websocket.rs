@@ -4,19 +4,21 @@
 //! is flushed, so a busy publisher's events leave in few large sends. There is one read a turn from
 //! each connection that has something, and one task for all of them: an idle connection has none.
 //!
-//! A message may have to wait: for the answer to one before it, or because what its connection asks
-//! for is not taken. What was read with it is kept, and nothing is read before it is worked off.
+//! A message may have to wait, see [`Shard::may_hear`], or for room in a turn's bytes to inflate.
+//! What was read with it is kept, and nothing is read before it is worked off. There is one order
+//! in which that goes: what is left, as far as it may be heard, and then what the socket has.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use uringcast_proto::ws::assembler::{AssembleError, Assembler, Limits, Message};
 use uringcast_proto::ws::close::CloseCode;
 use uringcast_proto::ws::encode;
 
 use super::core::Core;
+use super::inflating::{Inflating, Lent};
 use super::pace::Pace;
 use super::readiness::Ready;
 use super::sends::ring::RING;
@@ -30,9 +32,13 @@ const EAGER_READS_MAX: u16 = 1;
 
 /// The most that one read takes of a connection that may compress.
 ///
-/// Compressed bytes can become a thousand times as many, and all of a read is worked off before
-/// anyone else gets a turn: these become 32 MiB at most.
+/// Compressed bytes can become a thousand times as many, and what a turn does not inflate of a read
+/// is kept.
 const DEFLATED_READ_BYTES_MAX: usize = 32 * 1024;
+
+/// How long the core stands back from inflating before it goes on with what is left, so that all
+/// others have their turn: the least that the runtime's timer has.
+const INFLATING_PAUSE: Duration = Duration::from_millis(1);
 
 /// What the handshake came to.
 #[derive(Clone, Copy)]
@@ -53,12 +59,40 @@ enum Hearing {
 }
 
 /// One websocket's reading side: what is kept of it between reads.
-pub(super) struct Reader {
+pub(super) struct Ear {
     assembler: Assembler,
     dialect: Dialect,
     hearing: Hearing,
     /// Whether the handshake agreed to `permessage-deflate`.
     is_deflated: bool,
+}
+
+/// The same, and what was read and not heard, if anything.
+///
+/// It is for few connections at a time and for as long as an answer takes: a socket has no room
+/// for it.
+pub(super) struct Reader {
+    ear: Ear,
+    left: Vec<u8>,
+    /// Where in `left` the next message begins.
+    start: usize,
+}
+
+/// What a core lends to who hears.
+pub(super) struct Means<'a> {
+    message_bytes_max: usize,
+    inflating: &'a Inflating,
+}
+
+/// What comes after hearing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Nothing is left: the socket is listened to.
+    Listen,
+    /// The next message waits until the shard says that it may be heard.
+    Wait,
+    /// The next message waits for bytes that may be inflated.
+    Queue,
 }
 
 /// Read from the websockets of `core` for ever.
@@ -78,11 +112,24 @@ pub(super) async fn run_readers(core: Rc<Core>) {
     }
 }
 
-/// Work off what was held of the websockets of `core` for ever.
-pub(super) async fn run_held(core: Rc<Core>) {
+/// Go on with the websockets of `core` whose messages have waited, for ever.
+pub(super) async fn run_going_on(core: Rc<Core>) {
     loop {
-        for conn in core.held.due().await {
-            hear_held(&core, conn);
+        core.goes_on.wait().await;
+        for conn in core.going_on.take() {
+            go_on(&core, conn);
+        }
+    }
+}
+
+/// Go on with those that had to wait for bytes that may be inflated, for ever.
+pub(super) async fn run_inflating(core: Rc<Core>) {
+    loop {
+        core.inflating.due().await;
+        // The turn's end wakes this and this the turn: others would not get to their sockets.
+        monoio::time::sleep(INFLATING_PAUSE).await;
+        while let Some(conn) = core.inflating.next() {
+            go_on(&core, conn);
         }
     }
 }
@@ -94,103 +141,142 @@ fn read(core: &Core, ready: Ready) {
     if socket.wake(ready) {
         return core.turn.raise(); // Its task reads, which may be all that it does.
     }
-    if is_over && core.held.holds(conn) {
-        return core.forget(conn); // Broken off before its messages could be worked off.
-    }
-    if !is_over && must_wait(core, conn, &socket) {
-        return core.pause(conn, &socket);
-    }
     let Some(mut reader) = socket.take_reader() else { return };
-    if !reader.read(core, conn, &socket) {
-        return core.forget(conn);
-    }
-    socket.keep_reader(reader);
-    if core.held.holds(conn) {
-        core.pause(conn, &socket);
+    let next = if is_over && reader.is_left() {
+        None // Broken off before its messages could be heard.
+    } else if !is_over && !core.may_hear(conn) {
+        Some(Next::Wait)
+    } else {
+        reader.read(core, conn, &socket)
+    };
+    match next {
+        Some(next) => proceed(core, conn, &socket, reader, next),
+        None => core.forget(conn),
     }
 }
 
-/// Work off what was held of `conn`, as far as it need not wait again, and read on after it.
-fn hear_held(core: &Core, conn: ConnId) {
+/// Hear what is left of `conn`, as far as it need not wait again, and read on after it.
+fn go_on(core: &Core, conn: ConnId) {
     let Some(socket) = core.socket(conn) else { return };
-    if must_wait(core, conn, &socket) {
-        return; // What it waits for now resumes it again.
-    }
-    // Who has nothing held any more keeps its reader.
-    let Some(mut left) = core.held.take(conn) else { return };
     let Some(mut reader) = socket.take_reader() else { return };
-    let count = core.with_shard(|shard| reader.hear(core, shard, conn, left.bytes()));
-    core.held.keep_rest(conn, left, count);
+    let next = core.with_shard(|shard| reader.go_on(shard, &core.means(), conn));
+    proceed(core, conn, &socket, reader, next);
+}
+
+fn proceed(core: &Core, conn: ConnId, socket: &Socket, reader: Reader, next: Next) {
     socket.keep_reader(reader);
-    if count == 0 {
-        core.resume(conn, &socket);
-    } else if core.ask(|shard| !shard.must_pause(conn)) {
-        core.held.resume(conn); // What it waited for came at once.
+    match next {
+        Next::Listen => core.resume(conn, socket),
+        Next::Wait => core.pause(conn, socket),
+        Next::Queue => {
+            core.pause(conn, socket);
+            core.inflating.wait(conn);
+        }
     }
 }
 
-/// Whether this connection's messages wait: for an answer, for its own outbox, or for other cores.
-fn must_wait(core: &Core, conn: ConnId, socket: &Socket) -> bool {
-    if core.ask(|shard| shard.must_pause(conn)) {
-        return true;
+impl Core {
+    fn means(&self) -> Means<'_> {
+        let message_bytes_max = self.setup.config.connection.message_bytes_max as usize;
+        Means { message_bytes_max, inflating: &self.inflating }
     }
-    let is_backlogged = core.is_backlogged();
-    if is_backlogged {
-        core.hold_back(conn, socket);
-    }
-    is_backlogged
 }
 
 impl Reader {
     /// The reader of a connection that speaks as was `agreed`.
-    pub(super) const fn new(Agreed { dialect, is_deflated }: Agreed) -> Self {
+    pub(super) fn new(Agreed { dialect, is_deflated }: Agreed) -> Self {
         let assembler = Assembler::new();
         let hearing = match dialect {
             Dialect::Sse => Hearing::Deaf, // It has said all it has to say.
             Dialect::Pusher | Dialect::Zps | Dialect::Echo => Hearing::Listening,
         };
-        Self { assembler, dialect, hearing, is_deflated }
+        Self::from(Ear { assembler, dialect, hearing, is_deflated })
+    }
+
+    /// Whether messages wait.
+    pub(super) const fn is_left(&self) -> bool {
+        !self.left.is_empty()
+    }
+
+    /// What has to be kept of a reader of which nothing is left; itself otherwise.
+    pub(super) fn into_ear(self) -> Result<Ear, Self> {
+        if self.is_left() { Err(self) } else { Ok(self.ear) }
     }
 
     /// Work off bytes that came with the handshake: who sent them did not know what was agreed.
     pub(super) fn hear_early(&mut self, core: &Core, conn: ConnId, mut bytes: Vec<u8>) {
-        let is_deflated = std::mem::take(&mut self.is_deflated);
-        core.with_shard(|shard| self.hear_read(core, shard, conn, &mut bytes));
-        self.is_deflated = is_deflated;
+        let is_deflated = std::mem::take(&mut self.ear.is_deflated);
+        core.with_shard(|shard| self.hear(shard, &core.means(), conn, &mut bytes));
+        self.ear.is_deflated = is_deflated;
     }
 
-    /// Read what is there and work it off; false when the connection is over.
-    fn read(&mut self, core: &Core, conn: ConnId, socket: &Socket) -> bool {
+    /// Read what is there and work it off; `None` when the connection is over.
+    fn read(&mut self, core: &Core, conn: ConnId, socket: &Socket) -> Option<Next> {
         core.with_scratch(|shard, scratch| {
-            let room = if self.is_deflated { DEFLATED_READ_BYTES_MAX } else { usize::MAX };
+            let room = if self.ear.is_deflated { DEFLATED_READ_BYTES_MAX } else { usize::MAX };
             let room = room.min(scratch.len());
             match socket.try_read(&mut scratch[..room]) {
-                Ok(0) => false,
+                Ok(0) => None,
                 Ok(bytes) => {
                     shard.active(conn, bytes);
-                    self.hear_read(core, shard, conn, &mut scratch[..bytes]);
-                    true
+                    Some(self.hear(shard, &core.means(), conn, &mut scratch[..bytes]))
                 }
-                Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Next::Listen),
+                Err(_) => None,
             }
         })
     }
 
-    /// Work off what was read, and keep what must wait.
-    fn hear_read(&mut self, core: &Core, shard: &mut Shard, conn: ConnId, bytes: &mut [u8]) {
-        let left = self.hear(core, shard, conn, bytes);
-        core.held.keep(conn, &bytes[bytes.len() - left..]);
+    /// Work off what was read, and keep what must wait. Nothing is left from before.
+    fn hear(
+        &mut self,
+        shard: &mut Shard,
+        means: &Means<'_>,
+        conn: ConnId,
+        bytes: &mut [u8],
+    ) -> Next {
+        debug_assert!(!self.is_left(), "what is left comes first");
+        let (left, next) = self.ear.hear(shard, means, conn, bytes);
+        self.left.extend_from_slice(&bytes[bytes.len() - left..]);
+        next
     }
 
-    /// Work off `bytes`; a panic on the way closes this connection and no other. Returns how many
-    /// are left that must wait.
-    fn hear(&mut self, core: &Core, shard: &mut Shard, conn: ConnId, bytes: &mut [u8]) -> usize {
-        if self.hearing == Hearing::Deaf {
-            return 0;
+    /// Work off what is left, as far as it need not wait again.
+    fn go_on(&mut self, shard: &mut Shard, means: &Means<'_>, conn: ConnId) -> Next {
+        if !shard.may_hear(conn) {
+            return Next::Wait;
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(core, shard, conn, bytes)));
+        let (left, next) = self.ear.hear(shard, means, conn, &mut self.left[self.start..]);
+        self.start = self.left.len() - left;
+        if left == 0 {
+            (self.left, self.start) = (Vec::new(), 0);
+        }
+        next
+    }
+}
+
+impl From<Ear> for Reader {
+    fn from(ear: Ear) -> Self {
+        Self { ear, left: Vec::new(), start: 0 }
+    }
+}
+
+impl Ear {
+    /// Work off `bytes`; a panic on the way closes this connection and no other. Returns how many
+    /// are left, and for what they wait.
+    fn hear(
+        &mut self,
+        shard: &mut Shard,
+        means: &Means<'_>,
+        conn: ConnId,
+        bytes: &mut [u8],
+    ) -> (usize, Next) {
+        if self.hearing == Hearing::Deaf {
+            return (0, Next::Listen);
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.assemble(shard, means, conn, bytes)));
         match outcome {
-            Ok(Ok(left)) => return left,
+            Ok(Ok(heard)) => return heard,
             Ok(Err(error)) => {
                 shard.refuse(refusal(error));
                 self.fail(shard, conn, error.close_code(), &error.to_string());
@@ -200,32 +286,37 @@ impl Reader {
                 self.fail(shard, conn, CloseCode::INTERNAL, "internal error");
             }
         }
-        0
+        (0, Next::Listen)
     }
 
     fn assemble(
         &mut self,
-        core: &Core,
         shard: &mut Shard,
+        means: &Means<'_>,
         conn: ConnId,
         mut bytes: &mut [u8],
-    ) -> Result<usize, AssembleError> {
-        let limits = limits(core, shard, conn, self.dialect);
-        let mut inflater = self.is_deflated.then(|| core.inflater());
-        while let Some(message) =
-            self.assembler.next(&limits, inflater.as_deref_mut(), &mut bytes)?
-        {
+    ) -> Result<(usize, Next), AssembleError> {
+        let limits = limits(means, shard, conn, self.dialect);
+        let mut lent = self.is_deflated.then(|| means.inflating.lend());
+        loop {
+            if !bytes.is_empty() && !shard.may_hear(conn) {
+                return Ok((bytes.len(), Next::Wait));
+            }
+            if !bytes.is_empty() && lent.as_ref().is_some_and(Lent::is_used_up) {
+                shard.counters_mut().inflate_waits += 1;
+                return Ok((bytes.len(), Next::Queue));
+            }
+            let inflater = lent.as_mut().map(Lent::inflater);
+            let Some(message) = self.assembler.next(&limits, inflater, &mut bytes)? else {
+                return Ok((0, Next::Listen));
+            };
             if let Message::Close(reason) = message {
                 shard.on_peer_close(conn, reason.map(|(code, _)| code));
                 self.hearing = Hearing::Deaf; // RFC 6455 section 5.5.1: nothing follows it.
-                return Ok(0);
+                return Ok((0, Next::Listen));
             }
             understand(shard, conn, message);
-            if shard.must_pause(conn) {
-                return Ok(bytes.len());
-            }
         }
-        Ok(0)
     }
 
     fn fail(&mut self, shard: &mut Shard, conn: ConnId, code: CloseCode, reason: &str) {
@@ -238,12 +329,11 @@ impl Reader {
 }
 
 /// What one message of `dialect` may cost.
-fn limits(core: &Core, shard: &Shard, conn: ConnId, dialect: Dialect) -> Limits {
+fn limits(means: &Means<'_>, shard: &Shard, conn: ConnId, dialect: Dialect) -> Limits {
     match dialect {
-        Dialect::Pusher => Limits {
-            message_bytes_max: core.setup.config.connection.message_bytes_max as usize,
-            ..Limits::default()
-        },
+        Dialect::Pusher => {
+            Limits { message_bytes_max: means.message_bytes_max, ..Limits::default() }
+        }
         Dialect::Zps => Limits {
             message_bytes_max: shard.zps_policy(conn).max_payload_bytes as usize,
             ..Limits::default()
@@ -291,3 +381,6 @@ fn refusal(error: AssembleError) -> Refusal {
         _ => Refusal::Protocol,
     }
 }
+
+#[cfg(test)]
+mod tests;

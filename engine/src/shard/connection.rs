@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use super::Millis;
 use super::channel::Form;
 use super::event_rate::EventRate;
+use super::hear::Waiting;
 use super::log::ConnLog;
 use super::message::Member;
 use super::outbox::Outbox;
@@ -110,6 +111,8 @@ pub(super) struct Connection {
     pub(super) is_over: bool,
     /// Whether the connection stands in the shard's list of sends to watch.
     pub(super) is_watched: bool,
+    /// Whether its messages wait to be heard.
+    pub(super) waiting: Waiting,
     pub(super) phase: Phase,
     pub(super) outbox: Outbox,
     /// The channel of each subscription, apart so that finding one scans 4 bytes an entry.
@@ -136,6 +139,13 @@ impl Connection {
     /// Whether events and answers may still be queued.
     pub(super) const fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open { .. })
+    }
+
+    /// Whether its next message may be heard: what it says when it closes always is.
+    pub(super) fn may_be_heard(&self, outbox_bytes_soft: usize, is_backlogged: bool) -> bool {
+        let is_held = || self.log.as_ref().is_some_and(|it| it.is_held());
+        let must_wait = is_backlogged || self.outbox.bytes() > outbox_bytes_soft || is_held();
+        !must_wait || !self.is_open()
     }
 
     /// The form in which it gets events.

@@ -219,6 +219,8 @@ pub struct Counters {
     pub deflate_bytes_before: u64,
     /// Payload bytes of those after.
     pub deflate_bytes_after: u64,
+    /// Times that messages of a client waited because of what compressed ones become.
+    pub inflate_waits: u64,
     /// Times that a socket took bytes of a send.
     pub sends: u64,
     /// Frames in the sends that were started.

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::channel::Form;
+use super::hear::Waiting;
 
 impl Shard {
     /// Every list that points at another points back. Linear in everything: only when debugging.
@@ -9,7 +10,11 @@ impl Shard {
         if !cfg!(debug_assertions) || self.connections.len() > 64 {
             return;
         }
+        let soft = self.config.outbox_bytes_soft;
         for (slot, connection) in &self.connections {
+            let is_waiting = connection.waiting != Waiting::No;
+            let may_be_heard = connection.may_be_heard(soft, self.are_cores_backlogged);
+            debug_assert!(!(is_waiting && may_be_heard), "slot {slot} waits for nothing");
             debug_assert_eq!(connection.channels.len(), connection.subscriptions.len());
             debug_assert!(connection.is_open() || connection.channels.is_empty(), "slot {slot}");
         }

@@ -8,6 +8,7 @@ use super::channel::Form;
 use super::connection::{Connection, Phase, Place};
 use super::counters::Refusal;
 use super::event_rate::EventRate;
+use super::hear::Waiting;
 use super::outbox::Outbox;
 use super::stream::blocks;
 use super::{Millis, Segment, Shard};
@@ -79,6 +80,7 @@ impl Shard {
             is_dirty: false,
             is_over: false,
             is_watched: false,
+            waiting: Waiting::No,
             phase: Phase::Handshake { until },
             outbox: Outbox::default(),
             channels: Vec::new(),
@@ -190,11 +192,15 @@ impl Shard {
         let joiner = &mut self.joiners[connection.form() as usize];
         let segments_max = if self.config.is_coalescing { usize::MAX } else { 1 };
         let segment = connection.outbox.take(segments_max, joiner, &self.retained)?;
+        let is_waiting = connection.waiting != Waiting::No;
         if !connection.is_watched {
             connection.is_watched = true;
             self.watched.push(conn);
         }
         self.counters.send_started(segment.frames());
+        if is_waiting {
+            self.wake(conn); // In flight it weighs less than it did in the queue.
+        }
         Some(segment)
     }
 
@@ -211,6 +217,7 @@ impl Shard {
             self.note_appetite(conn);
         }
         self.finish_if_done(conn);
+        self.wake(conn);
     }
 
     /// The socket of `conn` is gone.

@@ -25,6 +25,7 @@ mod drain;
 mod event_rate;
 mod fanout;
 mod frames;
+mod hear;
 mod invariants;
 mod ledger;
 mod lifecycle;
@@ -298,6 +299,10 @@ pub struct Shard {
     drain: Option<drain::Drain>,
     /// Clients of apps that are served no more, who have yet to be closed.
     evicted: Vec<(ConnId, Code)>,
+    /// Whether so much waits between cores that clients' messages wait, too.
+    are_cores_backlogged: bool,
+    /// Connections whose messages wait for that to end.
+    waiting_for_cores: Vec<ConnId>,
     now: Millis,
     /// Distinguishes connections in the same slot, requests in the same place, and attempts.
     serial: u32,
@@ -348,6 +353,8 @@ impl Shard {
             until_timed: 0,
             drain: None,
             evicted: Vec::new(),
+            are_cores_backlogged: false,
+            waiting_for_cores: Vec::new(),
             now,
             serial: 0,
             config,

@@ -17,8 +17,9 @@ pub enum Output {
     HandshakeExpired(ConnId),
     /// A question's answer, for whoever asked on this core.
     Answer(Ticket, Answer),
-    /// The connection's messages need wait no longer for the answer to an earlier one.
-    Resume(ConnId),
+    /// The connection's messages may be heard again: those that
+    /// [`Shard::may_hear`](super::Shard::may_hear) made wait.
+    GoOn(ConnId),
     /// What waits for the connection should wait here and not in the kernel: it follows a log, to
     /// which it goes back when it reads too slowly. Said once; of a room's client never, which does
     /// nothing else.
@@ -40,7 +41,7 @@ impl Output {
             Self::Flush(conn)
             | Self::Finish(conn)
             | Self::Abort(conn)
-            | Self::Resume(conn)
+            | Self::GoOn(conn)
             | Self::ReadsLog(conn)
             | Self::HandshakeExpired(conn) => Some(*conn),
             // A question is counted, so it is asked although nobody waits any more.

@@ -11,22 +11,6 @@ use super::counters::Refusal;
 use crate::id::ConnId;
 
 impl Shard {
-    /// Whether so much waits for `conn` that its own messages should wait, too.
-    pub fn is_congested(&mut self, conn: ConnId) -> bool {
-        let soft = self.config.outbox_bytes_soft;
-        self.connection(conn).is_some_and(|it| it.is_open() && it.outbox.bytes() > soft)
-    }
-
-    /// Whether the next message of `conn` should wait: for the answer to an earlier one, or until
-    /// more of what it has asked for is taken.
-    pub fn must_pause(&mut self, conn: ConnId) -> bool {
-        let soft = self.config.outbox_bytes_soft;
-        let Some(connection) = self.connection(conn).filter(|it| it.is_open()) else {
-            return false;
-        };
-        connection.outbox.bytes() > soft || connection.log.as_ref().is_some_and(|it| it.is_held())
-    }
-
     /// Note that the connection in `slot` is over its limit.
     pub(super) fn overflow(&mut self, slot: u32) {
         let connection = &mut self.connections[slot as usize];

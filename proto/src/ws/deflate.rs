@@ -36,6 +36,7 @@ pub struct Deflater {
 pub struct Inflater {
     decompress: Option<Decompress>,
     output: Vec<u8>,
+    inflated_bytes: u64,
 }
 
 /// Why a compressed message is not read. The connection survives neither.
@@ -101,14 +102,29 @@ impl Inflater {
         decompress.reset(false);
         self.output.clear();
         self.output.shrink_to(KEPT_BYTES_MAX);
-        let end = inflate_piece(decompress, payload, &mut self.output, bytes_max)?;
-        if end == End::Open
-            && inflate_piece(decompress, &TAIL_AND_END, &mut self.output, bytes_max)? == End::Open
-        {
-            return Err(InflateError::Corrupt);
-        }
-        Ok(&self.output)
+        let inflated = inflate(decompress, payload, &mut self.output, bytes_max);
+        self.inflated_bytes += self.output.len() as u64;
+        inflated.map(|()| &*self.output)
     }
+
+    /// What all messages have become together, those that were refused as far as they were read.
+    pub const fn inflated_bytes(&self) -> u64 {
+        self.inflated_bytes
+    }
+}
+
+/// Append what a message becomes.
+fn inflate(
+    decompress: &mut Decompress,
+    payload: &[u8],
+    output: &mut Vec<u8>,
+    bytes_max: usize,
+) -> Result<(), InflateError> {
+    let mut end = inflate_piece(decompress, payload, output, bytes_max)?;
+    if end == End::Open {
+        end = inflate_piece(decompress, &TAIL_AND_END, output, bytes_max)?;
+    }
+    if end == End::Open { Err(InflateError::Corrupt) } else { Ok(()) }
 }
 
 /// How a piece of compressed data ended.
@@ -165,7 +181,7 @@ mod tests {
         Some(frame.split_off(frame.len() - packed))
     }
 
-    fn inflate(payload: &[u8]) -> Result<Vec<u8>, InflateError> {
+    fn inflated(payload: &[u8]) -> Result<Vec<u8>, InflateError> {
         Inflater::default().message(payload, 1 << 20).map(<[u8]>::to_vec)
     }
 
@@ -181,12 +197,12 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                inflate(payload).as_deref(),
+                inflated(payload).as_deref(),
                 Ok(&b"Hello"[..]),
                 "RFC 7692 section {section}"
             );
         }
-        assert_eq!(inflate(&[0x00]), Ok(vec![]), "RFC 7692 section 7.2.3.6");
+        assert_eq!(inflated(&[0x00]), Ok(vec![]), "RFC 7692 section 7.2.3.6");
     }
 
     /// Nothing of a message is needed for the next one, in either direction.
@@ -228,6 +244,7 @@ mod tests {
         let mut inflater = Inflater::default();
         assert_eq!(inflater.message(&packed, 100_000).unwrap(), payload);
         assert_eq!(inflater.message(&packed, 99_999), Err(InflateError::TooBig));
+        assert_eq!(inflater.inflated_bytes(), 200_000, "of the second to the limit and one byte");
         assert_eq!(inflater.message(&packed, 0), Err(InflateError::TooBig));
         assert_eq!(inflater.message(&[0x00], 0).unwrap(), b"");
     }
@@ -256,7 +273,7 @@ mod tests {
         let numbers: Vec<String> = (0..200).map(|number: u32| number.to_string()).collect();
         let payload = numbers.join(r#"},{"number":"#);
         let packed = deflate(payload.as_bytes()).unwrap();
-        let cuts = (0..packed.len() - 1).map(|end| inflate(&packed[..end]));
+        let cuts = (0..packed.len() - 1).map(|end| inflated(&packed[..end]));
         let (corrupt, other): (Vec<_>, Vec<_>) = cuts.partition(Result::is_err);
         assert!(other.len() * 10 < corrupt.len(), "{} of {}", other.len(), corrupt.len());
         assert!(corrupt.iter().all(|error| *error == Err(InflateError::Corrupt)));

@@ -1,8 +1,7 @@
 //! Virtual cores whose clients speak zero-pub-sub: shards, their mail, their disk and sockets.
 //!
-//! Nothing is random here: [`super::game`] decides what happens next. A message is read as the I/O
-//! layer reads it: not while the one before holds the connection, and then not before the shard
-//! has said that it may go on.
+//! Nothing is random here: [`super::game`] decides what happens next. Messages are heard as the I/O
+//! layer hears them: each if the shard says so, and else not before it says that they may go on.
 
 use std::collections::VecDeque;
 
@@ -35,8 +34,8 @@ pub(crate) struct Socket {
     pub(crate) unread: VecDeque<String>,
     /// Landed and not looked at.
     pub(crate) heard: VecDeque<Value>,
-    /// Whether nothing more is read until the shard says so.
-    is_held: bool,
+    /// Whether nothing more is heard until the shard says so.
+    is_waiting: bool,
     cursor: FrameCursor,
 }
 
@@ -134,7 +133,7 @@ impl Cores {
             in_flight: None,
             unread: VecDeque::new(),
             heard: VecDeque::new(),
-            is_held: false,
+            is_waiting: false,
             cursor: FrameCursor::new(),
         });
         self.sockets.len() - 1
@@ -152,16 +151,12 @@ impl Cores {
     pub(crate) fn read(&mut self, socket: usize) -> bool {
         let mut has_read = false;
         loop {
-            let Socket { core, conn, is_gone, ref unread, is_held, .. } = self.sockets[socket];
-            if is_gone || is_held || unread.is_empty() {
+            let Socket { core, conn, is_gone, ref unread, is_waiting, .. } = self.sockets[socket];
+            if is_gone || is_waiting || unread.is_empty() {
                 return has_read;
             }
-            let shard = self.shard(core);
-            if shard.is_held(conn) {
-                self.sockets[socket].is_held = true; // Until an `Output::Resume`.
-                return has_read;
-            }
-            if shard.must_pause(conn) {
+            if !self.shard(core).may_hear(conn) {
+                self.sockets[socket].is_waiting = true;
                 return has_read;
             }
             let text = self.sockets[socket].unread.pop_front().expect("it is not empty");
@@ -301,9 +296,10 @@ impl Cores {
         while let Some(output) = self.shard(core).poll_output() {
             match output {
                 Output::Flush(conn) => self.flush(self.socket(core, conn)),
-                Output::Resume(conn) => {
+                Output::GoOn(conn) => {
                     let socket = self.socket(core, conn);
-                    self.sockets[socket].is_held = false;
+                    let is_waiting = &mut self.sockets[socket].is_waiting;
+                    assert!(std::mem::take(is_waiting), "who does not wait is told to go on");
                 }
                 Output::Log(record) => {
                     self.disk.as_mut().expect("logs stay in memory").push(core, record);

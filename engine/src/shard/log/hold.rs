@@ -5,8 +5,8 @@
 
 use smallvec::SmallVec;
 
+use super::super::Shard;
 use super::super::message::ChannelName;
-use super::super::{Output, Shard};
 use super::Resume;
 use crate::dialect::zps;
 use crate::id::ConnId;
@@ -74,9 +74,7 @@ impl Shard {
             return;
         }
         zps::go_on(self, conn); // It may have to wait again.
-        if !self.is_held(conn) {
-            self.outputs.push_back(Output::Resume(conn));
-        }
+        self.wake(conn);
     }
 
     /// What `conn`, which is there, has to do with logs.

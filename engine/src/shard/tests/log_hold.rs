@@ -1,5 +1,7 @@
 //! Whose next message waits for an answer from another core, and for how long.
 
+use uringcast_proto::ws::close::CloseCode;
+
 use super::transcript::{check_on, draft};
 use super::world::World;
 use crate::id::{ConnId, CoreId};
@@ -22,13 +24,16 @@ fn world() -> (World, ConnId) {
 /// `a` is held until the answer is here, and then has received `expected`.
 fn check_held(mut world: World, conn: ConnId, expected: &[&str]) {
     world.settle();
-    assert!(world.shards[0].is_held(conn) && world.shards[0].must_pause(conn));
+    assert!(world.shards[0].is_held(conn) && !world.shards[0].may_hear(conn));
     world.pass(CoreId(0), CoreId(1));
     assert!(world.shards[0].is_held(conn), "the answer is on its way");
     world.pass(CoreId(1), CoreId(0));
-    assert!(!world.shards[0].is_held(conn) && !world.shards[0].must_pause(conn));
-    let seen: Vec<String> = world.take_seen().into_iter().map(|(_, line)| line).collect();
-    assert_eq!(seen, expected);
+    assert!(!world.shards[0].is_held(conn) && world.shards[0].may_hear(conn));
+    assert_eq!(seen(&mut world), [&["goes on"], expected].concat());
+}
+
+fn seen(world: &mut World) -> Vec<String> {
+    world.take_seen().into_iter().map(|(_, line)| line).collect()
 }
 
 #[test]
@@ -100,4 +105,60 @@ fn an_answer_for_who_has_gone_is_for_nobody() {
     world.settle();
     assert!(!world.shards[0].is_held(conn));
     assert!(world.shards.iter().all(Shard::is_vacant));
+}
+
+/// An answer of the same core comes before anybody could have had to wait for it.
+#[test]
+fn who_was_not_told_to_wait_is_not_told_to_go_on() {
+    let (mut world, conn) = world();
+    for channel in ["log-on-0", "log-on-1"] {
+        world.shards[0].replay(conn, channel, ReplayRange::default());
+    }
+    world.settle();
+    world.is_mail_held = false;
+    world.settle();
+    assert!(world.shards[0].may_hear(conn));
+    assert!(!seen(&mut world).contains(&"goes on".to_owned()));
+}
+
+#[test]
+fn who_waits_for_an_answer_and_for_cores_is_told_once_and_when_both_have_come() {
+    for answer_comes_first in [true, false] {
+        let (mut world, conn) = world();
+        world.shards[0].enter_user(conn, "log-on-1", "ann", "{}".into(), None);
+        world.settle();
+        assert!(!world.shards[0].may_hear(conn));
+        world.shards[0].set_cores_backlogged(true);
+        assert!(!world.shards[0].may_hear(conn));
+        let answer = |world: &mut World| {
+            world.pass(CoreId(0), CoreId(1));
+            world.pass(CoreId(1), CoreId(0));
+        };
+        if answer_comes_first {
+            answer(&mut world);
+            assert_eq!(seen(&mut world), [""; 0], "cores have too much for each other");
+            world.shards[0].set_cores_backlogged(false);
+        } else {
+            world.shards[0].set_cores_backlogged(false);
+            world.settle();
+            assert_eq!(seen(&mut world), [""; 0], "the answer is on its way");
+            answer(&mut world);
+        }
+        world.settle();
+        assert_eq!(seen(&mut world), ["goes on"]);
+        assert!(world.shards[0].may_hear(conn));
+    }
+}
+
+/// Its close frame must be found, which may stand behind what it has said before.
+#[test]
+fn who_is_closed_while_it_waits_goes_on() {
+    let (mut world, conn) = world();
+    world.shards[0].replay(conn, "log-on-1", ReplayRange::default());
+    world.shards[0].set_cores_backlogged(true);
+    assert!(!world.shards[0].may_hear(conn));
+    world.shards[0].close(conn, CloseCode(4009), "");
+    world.settle();
+    assert_eq!(seen(&mut world), ["goes on", "close 4009"]);
+    assert!(world.shards[0].may_hear(conn));
 }

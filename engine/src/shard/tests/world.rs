@@ -282,7 +282,8 @@ impl World {
                 let (_, client) = self.entering.remove(index);
                 self.establish(client, is_admitted);
             }
-            Output::Resume(_) | Output::ReadsLog(_) => {}
+            Output::GoOn(conn) => self.note_client(core, conn, "goes on"),
+            Output::ReadsLog(_) => {}
             Output::PostToSink(post) => self.posts.push((core, *post)),
             Output::AskRoom(..) => unreachable!("no app has its rooms asked about"),
             Output::Log(record) => self.records.push((core, record)),
