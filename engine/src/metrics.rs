@@ -210,6 +210,11 @@ const COUNTS: &[(&str, &str, Value)] = &[
     ("room_calls", "Questions to apps' servers about rooms", |it| it.room_calls),
     ("room_cache_hits", "Answers about rooms that were known", |it| it.room_cache_hits),
     ("panics", "Panics caught, each closed one connection", |it| it.panics),
+    (
+        "forwarded_disbelieved",
+        "Clients whose X-Forwarded headers came from no trusted proxy",
+        |it| it.forwarded_disbelieved,
+    ),
 ];
 
 impl Collector for Cores {

@@ -7,6 +7,11 @@ use std::thread;
 
 use uringcast_tests::{Client, Http, Options, Raw, Server, until, upgrade_request};
 
+/// The tests come from here.
+const PROXIES: &str = "server.trusted_proxies = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\n";
+
+const DISBELIEVED: &str = "uringcast_forwarded_disbelieved_total";
+
 const PATH: &str = "/app/app-key?protocol=7&client=js&version=8.6.0";
 
 fn server(config: &str) -> Server {
@@ -97,18 +102,50 @@ fn nobody_connects_to_an_app_that_is_switched_off() {
 
 #[test]
 fn an_app_that_forces_tls_takes_what_a_trusted_proxy_says_came_over_it() {
-    let server = server("[pusher]\nforce_tls = true\n");
+    let server = server(&format!("{PROXIES}[pusher]\nforce_tls = true\n"));
     check_admitted(&server, PATH, "X-Forwarded-Proto: https\r\n");
     check_turned_away(&server, PATH, "X-Forwarded-Proto: http\r\n", 4000);
     check_turned_away(&server, PATH, "", 4000);
     server.until_refused("tls");
 }
 
+/// Nobody is believed who is not named: who connects from a private address may be a container's
+/// proxy, which passes on whatever strangers say.
 #[test]
-fn a_stranger_that_says_it_came_over_tls_is_not_believed() {
-    let config = "[pusher]\nforce_tls = true\n[server]\ntrusted_proxies = [\"192.0.2.0/24\"]\n";
-    let server = server(config);
-    check_turned_away(&server, PATH, "X-Forwarded-Proto: https\r\n", 4000);
+fn what_a_stranger_says_of_its_client_is_not_believed_but_counted_and_said_once() {
+    for proxies in
+        ["", "server.trusted_proxies = \"\"\n", "server.trusted_proxies = \"192.0.2.0/24\"\n"]
+    {
+        let mut server = server(&format!("{proxies}[pusher]\nforce_tls = true\n"));
+        check_turned_away(&server, PATH, "", 4000);
+        server.until_metric(DISBELIEVED, 0);
+        check_turned_away(&server, PATH, "X-Forwarded-Proto: https\r\n", 4000);
+        check_turned_away(&server, PATH, "X-Forwarded-For: 198.51.100.1\r\n", 4000);
+        let mut http = Http::connect(server.address());
+        let from = [("X-Forwarded-For", "198.51.100.1")];
+        assert_eq!(http.request_with("GET", "/sse?rooms=a%3A1", &from).status, 403);
+        server.until_metric(DISBELIEVED, 3);
+        let said = server.end();
+        assert_eq!(said.matches("server.trusted_proxies").count(), 1, "{said}");
+        assert!(said.contains("127.0.0.1"), "{said}");
+    }
+}
+
+#[test]
+fn a_stranger_has_one_rate_whatever_it_says_of_its_clients() {
+    let server = server("[connection]\nip_rate = 1\nip_burst = 2\n");
+    let through = |client: &str| ask(&server, PATH, &format!("X-Forwarded-For: {client}\r\n"));
+    let statuses = ["198.51.100.1", "198.51.100.2", "198.51.100.3"]
+        .map(|client| through(client).response().status);
+    assert_eq!(statuses, [101, 101, 429]);
+}
+
+#[test]
+fn nothing_is_said_of_proxies_that_are_trusted() {
+    let mut server = server(PROXIES);
+    check_admitted(&server, PATH, "X-Forwarded-For: 198.51.100.1\r\n");
+    server.until_metric(DISBELIEVED, 0);
+    assert_eq!(server.end().matches("server.trusted_proxies").count(), 0);
 }
 
 #[test]
@@ -255,7 +292,7 @@ const RATE: &str = "ip_rate = 1\nip_burst = 3\n";
 
 #[test]
 fn an_address_may_connect_as_often_as_its_burst_and_then_at_its_rate() {
-    let server = server(&format!("server.trusted_proxies = []\n[connection]\n{RATE}"));
+    let server = server(&format!("[connection]\n{RATE}"));
     let _clients = [(); 3].map(|()| Client::connect(&server));
     let mut http = Http::connect(server.address());
     let response = http.response(); // Nothing was asked: the address is enough.
@@ -269,7 +306,7 @@ fn an_address_may_connect_as_often_as_its_burst_and_then_at_its_rate() {
 /// The answer gets through however much the refused one has sent already.
 #[test]
 fn an_answer_to_a_refused_address_is_not_lost_to_a_reset() {
-    let config = "server.trusted_proxies = []\n[connection]\nip_rate = 1\nip_burst = 1\n";
+    let config = "[connection]\nip_rate = 1\nip_burst = 1\n";
     let server = server(config);
     let _client = Client::connect(&server);
     for _ in 0..20 {
@@ -285,7 +322,7 @@ fn an_answer_to_a_refused_address_is_not_lost_to_a_reset() {
 
 #[test]
 fn behind_a_trusted_proxy_each_client_has_its_own_rate() {
-    let server = server(&format!("[connection]\n{RATE}"));
+    let server = server(&format!("{PROXIES}[connection]\n{RATE}"));
     let through = |client: &str| {
         let hops = format!("X-Forwarded-For: 192.0.2.99, {client}, 10.0.0.7\r\n");
         ask(&server, PATH, &hops).response()
@@ -303,7 +340,7 @@ fn behind_a_trusted_proxy_each_client_has_its_own_rate() {
 
 #[test]
 fn a_rate_of_zero_is_no_limit() {
-    let server = server("server.trusted_proxies = []\n[connection]\nip_rate = 0\nip_burst = 1\n");
+    let server = server("[connection]\nip_rate = 0\nip_burst = 1\n");
     let mut clients: Vec<Client> = (0..30).map(|_| Client::connect(&server)).collect();
     clients.iter_mut().for_each(Client::expect_quiet);
 }

@@ -58,7 +58,7 @@ fn clients_that_never_finish_their_handshake_leave_nothing_behind() {
 /// and not for long.
 #[test]
 fn refused_sockets_are_closed_though_their_peers_stay() {
-    let config = "server.trusted_proxies = []\ncore.turned_away_max = 8\n\
+    let config = "core.turned_away_max = 8\n\
                   [connection]\nip_rate = 1\nip_burst = 1\nclose_timeout_s = 1\n";
     let server = Server::start(Options::new().config(config));
     let mut client = Client::connect(&server);

@@ -15,7 +15,9 @@ mod version;
 mod zps;
 
 pub use ip_rate::{IpRate, TooSoon};
-pub use proxy::{client_address, is_trusted, private_networks};
+#[cfg(test)]
+use proxy::private_networks;
+pub use proxy::{client_address, is_trusted};
 pub use refused::{Refused, turn_away};
 pub use request::Request;
 pub use zps::{StreamPath, ZpsPath, path as zps_path};

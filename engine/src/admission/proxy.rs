@@ -6,14 +6,6 @@ use ipnet::IpNet;
 
 use super::request::Request;
 
-/// Loopback and the private ranges (RFC 1918, RFC 4193): nobody connects from there over the
-/// public network.
-pub fn private_networks() -> Vec<IpNet> {
-    let networks =
-        ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"];
-    networks.map(|network| network.parse().expect("these are networks")).into()
-}
-
 /// Whether `address` is that of a trusted proxy.
 pub fn is_trusted(proxies: &[IpNet], address: IpAddr) -> bool {
     let address = address.to_canonical();
@@ -52,6 +44,14 @@ pub(super) fn came_over_tls(proxies: &[IpNet], peer: IpAddr, request: &Request) 
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     bare.parse().ok().or_else(|| text.parse().ok().map(|it: SocketAddr| it.ip()))
+}
+
+/// Loopback and the private ranges (RFC 1918, RFC 4193), as many operators would name them.
+#[cfg(test)]
+pub(super) fn private_networks() -> Vec<IpNet> {
+    let networks =
+        ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"];
+    networks.map(|network| network.parse().expect("these are networks")).into()
 }
 
 #[cfg(test)]

@@ -34,6 +34,11 @@ impl Request {
         request
     }
 
+    /// Whether who sent it says that it speaks for somebody else.
+    pub const fn is_forwarded(&self) -> bool {
+        !self.forwarded_for.is_empty() || self.forwarded_proto.is_some()
+    }
+
     /// What follows the `?` of the target, or empty.
     pub fn query(&self) -> &str {
         self.target.split_once('?').map_or("", |(_, query)| query)

@@ -173,7 +173,7 @@ pub(super) static KEYS: &[Key] = &[
             get: |config| &config.server.trusted_proxies,
             set: |config, networks| config.server.trusted_proxies = networks,
         }),
-        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."),
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; by default none."),
     number!(server.memory_mib_max: u32, 0, 1 << 24, "MiB",
         "Resident memory above which /ready answers 503; 0 is unlimited."),
 

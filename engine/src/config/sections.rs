@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
-use crate::admission::private_networks;
 use crate::log::{HistoryRule, LogLimits};
 use crate::rest::Origins;
 
@@ -38,8 +37,8 @@ pub struct ServerConfig {
     /// in one instant. Default 1000, or half the drain timeout if that is shorter; always below
     /// the drain timeout.
     pub drain_window_ms: u32,
-    /// The networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: loopback
-    /// and the private ranges, where proxies and load balancers are; a public address is a client.
+    /// The networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none. A
+    /// private address is no proof: strangers come from one where a container's proxy is between.
     pub trusted_proxies: Vec<IpNet>,
     /// Resident memory, in MiB, above which `/ready` answers 503; 0 is unlimited. Default 0. In MiB
     /// and not in bytes, because numbers end at 4 GiB.
@@ -57,7 +56,7 @@ impl Default for ServerConfig {
             socket_path: "/app".to_owned(),
             drain_timeout_s: 10,
             drain_window_ms: 1000,
-            trusted_proxies: private_networks(),
+            trusted_proxies: Vec::new(),
             memory_mib_max: 0,
         }
     }

@@ -156,7 +156,9 @@ fn networks_are_an_array_or_one_string_with_commas() {
         let found = proxies(&format!("server.trusted_proxies = {value}")).unwrap();
         assert_eq!(found, expected, "{value}");
     }
-    assert_eq!(proxies("server.trusted_proxies = []").unwrap(), []);
+    for none in ["", "server.trusted_proxies = []", "server.trusted_proxies = \"\""] {
+        assert_eq!(proxies(none).unwrap(), [], "{none}");
+    }
     let many = |count| format!("server.trusted_proxies = \"{}\"", vec!["::1"; count].join(","));
     assert_eq!(proxies(&many(NETWORKS_MAX)).unwrap().len(), NETWORKS_MAX);
     for wrong in [&many(NETWORKS_MAX + 1), "server.trusted_proxies = [1]"] {

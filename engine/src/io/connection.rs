@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use monoio::net::TcpStream;
@@ -179,9 +180,25 @@ async fn websocket(
 pub(super) fn admit_client(core: &Core, peer: IpAddr, request: &Request) -> Result<(), TooSoon> {
     let proxies = core.rules().trusted_proxies;
     if !is_trusted(proxies, peer) {
+        if request.is_forwarded() {
+            core.count(|counters| counters.forwarded_disbelieved += 1);
+            warn_of_forwarder(peer.to_canonical());
+        }
         return Ok(());
     }
     core.admit_address(client_address(proxies, peer, request))
+}
+
+/// Say once that `peer` is not believed: if it is the operator's own proxy, all that it speaks for
+/// count as one client, and none as having come over TLS.
+fn warn_of_forwarder(peer: IpAddr) {
+    static IS_SAID: AtomicBool = AtomicBool::new(false);
+    if !IS_SAID.swap(true, Ordering::Relaxed) {
+        eprintln!(
+            "uringcast: warning: the X-Forwarded headers of {peer} are not believed: a proxy of \
+             yours must be named in server.trusted_proxies"
+        );
+    }
 }
 
 /// Find the app that the client may connect to.

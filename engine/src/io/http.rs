@@ -233,7 +233,7 @@ async fn public(
     parts: &Parts,
     unread: &mut Option<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let cors = core.setup.rest.cors_origins.check(&head(parts, unread));
+    let cors = core.setup.rest.cors_origins.check(&head(parts, unread.as_ref()));
     let answer = match cors.preflight() {
         Some(answer) => answer,
         None if stream::is_asked(core, parts.uri.path()) => Answer::stream_method(),
@@ -253,17 +253,18 @@ async fn answer(
     unread: &mut Option<Incoming>,
 ) -> Result<Answer, RestError> {
     let setup = &core.setup;
-    let route = rest::route(&core.apps(), &setup.rest, &head(parts, unread), now_unix_s())?;
+    let route =
+        rest::route(&core.apps(), &setup.rest, &head(parts, unread.as_ref()), now_unix_s())?;
     let body = read_body(unread, route.body_bytes_max(&setup.rest)).await?;
     action::carry_out(core, route.finish(&setup.rest, &body)?).await
 }
 
-fn head<'a>(parts: &'a Parts, body: &Option<Incoming>) -> Head<'a> {
+fn head<'a>(parts: &'a Parts, unread: Option<&Incoming>) -> Head<'a> {
     Head {
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: parts.uri.query().unwrap_or(""),
-        content_length: body.as_ref().and_then(|body| body.size_hint().exact()),
+        content_length: unread.and_then(|body| body.size_hint().exact()),
         headers: &parts.headers,
     }
 }

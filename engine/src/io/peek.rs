@@ -45,7 +45,7 @@ pub(super) enum Wanted {
     /// The connection, as the websocket that `request` describes.
     WebSocket { upgrade: Upgrade, request: Request },
     /// The connection, as a stream of server-sent events.
-    Stream(StreamRequest),
+    Stream(Box<StreamRequest>),
 }
 
 /// What a head that has arrived in part, or in full, says.
@@ -79,7 +79,7 @@ impl Wanted {
                 }
             }
             let request = Request::from_headers(target, fields());
-            Self::Stream(StreamRequest { path, request, headers })
+            Self::Stream(Box::new(StreamRequest { path, request, headers }))
         }))
     }
 }

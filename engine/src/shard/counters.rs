@@ -237,6 +237,8 @@ pub struct Counters {
     pub slow_consumer_closes: u64,
     /// Panics caught; each closed one connection.
     pub panics: u64,
+    /// Clients whose `X-Forwarded-For` or `X-Forwarded-Proto` came from nobody trusted.
+    pub forwarded_disbelieved: u64,
     /// Bytes of shared frames alive.
     pub retained_bytes: u64,
     /// Last events of cache channels kept now.

@@ -72,7 +72,8 @@ describe('Close and error codes', () => {
   });
 
   it('4000 for an app that takes TLS only', settings, async (t) => {
-    const strict = await configured(t, { 'pusher.force_tls': true });
+    const trusted = { 'server.trusted_proxies': '127.0.0.1' };
+    const strict = await configured(t, { 'pusher.force_tls': true, ...trusted });
     await checkTurnedAway(t, strict, {}, 4000);
     await Raw.connect(t, strict, { headers: { 'x-forwarded-proto': 'https' } });
   });
