@@ -194,9 +194,9 @@ pub(super) fn admit_client(core: &Core, peer: IpAddr, request: &Request) -> Resu
 fn warn_of_forwarder(peer: IpAddr) {
     static IS_SAID: AtomicBool = AtomicBool::new(false);
     if !IS_SAID.swap(true, Ordering::Relaxed) {
-        eprintln!(
-            "uringcast: warning: the X-Forwarded headers of {peer} are not believed: a proxy of \
-             yours must be named in server.trusted_proxies"
+        tracing::warn!(
+            "the X-Forwarded headers of {peer} are not believed: a proxy of yours must be named in \
+             server.trusted_proxies"
         );
     }
 }
