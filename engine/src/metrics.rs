@@ -181,6 +181,8 @@ const COUNTS: &[(&str, &str, Value)] = &[
     ("log_catch_ups", "Subscriptions that began with older events", |it| it.log_catch_ups),
     ("log_set_backs", "Slow subscribers sent back to the log", |it| it.log_set_backs),
     ("log_snapshots_given", "Snapshots given to who asked", |it| it.snapshots_given),
+    ("rosters", "Times that a room was told who is in it", |it| it.rosters),
+    ("roster_users", "Users listed in those", |it| it.roster_users),
     ("acks_received", "Acknowledgements taken from subscribers", |it| it.acks_received),
     ("ack_updates", "Cursors moved on by acknowledgements", |it| it.ack_updates),
     ("delivery_lag_microseconds", "Ages of room events when queued, one a turn", |it| {

@@ -54,6 +54,7 @@ mod zps_http;
 mod zps_limits;
 mod zps_paths;
 mod zps_policy;
+mod zps_presence;
 mod zps_rooms;
 mod zps_sinks;
 mod zps_slow;

@@ -362,6 +362,8 @@ pub(super) static KEYS: &[Key] = &[
         "Events of one channel that could not be delivered and are kept."),
     number!(log.entered_max: u32, 1, 100_000, "users",
         "Users that connections may have entered into one room."),
+    number!(log.entered_bytes_max: u32, KIB, 16 * MIB, "bytes",
+        "What is told of those users, as JSON; whoever does not fit is refused."),
     number!(log.page_events_max: u32, 1, 100_000, "events",
         "Events that a subscriber gets at a time while it catches up, and of one replay."),
     number!(log.page_bytes_max: u32, KIB, 16 * MIB, "bytes",

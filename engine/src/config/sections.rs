@@ -309,6 +309,9 @@ pub struct LogConfig {
     pub dead_letters_max: u32,
     /// Users that connections may have entered into one room. Default 1,000: all are told to all.
     pub entered_max: u32,
+    /// Bytes of what is told of those users. Default 256 KiB: a quarter of what a room's client may
+    /// have unsent.
+    pub entered_bytes_max: u32,
     /// Events of one page of catching up, and of one answer to a replay. Default 500, as the
     /// original of zero-pub-sub has it.
     pub page_events_max: u32,
@@ -341,6 +344,7 @@ impl Default for LogConfig {
             snapshot_bytes_max,
             dead_letters_max,
             entered_max,
+            entered_bytes_max,
             page_events_max,
             page_bytes_max,
             unsynced_bytes_max,
@@ -362,6 +366,7 @@ impl Default for LogConfig {
             snapshot_bytes_max: snapshot_bytes_max as u32,
             dead_letters_max: dead_letters_max as u32,
             entered_max: entered_max as u32,
+            entered_bytes_max: entered_bytes_max as u32,
             page_events_max: page_events_max as u32,
             page_bytes_max: page_bytes_max as u32,
             unsynced_bytes_max: unsynced_bytes_max as u32,
@@ -403,6 +408,7 @@ impl LogConfig {
             snapshot_bytes_max: self.snapshot_bytes_max as usize,
             dead_letters_max: self.dead_letters_max as usize,
             entered_max: self.entered_max as usize,
+            entered_bytes_max: self.entered_bytes_max as usize,
             page_events_max: self.page_events_max as usize,
             page_bytes_max: self.page_bytes_max as usize,
             unsynced_bytes_max: self.unsynced_bytes_max as usize,

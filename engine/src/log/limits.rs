@@ -34,6 +34,9 @@ pub struct LogLimits {
     pub dead_letters_max: usize,
     /// Users that one channel's connections may have entered. Default 1,000: all are told to all.
     pub entered_max: usize,
+    /// Bytes of what is told of those users. Default 256 KiB: a quarter of what a room's client may
+    /// have unsent.
+    pub entered_bytes_max: usize,
     /// Events of one page of catching up, and of one answer to a replay. Default 500, as the
     /// original of zero-pub-sub has it.
     pub page_events_max: usize,
@@ -61,6 +64,7 @@ impl Default for LogLimits {
             snapshot_bytes_max: 1 << 20,
             dead_letters_max: 1_000,
             entered_max: 1_000,
+            entered_bytes_max: 256 << 10,
             page_events_max: 500,
             page_bytes_max: 64 << 10,
             unsynced_bytes_max: 64 << 20,

@@ -10,6 +10,7 @@ mod batching;
 mod cache;
 mod client_events;
 mod deflate;
+mod entered;
 mod ledger;
 mod life;
 mod log;

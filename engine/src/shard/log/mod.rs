@@ -21,6 +21,7 @@ mod keep;
 mod lag;
 mod message;
 mod page;
+mod present;
 mod replay;
 mod restore;
 mod resume;
@@ -45,15 +46,17 @@ pub(super) use follow::LocalLog;
 pub(super) use hold::ConnLog;
 pub(super) use wish::{JoinLog, LogWelcome};
 
-use super::Shard;
 use super::message::ChannelName;
 use super::table::Table;
+use super::{Millis, Shard};
+use crate::dialect::Dialect;
 use crate::id::ConnId;
 use crate::log::{Cursors, DeadLetters, History, HistoryRule, Snapshot, rule_of, wildcard_of};
 use append::Unsynced;
 use ask::LogQuestion;
-use entered::Entered;
+use entered::{Rosters, Untold};
 use page::PageOf;
+use present::Entered;
 use sinks::{ChannelSink, Sinks};
 
 /// The log of one channel that this core owns.
@@ -73,6 +76,11 @@ pub(super) struct ChannelLog {
     pub(super) entered: Option<Box<Entered>>,
     /// Whether there ever was one.
     had_users: bool,
+    /// What subscribers are to be told of them at the turn's end.
+    untold: Option<Box<Untold>>,
+    /// When they may be told next who is in it, and in which dialect if that waits.
+    roster_due: Millis,
+    roster_waits: Option<Dialect>,
     /// Where a room's events go besides.
     wildcard: Option<ChannelName>,
     /// Whether it has let events go in this turn that the disk does not know of.
@@ -90,6 +98,8 @@ impl ChannelLog {
             && self.snapshot.is_none()
             && self.dead_letters.is_none()
             && self.entered.is_none()
+            && self.untold.is_none()
+            && self.roster_waits.is_none()
             && !self.has_busy_sinks()
     }
 
@@ -127,6 +137,7 @@ pub(super) struct Logs {
     unix_us: u64,
     samples: sample::Samples,
     pub(super) acks: ack::Acks,
+    rosters: Rosters,
     /// Connections that want their next page.
     hungry: VecDeque<ConnId>,
 }
@@ -151,6 +162,7 @@ impl Logs {
             unix_us: 0,
             samples: sample::Samples::default(),
             acks: ack::Acks::default(),
+            rosters: Rosters::default(),
             hungry: VecDeque::new(),
         }
     }
@@ -201,6 +213,9 @@ impl Shard {
             unsynced: Unsynced::default(),
             entered: None,
             had_users: false,
+            untold: None,
+            roster_due: Millis(0),
+            roster_waits: None,
             wildcard,
             is_trimmed: false,
             is_filtered: false,
