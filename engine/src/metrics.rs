@@ -149,7 +149,7 @@ const LEVELS: &[(&str, &str, Value)] = &[
     ("log_bytes", "Bytes of events, snapshots and dead letters", |it| it.log.bytes),
     ("log_snapshot_bytes", "Bytes of snapshots", |it| it.log.snapshot_bytes),
     ("log_dead_letters", "Dead letters of channels", |it| it.log.dead_letters),
-    ("log_unsynced_bytes", "Bytes of events that wait to be written", |it| it.log.unsynced_bytes),
+    ("log_unsynced_bytes", "Bytes that wait to be written", |it| it.log.unsynced_bytes),
     ("sink_posts_in_flight", "Requests to sinks unanswered", |it| it.sinks.in_flight),
     ("sinks_pausing", "Sinks of rooms to be tried again", |it| it.sinks.pausing),
     ("room_calls_in_flight", "Questions about rooms unanswered", |it| it.room_calls_in_flight),

@@ -30,6 +30,7 @@ mod http_users;
 mod leaks;
 mod lifecycle;
 mod limits;
+mod log_disk;
 mod log_file;
 mod log_http;
 mod metrics;

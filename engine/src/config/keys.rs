@@ -369,7 +369,9 @@ pub(super) static KEYS: &[Key] = &[
     number!(log.page_bytes_max: u32, KIB, 16 * MIB, "bytes",
         "Bytes that a subscriber gets at a time while it catches up; a larger event goes alone."),
     number!(log.unsynced_bytes_max: u32, MIB, u32::MAX, "bytes",
-        "Events of one core that wait to be written, above which publishers are refused."),
+        "Events, acks and snapshots of one core that wait to be written; more are refused."),
+    number!(log.disk_timeout_s: u16, 1, 3600, "seconds",
+        "Time that the disk may take to answer before /ready says no."),
     number!(log.lag_series_max: u32, 0, 10_000, "channels",
         "Channels that /metrics names as furthest behind their subscribers' acknowledgements."),
 

@@ -317,8 +317,12 @@ pub struct LogConfig {
     pub page_events_max: u32,
     /// Bytes of one page. Default 64 KiB: a socket takes it at once.
     pub page_bytes_max: u32,
-    /// Bytes of events that wait to be written; above it publishers are refused. Default 64 MiB.
+    /// Bytes of events, cursors and snapshots that wait to be written; above it they are refused.
+    /// Default 64 MiB.
     pub unsynced_bytes_max: u32,
+    /// Seconds that the disk may take to answer before `/ready` says no. Default 10: a disk that is
+    /// busy takes one or two.
+    pub disk_timeout_s: u16,
     /// Channels that `/metrics` names as furthest behind. Default 20: each is a series of its own,
     /// and what reads them keeps all that there have ever been.
     pub lag_series_max: u32,
@@ -370,6 +374,7 @@ impl Default for LogConfig {
             page_events_max: page_events_max as u32,
             page_bytes_max: page_bytes_max as u32,
             unsynced_bytes_max: unsynced_bytes_max as u32,
+            disk_timeout_s: 10,
             lag_series_max: 20,
             history: String::new(),
             sinks_in_flight_max: sinks_in_flight_max as u32,

@@ -18,7 +18,7 @@ use uringcast_proto::zps::server as zps_server;
 
 use crate::app::ZpsPolicy;
 use crate::log::Snapshot;
-use crate::shard::{AppendError, EnterError, JoinRefused, ShardConfig};
+use crate::shard::{AppendError, EnterError, JoinRefused, NotKept, ShardConfig};
 
 /// What one websocket connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +155,26 @@ impl Dialect {
             Self::Pusher => server::error(None, &format!("{channel}: {error}")),
             Self::Zps | Self::Sse => zps::append_refused(channel, error),
             Self::Echo => unreachable!("an echo connection never publishes"),
+        }
+    }
+
+    /// Append the frame that says that an acknowledgement is kept, if the dialect has one.
+    pub fn acked(self, frames: &mut Vec<u8>, channel: &str, sequence: u64) {
+        match self {
+            Self::Zps => zps_server::ack_into(frames, channel, sequence),
+            Self::Pusher | Self::Sse | Self::Echo => {
+                unreachable!("nobody else is told of an acknowledgement")
+            }
+        }
+    }
+
+    /// The frame that says that it is not.
+    pub fn ack_refused(self, channel: &str, sequence: u64, error: NotKept) -> Bytes {
+        let text = format!("{channel}: acknowledgement {sequence} is not kept: {error}");
+        match self {
+            Self::Pusher => server::error(None, &text),
+            Self::Zps | Self::Sse => zps_server::error(&text),
+            Self::Echo => unreachable!("an echo connection acknowledges nothing"),
         }
     }
 

@@ -42,7 +42,8 @@ pub struct LogLimits {
     pub page_events_max: usize,
     /// Bytes of one page. Default 64 KiB: a socket takes it at once.
     pub page_bytes_max: usize,
-    /// Bytes of events that wait to be synced; above it publishers are refused. Default 64 MiB.
+    /// Bytes of events, cursors and snapshots that wait to be synced; above it they are refused.
+    /// Default 64 MiB.
     pub unsynced_bytes_max: usize,
     /// Requests to sinks that are in flight. Default 16: four cores leave three quarters of all
     /// calls to others.

@@ -29,6 +29,6 @@ pub use feed::{AfterFailure, Feed, FeedRange};
 pub use history::{Entry, Evicted, History, Page, PageLimits};
 pub use idempotency::Idempotency;
 pub use limits::{HistoryLimits, LogLimits};
-pub use record::{LogRecord, Logged, RecordKind};
+pub use record::{LogRecord, Logged, Newest, RecordKind, Renewed};
 pub use rule::{HistoryRule, has_rule, is_match, is_room, rule_of, wildcard_of};
 pub use snapshot::{Snapshot, SnapshotTooLarge};

@@ -77,6 +77,41 @@ pub enum RecordKind {
     },
 }
 
+/// What is kept of a channel besides its events and of which only the newest counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Newest {
+    /// Its snapshot.
+    Snapshot,
+    /// The cursor of the subscriber with this id.
+    Cursor(Arc<str>),
+}
+
+impl RecordKind {
+    /// What it renews; the answer to such a record is a [`Renewed`].
+    pub fn newest(&self) -> Option<Newest> {
+        match self {
+            Self::Snapshot { .. } => Some(Newest::Snapshot),
+            Self::Cursor { subscriber_id, .. } => Some(Newest::Cursor(Arc::from(&**subscriber_id))),
+            Self::Event { .. }
+            | Self::Trimmed { .. }
+            | Self::DeadLetter { .. }
+            | Self::DeadLetterGone { .. }
+            | Self::Forgotten { .. } => None,
+        }
+    }
+}
+
+/// What became of a cursor or a snapshot that was given to the log thread.
+#[derive(Clone, Debug)]
+pub struct Renewed {
+    /// Whose log it is.
+    pub channel: ChannelName,
+    /// Which.
+    pub what: Newest,
+    /// Whether it is kept.
+    pub is_kept: bool,
+}
+
 /// What became of events that were given to the log thread.
 #[derive(Clone, Debug)]
 pub struct Logged {

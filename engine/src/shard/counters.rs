@@ -355,7 +355,7 @@ pub struct LogLevels {
     pub snapshot_bytes: u64,
     /// Dead letters.
     pub dead_letters: u64,
-    /// Bytes of events that wait to be written.
+    /// Bytes of events, cursors, snapshots and answers to acks that wait to be written.
     pub unsynced_bytes: u64,
 }
 

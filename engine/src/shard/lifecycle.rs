@@ -259,6 +259,7 @@ impl Shard {
         self.resume_sinks();
         self.look_at_counts();
         self.look_at_rosters();
+        self.retry_unkept();
         self.continue_drain();
         self.continue_evictions();
     }

@@ -69,8 +69,8 @@ pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::ConnectionsFull;
 pub use log::{
     AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, Lags, LogAnswer,
-    LogMessage, LoggedWish, NamedDraft, ReplayRange, Resume, ResumesFull, SinkId, SinkOutcome,
-    SinkPost, SnapshotError, Start,
+    LogMessage, LoggedWish, NamedDraft, NotKept, ReplayRange, Resume, ResumesFull, SinkId,
+    SinkOutcome, SinkPost, SnapshotError, Start,
 };
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,
@@ -362,9 +362,9 @@ impl Shard {
 
     /// The turn is over: hand every channel's events to its subscribers' outboxes.
     pub fn end_turn(&mut self) {
+        self.tell_acks();
         self.send_replies();
         self.tell_counts();
-        self.tell_acks();
         self.tell_trimmed();
         loop {
             self.tell_watchers();

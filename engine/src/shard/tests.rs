@@ -19,6 +19,7 @@ mod log_durable;
 mod log_hold;
 mod log_sinks;
 mod log_slow;
+mod log_unkept;
 mod notices;
 mod order;
 mod presence;

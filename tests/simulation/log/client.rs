@@ -1,6 +1,7 @@
 //! One client of a world: what it has asked, what must come, and what it makes of what comes.
 //!
-//! Answers must come in the order of the messages that they answer. Events of a room must come
+//! Answers must come in the order of the messages that they answer, but for those to acks where a
+//! disk is waited for: they come when the ack is durable. Events of a room must come
 //! without gap or duplicate from where the subscription begins, but for those that the client did
 //! not want, is excluded from, or is told to be gone.
 
@@ -69,6 +70,7 @@ pub(crate) struct Counts {
     pub(crate) replays: u64,
     pub(crate) snapshots: u64,
     pub(crate) ephemerals: u64,
+    pub(crate) acks: u64,
 }
 
 /// One client over all of its connections.
@@ -76,6 +78,8 @@ pub(crate) struct Client {
     pub(crate) name: &'static str,
     pub(crate) socket: usize,
     pub(crate) expected: VecDeque<Expected>,
+    /// Acks that are answered when they are durable, by room.
+    pub(crate) unkept: Vec<(String, u64)>,
     pub(crate) subscriptions: BTreeMap<String, Subscription>,
     /// The highest event that it has had of each room.
     pub(crate) seen: HashMap<String, u64>,
@@ -99,6 +103,7 @@ impl Client {
             name,
             socket: usize::MAX,
             expected: VecDeque::new(),
+            unkept: Vec::new(),
             subscriptions: BTreeMap::new(),
             seen: HashMap::new(),
             acked: HashMap::new(),
@@ -115,6 +120,7 @@ impl Client {
     pub(crate) fn connected(&mut self, socket: usize) {
         self.socket = socket;
         self.expected.clear();
+        self.unkept.clear();
         self.subscriptions.clear();
         self.entered.clear();
         self.ephemerals.clear();
@@ -130,6 +136,10 @@ impl Client {
             "unsubscribed" => {
                 assert_eq!(self.answer(message), Expected::Unsubscribed { room: room.clone() });
                 self.subscriptions.remove(&room);
+            }
+            "ack" if cores.disk.is_some() => {
+                let sequence = number(&message["sequence"]);
+                self.on_durable_ack(&room, sequence, cores);
             }
             "ack" => {
                 let sequence = number(&message["sequence"]);
@@ -147,7 +157,12 @@ impl Client {
                 subscription.unwrap_or_else(|| panic!("{name} of {message}")).present = users;
             }
             "error" if cores.disk.is_some() => {
-                assert!(text(&message["message"]).contains("could not be written"), "{message}");
+                let text = text(&message["message"]);
+                assert!(text.contains("could not be written"), "{message}");
+                if let Some((room, rest)) = text.split_once(": acknowledgement ") {
+                    let sequence = rest.split(' ').next().and_then(|it| it.parse().ok());
+                    self.take_ack(room, sequence.expect("it says which"));
+                }
             }
             _ => panic!("{} is told {message}", self.name),
         }
@@ -156,6 +171,23 @@ impl Client {
     fn answer(&mut self, message: &Value) -> Expected {
         let expected = self.expected.pop_front();
         expected.unwrap_or_else(|| panic!("{} has not asked for {message}", self.name))
+    }
+
+    /// What is acknowledged is on the disk, where no crash takes it.
+    fn on_durable_ack(&mut self, room: &str, sequence: u64, cores: &Cores) {
+        self.take_ack(room, sequence);
+        let cursor = cores.disk.as_ref().and_then(|disk| disk.cursor(room, self.name));
+        let seen = self.seen.get(room).copied().unwrap_or(0);
+        // One beyond the end counts as the end.
+        let is_kept = sequence == 0 || cursor.is_some_and(|it| it >= sequence.min(seen));
+        assert!(is_kept || sequence > seen, "{}: {room} {sequence}, not {cursor:?}", self.name);
+        self.counts.acks += 1;
+    }
+
+    fn take_ack(&mut self, room: &str, sequence: u64) {
+        let at = self.unkept.iter().position(|it| (&*it.0, it.1) == (room, sequence));
+        let at = at.unwrap_or_else(|| panic!("{} has not said {room} {sequence}", self.name));
+        self.unkept.remove(at);
     }
 
     fn on_subscribed(&mut self, message: &Value, room: &str) {

@@ -17,8 +17,8 @@ use crate::middleware::Operation;
 use crate::rest::zps::{DeadLetterView, Health, ZpsAction, ZpsError, ZpsEvents, ZpsMetrics};
 use crate::rest::{Answer, Budget, Cost, RestError};
 use crate::shard::{
-    self, AppendError, Appended, ChannelName, Durations, LogAnswer, NamedDraft, ReplayRange, Shard,
-    SnapshotError, Ticket,
+    self, AppendError, Appended, ChannelName, Durations, LogAnswer, NamedDraft, NotKept,
+    ReplayRange, Shard, SnapshotError, Ticket,
 };
 
 /// Do what `action` says.
@@ -41,6 +41,7 @@ pub(super) async fn carry_out(core: &Rc<Core>, action: ZpsAction) -> Result<Answ
             match ask(core, |shard| shard.ack_for(&room, &subscriber_id, sequence)).await {
                 LogAnswer::Acked(true) => Ok(Answer::zps_done()),
                 LogAnswer::Acked(false) => Err(ZpsError::Cursors.into()),
+                LogAnswer::NotKept(error) => Err(not_kept("the ack", error)),
                 other => unreachable!("an ack was asked for, not {other:?}"),
             }
         }
@@ -176,15 +177,20 @@ async fn set_snapshot(
     snapshot: Snapshot,
 ) -> Result<Answer, RestError> {
     let answer = Answer::zps_snapshot(Some(json(room.as_str(), &snapshot)));
-    let asked = ask(core, |shard| shard.set_snapshot(room, snapshot)).await;
-    let LogAnswer::SnapshotSet(outcome) = asked else {
-        unreachable!("a snapshot was to be kept");
+    let outcome = match ask(core, |shard| shard.set_snapshot(room, snapshot)).await {
+        LogAnswer::SnapshotSet(outcome) => outcome,
+        LogAnswer::NotKept(error) => return Err(not_kept("the snapshot", error)),
+        other => unreachable!("a snapshot was to be kept, not {other:?}"),
     };
     match outcome {
         Ok(()) => Ok(answer),
         Err(SnapshotError::TooLarge(error)) => Err(ZpsError::Snapshot(error.to_string()).into()),
         Err(SnapshotError::Full | SnapshotError::NotLogged) => Err(ZpsError::SnapshotsFull.into()),
     }
+}
+
+fn not_kept(what: &str, error: NotKept) -> RestError {
+    ZpsError::Append(format!("{what} is not kept: {error}")).into()
 }
 
 /// Publish the events of the oldest dead letters; those that fail again stay dead.

@@ -91,7 +91,8 @@ pub enum ZpsError {
     /// 403: code of the operator's own does not let the event through.
     #[error("{0}")]
     Middleware(String),
-    /// 503: an event could not be kept; those before it were. It was not delivered.
+    /// 503: an event could not be kept; those before it were. It was not delivered. Or a cursor or
+    /// a snapshot could not.
     #[error("{0}")]
     Append(String),
 }

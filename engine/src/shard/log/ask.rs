@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::super::message::{ChannelName, Ticket};
-use super::super::{Output, Refusal, Shard};
+use super::super::{Refusal, Shard};
+use super::ack::Moved;
 use super::message::Message;
 use super::replay::ReplayRange;
-use crate::log::{DeadLetter, LogRecord, RecordKind, Snapshot};
+use super::unkept::{NotKept, Waiter};
+use crate::log::{DeadLetter, Newest, Snapshot};
 
 /// What is asked.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub enum LogAnswer {
     DeadLettersCleared(u32),
     /// The log in numbers; `None` if the channel has none.
     Info(Option<ChannelLogInfo>),
+    /// Instead of that a cursor or a snapshot is kept: why it is not.
+    NotKept(NotKept),
 }
 
 /// Why a snapshot was not kept.
@@ -111,7 +115,8 @@ impl LogAnswer {
             | Self::SnapshotSet(_)
             | Self::DeadLetterAdded(_)
             | Self::DeadLettersCleared(_)
-            | Self::Info(_) => 0,
+            | Self::Info(_)
+            | Self::NotKept(_) => 0,
         }
     }
 }
@@ -175,10 +180,19 @@ impl Shard {
     ) {
         let answer = match question {
             LogQuestion::Ack { subscriber_id, sequence } => {
-                LogAnswer::Acked(self.move_cursor(channel, &subscriber_id, sequence))
+                let waiter = Waiter::Ticket(ticket, LogAnswer::Acked(true));
+                match self.move_cursor(channel, &subscriber_id, sequence, Some(waiter)) {
+                    Moved::Kept => LogAnswer::Acked(true),
+                    Moved::Waits => return, // It is answered when it is durable.
+                    Moved::Refused => LogAnswer::Acked(false),
+                    Moved::Backlogged => LogAnswer::NotKept(NotKept::Backlogged),
+                }
             }
             LogQuestion::SetSnapshot(snapshot) => {
-                LogAnswer::SnapshotSet(self.keep_snapshot(channel, snapshot))
+                match self.keep_snapshot(channel, snapshot, ticket) {
+                    Some(answer) => answer,
+                    None => return, // As above.
+                }
             }
             LogQuestion::Snapshot => {
                 let index = self.logs.channels.find_name(channel);
@@ -205,11 +219,44 @@ impl Shard {
         self.tell(ticket.core, Message::into_core(answer));
     }
 
+    /// Keep a snapshot; the answer, if it is known by now.
     fn keep_snapshot(
         &mut self,
         channel: &ChannelName,
         snapshot: Snapshot,
-    ) -> Result<(), SnapshotError> {
+        ticket: Ticket,
+    ) -> Option<LogAnswer> {
+        let bytes = snapshot.weight_bytes();
+        let index = match self.check_snapshot(channel, &snapshot) {
+            Ok(index) => index,
+            Err(error) => return Some(LogAnswer::SnapshotSet(Err(error))),
+        };
+        let is_durable = self.config.log.is_durable;
+        if is_durable && !self.may_wait(index, &Newest::Snapshot, bytes) {
+            return Some(LogAnswer::NotKept(NotKept::Backlogged));
+        }
+        let before = self.log(index).snapshot.replace(Box::new(snapshot));
+        let before = before.map_or(0, |it| it.weight_bytes());
+        self.logs.snapshot_bytes = self.logs.snapshot_bytes - before + bytes;
+        self.logs.bytes = self.logs.bytes - before + bytes;
+        let answer = LogAnswer::SnapshotSet(Ok(()));
+        let answer = if is_durable {
+            let waiter = Waiter::Ticket(ticket, answer);
+            self.renew(index, &Newest::Snapshot, bytes, Some(waiter));
+            None
+        } else {
+            Some(answer)
+        };
+        self.make_room();
+        answer
+    }
+
+    /// Whether there is room for a snapshot, and the log of its channel.
+    fn check_snapshot(
+        &mut self,
+        channel: &ChannelName,
+        snapshot: &Snapshot,
+    ) -> Result<u32, SnapshotError> {
         if !self.has_log(channel) {
             return Err(SnapshotError::NotLogged);
         }
@@ -225,16 +272,7 @@ impl Shard {
             self.refuse(Refusal::LogSnapshotBytes);
             return Err(SnapshotError::Full);
         }
-        self.logs.snapshot_bytes = self.logs.snapshot_bytes - before + bytes;
-        self.logs.bytes = self.logs.bytes - before + bytes;
-        if self.config.log.is_durable {
-            let Snapshot { last_sequence, state_json, created_unix_ms } = snapshot.clone();
-            let kind = RecordKind::Snapshot { last_sequence, created_unix_ms, state_json };
-            self.outputs.push_back(Output::Log(LogRecord { channel: channel.clone(), kind }));
-        }
-        self.log(index).snapshot = Some(Box::new(snapshot));
-        self.make_room();
-        Ok(())
+        Ok(index)
     }
 
     fn info_of_log(&mut self, channel: &ChannelName) -> Option<ChannelLogInfo> {

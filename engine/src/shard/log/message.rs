@@ -12,6 +12,7 @@ use super::ask::{LogAnswer, LogQuestion};
 use super::entered::{EnterError, Entering};
 use super::page::{PageFor, PageOf};
 use super::replay::ReplayRange;
+use super::unkept::NotKept;
 use crate::dialect::Dialect;
 use crate::id::{ConnId, CoreId, SocketId};
 use crate::log::Draft;
@@ -75,7 +76,15 @@ pub(super) enum Message {
         frame: Bytes,
     },
     /// To the owner: how far subscribers have come.
-    Acks(Vec<AckUpdate>),
+    Acks {
+        /// The core on which they have.
+        core: CoreId,
+        /// If somebody waits to hear that this is durable: what to answer with.
+        serial: Option<u32>,
+        updates: Vec<AckUpdate>,
+    },
+    /// From the owner: those acknowledgements are durable, or why not.
+    Acked { serial: u32, outcome: Result<(), NotKept> },
     /// To the owner: the next page for a subscriber.
     ReadPage(PageOf),
     /// From the owner: the page.
@@ -136,10 +145,11 @@ impl Message {
         let held = match self {
             Self::Append(append) => append.channel.as_str().len() + append.draft.weight_bytes(),
             Self::Ephemeral { frame, .. } | Self::Relay { frame, .. } => frame.len(),
-            Self::Acks(updates) => size_of_val(&**updates),
+            Self::Acks { updates, .. } => size_of_val(&**updates),
             Self::ReadPage(_)
             | Self::Replay { .. }
             | Self::Entered { .. }
+            | Self::Acked { .. }
             | Self::Appended { .. }
             | Self::AppendRefused { .. } => 0,
             Self::Page(page) => page.weight_bytes(),
@@ -160,7 +170,8 @@ impl Shard {
             Message::Relay { channel, event_type, frame } => {
                 self.on_relay(&channel, event_type.as_ref(), &frame);
             }
-            Message::Acks(updates) => self.on_acks(updates),
+            Message::Acks { core, serial, updates } => self.on_acks(core, serial, updates),
+            Message::Acked { serial, outcome } => self.on_acked(serial, outcome),
             Message::ReadPage(request) => self.on_read_page(request),
             Message::Page(page) => self.on_page(page),
             Message::Replay { channel, core, conn, range } => {

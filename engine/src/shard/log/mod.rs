@@ -27,6 +27,7 @@ mod restore;
 mod resume;
 mod sample;
 mod sinks;
+mod unkept;
 mod wish;
 mod zps;
 
@@ -40,6 +41,7 @@ pub use message::{LogMessage, NamedDraft};
 pub use replay::ReplayRange;
 pub use resume::{Resume, ResumesFull};
 pub use sinks::{SinkId, SinkOutcome, SinkPost};
+pub use unkept::NotKept;
 pub use wish::{LoggedWish, Start};
 
 pub(super) use follow::LocalLog;
@@ -58,6 +60,7 @@ use entered::{Rosters, Untold};
 use page::PageOf;
 use present::Entered;
 use sinks::{ChannelSink, Sinks};
+use unkept::{Retries, Unkept};
 
 /// The log of one channel that this core owns.
 #[derive(Debug)]
@@ -72,6 +75,8 @@ pub(super) struct ChannelLog {
     sinks: Box<[ChannelSink]>,
     /// Events that the log thread has yet to keep; their sequences follow the history's.
     pub(super) unsynced: Unsynced,
+    /// Its cursors and its snapshot, as far as the log thread has yet to keep them.
+    unkept: Option<Box<Unkept>>,
     /// Users that connections have entered.
     pub(super) entered: Option<Box<Entered>>,
     /// Whether there ever was one.
@@ -94,6 +99,7 @@ impl ChannelLog {
     fn is_blank(&self) -> bool {
         self.history.is_empty()
             && self.unsynced.is_empty()
+            && self.unkept.is_none()
             && self.cursors.is_empty()
             && self.snapshot.is_none()
             && self.dead_letters.is_none()
@@ -122,6 +128,7 @@ pub(super) struct Logs {
     dead_letters: usize,
     dead_letter_bytes: usize,
     unsynced_bytes: usize,
+    retries: Retries,
     /// Logs of which the disk is to be told at the turn's end that they have let events go.
     trimmed: Vec<(u32, u32)>,
     /// Those of all channels that are not idle.
@@ -153,6 +160,7 @@ impl Logs {
             dead_letters: 0,
             dead_letter_bytes: 0,
             unsynced_bytes: 0,
+            retries: Retries::default(),
             trimmed: Vec::new(),
             sinks: Sinks::default(),
             floor: 0,
@@ -211,6 +219,7 @@ impl Shard {
             dead_letters: None,
             sinks: Box::default(),
             unsynced: Unsynced::default(),
+            unkept: None,
             entered: None,
             had_users: false,
             untold: None,

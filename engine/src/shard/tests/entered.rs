@@ -28,7 +28,7 @@ impl Room {
         edit(&mut log);
         let (outbox_bytes_soft, outbox_bytes_max) = (1 << 30, 1 << 30); // Nobody is slow here.
         let config =
-            ShardConfig { log, outbox_bytes_soft, outbox_bytes_max, ..ShardConfig::default() };
+            ShardConfig { outbox_bytes_soft, outbox_bytes_max, log, ..ShardConfig::default() };
         let shard = Shard::new(config, Apps::new(vec![app]).unwrap(), Millis(0));
         Self { shard, heard: Vec::new() }
     }
@@ -102,7 +102,9 @@ fn a_room_is_told_once_a_turn_who_is_in_it_and_of_each_who_came() {
     room.subscribe(ann);
     room.turn(ann);
     let users: Vec<String> = (0..99).map(|user| format!("u{user}")).collect();
-    users.iter().for_each(|user| room.enter(bob, user, "1"));
+    for user in &users {
+        room.enter(bob, user, "1");
+    }
     let heard = room.turn(ann);
     assert_eq!(heard[0], format!("[{}]", users.join(" ")));
     assert_eq!(heard[1..], vec!["presence.enter"; 99]);
@@ -172,7 +174,9 @@ fn as_much_is_done_for_many_who_leave_at_once_as_they_are() {
     room.subscribe(ann);
     room.turn(ann);
     let before = room.shard.counters.clone();
-    leaving.into_iter().for_each(|conn| room.shard.closed(conn));
+    for conn in leaving {
+        room.shard.closed(conn);
+    }
     let heard = room.turn(ann);
     let after = &room.shard.counters;
     assert_eq!(heard.iter().filter(|line| *line == "presence.leave").count() as u64, USERS);
