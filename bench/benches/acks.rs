@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use uringcast::app::{App, AppPolicy, Apps, ZpsPolicy};
 use uringcast::dialect::{Dialect, zps};
 use uringcast::id::ConnId;
-use uringcast::log::{LogLimits, LogRecord, Logged, RecordKind};
+use uringcast::log::{LogLimits, LogRecord, Logged, RecordKind, Renewed};
 use uringcast::shard::{Millis, Output, Shard, ShardConfig};
 
 #[global_allocator]
@@ -104,6 +104,7 @@ impl World {
                 }
             }
             self.end_turn();
+            self.end_turn();
         }
         assert_eq!(self.sent, 2 * events, "each event and each answer has gone out");
     }
@@ -132,6 +133,10 @@ impl World {
                 }
                 Output::Log(LogRecord { channel, kind: RecordKind::Event { sequence, .. } }) => {
                     shard.on_logged(Logged { channel, sequence, is_kept: true });
+                }
+                Output::Log(LogRecord { channel, kind }) if kind.newest().is_some() => {
+                    let what = kind.newest().expect("just asked");
+                    shard.on_renewed(Renewed { channel, what, is_kept: true });
                 }
                 Output::Log(_) | Output::GoOn(_) | Output::ReadsLog(_) => {}
                 Output::Answer(..)

@@ -153,7 +153,7 @@ const LEVELS: &[(&str, &str, Value)] = &[
     ("log_bytes", "Bytes of events, snapshots and dead letters", |it| it.log.bytes),
     ("log_snapshot_bytes", "Bytes of snapshots", |it| it.log.snapshot_bytes),
     ("log_dead_letters", "Dead letters of channels", |it| it.log.dead_letters),
-    ("log_unsynced_bytes", "Bytes of events that wait to be written", |it| it.log.unsynced_bytes),
+    ("log_unsynced_bytes", "Bytes that wait to be written", |it| it.log.unsynced_bytes),
     ("sink_posts_in_flight", "Requests to sinks unanswered", |it| it.sinks.in_flight),
     ("sinks_pausing", "Sinks of rooms to be tried again", |it| it.sinks.pausing),
     ("room_calls_in_flight", "Questions about rooms unanswered", |it| it.room_calls_in_flight),
@@ -190,6 +190,8 @@ const COUNTS: &[(&str, &str, Value)] = &[
     ("log_catch_ups", "Subscriptions that began with older events", |it| it.log_catch_ups),
     ("log_set_backs", "Slow subscribers sent back to the log", |it| it.log_set_backs),
     ("log_snapshots_given", "Snapshots given to who asked", |it| it.snapshots_given),
+    ("rosters", "Times that a room was told who is in it", |it| it.rosters),
+    ("roster_users", "Users listed in those", |it| it.roster_users),
     ("acks_received", "Acknowledgements taken from subscribers", |it| it.acks_received),
     ("ack_updates", "Cursors moved on by acknowledgements", |it| it.ack_updates),
     ("delivery_lag_microseconds", "Ages of room events when queued, one a turn", |it| {

@@ -26,6 +26,7 @@ mod server;
 mod sign;
 mod sql;
 mod sse;
+mod thread;
 mod wait;
 mod zps;
 
@@ -46,5 +47,6 @@ pub use server::{Driver, Server};
 pub use sign::{hex_md5, signature};
 pub use sql::Database;
 pub use sse::{Block, Stream};
+pub use thread::Stopped;
 pub use wait::{DEADLINE, until};
 pub use zps::{Zps, base64url, token};

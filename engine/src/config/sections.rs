@@ -328,13 +328,20 @@ pub struct LogConfig {
     pub dead_letters_max: u32,
     /// Users that connections may have entered into one room. Default 1,000: all are told to all.
     pub entered_max: u32,
+    /// Bytes of what is told of those users. Default 256 KiB: a quarter of what a room's client may
+    /// have unsent.
+    pub entered_bytes_max: u32,
     /// Events of one page of catching up, and of one answer to a replay. Default 500, as the
     /// original of zero-pub-sub has it.
     pub page_events_max: u32,
     /// Bytes of one page. Default 64 KiB: a socket takes it at once.
     pub page_bytes_max: u32,
-    /// Bytes of events that wait to be written; above it publishers are refused. Default 64 MiB.
+    /// Bytes of events, cursors and snapshots that wait to be written; above it they are refused.
+    /// Default 64 MiB.
     pub unsynced_bytes_max: u32,
+    /// Seconds that the disk may take to answer before `/ready` says no. Default 10: a disk that is
+    /// busy takes one or two.
+    pub disk_timeout_s: u16,
     /// Channels that `/metrics` names as furthest behind. Default 20: each is a series of its own,
     /// and what reads them keeps all that there have ever been.
     pub lag_series_max: u32,
@@ -363,6 +370,7 @@ impl Default for LogConfig {
             snapshot_bytes_max,
             dead_letters_max,
             entered_max,
+            entered_bytes_max,
             page_events_max,
             page_bytes_max,
             unsynced_bytes_max,
@@ -387,9 +395,11 @@ impl Default for LogConfig {
             snapshot_bytes_max: snapshot_bytes_max as u32,
             dead_letters_max: dead_letters_max as u32,
             entered_max: entered_max as u32,
+            entered_bytes_max: entered_bytes_max as u32,
             page_events_max: page_events_max as u32,
             page_bytes_max: page_bytes_max as u32,
             unsynced_bytes_max: unsynced_bytes_max as u32,
+            disk_timeout_s: 10,
             lag_series_max: 20,
             history: String::new(),
             sinks_in_flight_max: sinks_in_flight_max as u32,
@@ -431,6 +441,7 @@ impl LogConfig {
             snapshot_bytes_max: self.snapshot_bytes_max as usize,
             dead_letters_max: self.dead_letters_max as usize,
             entered_max: self.entered_max as usize,
+            entered_bytes_max: self.entered_bytes_max as usize,
             page_events_max: self.page_events_max as usize,
             page_bytes_max: self.page_bytes_max as usize,
             unsynced_bytes_max: self.unsynced_bytes_max as usize,

@@ -152,20 +152,32 @@ impl Dialect {
         }
     }
 
-    /// The frame that says what came of an acknowledgement that the owner was asked about, if the
-    /// dialect has one.
-    pub fn acked(
-        self,
-        channel: &str,
-        sequence: u64,
-        outcome: Result<(), AckError>,
-    ) -> Option<Bytes> {
+    /// Whether an acknowledgement that counts is answered.
+    pub const fn is_told_of_acks(self) -> bool {
         match self {
-            Self::Pusher => {
-                let error = outcome.err()?;
-                Some(server::error(None, &format!("{channel}: {error}")))
+            Self::Zps => true,
+            Self::Pusher | Self::Sse | Self::Echo => false,
+        }
+    }
+
+    /// Append the frame that says that an acknowledgement counts, if it is answered.
+    pub fn acked(self, frames: &mut Vec<u8>, channel: &str, sequence: u64) {
+        if self.is_told_of_acks() {
+            zps_server::ack_into(frames, channel, sequence);
+        }
+    }
+
+    /// The frame that says that it does not.
+    pub fn ack_refused(self, channel: &str, sequence: u64, error: AckError) -> Bytes {
+        let text = match error {
+            AckError::NotKept(why) => {
+                format!("{channel}: acknowledgement {sequence} is not kept: {why}")
             }
-            Self::Zps | Self::Sse => Some(zps::acked(channel, sequence, outcome)),
+            AckError::AboveHead { .. } | AckError::Full => format!("{channel}: {error}"),
+        };
+        match self {
+            Self::Pusher => server::error(None, &text),
+            Self::Zps | Self::Sse => zps_server::error(&text),
             Self::Echo => unreachable!("an echo connection acknowledges nothing"),
         }
     }

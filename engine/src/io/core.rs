@@ -332,7 +332,8 @@ impl Core {
     fn is_drained(&self) -> bool {
         let is_told = self.notices.is_empty() && self.log.is_empty() && !self.sends.is_pushed();
         let shard = self.shard.borrow();
-        let is_told = is_told && shard.are_sinks_quiet();
+        // What has just become durable may have something newer behind it.
+        let is_told = is_told && shard.are_sinks_quiet() && !shard.has_outputs();
         shard.is_drained() && self.requests_open.get() == 0 && is_told
     }
 

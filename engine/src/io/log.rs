@@ -24,7 +24,7 @@ use crate::log::file::{FileOptions, FileStore};
 use crate::log::store::{
     Change, Record, Store, StoreError, StoredDeadLetter, StoredEvent, StoredLog, StoredSnapshot,
 };
-use crate::log::{LogRecord, Logged, RecordKind};
+use crate::log::{LogRecord, Logged, Newest, RecordKind, Renewed};
 use crate::shard::{ChannelName, Shard};
 
 /// Turns' worth of records on their way; what does not fit stays with its core.
@@ -159,7 +159,9 @@ enum Unanswered {
     Event(ChannelName, u64),
     /// A dead letter that comes or goes.
     Letter(Record),
-    /// What is said anew when it changes: a cursor, a snapshot, or the like.
+    /// A cursor or a snapshot, of which the shard says the newest again.
+    Newest(ChannelName, Newest),
+    /// What is said anew when it changes.
     Other,
 }
 
@@ -217,14 +219,16 @@ impl LogPort {
             | RecordKind::DeadLetterGone { .. }
             | RecordKind::Forgotten { .. } => None,
         };
+        let newest = kind.newest();
         let app_id = self.app_id(apps, channel.app());
         let record = Record { app_id, channel: channel.shared(), change: change(kind) };
         let is_letter =
             matches!(record.change, Change::DeadLetter(_) | Change::DeadLetterGone { .. });
-        unanswered.push_back(match event {
-            Some(sequence) => Unanswered::Event(channel, sequence),
-            None if is_letter => Unanswered::Letter(record.clone()),
-            None => Unanswered::Other,
+        unanswered.push_back(match (event, newest) {
+            (Some(sequence), _) => Unanswered::Event(channel, sequence),
+            (None, Some(newest)) => Unanswered::Newest(channel, newest),
+            (None, None) if is_letter => Unanswered::Letter(record.clone()),
+            (None, None) => Unanswered::Other,
         });
         waiting.push(record);
     }
@@ -250,7 +254,7 @@ impl LogPort {
 
     /// The log thread says what became of records: tell the shard of each channel's events.
     pub(super) fn committed(&self, shard: &mut Shard, committed: &Committed) {
-        let logged = match committed {
+        let (logged, renewed) = match committed {
             Committed::Synced { records } => self.synced(*records),
             Committed::Failed => {
                 // What this turn has said so far continues what has failed.
@@ -261,6 +265,9 @@ impl LogPort {
         };
         for logged in logged {
             shard.on_logged(logged);
+        }
+        for renewed in renewed {
+            shard.on_renewed(renewed);
         }
     }
 
@@ -275,25 +282,32 @@ impl LogPort {
     }
 
     /// The oldest `records` are durable: the last of each run of events of one channel says so.
-    fn synced(&self, records: usize) -> Vec<Logged> {
-        let mut logged: Vec<Logged> = Vec::new();
+    fn synced(&self, records: usize) -> (Vec<Logged>, Vec<Renewed>) {
+        let (mut logged, mut renewed): (Vec<Logged>, Vec<Renewed>) = Default::default();
         for answered in self.unanswered.borrow_mut().drain(..records) {
-            let Unanswered::Event(channel, sequence) = answered else { continue };
+            let (channel, sequence) = match answered {
+                Unanswered::Event(channel, sequence) => (channel, sequence),
+                Unanswered::Newest(channel, what) => {
+                    renewed.push(Renewed { channel, what, is_kept: true });
+                    continue;
+                }
+                Unanswered::Letter(_) | Unanswered::Other => continue,
+            };
             match logged.last_mut() {
                 Some(last) if last.channel == channel => last.sequence = sequence,
                 Some(_) | None => logged.push(Logged { channel, sequence, is_kept: true }),
             }
         }
-        logged
+        (logged, renewed)
     }
 
     /// Nothing that was not answered is kept: the first event of each channel says so. Dead letters
     /// wait for the next record: tried at once, they would keep a full disk busy.
-    fn failed(&self) -> Vec<Logged> {
+    fn failed(&self) -> (Vec<Logged>, Vec<Renewed>) {
         self.epoch.set(self.epoch.get() + 1);
         self.waiting.borrow_mut().clear();
         let mut seen: HashSet<(AppIndex, Arc<str>)> = HashSet::new();
-        let mut logged = Vec::new();
+        let (mut logged, mut renewed) = (Vec::new(), Vec::new());
         for failed in self.unanswered.borrow_mut().drain(..) {
             let (channel, sequence) = match failed {
                 Unanswered::Event(channel, sequence) => (channel, sequence),
@@ -303,13 +317,17 @@ impl LogPort {
                     again.truncate(LETTERS_AGAIN_MAX);
                     continue;
                 }
+                Unanswered::Newest(channel, what) => {
+                    renewed.push(Renewed { channel, what, is_kept: false });
+                    continue;
+                }
                 Unanswered::Other => continue,
             };
             if seen.insert((channel.app(), channel.shared())) {
                 logged.push(Logged { channel, sequence, is_kept: false });
             }
         }
-        logged
+        (logged, renewed)
     }
 
     fn app_id(&self, apps: &Apps, app: AppIndex) -> Arc<str> {

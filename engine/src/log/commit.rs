@@ -136,6 +136,7 @@ impl<S: Store> Committer<S> {
 
     /// Wait for records, but not past what else is to be done; false if none can come any more.
     fn gather(&mut self) -> bool {
+        self.counters.is_alive();
         let is_owing = self.cores.iter().any(|core| !core.owed.is_empty());
         let soon = Instant::now() + REDELIVER_INTERVAL;
         let wake = if is_owing { soon.min(self.retain_at) } else { self.retain_at };
@@ -170,7 +171,9 @@ impl<S: Store> Committer<S> {
     fn commit_group(&mut self) {
         let count = self.group_length();
         let started = Instant::now();
-        match self.store.commit(&self.records[..count]) {
+        let outcome = self.store.commit(&self.records[..count]);
+        self.counters.is_alive();
+        match outcome {
             Ok(()) => {
                 self.counters.committed(count, started.elapsed());
                 self.synced(count);

@@ -4,13 +4,16 @@
 //! over, and whoever answers a scrape reads. The numbers are not of one moment.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::store::{Recovered, StoreSize};
 
 /// Numbers since the start, and what is stored now.
 #[derive(Debug, Default)]
 pub struct LogCounters {
+    began: Began,
+    /// When the log thread was last known not to wait for the disk, in milliseconds since then.
+    alive_ms: AtomicU64,
     groups: AtomicU64,
     records: AtomicU64,
     commit_us: AtomicU64,
@@ -27,7 +30,28 @@ pub struct LogCounters {
     skipped_bytes: AtomicU64,
 }
 
+/// When the counting began.
+#[derive(Debug)]
+struct Began(Instant);
+
+impl Default for Began {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
 impl LogCounters {
+    /// The log thread does not wait for the disk now, as it does not once a second at least.
+    pub(super) fn is_alive(&self) {
+        self.alive_ms.store(self.began.0.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Milliseconds for which the log thread may have been waiting for the disk.
+    pub fn silent_ms(&self) -> u64 {
+        let now_ms = self.began.0.elapsed().as_millis() as u64;
+        now_ms.saturating_sub(self.alive_ms.load(Ordering::Relaxed))
+    }
+
     /// What only grows: each with its name, its description and its value.
     pub fn counts(&self) -> [(&'static str, &'static str, u64); 7] {
         let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -47,9 +71,14 @@ impl LogCounters {
     }
 
     /// What goes up and down, and what the start has found.
-    pub fn levels(&self) -> [(&'static str, &'static str, u64); 7] {
+    pub fn levels(&self) -> [(&'static str, &'static str, u64); 8] {
         let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [
+            (
+                "log_silent_milliseconds",
+                "Time for which the disk may not have answered",
+                self.silent_ms(),
+            ),
             ("log_segments", "Segments of the log", value(&self.segments)),
             ("log_segment_bytes", "Their bytes", value(&self.segment_bytes)),
             ("log_recovery_milliseconds", "Time the recovery took", value(&self.recovery_ms)),

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::NotKept;
+
 /// What the names of cursors begin with that are not a subscriber's own word.
 const OWN_NAME: char = '\u{1}';
 
@@ -25,15 +27,6 @@ struct Cursor {
     sequence: u64,
     /// When it was last moved or begun from, up to an eighth of its lifetime too early.
     used_unix_ms: u64,
-}
-
-/// How many there may be, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CursorLimits {
-    /// Cursors of one channel.
-    pub cursors_max: usize,
-    /// Time for which one that is not used is kept, in milliseconds.
-    pub idle_ms: u64,
 }
 
 /// As many subscriber ids as a channel may remember.
@@ -58,6 +51,9 @@ pub enum AckError {
     /// `log.cursors_max`, or the name is one of the server's own.
     #[error("the channel has cursors of as many subscribers as it may")]
     Full,
+    /// It is not on the disk.
+    #[error("the ack is not kept: {0}")]
+    NotKept(NotKept),
 }
 
 /// The name of the cursor of who calls itself `id`; `user` is who that is, if something proves it.
@@ -81,7 +77,7 @@ pub fn subscriber_of(name: &str) -> &str {
 }
 
 impl Cursors {
-    /// The subscriber has everything up to `sequence`; true if that is to be stored.
+    /// The subscriber has everything up to `sequence`; false if it had before.
     ///
     /// # Errors
     /// If it is the first word of a subscriber and there are as many others as may be.
@@ -90,16 +86,16 @@ impl Cursors {
         name: &Arc<str>,
         sequence: u64,
         now_unix_ms: u64,
-        limits: CursorLimits,
+        cursors_max: usize,
     ) -> Result<bool, CursorsFull> {
         if let Some(cursor) = self.by_name.get_mut(name) {
             let is_news = sequence > cursor.sequence;
             if is_news {
                 *cursor = Cursor { sequence, used_unix_ms: now_unix_ms };
             }
-            return Ok(is_news || cursor.renew(now_unix_ms, limits.idle_ms));
+            return Ok(is_news);
         }
-        self.restore(name, sequence, now_unix_ms, limits.cursors_max).map(|()| true)
+        self.restore(name, sequence, now_unix_ms, cursors_max).map(|()| true)
     }
 
     /// A cursor as it was stored.
@@ -121,10 +117,15 @@ impl Cursors {
         Ok(())
     }
 
-    /// A subscription begins at the cursor called `name`: what it has, if that is to be stored.
-    pub fn renew(&mut self, name: &str, now_unix_ms: u64, idle_ms: u64) -> Option<u64> {
-        let cursor = self.by_name.get_mut(name)?;
-        cursor.renew(now_unix_ms, idle_ms).then_some(cursor.sequence)
+    /// The cursor called `name` is used; true if that is worth a record: a few of them in its
+    /// lifetime.
+    pub fn renew(&mut self, name: &str, now_unix_ms: u64, idle_ms: u64) -> bool {
+        let Some(cursor) = self.by_name.get_mut(name) else { return false };
+        let is_due = now_unix_ms.saturating_sub(cursor.used_unix_ms) >= (idle_ms / 8).max(1);
+        if is_due {
+            cursor.used_unix_ms = now_unix_ms;
+        }
+        is_due
     }
 
     /// Forget those that nobody has used for `idle_ms`, up to a 64th of that late; their names.
@@ -152,6 +153,11 @@ impl Cursors {
         self.by_name.get(name).map(|cursor| cursor.sequence)
     }
 
+    /// The same, and when its cursor was last used.
+    pub fn stored(&self, name: &str) -> Option<(u64, u64)> {
+        self.by_name.get(name).map(|cursor| (cursor.sequence, cursor.used_unix_ms))
+    }
+
     /// The cursor that is furthest behind.
     pub fn lowest(&self) -> Option<u64> {
         self.by_name.values().map(|cursor| cursor.sequence).min()
@@ -168,32 +174,17 @@ impl Cursors {
     }
 }
 
-impl Cursor {
-    /// It is used; true if that is worth a record: a few of them in its lifetime.
-    fn renew(&mut self, now_unix_ms: u64, idle_ms: u64) -> bool {
-        let is_due = now_unix_ms.saturating_sub(self.used_unix_ms) >= (idle_ms / 8).max(1);
-        if is_due {
-            self.used_unix_ms = now_unix_ms;
-        }
-        is_due
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const fn limits(cursors_max: usize) -> CursorLimits {
-        CursorLimits { cursors_max, idle_ms: 800 }
-    }
 
     #[test]
     fn a_cursor_only_moves_on() {
         let (mut cursors, ann) = (Cursors::default(), Arc::from("ann"));
         assert_eq!(cursors.of("ann"), None);
-        assert_eq!(cursors.advance(&ann, 5, 0, limits(9)), Ok(true));
-        assert_eq!(cursors.advance(&ann, 3, 0, limits(9)), Ok(false));
-        assert_eq!(cursors.advance(&ann, 5, 0, limits(9)), Ok(false));
+        assert_eq!(cursors.advance(&ann, 5, 0, 9), Ok(true));
+        assert_eq!(cursors.advance(&ann, 3, 0, 9), Ok(false));
+        assert_eq!(cursors.advance(&ann, 5, 0, 9), Ok(false));
         assert_eq!(cursors.of("ann"), Some(5));
     }
 
@@ -201,11 +192,11 @@ mod tests {
     fn a_full_channel_refuses_strangers_and_moves_those_it_knows() {
         let mut cursors = Cursors::default();
         let names: [Arc<str>; 3] = ["a".into(), "b".into(), "c".into()];
-        assert_eq!(cursors.advance(&names[0], 1, 0, limits(2)), Ok(true));
-        assert_eq!(cursors.advance(&names[1], 4, 0, limits(2)), Ok(true));
+        assert_eq!(cursors.advance(&names[0], 1, 0, 2), Ok(true));
+        assert_eq!(cursors.advance(&names[1], 4, 0, 2), Ok(true));
         let full = Err(CursorsFull { cursors_max: 2 });
-        assert_eq!(cursors.advance(&names[2], 1, 0, limits(2)), full);
-        assert_eq!(cursors.advance(&names[0], 2, 0, limits(2)), Ok(true));
+        assert_eq!(cursors.advance(&names[2], 1, 0, 2), full);
+        assert_eq!(cursors.advance(&names[0], 2, 0, 2), Ok(true));
         assert_eq!((cursors.len(), cursors.lowest()), (2, Some(2)));
     }
 
@@ -213,12 +204,13 @@ mod tests {
     fn a_cursor_is_forgotten_when_nobody_has_used_it_for_its_lifetime() {
         let mut cursors = Cursors::default();
         let [ann, bob]: [Arc<str>; 2] = ["ann".into(), "bob".into()];
-        assert_eq!(cursors.advance(&ann, 1, 1_000, limits(9)), Ok(true));
-        assert_eq!(cursors.advance(&bob, 1, 1_000, limits(9)), Ok(true));
+        assert_eq!(cursors.advance(&ann, 1, 1_000, 9), Ok(true));
+        assert_eq!(cursors.advance(&bob, 1, 1_000, 9), Ok(true));
         // Being used counts, and is worth a record now and then.
-        assert_eq!(cursors.renew("ann", 1_099, 800), None);
-        assert_eq!(cursors.renew("ann", 1_100, 800), Some(1));
-        assert_eq!(cursors.advance(&ann, 1, 1_150, limits(9)), Ok(false));
+        assert!(!cursors.renew("ann", 1_099, 800));
+        assert!(cursors.renew("ann", 1_100, 800));
+        assert_eq!(cursors.stored("ann"), Some((1, 1_100)));
+        assert_eq!(cursors.advance(&ann, 1, 1_150, 9), Ok(false));
         assert!(cursors.forget_idle(1_799, 800).is_empty());
         assert_eq!(cursors.forget_idle(1_812, 800), [bob]);
         assert!(cursors.forget_idle(1_899, 800).is_empty());

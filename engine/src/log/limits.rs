@@ -42,12 +42,16 @@ pub struct LogLimits {
     pub dead_letters_max: usize,
     /// Users that one channel's connections may have entered. Default 1,000: all are told to all.
     pub entered_max: usize,
+    /// Bytes of what is told of those users. Default 256 KiB: a quarter of what a room's client may
+    /// have unsent.
+    pub entered_bytes_max: usize,
     /// Events of one page of catching up, and of one answer to a replay. Default 500, as the
     /// original of zero-pub-sub has it.
     pub page_events_max: usize,
     /// Bytes of one page. Default 64 KiB: a socket takes it at once.
     pub page_bytes_max: usize,
-    /// Bytes of events that wait to be synced; above it publishers are refused. Default 64 MiB.
+    /// Bytes of events, cursors and snapshots that wait to be synced; above it they are refused.
+    /// Default 64 MiB.
     pub unsynced_bytes_max: usize,
     /// Requests to sinks that are in flight. Default 16: four cores leave three quarters of all
     /// calls to others.
@@ -95,6 +99,7 @@ impl Default for LogLimits {
             snapshot_bytes_max: 1 << 20,
             dead_letters_max: 1_000,
             entered_max: 1_000,
+            entered_bytes_max: 256 << 10,
             page_events_max: 500,
             page_bytes_max: 64 << 10,
             unsynced_bytes_max: 64 << 20,

@@ -22,13 +22,13 @@ mod rule;
 mod snapshot;
 pub mod store;
 
-pub use cursors::{AckError, CursorLimits, Cursors, CursorsFull, cursor_name, subscriber_of};
+pub use cursors::{AckError, Cursors, CursorsFull, cursor_name, subscriber_of};
 pub use dead_letter::{DeadLetter, DeadLetters, DeadLettersFull};
 pub use draft::Draft;
 pub use feed::{AfterFailure, Feed, FeedRange};
 pub use history::{Entry, Evicted, History, Page, PageLimits};
 pub use idempotency::Idempotency;
 pub use limits::{HistoryLimits, LogLimits, NoLog};
-pub use record::{LogRecord, Logged, RecordKind};
+pub use record::{LogRecord, Logged, Newest, NotKept, RecordKind, Renewed};
 pub use rule::{HistoryRule, has_rule, is_match, is_room, rule_of, wildcard_of};
 pub use snapshot::{Snapshot, SnapshotTooLarge};

@@ -84,6 +84,42 @@ pub enum RecordKind {
     },
 }
 
+/// What is kept of a channel besides its events and of which only the newest counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Newest {
+    /// Its snapshot.
+    Snapshot,
+    /// The cursor of the subscriber with this id.
+    Cursor(Arc<str>),
+}
+
+impl RecordKind {
+    /// What it renews; the answer to such a record is a [`Renewed`].
+    pub fn newest(&self) -> Option<Newest> {
+        match self {
+            Self::Snapshot { .. } => Some(Newest::Snapshot),
+            Self::Cursor { subscriber_id, .. } => Some(Newest::Cursor(Arc::from(&**subscriber_id))),
+            Self::Event { .. }
+            | Self::Trimmed { .. }
+            | Self::CursorForgotten { .. }
+            | Self::DeadLetter { .. }
+            | Self::DeadLetterGone { .. }
+            | Self::Forgotten { .. } => None,
+        }
+    }
+}
+
+/// What became of a cursor or a snapshot that was given to the log thread.
+#[derive(Clone, Debug)]
+pub struct Renewed {
+    /// Whose log it is.
+    pub channel: ChannelName,
+    /// Which.
+    pub what: Newest,
+    /// Whether it is kept.
+    pub is_kept: bool,
+}
+
 /// What became of events that were given to the log thread.
 #[derive(Clone, Debug)]
 pub struct Logged {
@@ -94,4 +130,15 @@ pub struct Logged {
     pub sequence: u64,
     /// Whether it is kept.
     pub is_kept: bool,
+}
+
+/// Why a cursor or a snapshot is not kept. It may be all the same, later: it is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotKept {
+    /// `log.unsynced_bytes_max`: the disk does not keep up. Nothing has changed.
+    #[error("too much waits to be written")]
+    Backlogged,
+    /// The disk failed.
+    #[error("it could not be written")]
+    NotWritten,
 }

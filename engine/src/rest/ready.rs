@@ -1,27 +1,26 @@
 //! Whether the process should get new clients, as load balancers ask.
 
-/// Why it should not, or that it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why it should not, or that it should; what lasts longer is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Readiness {
     /// It should.
     Ready,
-    /// It is closing its connections.
-    Draining,
-    /// It takes more memory than `server.memory_mib_max`.
-    Memory,
     /// So much waits between its cores that nothing new is taken in.
     Backlogged,
+    /// The disk of its logs does not answer.
+    Disk,
+    /// It takes more memory than `server.memory_mib_max`.
+    Memory,
+    /// It is closing its connections.
+    Draining,
 }
 
 impl Readiness {
-    /// What is wrong first: what ends the process comes before what passes.
-    pub const fn new(is_draining: bool, is_over_memory: bool, is_backlogged: bool) -> Self {
-        match (is_draining, is_over_memory, is_backlogged) {
-            (true, ..) => Self::Draining,
-            (false, true, _) => Self::Memory,
-            (false, false, true) => Self::Backlogged,
-            (false, false, false) => Self::Ready,
-        }
+    /// What is wrong first, of causes that each hold or not: what ends the process comes before
+    /// what passes.
+    pub fn of(causes: impl IntoIterator<Item = (bool, Self)>) -> Self {
+        let found = causes.into_iter().filter(|(holds, _)| *holds).map(|(_, cause)| cause);
+        found.max().unwrap_or(Self::Ready)
     }
 
     /// The status and the body of the answer.
@@ -30,6 +29,7 @@ impl Readiness {
             Self::Ready => (200, r#"{"ready":true}"#),
             Self::Draining => (503, r#"{"ready":false,"cause":"draining"}"#),
             Self::Memory => (503, r#"{"ready":false,"cause":"memory"}"#),
+            Self::Disk => (503, r#"{"ready":false,"cause":"disk"}"#),
             Self::Backlogged => (503, r#"{"ready":false,"cause":"backlogged"}"#),
         }
     }
@@ -41,9 +41,13 @@ mod tests {
 
     #[test]
     fn the_cause_that_lasts_longest_is_named() {
-        assert_eq!(Readiness::new(false, false, false), Readiness::Ready);
-        assert_eq!(Readiness::new(false, false, true), Readiness::Backlogged);
-        assert_eq!(Readiness::new(false, true, true), Readiness::Memory);
-        assert_eq!(Readiness::new(true, true, true), Readiness::Draining);
+        let causes = [Readiness::Backlogged, Readiness::Disk, Readiness::Memory];
+        for (count, expected) in (1..).zip(causes) {
+            let holding = causes.map(|cause| (causes[..count].contains(&cause), cause));
+            assert_eq!(Readiness::of(holding), expected);
+        }
+        assert_eq!(Readiness::of(causes.map(|cause| (false, cause))), Readiness::Ready);
+        let draining = [(true, Readiness::Draining), (true, Readiness::Memory)];
+        assert_eq!(Readiness::of(draining), Readiness::Draining);
     }
 }

@@ -111,6 +111,8 @@ pub enum Refusal {
     LogDeadLetters,
     /// `log.entered_max`.
     LogEntered,
+    /// `log.entered_bytes_max`.
+    LogEnteredBytes,
     /// `log.unsynced_bytes_max`.
     LogUnsynced,
     /// An event that could not be written.
@@ -129,7 +131,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason with its label.
-    pub const ALL: [(Self, &'static str); 58] = [
+    pub const ALL: [(Self, &'static str); 59] = [
         (Self::Connections, "connections"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::HeadBytes, "head_bytes"),
@@ -181,6 +183,7 @@ impl Refusal {
         (Self::LogSnapshotBytes, "log_snapshot_bytes"),
         (Self::LogDeadLetters, "log_dead_letters"),
         (Self::LogEntered, "log_entered"),
+        (Self::LogEnteredBytes, "log_entered_bytes"),
         (Self::LogUnsynced, "log_unsynced"),
         (Self::LogWrite, "log_write"),
         (Self::ZpsMessages, "zps_messages"),
@@ -285,6 +288,10 @@ pub struct Counters {
     pub operations_timed: [u64; Operation::ALL.len()],
     /// How long that took on its core, in nanoseconds.
     pub operations_ns: [u64; Operation::ALL.len()],
+    /// Times that the subscribers of a room were told who is in it.
+    pub rosters: u64,
+    /// Users listed in those.
+    pub roster_users: u64,
     /// Acknowledgements taken from subscribers.
     pub acks_received: u64,
     /// Cursors moved on by them.
@@ -368,7 +375,7 @@ pub struct LogLevels {
     pub snapshot_bytes: u64,
     /// Dead letters.
     pub dead_letters: u64,
-    /// Bytes of events that wait to be written.
+    /// Bytes of events, cursors, snapshots and answers to acks that wait to be written.
     pub unsynced_bytes: u64,
 }
 

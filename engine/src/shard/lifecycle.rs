@@ -260,6 +260,8 @@ impl Shard {
         self.expire_logs();
         self.resume_sinks();
         self.look_at_counts();
+        self.look_at_rosters();
+        self.retry_unkept();
         self.continue_drain();
         self.continue_evictions();
     }

@@ -373,12 +373,13 @@ impl Shard {
 
     /// The turn is over: hand every channel's events to its subscribers' outboxes.
     pub fn end_turn(&mut self) {
+        self.tell_acks();
         self.send_replies();
         self.tell_counts();
-        self.tell_acks();
         self.tell_trimmed();
         loop {
             self.tell_watchers();
+            self.tell_rosters();
             let mut runs = std::mem::take(&mut self.runs);
             for run in runs.drain(..) {
                 self.seal_at_end(run);
@@ -388,7 +389,8 @@ impl Shard {
             self.close_overflowed();
             self.shed_retained();
             // Closing a slow consumer makes an event for those who see its user.
-            if self.runs.is_empty() && self.overflowed.is_empty() && self.users.notices.is_empty() {
+            let is_told = self.users.notices.is_empty() && !self.has_rosters();
+            if self.runs.is_empty() && self.overflowed.is_empty() && is_told {
                 break;
             }
         }

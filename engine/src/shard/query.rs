@@ -9,7 +9,7 @@ use uringcast_proto::pusher::user::user_of_channel;
 
 use super::counters::Counters;
 use super::ledger::Decision;
-use super::log::{AppendError, Appended, Lags, LogAnswer};
+use super::log::{AppendError, Appended, Lags, LogAnswer, Untold};
 use super::message::{ChannelInfo, ChannelName, CoreMessage, Counted, Partial, Query, Ticket};
 use super::owner::Owned;
 use super::quota::Entering;
@@ -70,6 +70,8 @@ enum State {
     Query { missing: usize, answer: Answer },
     /// The owner of an app has yet to say whether there is room.
     Enter(Entering),
+    /// The owner of a log has yet to say what came of acknowledgements; clients are told.
+    Acks(Vec<Untold>),
 }
 
 impl Shard {
@@ -124,8 +126,15 @@ impl Shard {
 
     /// The owner of a channel has answered a question about its log.
     pub(super) fn on_log_answer(&mut self, ticket: Ticket, answer: LogAnswer) {
-        self.requests.remove(ticket.index as usize);
-        self.outputs.push_back(Output::Answer(ticket, Answer::Log(answer)));
+        match (self.requests.remove(ticket.index as usize).state, answer) {
+            (State::Acks(untold), LogAnswer::Acked(outcome)) => self.on_acked(untold, outcome),
+            (_, answer) => self.outputs.push_back(Output::Answer(ticket, Answer::Log(answer))),
+        }
+    }
+
+    /// Open the request of acknowledgements, of which clients are told what came.
+    pub(super) fn open_acks(&mut self, untold: Vec<Untold>) -> Ticket {
+        self.open_request(State::Acks(untold))
     }
 
     /// Open the request of a connection that waits to be let in.
@@ -312,6 +321,7 @@ impl Shard {
                 self.outputs.push_back(Output::Answer(ticket, in_order(answer)));
             }
             State::Enter(_) => unreachable!("an entry is closed by its own answer"),
+            State::Acks(_) => unreachable!("acknowledgements have an answer of their own"),
         }
     }
 }

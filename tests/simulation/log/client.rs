@@ -1,6 +1,7 @@
 //! One client of a world: what it has asked, what must come, and what it makes of what comes.
 //!
-//! Answers must come in the order of the messages that they answer. Events of a room must come
+//! Answers must come in the order of the messages that they answer, but for those to acks where a
+//! disk is waited for: they come when the ack is durable. Events of a room must come
 //! without gap or duplicate from where the subscription begins, but for those that the client did
 //! not want, is excluded from, or is told to be gone.
 
@@ -9,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use serde_json::Value;
 
 use super::cores::Cores;
+use super::game::FOREVER_MS;
 use super::truth::Truth;
 
 /// The answer to a message, or a part of it.
@@ -70,6 +72,7 @@ pub(crate) struct Counts {
     pub(crate) snapshots: u64,
     pub(crate) ephemerals: u64,
     pub(crate) refused_acks: u64,
+    pub(crate) acks: u64,
 }
 
 /// One client over all of its connections.
@@ -77,6 +80,8 @@ pub(crate) struct Client {
     pub(crate) name: &'static str,
     pub(crate) socket: usize,
     pub(crate) expected: VecDeque<Expected>,
+    /// Acks that are answered when they are durable, by room.
+    pub(crate) unkept: Vec<(String, u64)>,
     pub(crate) subscriptions: BTreeMap<String, Subscription>,
     /// The highest event that it has had of each room.
     pub(crate) seen: HashMap<String, u64>,
@@ -100,6 +105,7 @@ impl Client {
             name,
             socket: usize::MAX,
             expected: VecDeque::new(),
+            unkept: Vec::new(),
             subscriptions: BTreeMap::new(),
             seen: HashMap::new(),
             acked: HashMap::new(),
@@ -116,6 +122,7 @@ impl Client {
     pub(crate) fn connected(&mut self, socket: usize) {
         self.socket = socket;
         self.expected.clear();
+        self.unkept.clear();
         self.subscriptions.clear();
         self.entered.clear();
         self.ephemerals.clear();
@@ -131,6 +138,10 @@ impl Client {
             "unsubscribed" => {
                 assert_eq!(self.answer(message), Expected::Unsubscribed { room: room.clone() });
                 self.subscriptions.remove(&room);
+            }
+            "ack" if cores.disk.is_some() => {
+                let sequence = number(&message["sequence"]);
+                self.on_durable_ack(&room, sequence, truth, cores);
             }
             "ack" => {
                 let sequence = number(&message["sequence"]);
@@ -148,16 +159,19 @@ impl Client {
                 subscription.unwrap_or_else(|| panic!("{name} of {message}")).present = users;
             }
             "error" if text(&message["message"]).contains("no event has number") => {
-                let Expected::Ack { room, sequence } = self.answer(message) else {
-                    panic!("{}: {message} comes too early", self.name);
-                };
+                let (room, sequence) = self.refused_ack(message, cores);
                 let last = cores.info(&room).map_or(0, |info| info.last_sequence);
                 // One of a former life may be there by now.
                 assert!(cores.disk.is_none() || sequence > last, "{}: {message}", self.name);
                 self.counts.refused_acks += 1;
             }
             "error" if cores.disk.is_some() => {
-                assert!(text(&message["message"]).contains("could not be written"), "{message}");
+                let text = text(&message["message"]);
+                assert!(text.contains("could not be written"), "{message}");
+                if let Some((room, rest)) = text.split_once(": acknowledgement ") {
+                    let sequence = rest.split(' ').next().and_then(|it| it.parse().ok());
+                    self.take_ack(room, sequence.expect("it says which"));
+                }
             }
             _ => panic!("{} is told {message}", self.name),
         }
@@ -166,6 +180,40 @@ impl Client {
     fn answer(&mut self, message: &Value) -> Expected {
         let expected = self.expected.pop_front();
         expected.unwrap_or_else(|| panic!("{} has not asked for {message}", self.name))
+    }
+
+    /// What is acknowledged is on the disk, where no crash takes it.
+    fn on_durable_ack(&mut self, room: &str, sequence: u64, truth: &Truth, cores: &mut Cores) {
+        self.take_ack(room, sequence);
+        let cursor = cores.disk.as_ref().and_then(|disk| disk.cursor(room, self.name));
+        let is_kept = cursor.is_some_and(|it| it >= sequence);
+        // Of nothing, or of what had expired when it came.
+        let is_of_nothing = sequence == 0 || is_gone(truth, cores, room, sequence);
+        let may_be_forgotten = cores.config.log.cursor_idle_ms < FOREVER_MS;
+        let is_right = is_kept || is_of_nothing || may_be_forgotten;
+        assert!(is_right, "{}: {room} {sequence}, not {cursor:?}", self.name);
+        self.counts.acks += u64::from(is_kept);
+    }
+
+    /// Which acknowledgement a refusal is of: in memory of the next one.
+    fn refused_ack(&mut self, message: &Value, cores: &Cores) -> (String, u64) {
+        let told = text(&message["message"]);
+        let (room, rest) = told.split_once(": no event has number ").expect("it says which room");
+        let sequence = rest.split(':').next().and_then(|it| it.parse().ok());
+        let (room, sequence) = (room.to_owned(), sequence.expect("it says which"));
+        if cores.disk.is_some() {
+            self.take_ack(&room, sequence);
+        } else {
+            let expected = Expected::Ack { room: room.clone(), sequence };
+            assert_eq!(self.answer(message), expected, "{}: answered out of order", self.name);
+        }
+        (room, sequence)
+    }
+
+    fn take_ack(&mut self, room: &str, sequence: u64) {
+        let at = self.unkept.iter().position(|it| (&*it.0, it.1) == (room, sequence));
+        let at = at.unwrap_or_else(|| panic!("{} has not said {room} {sequence}", self.name));
+        self.unkept.remove(at);
     }
 
     fn on_subscribed(&mut self, message: &Value, room: &str) {

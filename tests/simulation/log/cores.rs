@@ -225,7 +225,7 @@ impl Cores {
     /// The disk has synced the oldest `count` records of `core`, or, if `is_failing`, lost all.
     pub(crate) fn answer_log(&mut self, core: CoreId, count: usize, is_failing: bool) {
         let Some(disk) = &mut self.disk else { return };
-        let logged = if is_failing {
+        let (logged, renewed) = if is_failing {
             // What this turn has said so far continues what has failed.
             let records = self.shards[usize::from(core.0)].take_log_records();
             for record in records {
@@ -237,6 +237,9 @@ impl Cores {
         };
         for logged in logged {
             self.shard(core).on_logged(logged);
+        }
+        for renewed in renewed {
+            self.shard(core).on_renewed(renewed);
         }
     }
 

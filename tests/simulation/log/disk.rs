@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uringcast::id::CoreId;
 use uringcast::log::store::{StoredCursor, StoredEvent, StoredLog, StoredSnapshot};
-use uringcast::log::{LogRecord, Logged, RecordKind};
+use uringcast::log::{LogRecord, Logged, RecordKind, Renewed};
 
 /// What outlives a crash, and what is on its way there.
 #[derive(Default)]
@@ -32,11 +32,15 @@ impl Disk {
     }
 
     /// The oldest `count` records of `core` are durable; what it is to be told.
-    pub(crate) fn sync(&mut self, core: CoreId, count: usize) -> Vec<Logged> {
+    pub(crate) fn sync(&mut self, core: CoreId, count: usize) -> (Vec<Logged>, Vec<Renewed>) {
         let queue = self.waiting.entry(core).or_default();
         let records: Vec<LogRecord> = queue.drain(..count).collect();
-        let mut logged: Vec<Logged> = Vec::new();
+        let (mut logged, mut renewed): (Vec<Logged>, Vec<Renewed>) = Default::default();
         for record in records {
+            if let Some(what) = record.kind.newest() {
+                let channel = record.channel.clone();
+                renewed.push(Renewed { channel, what, is_kept: true });
+            }
             if let RecordKind::Event { sequence, .. } = record.kind {
                 let channel = record.channel.clone();
                 match logged.last_mut() {
@@ -46,19 +50,23 @@ impl Disk {
             }
             self.apply(record);
         }
-        logged
+        (logged, renewed)
     }
 
     /// Nothing that `core` has said and was not answered is kept; what it is to be told.
-    pub(crate) fn fail(&mut self, core: CoreId) -> Vec<Logged> {
-        let (mut seen, mut logged) = (HashSet::new(), Vec::new());
+    pub(crate) fn fail(&mut self, core: CoreId) -> (Vec<Logged>, Vec<Renewed>) {
+        let (mut seen, mut logged, mut renewed) = (HashSet::new(), Vec::new(), Vec::new());
         for LogRecord { channel, kind } in self.waiting.remove(&core).unwrap_or_default() {
+            if let Some(what) = kind.newest() {
+                renewed.push(Renewed { channel, what, is_kept: false });
+                continue;
+            }
             let RecordKind::Event { sequence, .. } = kind else { continue };
             if seen.insert(channel.shared()) {
                 logged.push(Logged { channel, sequence, is_kept: false });
             }
         }
-        logged
+        (logged, renewed)
     }
 
     /// The machine stops: of what was being written some is there, and nobody was told.
@@ -75,6 +83,18 @@ impl Disk {
     /// Whether event `sequence` of `room` was made durable as the one with this id.
     pub(crate) fn has(&self, room: &str, sequence: u64, id: &str) -> bool {
         self.synced.get(&(room.to_owned(), sequence)).is_some_and(|synced| synced == id)
+    }
+
+    /// The durable cursor of `subscriber_id` in `room`.
+    pub(crate) fn cursor(&self, room: &str, subscriber_id: &str) -> Option<u64> {
+        let cursors = &self.logs.get(room)?.cursors;
+        cursors.iter().find(|it| *it.subscriber_id == *subscriber_id).map(|it| it.sequence)
+    }
+
+    /// The number of the durable snapshot of `room`, which is all that its state says.
+    pub(crate) fn snapshot(&self, room: &str) -> Option<u64> {
+        let state = &self.logs.get(room)?.snapshot.as_ref()?.state;
+        Some(serde_json::from_slice(state).expect("a number"))
     }
 
     fn apply(&mut self, LogRecord { channel, kind }: LogRecord) {

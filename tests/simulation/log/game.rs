@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use uringcast::id::CoreId;
-use uringcast::log::{Draft, HistoryRule, LogLimits, Snapshot};
+use uringcast::log::{Draft, HistoryRule, LogLimits, NotKept, Snapshot};
 use uringcast::shard::{
-    Answer, AppendError, LogAnswer, NamedDraft, ReplayRange, ShardConfig, Ticket,
+    Answer, AppendError, LogAnswer, NamedDraft, ReplayRange, ShardConfig, SnapshotError, Ticket,
 };
 use uringcast_proto::ws::encode;
 
@@ -24,6 +24,8 @@ const NAMES: [&str; 4] = ["ann", "bob", "cid", "watcher"];
 /// subscription it comes.
 const WATCHER: usize = 3;
 const TTL_S: u32 = 2;
+/// For which a cursor is kept where none is forgotten.
+pub(crate) const FOREVER_MS: u64 = 1 << 40;
 /// Logs that a core may have, where that is less than there are rooms.
 const LOGS_MAX: usize = 8;
 /// Rooms besides, of which so few hold something at a time that the others have room.
@@ -33,7 +35,8 @@ const VISITED_AT_ONCE: usize = LOGS_MAX - ROOMS.len() - 1;
 /// What was asked over HTTP.
 enum Asked {
     Append(Vec<String>),
-    Snapshot,
+    /// The room, and what the state says.
+    Snapshot(&'static str, u64),
 }
 
 /// One world on its way through its seed.
@@ -52,6 +55,7 @@ pub(crate) struct Game {
     pub(crate) failures: u64,
     pub(crate) refusals: u64,
     pub(crate) duplicates: u64,
+    pub(crate) durable_snapshots: u64,
 }
 
 impl Game {
@@ -73,6 +77,7 @@ impl Game {
             failures: 0,
             refusals: 0,
             duplicates: 0,
+            durable_snapshots: 0,
         };
         (0..NAMES.len()).for_each(|client| this.connect(client));
         this
@@ -172,6 +177,7 @@ impl Game {
     fn check_client(&mut self, index: usize) {
         let client = &mut self.clients[index];
         assert!(client.expected.is_empty(), "{}: {:?}", client.name, client.expected);
+        assert!(client.unkept.is_empty(), "{}: {:?}", client.name, client.unkept);
         for (room, subscription) in client.subscriptions.clone() {
             if let Some(next) = subscription.next.filter(|_| index != WATCHER) {
                 let last = self.cores.info(&room).map_or(0, |info| info.last_sequence);
@@ -209,7 +215,11 @@ impl Game {
                 let acked = self.clients[client].acked.entry(room.clone()).or_default();
                 *acked = sequence.max(*acked);
                 self.say(client, &json!({"type": "ack", "room": room, "sequence": sequence}));
-                self.clients[client].expected.push_back(Expected::Ack { room, sequence });
+                if self.cores.disk.is_some() {
+                    self.clients[client].unkept.push((room, sequence));
+                } else {
+                    self.clients[client].expected.push_back(Expected::Ack { room, sequence });
+                }
             }
             6 => self.replay(client, room, seen),
             7..9 => self.publish_from(client, &room),
@@ -405,11 +415,14 @@ impl Game {
     fn set_snapshot(&mut self) {
         let room = self.random.pick(&ROOMS);
         let last_sequence = self.cores.info(room).map_or(0, |info| info.last_sequence);
-        let (state_json, created_unix_ms) = ("{}".into(), self.cores.unix_ms());
+        self.last_id += 1;
+        let number = self.last_id;
+        let (state_json, created_unix_ms) = (number.to_string().into(), self.cores.unix_ms());
         let snapshot = Snapshot { last_sequence, state_json, created_unix_ms };
-        let (core, channel) = (self.any_core(), self.cores.channel(room));
+        // From one core, so that they come to the owner in this order.
+        let (core, channel) = (CoreId(0), self.cores.channel(room));
         let ticket = self.cores.shard(core).set_snapshot(&channel, snapshot);
-        self.asked.insert((core, ticket), Asked::Snapshot);
+        self.asked.insert((core, ticket), Asked::Snapshot(room, number));
     }
 
     fn work_disk(&mut self) {
@@ -494,7 +507,17 @@ impl Game {
                         self.appended(id, outcome.map(|it| (it.sequence, it.is_duplicate)));
                     }
                 }
-                (Asked::Snapshot, Answer::Log(LogAnswer::SnapshotSet(Ok(())))) => {}
+                (Asked::Snapshot(room, number), Answer::Log(LogAnswer::SnapshotSet(Ok(())))) => {
+                    // What is acknowledged is on the disk, or something newer is.
+                    if let Some(disk) = &self.cores.disk {
+                        assert!(disk.snapshot(room) >= Some(number), "{room} lost {number}");
+                        self.durable_snapshots += 1;
+                    }
+                }
+                (Asked::Snapshot(..), Answer::Log(LogAnswer::SnapshotSet(Err(error)))) => {
+                    assert_eq!(error, SnapshotError::NotKept(NotKept::NotWritten));
+                    assert!(self.cores.disk.is_some(), "memory is no disk");
+                }
                 (_, answer) => panic!("{answer:?}"),
             }
         }
@@ -567,7 +590,7 @@ fn config(random: &mut Random, seed: u64) -> ShardConfig {
         page_bytes_max: random.pick(&[200, 1_000, 64 << 10]),
         bytes_max: random.pick(&[20_000, 1 << 28]),
         channels_max: random.pick(&[LOGS_MAX, 100_000]),
-        cursor_idle_ms: random.pick(&[1, 1 << 40]),
+        cursor_idle_ms: random.pick(&[1, FOREVER_MS]),
         ..LogLimits::default()
     };
     ShardConfig {

@@ -4,9 +4,10 @@
 //!
 //! What must hold: a room's events have one order for all who see them; each subscriber gets every
 //! event from its start on, once and in order, or is told that it is gone, and then it is; a
-//! connection's answers are in the order of its messages; what is seen or acknowledged is durable
-//! and read again after a restart; cursors move on and never beyond the end; no number is given
-//! twice in a room, though logs that hold nothing give way to others and begin again.
+//! connection's answers are in the order of its messages; what is seen or acknowledged, cursors and
+//! snapshots included, is durable and read again after a restart; cursors move on and never beyond
+//! the end; no number is given twice in a room, though logs that hold nothing give way to others
+//! and begin again.
 
 mod client;
 mod cores;
@@ -28,7 +29,7 @@ const STEPS: usize = 1_200;
 fn every_world_of_logs_keeps_the_promises() {
     let seeds = seeds(SEEDS);
     let is_enough = seeds.end - seeds.start >= SEEDS;
-    let mut coverage = [0; 15];
+    let mut coverage = [0; 17];
     for seed in seeds {
         let _printed = PrintedOnPanic { seed, test: "every_world_of_logs_keeps_the_promises" };
         let mut game = Game::new(seed);
@@ -44,7 +45,7 @@ fn every_world_of_logs_keeps_the_promises() {
 }
 
 /// How often what must not be missed has happened.
-fn counts(game: &mut Game) -> [u64; 15] {
+fn counts(game: &mut Game) -> [u64; 17] {
     let sum = |count: fn(&client::Counts) -> u64| -> u64 {
         game.clients.iter().map(|client| count(&client.counts)).sum()
     };
@@ -57,6 +58,8 @@ fn counts(game: &mut Game) -> [u64; 15] {
         sum(|it| it.snapshots),
         sum(|it| it.ephemerals),
         sum(|it| it.refused_acks),
+        sum(|it| it.acks),
+        game.durable_snapshots,
     ];
     let shards = &mut game.cores.shards;
     let set_backs = shards.iter_mut().map(|it| it.counters_mut().log_set_backs).sum();
@@ -64,8 +67,8 @@ fn counts(game: &mut Game) -> [u64; 15] {
     let drops = shards.iter_mut().map(|it| it.counters_mut().log_drops).sum();
     let of_logs =
         [set_backs, expired, drops, game.restarts, game.failures, game.refusals, game.duplicates];
-    let mut counts = [0; 15];
-    counts[..8].copy_from_slice(&of_clients);
-    counts[8..].copy_from_slice(&of_logs);
+    let mut counts = [0; 17];
+    counts[..10].copy_from_slice(&of_clients);
+    counts[10..].copy_from_slice(&of_logs);
     counts
 }

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use uringcast_proto::zps::client::{Event, Replay};
 use uringcast_proto::zps::http::has_tenant;
 use uringcast_proto::zps::room::RoomError;
-use uringcast_proto::zps::server;
 
 use super::access::{AccessError, Action};
 use super::subscribe::event_types;
@@ -58,9 +57,7 @@ fn check_tenant(shard: &Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused
 /// Remember how far the subscriber has read a room's log.
 pub(super) fn on_ack(shard: &mut Shard, me: &Me, room: &str, sequence: u64) -> Result<(), Refused> {
     check(shard, me, room, Action::Ack)?;
-    if shard.ack(me.conn, room, &me.cursor, sequence) {
-        shard.reply(me.conn, |frames| server::ack_into(frames, room, sequence));
-    }
+    shard.ack(me.conn, room, &me.cursor, sequence);
     Ok(())
 }
 

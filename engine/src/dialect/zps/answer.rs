@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use uringcast_proto::zps::id::{self, Prefix};
 use uringcast_proto::zps::server::{self, PresenceChange};
 
-use crate::log::{AckError, Snapshot};
+use crate::log::Snapshot;
 use crate::shard::{AppendError, EnterError, JoinRefused};
 
 /// A room was not let into.
@@ -17,18 +17,6 @@ pub fn join_refused(room: &str, refused: JoinRefused) -> Bytes {
 /// An event was not appended.
 pub fn append_refused(room: &str, error: AppendError) -> Bytes {
     server::error(&format!("{room}: {error}"))
-}
-
-/// What came of an acknowledgement.
-pub fn acked(room: &str, sequence: u64, outcome: Result<(), AckError>) -> Bytes {
-    match outcome {
-        Ok(()) => {
-            let mut frame = Vec::new();
-            server::ack_into(&mut frame, room, sequence);
-            frame.into()
-        }
-        Err(error) => server::error(&format!("{room}: {error}")),
-    }
 }
 
 /// A user was not entered.

@@ -19,8 +19,7 @@ mod token;
 
 pub use access::{Access, AccessError, Action, Shown, TokenError};
 pub use answer::{
-    acked, append_refused, enter_refused, join_refused, presence, replayed, snapshot, truncated,
-    user_left,
+    append_refused, enter_refused, join_refused, presence, replayed, snapshot, truncated, user_left,
 };
 pub use authorize::{Caller, accept, decided, go_on, verdict};
 pub use farewell::{farewell, turn_away};

@@ -73,7 +73,14 @@ pub(super) async fn decision(core: &Core, ticket: Ticket) -> Decision {
 pub(super) fn readiness(core: &Core) -> Readiness {
     let max_bytes = u64::from(core.setup.config.server.memory_mib_max) << 20;
     let is_over_memory = max_bytes > 0 && memory::resident_bytes() > max_bytes;
-    Readiness::new(core.is_draining(), is_over_memory, core.is_backlogged())
+    let timeout_ms = u64::from(core.setup.config.log.disk_timeout_s) * 1_000;
+    let is_disk_silent = core.log.counters().is_some_and(|it| it.silent_ms() > timeout_ms);
+    Readiness::of([
+        (core.is_draining(), Readiness::Draining),
+        (is_over_memory, Readiness::Memory),
+        (is_disk_silent, Readiness::Disk),
+        (core.is_backlogged(), Readiness::Backlogged),
+    ])
 }
 
 /// Ask the shards and wait for the whole answer.

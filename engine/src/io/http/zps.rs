@@ -184,6 +184,7 @@ async fn set_snapshot(
         Err(SnapshotError::TooLarge(error)) => Err(ZpsError::Snapshot(error.to_string()).into()),
         Err(SnapshotError::NoLog(error)) => Err(ZpsError::NoLog(error).into()),
         Err(SnapshotError::Full | SnapshotError::NotLogged) => Err(ZpsError::SnapshotsFull.into()),
+        Err(error @ SnapshotError::NotKept(_)) => Err(ZpsError::Append(error.to_string()).into()),
     }
 }
 

@@ -38,6 +38,7 @@ fn readiness_names_its_cause() {
     check(&Answer::ready(Readiness::Ready), 200, r#"{"ready":true}"#);
     check(&Answer::ready(Readiness::Draining), 503, r#"{"ready":false,"cause":"draining"}"#);
     check(&Answer::ready(Readiness::Memory), 503, r#"{"ready":false,"cause":"memory"}"#);
+    check(&Answer::ready(Readiness::Disk), 503, r#"{"ready":false,"cause":"disk"}"#);
     check(&Answer::ready(Readiness::Backlogged), 503, r#"{"ready":false,"cause":"backlogged"}"#);
 }
 

@@ -79,7 +79,7 @@ pub enum ZpsError {
     #[error("the batch has no events")]
     Empty,
     /// 409 for what no event is there yet, 429 if a room has cursors of as many subscribers as it
-    /// may.
+    /// may, 503 if it could not be kept.
     #[error("{0}")]
     Ack(#[from] AckError),
     /// 503, or 429 if the app has begun too many: the room can have no log.
@@ -100,7 +100,8 @@ pub enum ZpsError {
     /// 403: code of the operator's own does not let the event through.
     #[error("{0}")]
     Middleware(String),
-    /// 503: an event could not be kept; those before it were. It was not delivered.
+    /// 503: an event could not be kept; those before it were. It was not delivered. Or a snapshot
+    /// could not.
     #[error("{0}")]
     Append(String),
 }
@@ -129,7 +130,10 @@ impl ZpsError {
             Self::Ack(AckError::AboveHead { .. }) => 409,
             Self::Ack(AckError::Full)
             | Self::NoLog(NoLog::Connection { .. } | NoLog::App { .. }) => 429,
-            Self::NoLog(NoLog::Full { .. }) | Self::SnapshotsFull | Self::Append(_) => 503,
+            Self::Ack(AckError::NotKept(_))
+            | Self::NoLog(NoLog::Full { .. })
+            | Self::SnapshotsFull
+            | Self::Append(_) => 503,
         }
     }
 }

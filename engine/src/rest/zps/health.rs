@@ -73,7 +73,7 @@ impl Health {
     /// The word for it.
     pub const fn status(&self) -> ZpsStatus {
         match (self.readiness, self.is_log_failing) {
-            (_, true) | (Readiness::Draining, _) => ZpsStatus::Unhealthy,
+            (_, true) | (Readiness::Draining | Readiness::Disk, _) => ZpsStatus::Unhealthy,
             (Readiness::Memory | Readiness::Backlogged, _) => ZpsStatus::Degraded,
             (Readiness::Ready, _) => ZpsStatus::Healthy,
         }
@@ -115,6 +115,7 @@ impl Health {
             (false, Readiness::Ready) => None,
             (false, Readiness::Draining) => Some("draining"),
             (false, Readiness::Memory) => Some("memory"),
+            (false, Readiness::Disk) => Some("the disk does not answer"),
             (false, Readiness::Backlogged) => Some("backlogged"),
         }
     }

@@ -1,42 +1,26 @@
 //! Acknowledgements: how far a subscriber has come, told to the owner once a turn.
 //!
 //! On its own core the highest of a turn stands with the subscriber; at the turn's end each owner
-//! gets one message with all that is news for it. That is for events which this core has seen;
-//! whether there is any other event the owner alone knows, and its answer is waited for.
+//! gets one message with all that is news for it. That is for events which this core has seen.
+//! Whether there is any other event the owner alone knows: it is asked at once, as over HTTP.
+//!
+//! Where logs outlive the process a client is told when its acknowledgement is durable, behind
+//! whatever else it has been answered meanwhile: all of a turn wait for one group of the log
+//! thread, and none holds its connection. Logs in memory answer in the order of the messages: the
+//! connection waits while the owner is asked.
 //!
 //! Invariant: no cursor is beyond the last event of its log, and none is made where no event is.
 
 use std::sync::Arc;
 
-use super::super::message::{ChannelName, hash};
+use super::super::message::{ChannelName, Ticket, hash, owner};
 use super::super::{Output, Refusal, Shard};
+use super::ask::LogQuestion;
 use super::message::Message;
 use super::sinks::SINK_PREFIX;
-use crate::id::{ConnId, CoreId};
-use crate::log::{AckError, CursorLimits, LogRecord, RecordKind};
-
-impl AckError {
-    const fn refusal(self) -> Refusal {
-        match self {
-            Self::AboveHead { .. } => Refusal::LogAck,
-            Self::Full => Refusal::LogCursors,
-        }
-    }
-}
-
-/// An acknowledgement of an event that the connection's core has not seen.
-#[derive(Debug)]
-pub(super) struct UnseenAck {
-    update: AckUpdate,
-    core: CoreId,
-    conn: ConnId,
-}
-
-impl UnseenAck {
-    pub(super) fn weight_bytes(&self) -> usize {
-        self.update.subscriber_id.len()
-    }
-}
+use super::unkept::{Waiter, cursor_bytes};
+use crate::id::{AppIndex, ConnId, CoreId};
+use crate::log::{AckError, LogRecord, Newest, NotKept, RecordKind};
 
 /// One subscriber has everything of a channel up to an event.
 #[derive(Clone, Debug)]
@@ -53,23 +37,81 @@ pub(in super::super) struct Acks {
     followers: Vec<(u32, u32)>,
     /// Those of who is not subscribed, or not any more.
     parted: Vec<AckUpdate>,
+    /// Whom to tell of them, by the owner who says that they are durable.
+    untold: Vec<(CoreId, Untold)>,
+}
+
+/// Somebody who is to be told what came of an acknowledgement.
+#[derive(Debug)]
+pub(in super::super) struct Untold {
+    conn: ConnId,
+    channel: Box<str>,
+    sequence: u64,
+}
+
+impl Untold {
+    const fn weight_bytes(channel: &str) -> usize {
+        size_of::<Self>() + channel.len()
+    }
+}
+
+/// What has become of a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// It is where it should be, as durable as the driver promises.
+    Kept,
+    /// It will be durable, or not; whoever waits is told.
+    Waits,
 }
 
 impl Shard {
-    /// `subscriber_id` has every event of channel `name` up to `sequence`; whether that is done.
+    /// `subscriber_id` has every event of channel `name` up to `sequence`.
     ///
-    /// If not, the channel's owner is asked, for which `conn` is [held](Self::is_held), and its
-    /// dialect says what comes of it.
-    pub fn ack(
+    /// What comes of it `conn` is told as its dialect does, once it is as durable as the driver
+    /// promises. If the channel's owner must be asked and nothing is durable, `conn` is
+    /// [held](Self::is_held) meanwhile.
+    pub fn ack(&mut self, conn: ConnId, name: &str, subscriber_id: &Arc<str>, sequence: u64) {
+        self.counters.acks_received += 1;
+        let Some((app, _)) = self.speaks(conn) else { return };
+        let is_durable = self.config.log.is_durable;
+        let unsynced_bytes = self.logs.unsynced_bytes + Untold::weight_bytes(name);
+        if is_durable && unsynced_bytes > self.config.log.unsynced_bytes_max {
+            self.refuse(Refusal::LogUnsynced);
+            let error = AckError::NotKept(NotKept::Backlogged);
+            return self.answer_ack(conn, name, sequence, Err(error));
+        }
+        let seed = self.config.hash_seed;
+        let hash = hash(app, name, seed);
+        let is_noted = self.note_ack((app, hash), conn, name, subscriber_id, sequence);
+        if is_noted && !is_durable {
+            return self.answer_ack(conn, name, sequence, Ok(()));
+        }
+        if is_durable {
+            self.logs.unsynced_bytes = unsynced_bytes;
+        } else {
+            self.hold(conn);
+        }
+        let untold = Untold { conn, channel: name.into(), sequence };
+        if is_noted {
+            self.logs.acks.untold.push((owner(hash, self.config.cores), untold));
+        } else {
+            let ticket = self.open_acks(vec![untold]);
+            let channel = ChannelName::new(app, name, seed);
+            let question = LogQuestion::Ack { subscriber_id: Arc::clone(subscriber_id), sequence };
+            let ask = Message::Ask { ticket, channel: channel.clone(), question };
+            self.tell_log_owner(&channel, ask);
+        }
+    }
+
+    /// Note an acknowledgement for the turn's end; false if this core has not seen its event.
+    fn note_ack(
         &mut self,
+        (app, hash): (AppIndex, u64),
         conn: ConnId,
         name: &str,
         subscriber_id: &Arc<str>,
         sequence: u64,
     ) -> bool {
-        self.counters.acks_received += 1;
-        let Some(app) = self.connection(conn).map(|it| it.app) else { return true };
-        let hash = hash(app, name, self.config.hash_seed);
         let local = self.locals.find(app, name, hash);
         let log = local.and_then(|local| self.locals.at(local).value.log.as_mut());
         let last = log.as_ref().map_or(0, |log| log.last());
@@ -77,12 +119,6 @@ impl Shard {
         // What this core has had, live or on a page.
         let seen = follower.as_ref().map_or(last, |it| it.after.max(last));
         if sequence > seen {
-            let channel = ChannelName::new(app, name, self.config.hash_seed);
-            let subscriber_id = Arc::clone(subscriber_id);
-            let update = AckUpdate { channel: channel.clone(), subscriber_id, sequence };
-            let ack = UnseenAck { update, core: self.config.core, conn };
-            self.hold(conn);
-            self.tell_log_owner(&channel, Message::UnseenAck(ack));
             return false;
         }
         match local.zip(follower) {
@@ -98,30 +134,6 @@ impl Shard {
             }
         }
         true
-    }
-
-    /// The owner's part of an acknowledgement that may be of nothing.
-    pub(super) fn on_unseen_ack(&mut self, ack: UnseenAck) {
-        let UnseenAck { update, core, conn } = ack;
-        let AckUpdate { channel, subscriber_id, sequence } = update;
-        let outcome = self.move_cursor(&channel, &subscriber_id, sequence);
-        let acked = Message::Acked { channel, conn, sequence, outcome };
-        self.tell(core, Message::into_core(acked));
-    }
-
-    pub(super) fn on_acked(
-        &mut self,
-        channel: &ChannelName,
-        conn: ConnId,
-        sequence: u64,
-        outcome: Result<(), AckError>,
-    ) {
-        if let Some((_, dialect)) = self.speaks(conn)
-            && let Some(frame) = dialect.acked(channel.as_str(), sequence, outcome)
-        {
-            self.send(conn, frame);
-        }
-        self.release(conn);
     }
 
     pub(super) fn ack_parted(
@@ -144,7 +156,8 @@ impl Shard {
 
     /// Tell the owners what this turn has acknowledged.
     pub(in super::super) fn tell_acks(&mut self) {
-        if self.logs.acks.followers.is_empty() && self.logs.acks.parted.is_empty() {
+        let Acks { followers, parted, untold } = &self.logs.acks;
+        if followers.is_empty() && parted.is_empty() && untold.is_empty() {
             return;
         }
         let cores = self.config.cores;
@@ -159,9 +172,17 @@ impl Shard {
         for update in self.logs.acks.parted.drain(..) {
             updates[usize::from(update.channel.owner(cores).0)].push(update);
         }
-        for (core, updates) in updates.into_iter().enumerate().filter(|(_, it)| !it.is_empty()) {
-            let acks = Message::into_core(Message::Acks(updates));
-            self.tell(CoreId(core as u8), acks);
+        let mut untold: Vec<Vec<Untold>> = (0..cores).map(|_| Vec::new()).collect();
+        for (core, it) in self.logs.acks.untold.drain(..) {
+            untold[usize::from(core.0)].push(it);
+        }
+        for (core, (updates, untold)) in updates.into_iter().zip(untold).enumerate() {
+            if updates.is_empty() && untold.is_empty() {
+                continue;
+            }
+            let ticket = (!untold.is_empty()).then(|| self.open_acks(untold));
+            let acks = Message::Acks { ticket, updates };
+            self.tell(CoreId(core as u8), Message::into_core(acks));
         }
     }
 
@@ -175,22 +196,72 @@ impl Shard {
         (sequence > 0).then_some(AckUpdate { channel, subscriber_id, sequence })
     }
 
+    /// An owner says what came of acknowledgements: tell the clients.
+    pub(in super::super) fn on_acked(
+        &mut self,
+        untold: Vec<Untold>,
+        outcome: Result<(), AckError>,
+    ) {
+        for Untold { conn, channel, sequence } in untold {
+            self.answer_ack(conn, &channel, sequence, outcome);
+            if self.config.log.is_durable {
+                self.logs.unsynced_bytes -= Untold::weight_bytes(&channel);
+            } else {
+                self.release(conn);
+            }
+        }
+    }
+
+    fn answer_ack(
+        &mut self,
+        conn: ConnId,
+        name: &str,
+        sequence: u64,
+        outcome: Result<(), AckError>,
+    ) {
+        let Some((_, dialect)) = self.speaks(conn) else { return };
+        match outcome {
+            Ok(()) if dialect.is_told_of_acks() => {
+                self.reply(conn, |frames| dialect.acked(frames, name, sequence));
+            }
+            Ok(()) => {}
+            Err(error) => self.send(conn, dialect.ack_refused(name, sequence, error)),
+        }
+    }
+
     /// The owner's part: move the cursors on.
-    pub(super) fn on_acks(&mut self, updates: Vec<AckUpdate>) {
+    pub(super) fn on_acks(&mut self, ticket: Option<Ticket>, updates: Vec<AckUpdate>) {
+        let group = ticket.map(|ticket| self.begin_acks(ticket));
         for AckUpdate { channel, subscriber_id, sequence } in updates {
-            // Who it is of has seen the event: what is refused is counted.
-            let _ = self.move_cursor(&channel, &subscriber_id, sequence);
+            let waiter = group.map(|group| self.join_acks(group));
+            let moved = self.move_cursor(&channel, &subscriber_id, sequence, waiter);
+            match (group, moved) {
+                (None, _) | (_, Ok(Moved::Waits)) => {}
+                (Some(group), Err(AckError::NotKept(error))) => self.end_ack(group, Err(error)),
+                // Who it is of has seen the event, and others wait with it: that is only counted.
+                (
+                    Some(group),
+                    Ok(Moved::Kept) | Err(AckError::AboveHead { .. } | AckError::Full),
+                ) => {
+                    self.end_ack(group, Ok(()));
+                }
+            }
+        }
+        if let Some(group) = group {
+            self.end_ack(group, Ok(()));
         }
     }
 
     /// Move one cursor on, never beyond the last event. Where there is no event none is made.
+    /// `waiter` hears when that is durable if it has to wait, and nothing otherwise.
     pub(super) fn move_cursor(
         &mut self,
         channel: &ChannelName,
         subscriber_id: &Arc<str>,
         sequence: u64,
-    ) -> Result<(), AckError> {
-        let moved = self.try_move_cursor(channel, subscriber_id, sequence);
+        waiter: Option<Waiter>,
+    ) -> Result<Moved, AckError> {
+        let moved = self.try_move_cursor(channel, subscriber_id, sequence, waiter);
         moved.inspect_err(|error| self.refuse(error.refusal()))
     }
 
@@ -199,41 +270,63 @@ impl Shard {
         channel: &ChannelName,
         subscriber_id: &Arc<str>,
         sequence: u64,
-    ) -> Result<(), AckError> {
+        waiter: Option<Waiter>,
+    ) -> Result<Moved, AckError> {
         if subscriber_id.starts_with(SINK_PREFIX) {
             return Err(AckError::Full); // The server's own, which nobody else moves.
         }
         // Without a log there is no event that could have been seen.
-        let Some(index) = self.logs.channels.find_name(channel) else { return Ok(()) };
-        let (now_unix_ms, limits) = (self.unix_ms(), self.cursor_limits(index));
+        let Some(index) = self.logs.channels.find_name(channel) else { return Ok(Moved::Kept) };
+        let now_unix_ms = self.unix_ms();
         let log = self.log(index);
-        let (last, is_new) = (log.history.last_sequence(), log.cursors.of(subscriber_id).is_none());
-        if is_new && (sequence == 0 || log.history.is_empty()) {
-            return Ok(()); // Of nothing: it does no harm, and nothing is kept of it.
+        let (last, before) = (log.history.last_sequence(), log.cursors.of(subscriber_id));
+        if before.is_none() && (sequence == 0 || log.history.is_empty()) {
+            return Ok(Moved::Kept); // Of nothing: it does no harm, and nothing is kept of it.
         }
         if sequence > last {
             return Err(AckError::AboveHead { sequence, last });
         }
-        let is_news = log.cursors.advance(subscriber_id, sequence, now_unix_ms, limits);
-        if is_news.map_err(|_| AckError::Full)? {
-            self.counters.ack_updates += 1;
-            self.store_cursor(index, subscriber_id);
+        let what = Newest::Cursor(Arc::clone(subscriber_id));
+        if before.is_some_and(|before| sequence <= before) {
+            let is_kept = waiter.is_none_or(|it| self.await_kept(index, &what, it).is_some());
+            self.renew_cursor(index, subscriber_id); // Being told again is being used.
+            return Ok(if is_kept { Moved::Kept } else { Moved::Waits });
         }
-        Ok(())
+        let bytes = cursor_bytes(subscriber_id);
+        if self.config.log.is_durable && !self.may_wait(index, &what, bytes) {
+            return Err(AckError::NotKept(NotKept::Backlogged));
+        }
+        let cursors_max = self.config.log.cursors_max;
+        let moved =
+            self.log(index).cursors.advance(subscriber_id, sequence, now_unix_ms, cursors_max);
+        moved.map_err(|_| AckError::Full)?;
+        self.counters.ack_updates += 1;
+        if !self.config.log.is_durable {
+            return Ok(Moved::Kept);
+        }
+        self.renew(index, &what, bytes, waiter);
+        Ok(Moved::Waits)
     }
 
-    /// A subscription begins at the cursor called `subscriber_id`: it is used.
+    /// The cursor called `subscriber_id` is used: a subscription begins at it, for instance.
     pub(super) fn renew_cursor(&mut self, index: u32, subscriber_id: &str) {
-        let (now, limits) = (self.unix_ms(), self.cursor_limits(index));
-        if self.log(index).cursors.renew(subscriber_id, now, limits.idle_ms).is_some() {
-            self.store_cursor(index, subscriber_id);
+        let (now, idle_ms) = (self.unix_ms(), self.cursor_idle_ms(index));
+        let is_due = self.log(index).cursors.renew(subscriber_id, now, idle_ms);
+        if !is_due || !self.config.log.is_durable {
+            return;
+        }
+        let subscriber_id: Arc<str> = subscriber_id.into();
+        let bytes = cursor_bytes(&subscriber_id);
+        let what = Newest::Cursor(subscriber_id);
+        if self.may_wait(index, &what, bytes) {
+            self.renew(index, &what, bytes, None);
         }
     }
 
     /// Forget the cursors of one log that nobody uses.
     pub(super) fn forget_idle_cursors(&mut self, index: u32) {
-        let (now, limits) = (self.unix_ms(), self.cursor_limits(index));
-        let gone = self.log(index).cursors.forget_idle(now, limits.idle_ms);
+        let (now, idle_ms) = (self.unix_ms(), self.cursor_idle_ms(index));
+        let gone = self.log(index).cursors.forget_idle(now, idle_ms);
         self.counters.log_cursors_expired += gone.len() as u64;
         if !self.config.log.is_durable {
             return;
@@ -246,20 +339,17 @@ impl Shard {
     }
 
     /// A cursor is kept for as long as what it stands in front of may be, at least.
-    fn cursor_limits(&mut self, index: u32) -> CursorLimits {
-        let (cursors_max, idle_ms) = (self.config.log.cursors_max, self.config.log.cursor_idle_ms);
-        CursorLimits { cursors_max, idle_ms: idle_ms.max(self.log(index).rule.limits().ttl_ms) }
+    fn cursor_idle_ms(&mut self, index: u32) -> u64 {
+        self.config.log.cursor_idle_ms.max(self.log(index).rule.limits().ttl_ms)
     }
+}
 
-    fn store_cursor(&mut self, index: u32, subscriber_id: &str) {
-        if !self.config.log.is_durable {
-            return;
+impl AckError {
+    const fn refusal(self) -> Refusal {
+        match self {
+            Self::AboveHead { .. } => Refusal::LogAck,
+            Self::Full => Refusal::LogCursors,
+            Self::NotKept(error) => error.refusal(),
         }
-        let used_unix_ms = self.unix_ms();
-        let entry = self.logs.channels.at(index);
-        let sequence = entry.value.cursors.of(subscriber_id).expect("it was just moved or used");
-        let (channel, subscriber_id) = (entry.name.clone(), subscriber_id.into());
-        let kind = RecordKind::Cursor { subscriber_id, sequence, used_unix_ms };
-        self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::super::message::{ChannelName, Ticket};
-use super::super::{Output, Refusal, Shard};
+use super::super::{Refusal, Shard};
+use super::ack::Moved;
 use super::message::Message;
 use super::replay::ReplayRange;
-use crate::log::{AckError, DeadLetter, LogRecord, NoLog, RecordKind, Snapshot};
+use super::unkept::Waiter;
+use crate::log::{AckError, DeadLetter, Newest, NoLog, NotKept, Snapshot};
 
 /// What is asked.
 #[derive(Debug)]
@@ -69,6 +71,9 @@ pub enum SnapshotError {
     /// The channel's app keeps nothing of it.
     #[error("the channel has no log")]
     NotLogged,
+    /// It is not on the disk.
+    #[error("the snapshot is not kept: {0}")]
+    NotKept(NotKept),
 }
 
 /// One channel's log in numbers.
@@ -178,10 +183,18 @@ impl Shard {
     ) {
         let answer = match question {
             LogQuestion::Ack { subscriber_id, sequence } => {
-                LogAnswer::Acked(self.move_cursor(channel, &subscriber_id, sequence))
+                let waiter = Some(Waiter::Ack(ticket));
+                match self.move_cursor(channel, &subscriber_id, sequence, waiter) {
+                    Ok(Moved::Waits) => return, // It is answered when it is durable.
+                    Ok(Moved::Kept) => LogAnswer::Acked(Ok(())),
+                    Err(error) => LogAnswer::Acked(Err(error)),
+                }
             }
             LogQuestion::SetSnapshot(snapshot) => {
-                LogAnswer::SnapshotSet(self.keep_snapshot(channel, snapshot))
+                match self.keep_snapshot(channel, snapshot, ticket) {
+                    Some(outcome) => LogAnswer::SnapshotSet(outcome),
+                    None => return, // As above.
+                }
             }
             LogQuestion::Snapshot => {
                 let index = self.logs.channels.find_name(channel);
@@ -208,11 +221,40 @@ impl Shard {
         self.tell(ticket.core, Message::into_core(answer));
     }
 
+    /// Keep a snapshot; what came of it, if that is known by now.
     fn keep_snapshot(
         &mut self,
         channel: &ChannelName,
         snapshot: Snapshot,
-    ) -> Result<(), SnapshotError> {
+        ticket: Ticket,
+    ) -> Option<Result<(), SnapshotError>> {
+        let bytes = snapshot.weight_bytes();
+        let index = match self.check_snapshot(channel, &snapshot) {
+            Ok(index) => index,
+            Err(error) => return Some(Err(error)),
+        };
+        let is_durable = self.config.log.is_durable;
+        if is_durable && !self.may_wait(index, &Newest::Snapshot, bytes) {
+            self.refuse(Refusal::LogUnsynced);
+            return Some(Err(SnapshotError::NotKept(NotKept::Backlogged)));
+        }
+        let before = self.log(index).snapshot.replace(Box::new(snapshot));
+        let before = before.map_or(0, |it| it.weight_bytes());
+        self.logs.snapshot_bytes = self.logs.snapshot_bytes - before + bytes;
+        self.logs.bytes = self.logs.bytes - before + bytes;
+        if is_durable {
+            self.renew(index, &Newest::Snapshot, bytes, Some(Waiter::Snapshot(ticket)));
+        }
+        self.make_room();
+        (!is_durable).then_some(Ok(()))
+    }
+
+    /// Whether there is room for a snapshot, and the log of its channel.
+    fn check_snapshot(
+        &mut self,
+        channel: &ChannelName,
+        snapshot: &Snapshot,
+    ) -> Result<u32, SnapshotError> {
         if !self.has_log(channel) {
             return Err(SnapshotError::NotLogged);
         }
@@ -226,16 +268,7 @@ impl Shard {
             self.refuse(Refusal::LogSnapshotBytes);
             return Err(SnapshotError::Full);
         }
-        self.logs.snapshot_bytes = self.logs.snapshot_bytes - before + bytes;
-        self.logs.bytes = self.logs.bytes - before + bytes;
-        if self.config.log.is_durable {
-            let Snapshot { last_sequence, state_json, created_unix_ms } = snapshot.clone();
-            let kind = RecordKind::Snapshot { last_sequence, created_unix_ms, state_json };
-            self.outputs.push_back(Output::Log(LogRecord { channel: channel.clone(), kind }));
-        }
-        self.log(index).snapshot = Some(Box::new(snapshot));
-        self.make_room();
-        Ok(())
+        Ok(index)
     }
 
     fn info_of_log(&mut self, channel: &ChannelName) -> Option<ChannelLogInfo> {

@@ -1,17 +1,27 @@
 //! Users that connections have entered into a channel, whether they are subscribed or not.
 //!
 //! A user is in the channel as long as a connection that entered them is there and has not taken
-//! them out. Who is in it is known by the owner, as JSON that it relays untouched.
+//! them out. Who is in it is known by the owner, as JSON that it relays untouched. Its subscribers
+//! are told at the end of a turn in which that has changed, once, and then of each who came or
+//! went: a thousand who leave at once are one list and not a thousand. A long list is told less
+//! often, so that who comes and goes turn by turn cannot fill the outboxes of those who listen; the
+//! last one is told in the end, whatever happens in between.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::Refusal;
-use super::super::Shard;
 use super::super::message::ChannelName;
+use super::super::{Millis, Refusal, Shard};
 use super::message::Message;
+use super::present::Entrant;
 use crate::dialect::Dialect;
 use crate::id::{ConnId, CoreId};
 use crate::log::NoLog;
+
+/// Bytes of one channel's rosters that each of its subscribers is sent in a millisecond at most: it
+/// reads 1 MB a second, or it is slow.
+const ROSTER_BYTES_PER_MS: u64 = 1_024;
 
 /// Why a user was not entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,39 +32,45 @@ pub enum EnterError {
         /// The limit.
         entered_max: u32,
     },
+    /// `log.entered_bytes_max`.
+    #[error("the users of the room take {entered_bytes_max} bytes, which is all that they may")]
+    FullOfBytes {
+        /// The limit.
+        entered_bytes_max: u32,
+    },
     /// The room has no log and gets none.
     #[error("{0}")]
     NoLog(#[from] NoLog),
 }
 
-/// The users of one channel, in the order in which they were entered.
-#[derive(Debug, Default)]
-pub(in super::super) struct Entered {
-    users: Vec<EnteredUser>,
+impl EnterError {
+    /// What it counts as.
+    const fn refusal(self) -> Refusal {
+        match self {
+            Self::Full { .. } => Refusal::LogEntered,
+            Self::FullOfBytes { .. } => Refusal::LogEnteredBytes,
+            Self::NoLog(error) => error.refusal(),
+        }
+    }
 }
 
+/// What the subscribers of one channel have yet to be told.
 #[derive(Debug)]
-struct EnteredUser {
-    user_id: Box<str>,
-    user_json: Box<str>,
-    core: CoreId,
-    conn: ConnId,
+pub(super) struct UntoldUsers {
+    dialect: Dialect,
+    /// Whether it is who is in it, besides what follows.
+    is_changed: bool,
+    /// Frames that come behind that.
+    announcements: Vec<Bytes>,
 }
 
-impl Entered {
-    /// The JSON of each user, once: as their last entry has it.
-    pub(super) fn users(&self) -> impl Iterator<Item = &str> {
-        let is_last = |(at, user): &(usize, &EnteredUser)| {
-            !self.users[at + 1..].iter().any(|other| other.user_id == user.user_id)
-        };
-        self.users.iter().enumerate().filter(is_last).map(|(_, user)| &*user.user_json)
-    }
-
-    fn place(&self, user_id: &str, core: CoreId, conn: ConnId) -> Option<usize> {
-        let is_it =
-            |it: &EnteredUser| *it.user_id == *user_id && (it.core, it.conn) == (core, conn);
-        self.users.iter().position(is_it)
-    }
+/// Channels whose subscribers have something to be told of their users, by index and generation.
+#[derive(Debug, Default)]
+pub(super) struct Rosters {
+    /// At the end of this turn.
+    changed: Vec<(u32, u32)>,
+    /// Not before a time.
+    waiting: Vec<(Millis, (u32, u32))>,
 }
 
 /// A connection enters a user or takes one out.
@@ -64,7 +80,7 @@ pub(super) struct Entering {
     core: CoreId,
     conn: ConnId,
     dialect: Dialect,
-    user_id: Box<str>,
+    user_id: Arc<str>,
     /// What is known of the user; `None` takes them out.
     user_json: Option<Box<str>>,
     /// A frame that the channel's subscribers are told besides.
@@ -129,6 +145,7 @@ impl Shard {
         let (core, now) = (self.config.core, self.unix_ms());
         for (channel, user_id) in entered {
             let announcement = dialect.user_left(channel.as_str(), &user_id, now);
+            let user_id = user_id.into();
             let entering =
                 Entering { channel, core, conn, dialect, user_id, user_json: None, announcement };
             self.tell_log_owner(&entering.channel.clone(), Message::Enter(entering));
@@ -138,73 +155,128 @@ impl Shard {
     /// The owner's part.
     pub(super) fn on_enter_user(&mut self, entering: Entering) {
         let Entering { channel, core, conn, dialect, user_id, user_json, announcement } = entering;
+        let entrant = Entrant { user_id, core, conn };
         let outcome = if let Some(user_json) = user_json {
-            let user = EnteredUser { user_id, user_json, core, conn };
-            self.put_user(&channel, user).map(|()| true)
+            self.put_user(&channel, entrant, user_json).map(|()| true)
         } else {
-            Ok(self.take_user(&channel, &user_id, core, conn))
+            Ok(self.take_user(&channel, &entrant))
         };
         if let Ok(is_changed) = outcome {
-            if is_changed {
-                self.tell_presence(&channel, dialect);
-            }
-            if let Some(frame) = announcement {
-                self.on_ephemeral(&channel, frame);
-            }
+            self.tell_later(&channel, dialect, is_changed, announcement);
         }
         let outcome = outcome.map(|_| ());
         let entered = Message::Entered { channel, conn, outcome };
         self.tell(core, Message::into_core(entered));
     }
 
-    fn put_user(&mut self, channel: &ChannelName, user: EnteredUser) -> Result<(), EnterError> {
-        let entered_max = self.config.log.entered_max;
-        let index = self.open_log(channel, Some((user.core, user.conn)))?;
-        let log = self.log(index);
-        log.had_users = true;
-        let entered = log.entered.get_or_insert_default();
-        if let Some(place) = entered.place(&user.user_id, user.core, user.conn) {
-            entered.users[place] = user;
-            return Ok(());
-        }
-        if entered.users.len() >= entered_max {
-            return Err(EnterError::Full { entered_max: entered_max as u32 });
-        }
-        entered.users.push(user);
-        Ok(())
+    fn put_user(
+        &mut self,
+        channel: &ChannelName,
+        entrant: Entrant,
+        user_json: Box<str>,
+    ) -> Result<(), EnterError> {
+        let index = self.open_log(channel, Some((entrant.core, entrant.conn)))?;
+        let log = &mut self.logs.channels.at(index).value;
+        let mut entered = log.entered.take().unwrap_or_default();
+        let outcome = entered.put(entrant, user_json, &self.config.log);
+        log.had_users |= outcome.is_ok();
+        log.entered = Some(entered).filter(|it| !it.is_empty());
+        outcome
     }
 
     /// Take a user out; whether there was such a one.
-    fn take_user(
-        &mut self,
-        channel: &ChannelName,
-        user_id: &str,
-        core: CoreId,
-        conn: ConnId,
-    ) -> bool {
+    fn take_user(&mut self, channel: &ChannelName, entrant: &Entrant) -> bool {
         let Some(index) = self.logs.channels.find_name(channel) else { return false };
         let slot = &mut self.log(index).entered;
         let Some(entered) = slot else { return false };
-        let place = entered.place(user_id, core, conn);
-        if let Some(place) = place {
-            entered.users.remove(place);
-        }
-        if entered.users.is_empty() {
+        let is_changed = entered.take(entrant);
+        if entered.is_empty() {
             *slot = None;
         }
-        place.is_some()
+        is_changed
     }
 
-    /// Tell the subscribers of `channel` who is in it.
-    fn tell_presence(&mut self, channel: &ChannelName, dialect: Dialect) {
-        let Some(owned) = self.owned.find_name(channel) else { return };
+    /// At the turn's end subscribers of `channel` are told who is in it, if that `is_changed`, and
+    /// then `announcement`, in its place among the others.
+    fn tell_later(
+        &mut self,
+        channel: &ChannelName,
+        dialect: Dialect,
+        is_changed: bool,
+        announcement: Option<Bytes>,
+    ) {
         let index = self.logs.channels.find_name(channel);
-        let nobody = Entered::default();
-        let entered = index.and_then(|index| self.logs.channels.at(index).value.entered.as_deref());
-        let users = entered.unwrap_or(&nobody).users();
-        if let Some(frame) = dialect.presence(channel.as_str(), users) {
-            self.fan_out(owned, frame, None, None);
+        let untold = index.is_some_and(|index| self.log(index).untold.is_some());
+        let Some(index) = index.filter(|_| is_changed || untold) else {
+            if let Some(frame) = announcement {
+                self.on_ephemeral(channel, frame);
+            }
+            return;
+        };
+        let entry = self.logs.channels.at(index);
+        let id = (index, entry.generation);
+        let untold = entry.value.untold.get_or_insert_with(|| {
+            self.logs.rosters.changed.push(id);
+            Box::new(UntoldUsers { dialect, is_changed: false, announcements: Vec::new() })
+        });
+        untold.is_changed |= is_changed;
+        untold.announcements.extend(announcement);
+    }
+
+    /// The turn is over: tell the subscribers of each channel that has changed.
+    pub(in super::super) fn tell_rosters(&mut self) {
+        for id in std::mem::take(&mut self.logs.rosters.changed) {
+            let Some(entry) = self.logs.channels.get(id.0, id.1) else { continue };
+            let channel = entry.name.clone();
+            let Some(untold) = entry.value.untold.take() else { continue };
+            let UntoldUsers { dialect, is_changed, announcements } = *untold;
+            if is_changed {
+                self.tell_roster(id, &channel, dialect);
+            }
+            for frame in announcements {
+                self.on_ephemeral(&channel, frame);
+            }
         }
+    }
+
+    /// Whether there is anything that [`tell_rosters`](Self::tell_rosters) would do.
+    pub(in super::super) fn has_rosters(&self) -> bool {
+        !self.logs.rosters.changed.is_empty()
+    }
+
+    /// Time has moved: list the channels whose rosters have waited for it.
+    pub(in super::super) fn look_at_rosters(&mut self) {
+        let now = self.now;
+        let is_due = |(due, _): &mut (Millis, (u32, u32))| *due <= now;
+        let due: Vec<_> = self.logs.rosters.waiting.extract_if(.., is_due).collect();
+        for (_, (index, generation)) in due {
+            let Some(entry) = self.logs.channels.get(index, generation) else { continue };
+            let channel = entry.name.clone();
+            if let Some(dialect) = entry.value.roster_waits.take() {
+                self.tell_later(&channel, dialect, true, None);
+            }
+        }
+    }
+
+    /// Tell the subscribers of `channel` who is in it, now or when they have had time to read what
+    /// they were told last.
+    fn tell_roster(&mut self, id: (u32, u32), channel: &ChannelName, dialect: Dialect) {
+        let Some(owned) = self.owned.find_name(channel) else { return };
+        let now = self.now;
+        let log = &mut self.logs.channels.at(id.0).value;
+        if log.roster_due > now {
+            if log.roster_waits.replace(dialect).is_none() {
+                self.logs.rosters.waiting.push((log.roster_due, id));
+            }
+            return;
+        }
+        let users = log.entered.as_ref().map_or_else(Vec::new, |entered| entered.users());
+        let count = users.len() as u64;
+        let Some(frame) = dialect.presence(channel.as_str(), users.into_iter()) else { return };
+        log.roster_due = now.plus(frame.len() as u64 / ROSTER_BYTES_PER_MS);
+        self.counters.rosters += 1;
+        self.counters.roster_users += count;
+        self.fan_out(owned, frame, None, None);
     }
 
     pub(super) fn on_user_entered(
@@ -214,10 +286,7 @@ impl Shard {
         outcome: Result<(), EnterError>,
     ) {
         if let Err(error) = outcome {
-            self.refuse(match error {
-                EnterError::Full { .. } => Refusal::LogEntered,
-                EnterError::NoLog(error) => error.refusal(),
-            });
+            self.refuse(error.refusal());
             if let Some((_, dialect)) = self.speaks(conn) {
                 self.send(conn, dialect.enter_refused(channel.as_str(), error));
             }

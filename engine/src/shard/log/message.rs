@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::super::message::{ChannelName, Ticket};
 use super::super::{CoreMessage, Shard};
-use super::ack::{AckUpdate, UnseenAck};
+use super::ack::AckUpdate;
 use super::append::{AppendError, Appended};
 use super::ask::{LogAnswer, LogQuestion};
 use super::entered::{EnterError, Entering};
@@ -14,7 +14,7 @@ use super::page::{PageFor, PageOf};
 use super::replay::ReplayRange;
 use crate::dialect::Dialect;
 use crate::id::{ConnId, CoreId, SocketId};
-use crate::log::{AckError, Draft};
+use crate::log::Draft;
 
 /// An event for a channel with a log.
 #[derive(Clone, Debug)]
@@ -75,19 +75,10 @@ pub(super) enum Message {
         frame: Bytes,
     },
     /// To the owner: how far subscribers have come.
-    Acks(Vec<AckUpdate>),
-    /// To the owner: how far one has come, if there is such an event; a connection waits for it.
-    UnseenAck(UnseenAck),
-    /// From the owner: that is kept, or why not.
-    Acked {
-        /// The channel.
-        channel: ChannelName,
-        /// The connection.
-        conn: ConnId,
-        /// What it has acknowledged.
-        sequence: u64,
-        /// What came of it.
-        outcome: Result<(), AckError>,
+    Acks {
+        /// If somebody waits to hear that this is durable: what to answer.
+        ticket: Option<Ticket>,
+        updates: Vec<AckUpdate>,
     },
     /// To the owner: the next page for a subscriber.
     ReadPage(PageOf),
@@ -149,10 +140,8 @@ impl Message {
         let held = match self {
             Self::Append(append) => append.channel.as_str().len() + append.draft.weight_bytes(),
             Self::Ephemeral { frame, .. } | Self::Relay { frame, .. } => frame.len(),
-            Self::Acks(updates) => size_of_val(&**updates),
-            Self::UnseenAck(ack) => ack.weight_bytes(),
+            Self::Acks { updates, .. } => size_of_val(&**updates),
             Self::ReadPage(_)
-            | Self::Acked { .. }
             | Self::Replay { .. }
             | Self::Entered { .. }
             | Self::Appended { .. }
@@ -175,11 +164,7 @@ impl Shard {
             Message::Relay { channel, event_type, frame } => {
                 self.on_relay(&channel, event_type.as_ref(), &frame);
             }
-            Message::Acks(updates) => self.on_acks(updates),
-            Message::UnseenAck(ack) => self.on_unseen_ack(ack),
-            Message::Acked { channel, conn, sequence, outcome } => {
-                self.on_acked(&channel, conn, sequence, outcome);
-            }
+            Message::Acks { ticket, updates } => self.on_acks(ticket, updates),
             Message::ReadPage(request) => self.on_read_page(request),
             Message::Page(page) => self.on_page(page),
             Message::Replay { channel, core, conn, range } => {

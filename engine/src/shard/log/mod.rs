@@ -22,11 +22,13 @@ mod lag;
 mod message;
 mod open;
 mod page;
+mod present;
 mod replay;
 mod restore;
 mod resume;
 mod sample;
 mod sinks;
+mod unkept;
 mod wish;
 mod zps;
 
@@ -42,20 +44,24 @@ pub use resume::{Resume, ResumesFull};
 pub use sinks::{SinkId, SinkOutcome, SinkPost};
 pub use wish::{LoggedWish, Start};
 
+pub(super) use ack::Untold;
 pub(super) use follow::LocalLog;
 pub(super) use hold::ConnLog;
 pub(super) use wish::{JoinLog, LogWelcome};
 
-use super::Shard;
 use super::message::ChannelName;
 use super::table::Table;
+use super::{Millis, Shard};
+use crate::dialect::Dialect;
 use crate::id::ConnId;
 use crate::log::{Cursors, DeadLetters, History, HistoryRule, Snapshot, rule_of, wildcard_of};
 use append::Unsynced;
 use ask::LogQuestion;
-use entered::Entered;
+use entered::{Rosters, UntoldUsers};
 use page::PageOf;
+use present::Entered;
 use sinks::{ChannelSink, Sinks};
+use unkept::{Retries, Unkept};
 
 /// The log of one channel that this core owns.
 #[derive(Debug)]
@@ -70,10 +76,17 @@ pub(super) struct ChannelLog {
     sinks: Box<[ChannelSink]>,
     /// Events that the log thread has yet to keep; their sequences follow the history's.
     pub(super) unsynced: Unsynced,
+    /// Its cursors and its snapshot, as far as the log thread has yet to keep them.
+    unkept: Option<Box<Unkept>>,
     /// Users that connections have entered.
     pub(super) entered: Option<Box<Entered>>,
     /// Whether there ever was one.
     had_users: bool,
+    /// What subscribers are to be told of them at the turn's end.
+    untold: Option<Box<UntoldUsers>>,
+    /// When they may be told next who is in it, and in which dialect if that waits.
+    roster_due: Millis,
+    roster_waits: Option<Dialect>,
     /// Where a room's events go besides.
     wildcard: Option<ChannelName>,
     /// Whether it has let events go in this turn that the disk does not know of.
@@ -89,10 +102,13 @@ impl ChannelLog {
     fn is_blank(&self) -> bool {
         self.history.is_empty()
             && self.unsynced.is_empty()
+            && self.unkept.is_none()
             && self.cursors.is_empty()
             && self.snapshot.is_none()
             && self.dead_letters.is_none()
             && self.entered.is_none()
+            && self.untold.is_none()
+            && self.roster_waits.is_none()
             && !self.has_busy_sinks()
     }
 
@@ -115,6 +131,7 @@ pub(super) struct Logs {
     dead_letters: usize,
     dead_letter_bytes: usize,
     unsynced_bytes: usize,
+    retries: Retries,
     /// Logs of which the disk is to be told at the turn's end that they have let events go.
     trimmed: Vec<(u32, u32)>,
     /// Those of all channels that are not idle.
@@ -134,6 +151,7 @@ pub(super) struct Logs {
     unix_us: u64,
     samples: sample::Samples,
     pub(super) acks: ack::Acks,
+    rosters: Rosters,
     /// Connections that want their next page.
     hungry: VecDeque<ConnId>,
 }
@@ -149,6 +167,7 @@ impl Logs {
             dead_letters: 0,
             dead_letter_bytes: 0,
             unsynced_bytes: 0,
+            retries: Retries::default(),
             trimmed: Vec::new(),
             sinks: Sinks::default(),
             floor: 0,
@@ -161,6 +180,7 @@ impl Logs {
             unix_us: 0,
             samples: sample::Samples::default(),
             acks: ack::Acks::default(),
+            rosters: Rosters::default(),
             hungry: VecDeque::new(),
         }
     }

@@ -93,8 +93,8 @@ impl Shard {
             }
             is_live = page.last >= last;
             if is_live && (log.entered.is_some() || was_live && log.had_users) {
-                let users = log.entered.iter().flat_map(|entered| entered.users());
-                presence = dialect.presence(channel.as_str(), users);
+                let users = log.entered.as_ref().map_or_else(Vec::new, |it| it.users());
+                presence = dialect.presence(channel.as_str(), users.into_iter());
             }
         }
         let page = PageFor { conn, local, attempt, page, is_live, presence, is_first };

@@ -21,11 +21,11 @@ use uringcast_proto::zps::id::{self, Prefix};
 use super::super::message::ChannelName;
 use super::super::{Millis, Output, Shard};
 use super::ChannelLog;
+use super::unkept::cursor_bytes;
 use crate::app::Sink;
 use crate::log::store::StoredCursor;
 use crate::log::{
-    AfterFailure, DeadLetter, Draft, Feed, FeedRange, LogRecord, PageLimits, RecordKind, is_match,
-    is_room,
+    AfterFailure, DeadLetter, Draft, Feed, FeedRange, Newest, PageLimits, is_match, is_room,
 };
 
 /// What the name of a sink's cursor begins with. No subscriber may have such a name.
@@ -89,6 +89,12 @@ pub(super) struct Sinks {
 impl ChannelLog {
     pub(super) fn has_busy_sinks(&self) -> bool {
         self.sinks.iter().any(|it| !it.feed.is_idle())
+    }
+
+    /// How far the sink called `name` is.
+    pub(super) fn cursor_of_sink(&self, name: &str) -> Option<u64> {
+        let sink = self.sinks.iter().find(|it| *it.sink.name == *name);
+        sink.map(|it| it.feed.cursor())
     }
 
     /// Of all sinks, how far the one is that is furthest behind.
@@ -288,13 +294,10 @@ impl Shard {
         if !self.config.log.is_durable {
             return;
         }
-        let used_unix_ms = self.unix_ms();
-        let Some(entry) = self.logs.channels.get(id.log, id.generation) else { return };
-        let Some(it) = entry.value.sinks.iter().find(|it| it.serial == id.serial) else { return };
-        let subscriber_id = format!("{SINK_PREFIX}{}", it.sink.name).into();
-        let kind = RecordKind::Cursor { subscriber_id, sequence: it.feed.cursor(), used_unix_ms };
-        let channel = entry.name.clone();
-        self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
+        let Some(it) = self.sink(id) else { return };
+        let subscriber_id: Arc<str> = format!("{SINK_PREFIX}{}", it.sink.name).into();
+        let bytes = cursor_bytes(&subscriber_id);
+        self.renew(id.log, &Newest::Cursor(subscriber_id), bytes, None);
     }
 
     fn sink_cursor(&mut self, id: SinkId) -> u64 {

@@ -131,8 +131,11 @@ fn a_cursor_is_kept_for_as_long_as_it_is_used() {
         b: open
         b> established
         a: ack log-1 1; b: ack log-1 1
+        disk: renewed log-1 a
+        disk: renewed log-1 b
         time: 900
         b: ack log-1 2
+        disk: renewed log-1 b
         time: 900
         http: info log-1
         http> info 3 to 2, 2 cursor, lag 1

@@ -17,7 +17,8 @@
 //! from `live`, `cursor`, `snapshot` or `after N`, `append CHANNEL TYPE [ID]`, `ack CHANNEL N` and
 //! ask to `replay CHANNEL AFTER TO`; `http` does `append CHANNEL TYPE [BYTES] [id ID] [except
 //! CLIENT]`, `ephemeral CHANNEL NAME`, `snapshot CHANNEL [N STATE]`, asks for the `info CHANNEL`,
-//! and `disk` says that the events of CHANNEL are `kept` up to N or `lost` from N on.
+//! and `disk` says that the events of CHANNEL are `kept` up to N or `lost` from N on, or that the
+//! cursor of CLIENT there is `renewed`.
 //!
 //! A channel or a user called `something-on-2` is owned by core 2.
 
@@ -29,7 +30,7 @@ use uringcast_proto::ws::close::CloseCode;
 
 use super::world::{KEY, Limits, SECRET, World};
 use crate::id::{AppIndex, CoreId, SocketId};
-use crate::log::{Draft, Logged, Snapshot};
+use crate::log::{Draft, Logged, Newest, Renewed, Snapshot};
 use crate::shard::{ChannelName, LoggedWish, NamedDraft, Publication, Query, ReplayRange, Start};
 
 /// Check `text` on one core, on two and on three, with the clients spread over them.
@@ -143,6 +144,11 @@ impl World {
             ("http", ["info", channel]) => {
                 let channel = self.channel(channel);
                 self.shards[0].log_info(&channel);
+            }
+            ("disk", ["renewed", channel, who]) => {
+                let (channel, what) = (self.channel(channel), Newest::Cursor((*who).into()));
+                let owner = usize::from(channel.owner(self.shards.len()).0);
+                self.shards[owner].on_renewed(Renewed { channel, what, is_kept: true });
             }
             ("disk", [what, channel, sequence]) => {
                 self.log_answer(channel, sequence.parse().unwrap(), *what == "kept");

@@ -1,0 +1,163 @@
+//! Cursors and snapshots with a log thread: who is answered when, and what is tried again.
+
+use super::transcript::world_of;
+use super::world::{Limits, World};
+use crate::id::{AppIndex, CoreId};
+use crate::log::{Newest, RecordKind, Renewed, Snapshot};
+use crate::shard::{ChannelName, Refusal};
+
+fn world(cores: usize, edit: impl Fn(&mut Limits)) -> World {
+    let edit = |limits: &mut Limits| {
+        limits.shard.log.is_durable = true;
+        edit(limits);
+    };
+    world_of(cores, edit, "")
+}
+
+fn channel(world: &World, name: &str) -> ChannelName {
+    ChannelName::new(AppIndex(0), name, world.shards[0].config().hash_seed)
+}
+
+fn put(world: &mut World, name: &str, state: &str) {
+    let channel = channel(world, name);
+    let snapshot = Snapshot { last_sequence: 0, state_json: state.into(), created_unix_ms: 0 };
+    world.shards[0].set_snapshot(&channel, snapshot);
+    world.settle();
+}
+
+/// What the log thread was given: of snapshots the states.
+fn said(world: &mut World) -> Vec<String> {
+    world.settle();
+    let records = std::mem::take(&mut world.records);
+    let said = records.into_iter().map(|(_, record)| match record.kind {
+        RecordKind::Snapshot { state_json, .. } => state_json.into(),
+        RecordKind::Cursor { subscriber_id, sequence, .. } => format!("{subscriber_id} {sequence}"),
+        other => format!("{other:?}"),
+    });
+    said.collect()
+}
+
+/// The log thread's word on the snapshot of channel `name`, and what is answered then.
+fn renewed(world: &mut World, name: &str, what: Newest, is_kept: bool) -> Vec<String> {
+    let channel = channel(world, name);
+    let owner = usize::from(channel.owner(world.shards.len()).0);
+    world.shards[owner].on_renewed(Renewed { channel, what, is_kept });
+    answers(world)
+}
+
+fn answers(world: &mut World) -> Vec<String> {
+    world.settle();
+    world.take_seen().into_iter().map(|(_, line)| line).collect()
+}
+
+fn unsynced_bytes(world: &World) -> u64 {
+    world.shards.iter().map(|shard| shard.log_levels().unsynced_bytes).sum()
+}
+
+const KEPT: &str = "SnapshotSet(Ok(()))";
+const NOT_WRITTEN: &str = "SnapshotSet(Err(NotKept(NotWritten)))";
+
+#[test]
+fn a_snapshot_is_answered_when_it_is_kept_and_of_several_the_newest_is_written() {
+    for cores in [1, 2] {
+        let mut world = world(cores, |_| {});
+        for state in ["1", "2", "3", "4"] {
+            put(&mut world, "log-1", state);
+        }
+        assert_eq!(said(&mut world), ["1"], "one is with the log thread at a time");
+        assert_eq!(answers(&mut world), [""; 0]);
+        assert_eq!(renewed(&mut world, "log-1", Newest::Snapshot, true), [KEPT]);
+        assert_eq!(said(&mut world), ["4"]);
+        assert_eq!(renewed(&mut world, "log-1", Newest::Snapshot, true), [KEPT; 3]);
+        assert_eq!((said(&mut world), unsynced_bytes(&world)), (vec![], 0));
+    }
+}
+
+#[test]
+fn what_could_not_be_written_is_refused_and_tried_again_ever_less_often() {
+    let mut world = world(1, |_| {});
+    put(&mut world, "log-1", "1");
+    put(&mut world, "log-1", "2");
+    put(&mut world, "log-2", "a");
+    assert_eq!(said(&mut world), ["1", "a"]);
+    assert_eq!(renewed(&mut world, "log-1", Newest::Snapshot, false), [NOT_WRITTEN; 2]);
+    assert_eq!(renewed(&mut world, "log-2", Newest::Snapshot, false), [NOT_WRITTEN]);
+    assert!(unsynced_bytes(&world) > 0);
+    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogWrite), 3);
+    for (wait_ms, tried) in [(900, None), (100, Some("2")), (1_900, None), (100, Some("a"))] {
+        world.wait(wait_ms);
+        assert_eq!(said(&mut world).first().map(String::as_str), tried);
+        let name = if tried == Some("a") { "log-2" } else { "log-1" };
+        if tried.is_some() {
+            assert_eq!(renewed(&mut world, name, Newest::Snapshot, false), [""; 0]);
+        }
+    }
+    world.wait(4_000);
+    assert_eq!(said(&mut world), ["2"]);
+    // As soon as one is kept the others follow.
+    renewed(&mut world, "log-1", Newest::Snapshot, true);
+    assert_eq!(said(&mut world), ["a"]);
+    renewed(&mut world, "log-2", Newest::Snapshot, true);
+    assert_eq!(unsynced_bytes(&world), 0);
+    world.wait(60_000);
+    assert_eq!(said(&mut world), [""; 0]);
+}
+
+#[test]
+fn who_asks_while_the_disk_fails_is_not_kept_waiting_for_the_next_attempt() {
+    let mut world = world(1, |_| {});
+    put(&mut world, "log-1", "1");
+    assert_eq!(said(&mut world), ["1"]);
+    renewed(&mut world, "log-1", Newest::Snapshot, false);
+    put(&mut world, "log-1", "2");
+    assert_eq!(said(&mut world), ["2"]);
+    assert_eq!(renewed(&mut world, "log-1", Newest::Snapshot, true), [KEPT]);
+    world.wait(60_000);
+    assert_eq!((said(&mut world), unsynced_bytes(&world)), (vec![], 0));
+}
+
+#[test]
+fn as_much_waits_as_may_and_a_newer_one_takes_the_place_of_the_one_before() {
+    let state = "x".repeat(900);
+    let mut world = world(1, |limits| limits.shard.log.unsynced_bytes_max = 2_000);
+    put(&mut world, "log-1", &state);
+    put(&mut world, "log-1", &state);
+    assert_eq!(answers(&mut world), [""; 0]);
+    put(&mut world, "log-1", &state);
+    assert_eq!(answers(&mut world), [""; 0], "the third takes the second's place");
+    put(&mut world, "log-2", &state);
+    assert_eq!(answers(&mut world), ["SnapshotSet(Err(NotKept(Backlogged)))"]);
+    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogUnsynced), 1);
+    assert!(unsynced_bytes(&world) <= 2_000);
+}
+
+#[test]
+fn an_ack_is_answered_when_it_is_kept_and_of_several_the_newest_is_written() {
+    for cores in [1, 2] {
+        let mut world = world(cores, |_| {});
+        let (name, what) = (channel(&world, "log-1"), Newest::Cursor("ann".into()));
+        let owner = usize::from(name.owner(cores).0);
+        let draft = || super::transcript::draft("log-1", "t", "", 1);
+        let drafts =
+            || crate::shard::NamedDraft { channel: name.clone(), draft: draft(), skip: None };
+        world.shards[0].append_all(vec![drafts(), drafts(), drafts()]);
+        assert_eq!(said(&mut world).len(), 3);
+        let logged = crate::log::Logged { channel: name.clone(), sequence: 3, is_kept: true };
+        world.shards[owner].on_logged(logged);
+        answers(&mut world);
+        for sequence in [1, 2, 3, 2] {
+            world.shards[0].ack_for(&name, "ann", sequence);
+            world.settle();
+        }
+        assert_eq!(said(&mut world), ["ann 1"]);
+        assert_eq!(answers(&mut world), [""; 0]);
+        assert_eq!(renewed(&mut world, "log-1", what.clone(), true), ["Acked(Ok(()))"]);
+        assert_eq!(said(&mut world), ["ann 3"]);
+        assert_eq!(renewed(&mut world, "log-1", what.clone(), true), ["Acked(Ok(()))"; 3]);
+        // What is kept already is answered at once.
+        world.shards[0].ack_for(&name, "ann", 3);
+        assert_eq!(answers(&mut world), ["Acked(Ok(()))"]);
+        assert_eq!((said(&mut world), unsynced_bytes(&world)), (vec![], 0));
+        assert_eq!(world.shards[0].config().core, CoreId(0));
+    }
+}
