@@ -69,10 +69,10 @@ pub struct ConnectionConfig {
     /// Pusher has it. Never 0: pusher-js refuses that (spec `pusher.md`).
     pub activity_timeout_s: u16,
     /// Seconds of silence towards the client after which it is sent a ping frame, whatever it says
-    /// itself. Default 50: a default nginx cuts a connection that its server says nothing on for 60.
+    /// itself. Default 50: a default nginx cuts where the server has said nothing for 60.
     pub ping_interval_s: u16,
-    /// Seconds the client may take to answer the ping of `activity_timeout_s` before close 4201. Default 30, the
-    /// `pongTimeout` of pusher-js.
+    /// Seconds the client may take to answer the ping of `activity_timeout_s` before close 4201.
+    /// Default 30, the `pongTimeout` of pusher-js.
     pub pong_timeout_s: u16,
     /// Seconds from accept to the end of the request head. Default 10: enough for any real link,
     /// short for sockets that only hold a slot.
