@@ -5,7 +5,8 @@
 //! What must hold: a room's events have one order for all who see them; each subscriber gets every
 //! event from its start on, once and in order, or is told that it is gone, and then it is; a
 //! connection's answers are in the order of its messages; what is seen or acknowledged, cursors and
-//! snapshots included, is durable and read again after a restart; cursors move on and never beyond the end.
+//! snapshots included, is durable and read again after a restart; cursors move on and never beyond
+//! the end.
 
 mod client;
 mod cores;
