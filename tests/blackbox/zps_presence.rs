@@ -102,7 +102,7 @@ fn who_leaves_many_rooms_at_once_keeps_nobody_waiting() {
         let asked = Instant::now();
         other.expect_quiet();
         longest = longest.max(asked.elapsed());
-        server.metric("uringcast_connections") <= (ROOMS + 1) as f64
+        server.metric("uringcast_connections") < 8.0 // The watchers and the other.
     });
     assert!(longest < PATIENCE, "a client was answered after {longest:?}");
     for (watcher, room) in &mut watchers {
