@@ -487,10 +487,15 @@ impl Core {
                     waiter.arrived.raise();
                 }
             }
-            Output::GoOn(conn) => {
-                self.going_on.borrow_mut().push(conn);
-                self.goes_on.raise();
-            }
+            Output::GoOn(conn) => match self.socket(conn) {
+                Some(socket) if socket.is_left() => {
+                    self.going_on.borrow_mut().push(conn);
+                    self.goes_on.raise();
+                }
+                // Most have nothing left: a task and a turn more would keep others from theirs.
+                Some(socket) => self.resume(conn, &socket),
+                None => {}
+            },
             Output::ReadsLog(conn) => self.socket(conn).iter().for_each(|it| it.keep_unsent_few()),
             Output::AskRoom(conn, question) => self.ask_room(conn, *question),
             Output::PostToSink(post) => self.post_to_sink(&shard.apps(), &post),

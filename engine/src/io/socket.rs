@@ -133,6 +133,14 @@ impl Socket {
         }
     }
 
+    /// Whether messages of a websocket wait that were read.
+    pub(super) fn is_left(&self) -> bool {
+        let listener = self.listener.take();
+        let is_left = matches!(listener, Listener::Reader(_));
+        self.listener.set(listener);
+        is_left
+    }
+
     /// From now on `more` is for the task that serves requests.
     pub(super) fn keep_task(&self, more: Rc<More>) {
         self.listener.set(Listener::Task(more));

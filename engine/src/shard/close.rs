@@ -60,7 +60,6 @@ impl Shard {
         let connection = self.connection(conn).expect("it was open above");
         connection.phase = Phase::Closing(Closing { until, farewell, finished: false });
         self.reschedule(conn);
-        self.wake(conn);
     }
 
     /// End whatever `conn` has with others: its subscriptions and its user's being here.

@@ -4,8 +4,9 @@
 //! more of what it has been sent, and while cores have too much for each other. That is a level,
 //! looked at before each message. Who was told to wait is told once that it may go on.
 //!
-//! Invariant: a connection that waits may not be heard. So whatever may end a wait calls
-//! [`Shard::wake`], and nobody else touches [`Waiting`].
+//! Invariant: an open connection that waits may not be heard. So whatever may end a wait calls
+//! [`Shard::wake`], and nobody else touches [`Waiting`]. One that begins to close waits until its
+//! client takes anything, its last words at the latest: who takes nothing is not listened to.
 
 use super::{Output, Shard};
 use crate::id::ConnId;
@@ -27,7 +28,7 @@ impl Shard {
     /// again.
     pub fn may_hear(&mut self, conn: ConnId) -> bool {
         let (soft, is_backlogged) = (self.config.outbox_bytes_soft, self.are_cores_backlogged);
-        // Of one that is gone or closing nothing waits: its close frame must be found.
+        // Of one that is gone nothing waits.
         let Some(connection) = self.connection(conn) else { return true };
         let may_hear = connection.may_be_heard(soft, is_backlogged);
         if !may_hear {

@@ -12,7 +12,7 @@ impl Shard {
         }
         let soft = self.config.outbox_bytes_soft;
         for (slot, connection) in &self.connections {
-            let is_waiting = connection.waiting != Waiting::No;
+            let is_waiting = connection.is_open() && connection.waiting != Waiting::No;
             let may_be_heard = connection.may_be_heard(soft, self.are_cores_backlogged);
             debug_assert!(!(is_waiting && may_be_heard), "slot {slot} waits for nothing");
             debug_assert_eq!(connection.channels.len(), connection.subscriptions.len());

@@ -152,13 +152,13 @@ fn who_waits_for_an_answer_and_for_cores_is_told_once_and_when_both_have_come() 
 
 /// Its close frame must be found, which may stand behind what it has said before.
 #[test]
-fn who_is_closed_while_it_waits_goes_on() {
+fn who_is_closed_while_it_waits_goes_on_when_its_last_words_are_taken() {
     let (mut world, conn) = world();
     world.shards[0].replay(conn, "log-on-1", ReplayRange::default());
     world.shards[0].set_cores_backlogged(true);
     assert!(!world.shards[0].may_hear(conn));
     world.shards[0].close(conn, CloseCode(4009), "");
     world.settle();
-    assert_eq!(seen(&mut world), ["goes on", "close 4009"]);
+    assert_eq!(seen(&mut world), ["close 4009", "goes on"]);
     assert!(world.shards[0].may_hear(conn));
 }
