@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use serde_json::Value;
 
 use super::cores::Cores;
-use super::game::FOREVER_MS;
+use super::limits::FOREVER_MS;
 use super::truth::Truth;
 
 /// The answer to a message, or a part of it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use uringcast::id::CoreId;
-use uringcast::log::{Draft, HistoryRule, LogLimits, NotKept, Snapshot};
+use uringcast::log::{Draft, HistoryRule, NotKept, Snapshot};
 use uringcast::shard::{
     Answer, AppendError, LogAnswer, NamedDraft, ReplayRange, ShardConfig, SnapshotError, Ticket,
 };
@@ -13,6 +13,7 @@ use uringcast_proto::ws::encode;
 
 use super::client::{Begin, Client, Expected, Types, see};
 use super::cores::Cores;
+use super::limits::{LOGS_MAX, config};
 use super::truth::{Published, Truth};
 use crate::client::Pace;
 use crate::random::Random;
@@ -24,10 +25,6 @@ const NAMES: [&str; 4] = ["ann", "bob", "cid", "watcher"];
 /// subscription it comes.
 const WATCHER: usize = 3;
 const TTL_S: u32 = 2;
-/// For which a cursor is kept where none is forgotten.
-pub(crate) const FOREVER_MS: u64 = 1 << 40;
-/// Logs that a core may have, where that is less than there are rooms.
-const LOGS_MAX: usize = 8;
 /// Rooms besides, of which so few hold something at a time that the others have room.
 const VISITED: usize = 40;
 const VISITED_AT_ONCE: usize = LOGS_MAX - ROOMS.len() - 1;
@@ -580,31 +577,5 @@ impl Game {
 
     fn any_client(&mut self) -> usize {
         self.random.below(self.clients.len())
-    }
-}
-
-fn config(random: &mut Random, seed: u64) -> ShardConfig {
-    let log = LogLimits {
-        is_durable: random.one_in(2),
-        page_events_max: 1 + random.below(6),
-        page_bytes_max: random.pick(&[200, 1_000, 64 << 10]),
-        bytes_max: random.pick(&[20_000, 1 << 28]),
-        channels_max: random.pick(&[LOGS_MAX, 100_000]),
-        cursor_idle_ms: random.pick(&[1, FOREVER_MS]),
-        ..LogLimits::default()
-    };
-    ShardConfig {
-        cores: 1 + random.below(4),
-        hash_seed: seed,
-        turned_away_max: 1,
-        activity_timeout_ms: 1 << 40,
-        ping_interval_ms: 1 << 40,
-        pong_timeout_ms: 3_000,
-        outbox_bytes_soft: random.pick(&[800, 4_000]),
-        outbox_stall_ms: 1 << 40,
-        is_coalescing: random.pick(&[true, true, true, false]),
-        cache_bytes_max: 1 << 20,
-        log,
-        ..ShardConfig::default()
     }
 }

@@ -13,6 +13,7 @@ mod client;
 mod cores;
 mod disk;
 mod game;
+mod limits;
 mod truth;
 
 use game::Game;
