@@ -89,11 +89,13 @@ fn a_cursor_that_is_not_used_is_forgotten_and_its_log_gives_way() {
 
 #[test]
 fn an_ack_above_the_last_event_is_refused_by_every_way() {
-    for cores in [1, 2] {
-        let server = Server::start(Options::new().cores(cores).config(
-            "[[apps]]\nid = \"app-id\"\nkey = \"app-key\"\nsecret = \"app-secret\"\n\
-             history = [{ pattern = \"*-kept\" }]\nzps = { allow_client_publish = true }\n",
-        ));
+    let directories = [Directory::new(), Directory::new()];
+    let options = [1, 2]
+        .into_iter()
+        .zip(&directories)
+        .flat_map(|(cores, directory)| both(directory, "").map(|options| options.cores(cores)));
+    for options in options {
+        let server = Server::start(options);
         let mut ann = Zps::connect(&server, "ann");
         // Several, so that each core owns some; subscribed to or not.
         for number in 0..8 {

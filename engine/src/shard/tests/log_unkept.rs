@@ -3,8 +3,8 @@
 use super::transcript::world_of;
 use super::world::{Limits, World};
 use crate::id::{AppIndex, CoreId};
-use crate::log::{Newest, RecordKind, Renewed, Snapshot};
-use crate::shard::{ChannelName, Refusal};
+use crate::log::{HistoryRule, Logged, Newest, RecordKind, Renewed, Snapshot};
+use crate::shard::{ChannelName, NamedDraft, Refusal};
 
 fn world(cores: usize, edit: impl Fn(&mut Limits)) -> World {
     let edit = |limits: &mut Limits| {
@@ -16,6 +16,20 @@ fn world(cores: usize, edit: impl Fn(&mut Limits)) -> World {
 
 fn channel(world: &World, name: &str) -> ChannelName {
     ChannelName::new(AppIndex(0), name, world.shards[0].config().hash_seed)
+}
+
+/// So many events that are kept.
+fn append(world: &mut World, name: &str, count: u64) {
+    let channel = channel(world, name);
+    let owner = usize::from(channel.owner(world.shards.len()).0);
+    let event = |_| {
+        let draft = super::transcript::draft(name, "t", "", 1);
+        NamedDraft { channel: channel.clone(), draft, skip: None }
+    };
+    world.shards[0].append_all((0..count).map(event).collect());
+    assert_eq!(said(world).len() as u64, count);
+    world.shards[owner].on_logged(Logged { channel, sequence: count, is_kept: true });
+    answers(world);
 }
 
 fn put(world: &mut World, name: &str, state: &str) {
@@ -136,15 +150,7 @@ fn an_ack_is_answered_when_it_is_kept_and_of_several_the_newest_is_written() {
     for cores in [1, 2] {
         let mut world = world(cores, |_| {});
         let (name, what) = (channel(&world, "log-1"), Newest::Cursor("ann".into()));
-        let owner = usize::from(name.owner(cores).0);
-        let draft = || super::transcript::draft("log-1", "t", "", 1);
-        let drafts =
-            || crate::shard::NamedDraft { channel: name.clone(), draft: draft(), skip: None };
-        world.shards[0].append_all(vec![drafts(), drafts(), drafts()]);
-        assert_eq!(said(&mut world).len(), 3);
-        let logged = crate::log::Logged { channel: name.clone(), sequence: 3, is_kept: true };
-        world.shards[owner].on_logged(logged);
-        answers(&mut world);
+        append(&mut world, "log-1", 3);
         for sequence in [1, 2, 3, 2] {
             world.shards[0].ack_for(&name, "ann", sequence);
             world.settle();
@@ -160,4 +166,63 @@ fn an_ack_is_answered_when_it_is_kept_and_of_several_the_newest_is_written() {
         assert_eq!((said(&mut world), unsynced_bytes(&world)), (vec![], 0));
         assert_eq!(world.shards[0].config().core, CoreId(0));
     }
+}
+
+/// The owner is asked about an event that the client's core has not seen: what it refuses it says
+/// at once, the rest when it is kept or is not, and the client waits for neither.
+#[test]
+fn an_ack_of_what_was_not_seen_is_answered_when_it_is_kept_and_holds_nobody() {
+    for cores in [1, 2] {
+        let mut world = world(cores, |_| {});
+        let name = ["log-1", "log-2", "log-3", "log-4"];
+        let name = name.into_iter().find(|it| channel(&world, it).owner(cores).0 != 0);
+        let name = name.unwrap_or("log-1"); // On two cores one of the other's.
+        append(&mut world, name, 2);
+        world.connect("a", CoreId(0));
+        world.upgrade(0);
+        answers(&mut world);
+        let conn = world.clients[0].conn;
+        let ack = |world: &mut World, sequence| {
+            world.shards[0].ack(conn, name, &"ann".into(), sequence);
+            assert!(!world.shards[0].is_held(conn));
+            answers(world)
+        };
+        assert_eq!(ack(&mut world, 3), ["error null"]);
+        assert_eq!((said(&mut world), unsynced_bytes(&world)), (vec![], 0));
+        assert_eq!((ack(&mut world, 1), ack(&mut world, 2)), (vec![], vec![]));
+        assert_eq!(said(&mut world), ["ann 1"]);
+        let what = Newest::Cursor("ann".into());
+        assert_eq!(renewed(&mut world, name, what.clone(), true), [""; 0], "a Pusher is not told");
+        assert_eq!(said(&mut world), ["ann 2"]);
+        assert_eq!(renewed(&mut world, name, what.clone(), false), ["error null"]);
+        world.wait(1_000);
+        assert_eq!(said(&mut world), ["ann 2"]);
+        assert_eq!(renewed(&mut world, name, what, true), [""; 0]);
+        assert_eq!(unsynced_bytes(&world), 0);
+        let refused: u64 = world.shards.iter().map(|it| it.counters.refusals.sum()).sum();
+        assert_eq!(refused, 2, "each is counted once");
+    }
+}
+
+/// A cursor that is forgotten while it could not be written is not tried again, and does not keep
+/// others waiting.
+#[test]
+fn what_is_forgotten_meanwhile_is_not_tried_again() {
+    let mut world = world(1, |limits| {
+        limits.shard.log.cursor_idle_ms = 1_000;
+        limits.history = vec![HistoryRule { ttl_s: 1, ..HistoryRule::new("log*") }];
+    });
+    append(&mut world, "log-1", 1);
+    let (name, what) = (channel(&world, "log-1"), Newest::Cursor("ann".into()));
+    world.shards[0].ack_for(&name, "ann", 1);
+    put(&mut world, "log-2", "a");
+    assert_eq!(said(&mut world), ["ann 1", "a"]);
+    renewed(&mut world, "log-1", what, false);
+    renewed(&mut world, "log-2", Newest::Snapshot, false);
+    world.wait(1_000);
+    let said = said(&mut world);
+    assert!(said.iter().any(|it| it.starts_with("CursorForgotten")), "{said:?}");
+    assert_eq!((said.len(), said.last().map(String::as_str)), (2, Some("a")), "{said:?}");
+    renewed(&mut world, "log-2", Newest::Snapshot, true);
+    assert_eq!(unsynced_bytes(&world), 0);
 }
