@@ -106,7 +106,7 @@ fn turn(shard: &mut Shard) -> usize {
     run_turn(shard).0
 }
 
-/// The same; how many questions were answered.
+/// End the turn and let every socket take all it is given; how many questions were answered.
 fn turn_answers(shard: &mut Shard) -> usize {
     run_turn(shard).1
 }

@@ -70,7 +70,8 @@ impl Room {
         }
     }
 
-    /// The same as a room of zero-pub-sub, whose events come with their sequences, from 1 on.
+    /// This room as one of zero-pub-sub, whose events come with their sequences, from 1 on, in
+    /// frames of about `frame_bytes`.
     #[must_use]
     pub fn numbered(self, frame_bytes: usize) -> Self {
         let form = Form::Numbered(Numbered::new(&self.channel, self.event));

@@ -123,8 +123,10 @@ impl Server {
         Self::spawn(command, cores)
     }
 
-    /// The same for zero-pub-sub: clients may publish as fast as they can, and logs are kept as
-    /// `logs` says, on disk in a folder of the server's own that goes with it.
+    /// Start `program` for `app` and zero-pub-sub, on `cores` if given, and wait until it listens.
+    ///
+    /// Clients may publish as fast as they can, and logs are kept as `logs` says, on disk in a
+    /// folder of the server's own that goes with it.
     pub fn start_zps(
         program: &Path,
         app: &App,

@@ -37,7 +37,7 @@ fn deflated(server: &Server) -> Raw {
     raw
 }
 
-/// The same, subscribed to `private-room`.
+/// A client that agreed to compression and is subscribed to `private-room`.
 fn in_private_room(server: &Server) -> Raw {
     let mut raw = Raw::connect(server.address());
     upgrade(&mut raw, "/app/app-key?protocol=7", OFFER);

@@ -11,7 +11,7 @@ fn start(url: &str, zps: &str) -> Server {
     start_on(2, url, zps)
 }
 
-/// The same with as many cores, each of which keeps answers of its own.
+/// A server of as many cores whose only app asks at `url`; each core keeps answers of its own.
 fn start_on(cores: u8, url: &str, zps: &str) -> Server {
     Server::start(Options::new().cores(cores).config(&format!(
         "[[apps]]\nid = \"app-id\"\nkey = \"app-key\"\nsecret = \"app-secret\"\n\

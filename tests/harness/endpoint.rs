@@ -59,7 +59,7 @@ impl Endpoint {
         Self::serve(listener, reply)
     }
 
-    /// The same on `listener`.
+    /// A server on `listener` that answers each request as `reply` says, which may wait.
     pub fn serve(
         listener: TcpListener,
         reply: impl Fn(&Posted) -> Reply + Send + Sync + 'static,

@@ -54,21 +54,21 @@ impl Frame {
         Self::new(Opcode::CLOSE, code.to_be_bytes())
     }
 
-    /// The same frame, but not the last of its message.
+    /// This frame, but not the last of its message.
     #[must_use]
     pub fn unfinished(mut self) -> Self {
         self.fin = false;
         self
     }
 
-    /// The same frame with other reserved bits.
+    /// This frame with other reserved bits.
     #[must_use]
     pub fn rsv(mut self, rsv: u8) -> Self {
         self.rsv = rsv;
         self
     }
 
-    /// The same frame without its mask.
+    /// This frame without its mask.
     #[must_use]
     pub fn unmasked(mut self) -> Self {
         self.masked = false;

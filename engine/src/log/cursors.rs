@@ -153,7 +153,8 @@ impl Cursors {
         self.by_name.get(name).map(|cursor| cursor.sequence)
     }
 
-    /// The same, and when its cursor was last used.
+    /// What the subscriber has, if it ever said, and when its cursor was last used, in milliseconds
+    /// since 1970.
     pub fn stored(&self, name: &str) -> Option<(u64, u64)> {
         self.by_name.get(name).map(|cursor| (cursor.sequence, cursor.used_unix_ms))
     }

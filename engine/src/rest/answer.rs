@@ -146,7 +146,8 @@ impl Answer {
         Self { status, body: body.into(), headers: refusal_headers(error) }
     }
 
-    /// The same answer, which tells what is left of the app's budget.
+    /// This answer with headers that tell what is left of the app's budget, if anything was
+    /// `spent`.
     #[must_use]
     pub fn with_budget(mut self, spent: Option<&Spent>) -> Self {
         self.headers.extend(spent.into_iter().flat_map(budget_headers));

@@ -45,7 +45,7 @@ pub enum Encoded {
 pub enum Reply {
     /// That it was published.
     Empty,
-    /// The same, in the words of the deprecated endpoint.
+    /// That it was published, in the words of the deprecated endpoint.
     Accepted,
     /// These attributes of each channel.
     Channels(Vec<String>, Info),

@@ -69,7 +69,7 @@ impl Packed {
         Some(packed)
     }
 
-    /// The same frames in here that `skip` names in the run.
+    /// The part of these bytes that holds the frames that `skip` names in the run.
     pub(super) fn translate(&self, skip: &Skip) -> Skip {
         let (start, end) = (self.place_of(skip.start), self.place_of(skip.end));
         Skip { start, end, ..*skip }

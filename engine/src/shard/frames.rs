@@ -84,7 +84,7 @@ impl Frames {
         }
     }
 
-    /// The same frames in a form that many may share.
+    /// These frames in a form that many may share.
     #[must_use]
     pub(super) fn share(self) -> Self {
         Self { count: self.count, bytes: Form::Shared(self.into_bytes()) }

@@ -435,7 +435,7 @@ pub enum CoreMessage {
         /// Who waits for them to be queued.
         ticket: Option<Ticket>,
     },
-    /// The same for several events of a turn.
+    /// From the owner: several events of a turn for this core's subscribers.
     DeliverMany {
         /// The channel.
         local: LocalId,

@@ -139,7 +139,7 @@ impl Shard {
         self.notice(owned, WebhookEvent::ClientEvent, fact);
     }
 
-    /// The same for several frames.
+    /// A client has sent `frames` to the channel at `owned`.
     pub(super) fn notice_client_events(&mut self, owned: u32, frames: &Frames, sender: SocketId) {
         let name = &self.owned.at(owned).name;
         if is_of_interest(&self.apps, name, WebhookEvent::ClientEvent) {

@@ -62,7 +62,9 @@ enum State {
     /// `unrouted` owners have yet to say how many cores they told; `unqueued` is what is known to
     /// be missing. A core may report before the owner does, so it can fall below 0.
     Publish { unrouted: u32, unqueued: i64, counted: Vec<Counted> },
-    /// The same for events of logs, each with its answer once that is here.
+    /// Events of logs. `unrouted` owners have yet to say how many cores they told; `unqueued` is
+    /// what is known to be missing, or below 0. Each of the `outcomes` is here once its owner has
+    /// answered.
     Append { unrouted: u32, unqueued: i64, outcomes: Vec<Option<AppendOutcome>> },
     /// One core decides.
     Application,

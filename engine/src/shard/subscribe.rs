@@ -50,7 +50,8 @@ impl Shard {
         self.join(conn, name, member, None).map(|_| ())
     }
 
-    /// The same, perhaps with a wish about the channel's log; the core that will answer.
+    /// Ask the owner of channel `name` to let `conn` in, as `member` on presence channels, perhaps
+    /// with a wish about the channel's log; the core that will answer.
     pub(super) fn join(
         &mut self,
         conn: ConnId,

@@ -135,7 +135,8 @@ impl Shard {
         self.await_authorization_ms(conn, u64::from(timeout_s) * 1_000);
     }
 
-    /// The same, in the dialect's own words; to the next tick of the shard's clock.
+    /// Close `conn`, in its dialect's own words, unless it is authorized within `timeout_ms`,
+    /// counted up to the next tick of the shard's clock; 0 is never.
     pub fn await_authorization_ms(&mut self, conn: ConnId, timeout_ms: u64) {
         let by = self.now.plus(timeout_ms).0.div_ceil(AUTHORIZE_TICK_MS);
         if let Some(connection) = self.connection(conn)

@@ -107,7 +107,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// The same figures, with what others used of cores that together had `whole` to give and were
+    /// These figures, with what others used of cores that together had `whole` to give and were
     /// `busy` for a part of it.
     #[must_use]
     pub fn among_others(self, whole: Duration, busy: Duration, conduct: &Conduct) -> Self {

@@ -57,7 +57,8 @@ impl FrameCursor {
         Self { pending: Vec::new(), is_spent: false, may_be_compressed: false }
     }
 
-    /// The same for a client that agreed to `permessage-deflate`.
+    /// A cursor at the start of the server's frames for a client that agreed to
+    /// `permessage-deflate`.
     pub fn deflated() -> Self {
         Self { may_be_compressed: true, ..Self::new() }
     }
@@ -220,7 +221,7 @@ mod tests {
         );
     }
 
-    /// The same frames and the same end, however random bytes are cut.
+    /// Random bytes make the same frames and come to the same end, however they are cut.
     #[test]
     fn random_bytes_are_cut_alike_in_any_reads() {
         let mut random = Random::from_environment();

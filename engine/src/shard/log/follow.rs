@@ -298,7 +298,8 @@ impl Shard {
         }
     }
 
-    /// The same where parts are withheld from some.
+    /// Send `frames`, which are in no log, to those subscribers that are catching up: each frame to
+    /// all but the connection that it is `withheld` from.
     pub(in super::super) fn send_load_to_those_behind(
         &mut self,
         local: u32,

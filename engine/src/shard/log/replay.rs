@@ -36,7 +36,7 @@ impl Shard {
         self.tell_log_owner(&channel, replay);
     }
 
-    /// The same for whoever waits for the ticket: the answer is a
+    /// Read some events of `channel` again for whoever waits for the ticket: the answer is a
     /// [`LogAnswer::Replayed`](super::LogAnswer).
     pub fn ask_replay(&mut self, channel: &ChannelName, range: ReplayRange) -> Ticket {
         self.ask_log(channel, LogQuestion::Replay(range))
