@@ -90,7 +90,7 @@ impl Room {
         }
     }
 
-    /// And behind it.
+    /// What a client sends behind an event's text, to publish it.
     pub const fn publish_tail(&self) -> &'static [u8] {
         match self.form {
             Form::Envelope(_) => b"\"}",

@@ -31,7 +31,7 @@ pub(crate) const LISTENING: &str = "listening on ";
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     /// Where else it listens, as it says.
     announced: Option<Receiver<Announced>>,
@@ -58,9 +58,9 @@ pub struct Logs {
 /// What one room keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept {
-    /// Events.
+    /// How many events at most.
     pub events_max: u64,
-    /// Their bytes.
+    /// How many bytes of them at most.
     pub bytes_max: u64,
 }
 

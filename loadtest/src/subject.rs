@@ -13,7 +13,7 @@ use crate::server::{Logs, Server};
 /// A server to put load on.
 #[derive(Debug)]
 pub struct Subject {
-    /// Where it is.
+    /// The server's address.
     pub endpoint: Endpoint,
     /// How it is spoken to.
     pub dialect: Dialect,

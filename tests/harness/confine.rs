@@ -30,7 +30,7 @@ pub enum Errors {
 /// A system call that fails in the server.
 #[derive(Clone, Copy, Debug)]
 pub struct Denied {
-    /// Its number, such as `libc::SYS_io_uring_setup`.
+    /// The number of the call, such as `libc::SYS_io_uring_setup`.
     pub call: i64,
     /// Only where its first argument is larger.
     pub above: Option<u32>,

@@ -30,11 +30,11 @@ pub struct Frame {
     pub fin: bool,
     /// The three reserved bits, 0 to 7.
     pub rsv: u8,
-    /// What it is.
+    /// What kind of frame it is.
     pub opcode: Opcode,
     /// Whether the payload is masked on the wire; it never is in `payload`.
     pub masked: bool,
-    /// Its content.
+    /// The content, unmasked.
     pub payload: Vec<u8>,
 }
 

@@ -41,7 +41,7 @@ pub struct Server {
     running: Running,
 }
 
-/// Its process.
+/// The process of a server.
 #[derive(Debug)]
 struct Running {
     child: Child,

@@ -1,9 +1,9 @@
 //! How often something that failed is tried again, and with which pauses.
 
-/// How pauses grow.
+/// How the pauses between attempts grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backoff {
-    /// They do not.
+    /// All are as long as the first one.
     Fixed,
     /// By the first pause each time.
     Linear,

@@ -29,7 +29,7 @@ pub(super) use table::read as read_table;
 pub(super) struct SourcedApp {
     /// The app. Until [`settle`](Self::settle) only the keys of its own are right in its policy.
     pub(super) app: App,
-    /// Its place.
+    /// Where its table and the keys of its own stand.
     pub(super) origin: AppOrigin,
 }
 

@@ -136,7 +136,7 @@ pub struct Options {
 pub struct Gateway {
     /// The key of the app that is served if none is configured.
     pub key: String,
-    /// Its secret.
+    /// The secret of that app.
     pub secret: String,
 }
 

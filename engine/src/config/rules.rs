@@ -17,7 +17,7 @@ pub(super) struct Rule {
     pub(super) relation: &'static str,
     /// The full name of the key it is compared with.
     pub(super) other_key: &'static str,
-    /// Whether it holds.
+    /// Whether a configuration keeps the rule.
     pub(super) holds: fn(&Config) -> bool,
 }
 

@@ -193,7 +193,7 @@ impl Reader {
         Self::from(Ear { assembler, dialect, hearing, is_deflated })
     }
 
-    /// Whether messages wait.
+    /// Whether bytes that were read have yet to be heard.
     pub(super) const fn is_left(&self) -> bool {
         !self.left.is_empty()
     }

@@ -44,7 +44,7 @@ impl Entry {
 /// How much is read at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimits {
-    /// Events.
+    /// How many events at most.
     pub events_max: usize,
     /// Bytes of their frames; one event is given whatever it has.
     pub bytes_max: usize,
@@ -53,7 +53,7 @@ pub struct PageLimits {
 /// Events in their order, without a hole between the first and the last that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Their frames, shared.
+    /// The frames of the events, shared.
     pub frames: Vec<Bytes>,
     /// The last event that was looked at: the next page comes after it.
     pub last: u64,
@@ -108,7 +108,7 @@ impl History {
         self.entries.len()
     }
 
-    /// Whether none is.
+    /// Whether no events are there.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -55,7 +55,7 @@ pub enum Reply {
     Deliveries {
         /// The channels that it was published to.
         channels: Vec<String>,
-        /// Its name.
+        /// The event's name.
         event: String,
     },
 }

@@ -90,7 +90,7 @@ impl Frames {
         Self { count: self.count, bytes: Form::Shared(self.into_bytes()) }
     }
 
-    /// All bytes.
+    /// The bytes of all frames, one behind the other.
     pub(super) fn into_bytes(self) -> Bytes {
         match self.bytes {
             Form::Shared(bytes) => bytes,

@@ -21,7 +21,7 @@ pub struct Notice {
     pub app: AppIndex,
     /// Where it happened; empty for [`Fact::ConnectionCount`].
     pub channel: Arc<str>,
-    /// What it is.
+    /// What has happened.
     pub fact: Fact,
 }
 
@@ -50,12 +50,12 @@ pub enum Fact {
     ChannelVacated,
     /// A user has come.
     MemberAdded {
-        /// Who.
+        /// The user's id.
         user_id: Box<str>,
     },
     /// A user's last subscription has ended.
     MemberRemoved {
-        /// Who.
+        /// The user's id.
         user_id: Box<str>,
     },
     /// A client has sent an event.

@@ -66,7 +66,7 @@ enum State {
     /// what is known to be missing, or below 0. Each of the `outcomes` is here once its owner has
     /// answered.
     Append { unrouted: u32, unqueued: i64, outcomes: Vec<Option<AppendOutcome>> },
-    /// One core decides.
+    /// One core has yet to decide.
     Application,
     /// `missing` parts have yet to come.
     Query { missing: usize, answer: Answer },

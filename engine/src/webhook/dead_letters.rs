@@ -87,7 +87,7 @@ impl Taken {
         Ok(this)
     }
 
-    /// What was taken.
+    /// The dead letters that were taken.
     pub(super) fn letters(&self) -> io::Result<Vec<Result<DeadLetter, String>>> {
         read(&self.aside)
     }

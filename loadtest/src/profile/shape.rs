@@ -53,7 +53,7 @@ pub enum Unit {
 /// A profile in numbers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Shape {
-    /// Channels.
+    /// How many channels there are.
     pub channels: u32,
     /// Subscribers of each; for C this is the number of connections.
     pub subscribers: u32,
@@ -63,9 +63,9 @@ pub struct Shape {
     pub warm_up: u64,
     /// How they are published.
     pub via: Via,
-    /// Over how many connections.
+    /// How many connections publish them.
     pub publishers: usize,
-    /// When.
+    /// When they are published.
     pub pace: Pace,
     /// What its figures are divided by.
     pub unit: Unit,

@@ -27,7 +27,7 @@ pub struct Event<'a> {
 /// What an event has besides its name and its channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail<'a> {
-    /// Nothing.
+    /// The event has nothing else.
     None,
     /// `user_id` of who came or went.
     User(&'a str),
@@ -35,14 +35,14 @@ pub enum Detail<'a> {
     ClientEvent {
         /// What the channel's subscribers get.
         relayed: Relayed<'a>,
-        /// The sender's.
+        /// The sender's socket id.
         socket_id: &'a str,
     },
     /// `subscription_count`.
     Subscriptions(u32),
     /// `connection_count` and the threshold that it crossed.
     Connections {
-        /// Now.
+        /// How many there are now.
         connections: u32,
         /// Told when the number comes to it, and when it falls below.
         threshold: u32,
@@ -54,7 +54,7 @@ pub enum Detail<'a> {
 pub struct Relayed<'a> {
     /// The event's name.
     pub event_json: &'a str,
-    /// Its data.
+    /// The event's data.
     pub data_json: &'a str,
     /// The sender on a presence channel.
     pub user_id_json: Option<&'a str>,

@@ -25,9 +25,9 @@ pub struct Frame<'a> {
     pub is_final: bool,
     /// Whether it begins a compressed message (RFC 7692); its bytes are then still compressed.
     pub is_compressed: bool,
-    /// What it is.
+    /// What kind of frame it is.
     pub opcode: Opcode,
-    /// Its bytes, as they came.
+    /// The bytes of its payload, as they came.
     pub payload: &'a [u8],
 }
 

@@ -132,7 +132,7 @@ fn inflate(
 enum End {
     /// With the last byte of a block that says it is the last.
     Closed,
-    /// Anywhere else.
+    /// Anywhere else than with such a byte.
     Open,
 }
 

@@ -145,11 +145,11 @@ pub fn user_json(user: &PresentUser<'_>, now_unix_ms: u64) -> String {
 /// An event that is not kept, as its parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Ephemeral<'a> {
-    /// Its name.
+    /// The event's id.
     pub id: &'a str,
-    /// Its type.
+    /// The event's type.
     pub event_type: &'a str,
-    /// Its room.
+    /// The event's room.
     pub room: &'a str,
     /// When it was sent, in milliseconds since 1970.
     pub emitted_unix_ms: u64,

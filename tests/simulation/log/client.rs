@@ -46,7 +46,7 @@ pub(crate) struct Subscription {
     pub(crate) next: Option<u64>,
     /// If its cursor may still be told: how far it can be at most.
     cursor_max: Option<u64>,
-    /// Who is present.
+    /// The users who are present.
     pub(crate) present: BTreeSet<String>,
     /// For a wildcard: the last event of each room.
     last: HashMap<String, u64>,

@@ -73,7 +73,7 @@ pub(super) struct Entry<'a> {
 }
 
 impl Header {
-    /// Its bytes.
+    /// The header's bytes.
     pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = Vec::with_capacity(HEADER_BYTES);
         bytes.extend_from_slice(&MAGIC);

@@ -35,7 +35,7 @@ impl Question {
         Self { url, wanted, credentials }
     }
 
-    /// Where to ask.
+    /// The URL of the server that is to be asked.
     pub fn url(&self) -> &str {
         &self.url
     }

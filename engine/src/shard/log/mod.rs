@@ -192,7 +192,7 @@ impl Shard {
         self.set_unix_us(unix_ms * 1_000);
     }
 
-    /// What was said last.
+    /// The time that was said last, in milliseconds since 1970.
     pub const fn unix_ms(&self) -> u64 {
         self.logs.unix_ms
     }

@@ -12,12 +12,12 @@ use super::page::is_wanted;
 use crate::id::ConnId;
 use crate::log::{Entry, PageLimits};
 
-/// Which events.
+/// Which events of a log are wanted again.
 #[derive(Clone, Debug, Default)]
 pub struct ReplayRange {
-    /// Those after this one.
+    /// Events after this one.
     pub after: u64,
-    /// And not after this one; `None` is to the end.
+    /// Events up to this one; `None` is to the end.
     pub to: Option<u64>,
     /// At most as many, and at most `log.page_events_max`; 0 is that.
     pub limit: u32,

@@ -15,7 +15,7 @@ use crate::shard::{Millis, Output, Shard, ShardConfig};
 /// What a client does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Client {
-    /// Nothing.
+    /// It says nothing.
     Silent,
     /// It answers ping frames and nothing else.
     Answering,
