@@ -32,7 +32,7 @@ fn verdict(authorized: bool) -> Reply {
 
 /// What was asked: the room and the action.
 fn asked(endpoint: &Endpoint) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().expect("it is text").to_owned();
+    let text = |value: &Value| value.as_str().expect("the field is a string").to_owned();
     let questions = endpoint.posted().into_iter().map(|posted| posted.json());
     questions.map(|it| (text(&it["room"]), text(&it["action"]))).collect()
 }

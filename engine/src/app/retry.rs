@@ -58,7 +58,7 @@ impl Backoff {
     /// Its name in the configuration.
     pub fn name(self) -> &'static str {
         let named = Self::NAMES.into_iter().find(|(backoff, _)| *backoff == self);
-        named.expect("every one has a name").1
+        named.expect("NAMES has every backoff").1
     }
 }
 

@@ -62,7 +62,7 @@ impl SourcedApp {
         let default = &config.pusher;
         let own = std::mem::replace(&mut self.app.policy, default.clone());
         for (index, _) in &self.origin.own {
-            let field = KEYS[*index].policy_field().expect("only such keys are taken from a table");
+            let field = KEYS[*index].policy_field().expect("own keys are keys of the policy");
             field.copy(&own, &mut self.app.policy);
         }
     }

@@ -205,5 +205,5 @@ fn sound_rules(doubtful: &[bool]) -> impl Iterator<Item = (&'static Rule, [usize
 
 /// The index of the key `path` in [`KEYS`].
 pub(super) fn index_of(path: &str) -> usize {
-    KEYS.iter().position(|key| key.path() == path).expect("rules name keys of the table")
+    KEYS.iter().position(|key| key.path() == path).expect("rules name keys that KEYS has")
 }

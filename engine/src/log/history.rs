@@ -196,7 +196,7 @@ impl History {
         let mut page = Page { frames: Vec::new(), last: after.max(start - 1), lost };
         let mut bytes = 0;
         for sequence in (start..=to).take(SCANNED_MAX).take_while(|&sequence| is_live(sequence)) {
-            let entry = self.get(sequence).expect("it is live");
+            let entry = self.get(sequence).expect("only events that are there are live");
             if is_wanted(entry) {
                 bytes += entry.frame.len();
                 let is_full = page.frames.len() >= limits.events_max || bytes > limits.bytes_max;
@@ -215,7 +215,7 @@ impl History {
         if self.ids_from == sequence {
             self.forget_id();
         }
-        let entry = self.entries.pop_front().expect("only what is there goes");
+        let entry = self.entries.pop_front().expect("events are popped only while there are any");
         self.bytes -= entry.weight_bytes();
     }
 

@@ -81,7 +81,7 @@ impl Packed {
             return 0;
         }
         let found = self.ends.binary_search_by_key(&place, |&(end, _)| end);
-        self.ends[found.expect("only whole frames are withheld")].1
+        self.ends[found.expect("withheld parts end where frames end")].1
     }
 }
 

@@ -315,7 +315,7 @@ impl Shard {
             // What was gathered on this core is in no outbox before the turn's end.
             State::Publish { counted, .. } => self.published.push((ticket, counted)),
             State::Append { outcomes, .. } => {
-                let outcomes = outcomes.into_iter().map(|it| it.expect("each has its answer"));
+                let outcomes = outcomes.into_iter().map(|it| it.expect("all answers have come"));
                 self.appended.push((ticket, outcomes.collect()));
             }
             State::Application => unreachable!("a decision is the whole answer"),

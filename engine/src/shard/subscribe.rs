@@ -66,7 +66,7 @@ impl Shard {
             self.locals.insert(name, Channel::new())
         });
         let attempt = self.next_serial();
-        let connection = self.connection(conn).expect("checked above");
+        let connection = self.connection(conn).expect("check_subscribe has found it");
         if connection.find(local).is_some() {
             return Err(SubscribeError::AlreadySubscribed);
         }

@@ -167,7 +167,7 @@ impl Shard {
         entry.value.slots.swap_remove(position as usize);
         if let Some(&moved) = entry.value.slots.get(position as usize) {
             let moved = self.connections[moved as usize].user.as_mut();
-            moved.expect("who is in the list has signed in").position = position;
+            moved.expect("the list has only who has signed in").position = position;
         } else if entry.value.slots.is_empty() {
             let (name, core) = (entry.name.clone(), self.config.core);
             self.users.sessions.remove(session);

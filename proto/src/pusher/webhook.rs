@@ -148,7 +148,7 @@ mod tests {
 
     fn client_event(data: &str, user_id: Option<&str>) -> String {
         let frame = server::event("\"client-a\\\"b\"", "private-c", data, user_id);
-        let relayed = Relayed::parse(&frame).expect("it is an event");
+        let relayed = Relayed::parse(&frame).expect("the frame is that of an event");
         json(Some("private-c"), Detail::ClientEvent { relayed, socket_id: "1.2" })
     }
 

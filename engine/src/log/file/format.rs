@@ -84,7 +84,7 @@ impl Header {
         bytes.extend_from_slice(&self.previous_end.to_le_bytes());
         bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
-        bytes.try_into().expect("the fields are as many bytes")
+        bytes.try_into().expect("the fields above have HEADER_BYTES bytes")
     }
 
     /// The header that `bytes` begin with.

@@ -104,7 +104,7 @@ impl Unsynced {
     }
 
     fn pop(&mut self, sequence: u64) -> Waiting {
-        let waiting = self.events.pop_front().expect("only what waits is kept");
+        let waiting = self.events.pop_front().expect("the caller has seen one that waits");
         if !waiting.entry.id.is_empty() {
             self.ids.remove(&waiting.entry.id, sequence);
         }
