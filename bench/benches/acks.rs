@@ -135,7 +135,7 @@ impl World {
                     shard.on_logged(Logged { channel, sequence, is_kept: true });
                 }
                 Output::Log(LogRecord { channel, kind }) if kind.newest().is_some() => {
-                    let what = kind.newest().expect("just asked");
+                    let what = kind.newest().expect("the guard has seen it");
                     shard.on_renewed(Renewed { channel, what, is_kept: true });
                 }
                 Output::Log(_) | Output::GoOn(_) | Output::ReadsLog(_) => {}
@@ -176,7 +176,7 @@ fn shard(is_durable: bool) -> Shard {
         policy: AppPolicy { zps: limits, ..AppPolicy::default() },
         ..App::new("id", "key", "secret")
     };
-    let mut shard = Shard::new(config, Apps::new(vec![app]).expect("one app"), Millis(0));
+    let mut shard = Shard::new(config, Apps::new(vec![app]).expect("one app is unique"), Millis(0));
     shard.set_unix_ms(1_795_230_348_888);
     shard
 }

@@ -106,7 +106,7 @@ fn turn(shard: &mut Shard) -> usize {
     run_turn(shard).0
 }
 
-/// The same; how many questions were answered.
+/// End the turn and let every socket take all it is given; how many questions were answered.
 fn turn_answers(shard: &mut Shard) -> usize {
     run_turn(shard).1
 }
@@ -181,5 +181,5 @@ fn shard(core: u8, cores: usize) -> Shard {
     };
     let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
     let app = App { policy, ..App::new("id", "key", "secret") };
-    Shard::new(config, Apps::new(vec![app]).expect("one app"), Millis(0))
+    Shard::new(config, Apps::new(vec![app]).expect("one app is unique"), Millis(0))
 }

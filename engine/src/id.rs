@@ -62,7 +62,7 @@ impl SocketId {
         self.location & (CONNECTIONS_PER_CORE_MAX as u32 - 1)
     }
 
-    /// The random half.
+    /// The random half of the id.
     pub const fn nonce(self) -> u32 {
         self.nonce
     }

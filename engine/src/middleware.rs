@@ -74,7 +74,7 @@ impl Operation {
         (Self::Close, "close"),
     ];
 
-    /// Its name.
+    /// The operation's name.
     pub const fn name(self) -> &'static str {
         Self::ALL[self as usize].1
     }
@@ -83,7 +83,7 @@ impl Operation {
 /// One operation that is about to be carried out.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// What is done.
+    /// The operation.
     pub operation: Operation,
     /// The app's id.
     pub app_id: &'a str,

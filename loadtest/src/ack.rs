@@ -15,7 +15,7 @@ pub enum AckMode {
     Each,
     /// One for so many events together, and one for what is left at the end.
     Batch(NonZeroU64),
-    /// None at all.
+    /// No acks at all.
     None,
 }
 

@@ -156,7 +156,7 @@ impl PublishArgs {
         rooms.min(wanted.get() as usize)
     }
 
-    /// The same where events are messages of zero-pub-sub.
+    /// Connections that publish messages of zero-pub-sub into `rooms` rooms, at most one for each.
     pub fn zps_publishers(&self, rooms: usize) -> usize {
         rooms.min(self.publishers.map_or(ZPS_PUBLISHERS, |count| count.get() as usize))
     }

@@ -24,7 +24,7 @@ const STEADY: Duration = Duration::from_millis(200);
 /// Readings until the last one is taken as it is.
 const READINGS_MAX: u32 = 25;
 
-/// The result.
+/// What the load found.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
@@ -61,7 +61,7 @@ pub struct Measured {
     pub connect: Duration,
     /// Resident memory of the server before, in bytes, where its process is known.
     pub before: Option<u64>,
-    /// And after.
+    /// Resident memory of the server after it, in bytes, where its process is known.
     pub after: Option<u64>,
 }
 

@@ -27,9 +27,9 @@ pub enum Layout {
 /// The cores of one measurement.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Placement {
-    /// Of the server.
+    /// The cores of the server.
     pub server: Cores,
-    /// Of the load.
+    /// The cores of the load.
     pub load: Cores,
 }
 

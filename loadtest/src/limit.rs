@@ -36,7 +36,7 @@ const FILES_SPARE: u64 = 64;
 /// Nothing received for this long means that nothing will come.
 const STALL_LIMIT: Duration = Duration::from_secs(10);
 
-/// The result.
+/// What the load found.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {

@@ -55,8 +55,8 @@ fn zps_plan(args: &MillionArgs, subject: &Subject) -> Plan {
     }
 }
 
-/// The same over zero-pub-sub, with every event acknowledged; figures that are the load's own are
-/// refused.
+/// Run the profile over zero-pub-sub, with every event acknowledged; figures that are the load's
+/// own are refused.
 fn zps(args: &MillionArgs) -> anyhow::Result<ExitCode> {
     let is_ws = args.publish.via == ViaArg::ClientEvents;
     anyhow::ensure!(is_ws, "events of zps are published over its websocket: leave --via out");

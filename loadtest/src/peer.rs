@@ -39,7 +39,7 @@ pub enum Peer {
 #[derive(Debug, thiserror::Error)]
 #[error("{peer} is not installed: {reason}")]
 pub struct NotInstalled {
-    /// Its name.
+    /// The peer's name.
     pub peer: &'static str,
     /// What is missing.
     pub reason: String,

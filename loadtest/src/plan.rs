@@ -71,11 +71,11 @@ pub struct Plan {
     pub subscribers_per_room: u32,
     /// Events published into each channel.
     pub events_per_room: u64,
-    /// The way in.
+    /// The way into the server.
     pub via: Via,
     /// Publishing connections, at most one per channel.
     pub publishers: usize,
-    /// When.
+    /// When events are published.
     pub pace: Pace,
     /// How often subscribers acknowledge.
     pub ack: AckMode,

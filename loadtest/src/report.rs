@@ -129,8 +129,8 @@ impl Report {
 }
 
 impl Report {
-    /// The same without what the wall clock says; without the processor's time, too, where nothing
-    /// that was measured is the server's.
+    /// This report without what the wall clock says; without the processor's time, too, where
+    /// nothing that was measured is the server's.
     #[must_use]
     pub fn without_rates(self, is_refused: bool) -> Self {
         Self {
@@ -195,7 +195,8 @@ pub fn publish(report: &(impl Serialize + Table), json: Option<&Path>) -> anyhow
     give_out(serde_json::to_string_pretty(report)?, &[report.rows()], json)
 }
 
-/// The same for several results: as one JSON array, or as one table below the other.
+/// Give several results out: as one JSON array to a file (tables are printed too) or to stdout,
+/// else as one table below the other.
 pub fn publish_all(reports: &[impl Serialize + Table], json: Option<&Path>) -> anyhow::Result<()> {
     let tables: Vec<_> = reports.iter().map(Table::rows).collect();
     give_out(serde_json::to_string_pretty(reports)?, &tables, json)

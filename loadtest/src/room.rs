@@ -70,7 +70,8 @@ impl Room {
         }
     }
 
-    /// The same as a room of zero-pub-sub, whose events come with their sequences, from 1 on.
+    /// This room as one of zero-pub-sub, whose events come with their sequences, from 1 on, in
+    /// frames of about `frame_bytes`.
     #[must_use]
     pub fn numbered(self, frame_bytes: usize) -> Self {
         let form = Form::Numbered(Numbered::new(&self.channel, self.event));
@@ -89,7 +90,7 @@ impl Room {
         }
     }
 
-    /// And behind it.
+    /// What a client sends behind an event's text, to publish it.
     pub const fn publish_tail(&self) -> &'static [u8] {
         match self.form {
             Form::Envelope(_) => b"\"}",

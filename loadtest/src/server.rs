@@ -31,7 +31,7 @@ pub(crate) const LISTENING: &str = "listening on ";
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     /// Where else it listens, as it says.
     announced: Option<Receiver<Announced>>,
@@ -58,9 +58,9 @@ pub struct Logs {
 /// What one room keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept {
-    /// Events.
+    /// How many events at most.
     pub events_max: u64,
-    /// Their bytes.
+    /// How many bytes of them at most.
     pub bytes_max: u64,
 }
 
@@ -123,8 +123,10 @@ impl Server {
         Self::spawn(command, cores)
     }
 
-    /// The same for zero-pub-sub: clients may publish as fast as they can, and logs are kept as
-    /// `logs` says, on disk in a folder of the server's own that goes with it.
+    /// Start `program` for `app` and zero-pub-sub, on `cores` if given, and wait until it listens.
+    ///
+    /// Clients may publish as fast as they can, and logs are kept as `logs` says, on disk in a
+    /// folder of the server's own that goes with it.
     pub fn start_zps(
         program: &Path,
         app: &App,

@@ -36,14 +36,14 @@ use report::{Asked, Report, Sample};
 
 /// What the server says of bytes that wait to be sent.
 const QUEUED: &str = "uringcast_retained_bytes";
-/// And of subscribers that it has sent back to the log.
+/// What the server says of subscribers that it has sent back to the log.
 const SET_BACKS: &str = "uringcast_log_set_backs_total";
 /// Pause between two looks at how far the subscribers are.
 const LOOK: Duration = Duration::from_millis(20);
 /// What an event costs a log besides its frame, at the most.
 const EVENT_OVERHEAD_BYTES: u64 = 600;
 
-/// Run it.
+/// Run the load.
 pub fn slow_reader(args: &SlowReaderArgs) -> anyhow::Result<ExitCode> {
     let kept = args.kept_events();
     let bytes_max = kept * (u64::from(args.frame_bytes) + EVENT_OVERHEAD_BYTES);

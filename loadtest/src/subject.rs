@@ -13,7 +13,7 @@ use crate::server::{Logs, Server};
 /// A server to put load on.
 #[derive(Debug)]
 pub struct Subject {
-    /// Where it is.
+    /// The server's address.
     pub endpoint: Endpoint,
     /// How it is spoken to.
     pub dialect: Dialect,
@@ -42,7 +42,10 @@ impl Subject {
         Ok(subject)
     }
 
-    /// The same for zero-pub-sub; a server that is started keeps `logs`.
+    /// The server the arguments name, to be spoken to in zero-pub-sub; without an address it is
+    /// started here and keeps `logs`.
+    ///
+    /// The calling thread is pinned last, so that the server does not inherit the load's cores.
     pub fn of_zps(args: &ServerArgs, logs: Logs) -> anyhow::Result<Self> {
         let dialect = Dialect::Zps(run_id());
         let (server_cores, load_cores) = args.cores()?;

@@ -29,7 +29,7 @@ fn output(line: &str, temporary: &Path) -> Output {
     let line = format!("million --protocol zps {line}");
     let mut command = Command::new(program);
     let command = command.args(line.split_whitespace()).env("TMPDIR", temporary);
-    command.output().expect("it can be started")
+    command.output().expect("loadtest can be started")
 }
 
 /// What it prints as JSON where server and load share a core.
@@ -37,7 +37,7 @@ fn report(line: &str, temporary: &Path) -> Value {
     let output = output(&format!("{line} --layout one-core --json"), temporary);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{line}: {errors}");
-    serde_json::from_slice(&output.stdout).expect("it prints JSON")
+    serde_json::from_slice(&output.stdout).expect("loadtest prints JSON")
 }
 
 /// An empty folder of one test alone.
@@ -88,7 +88,7 @@ fn every_event_is_acked_and_every_ack_confirmed_on_both_drivers() {
 fn the_seeds_keys_are_there_and_figures_or_a_reason() {
     let folder = temporary("keys");
     let output = output("--rooms 4 --events 2000 --json", &folder);
-    let report: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("loadtest prints JSON");
     for key in SEED_KEYS.into_iter().chain(["acked", "acksPerSecond", "loadCpuUtilisation"]) {
         assert!(report.get(key).is_some(), "{key} of {report}");
     }

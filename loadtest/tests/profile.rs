@@ -21,12 +21,12 @@ fn output(line: &str) -> Output {
     let program = Path::new(env!("CARGO_BIN_EXE_loadtest"));
     let server = program.with_file_name("uringcast");
     assert!(server.exists(), "{} is missing: run `cargo build` first", server.display());
-    Command::new(program).args(line.split_whitespace()).output().expect("it can be started")
+    Command::new(program).args(line.split_whitespace()).output().expect("loadtest can be started")
 }
 
 fn profile(line: &str) -> Value {
     let output = run(&format!("profile {line} --layout one-core --json"), 0);
-    let runs: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
+    let runs: Value = serde_json::from_slice(&output.stdout).expect("loadtest prints JSON");
     assert_eq!(runs.as_array().map(Vec::len), Some(1), "{line}: {runs}");
     runs[0].clone()
 }

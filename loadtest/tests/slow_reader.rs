@@ -16,7 +16,7 @@ fn both_subscribers_receive_everything_and_memory_is_read() {
         let output = command.args(["--log-driver", driver, "--json"]).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{driver}: {errors}");
-        let report: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("loadtest prints JSON");
         for (key, expected) in [
             ("events", 2_000),
             ("historyEvents", 1_000),

@@ -137,8 +137,8 @@ pub(crate) fn first_special(bytes: &[u8]) -> Option<usize> {
 /// Bytes that are looked at together.
 pub(crate) const BLOCK_BYTES: usize = 16;
 
-/// The same of one block, without a branch for each byte: the compiler makes vector instructions
-/// of it.
+/// Where the first character of one block is that cannot stand in a string as it is. There is no
+/// branch for each byte: the compiler makes vector instructions of it.
 #[inline]
 pub(crate) fn first_special_of(block: &[u8; BLOCK_BYTES]) -> Option<usize> {
     let mut marks = [0; BLOCK_BYTES];

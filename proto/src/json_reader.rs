@@ -137,7 +137,7 @@ fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     Some(end + 1)
 }
 
-/// The same if the string has no escapes.
+/// Where the string ends that begins at `at`, behind its quote, if it has no escapes.
 #[inline]
 fn plain_end(bytes: &[u8], at: usize) -> Option<usize> {
     let end = first_special_in(bytes, at)?;
@@ -163,7 +163,8 @@ fn next_special(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// The same in a longer string, or near the end of the text.
+/// The first quote or backslash from `start` on, in a longer string or near the end of the text;
+/// none if there is a control character before.
 #[inline(never)]
 fn far_special(bytes: &[u8], start: usize) -> Option<usize> {
     let mut rest = &bytes[start..];

@@ -122,7 +122,7 @@ fn compression_allocates_for_the_first_message_only() {
         assert!(is_first || (allocated, freed) == (0, 0), "{allocated} allocations to compress");
         let (message, allocated, freed) = count(|| {
             let message = inflater.message(&frame[frame.len() - packed..], payload.len());
-            message.expect("it was just compressed").len()
+            message.expect("the message was compressed above").len()
         });
         assert_eq!(message, payload.len());
         assert!(is_first || (allocated, freed) == (0, 0), "{allocated} allocations to read");

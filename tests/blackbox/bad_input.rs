@@ -174,7 +174,7 @@ fn signed_head(server: &Server) -> String {
     format!("POST {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n")
 }
 
-/// The same without a signature.
+/// The head of a publish without a signature, up to what says how long its body is.
 fn unsigned_head() -> String {
     "POST /apps/app-id/events HTTP/1.1\r\nHost: 127.0.0.1\r\n".to_owned()
 }

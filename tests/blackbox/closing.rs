@@ -207,7 +207,7 @@ fn an_answer_is_not_lost_to_the_body_behind_it() {
         let head = head("POST", "/apps/app-id/events");
         http.send(format!("{head}Content-Length: {bytes}\r\n\r\n").as_bytes());
         let sent: io::Result<()> = http.try_send(&body);
-        sent.expect("it is read to its end");
+        sent.expect("the server reads the body to its end");
         let response = http.response();
         assert_eq!((response.status, is_closing(&response)), (401, bytes > UNREAD_BYTES_MAX));
     }

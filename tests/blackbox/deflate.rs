@@ -37,7 +37,7 @@ fn deflated(server: &Server) -> Raw {
     raw
 }
 
-/// The same, subscribed to `private-room`.
+/// A client that agreed to compression and is subscribed to `private-room`.
 fn in_private_room(server: &Server) -> Raw {
     let mut raw = Raw::connect(server.address());
     upgrade(&mut raw, "/app/app-key?protocol=7", OFFER);
@@ -66,7 +66,7 @@ fn inflate(payload: &[u8]) -> String {
     Decompress::new(false)
         .decompress_vec(&whole, &mut text, FlushDecompress::Sync)
         .expect("the payload is compressed");
-    String::from_utf8(text).expect("it is text")
+    String::from_utf8(text).expect("messages are text")
 }
 
 fn packed_text(text: &str) -> Frame {
@@ -78,7 +78,7 @@ fn read_either(raw: &mut Raw) -> (Event, bool) {
     let frame = raw.frame();
     assert_eq!((frame.fin, frame.opcode), (true, Opcode::TEXT), "{frame:?}");
     match frame.rsv {
-        0 => (Event::parse(&String::from_utf8(frame.payload).expect("it is text")), false),
+        0 => (Event::parse(&String::from_utf8(frame.payload).expect("messages are text")), false),
         4 => (Event::parse(&inflate(&frame.payload)), true),
         rsv => panic!("reserved bits {rsv:b}"),
     }

@@ -223,7 +223,7 @@ fn a_later_handshake_that_is_none_is_refused_and_the_end() {
     server.until_refused("unknown_key");
 }
 
-/// The same limits of a head for each request, at the limit and one past it.
+/// Each request's head has the limits of the first one's: at the limit and one past it.
 #[test]
 fn a_later_head_has_the_limits_of_the_first() {
     const HEAD_BYTES_MAX: usize = 8_192;

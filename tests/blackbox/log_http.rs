@@ -169,7 +169,7 @@ fn a_full_disk_is_told_over_http_and_subscribers_stay() {
     assert_eq!(refused.status, 500, "{}", refused.body_text());
     assert!(refused.body_text().contains("could not be written"), "{}", refused.body_text());
     assert_eq!(refusals(&server, "log_write"), (2.0, 2.0));
-    fs::remove_file(rest).expect("it was just written");
+    fs::remove_file(rest).expect("the file was written above");
     let response = ask(&server, "POST", "/events", &event("room:1", &json!("again")));
     assert_eq!((response.status, response.json()["sequence"].as_u64()), (200, Some(kept + 1)));
     zps.expect_event("room:1", kept + 1);

@@ -186,7 +186,7 @@ fn events_that_are_gone_and_logs_that_began_anew_are_told() {
     expect(&mut client, "short-a", [10]);
 }
 
-/// The same numbers are those of other events once a server without a disk has been started again.
+/// Once a server without a disk has been started again, the numbers are those of other events.
 #[test]
 fn a_client_of_another_life_of_the_server_is_told_and_gets_all_of_this_one() {
     let mut server = start(2);

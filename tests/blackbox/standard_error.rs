@@ -10,7 +10,7 @@ use crate::log_file::Directory;
 /// A port that refuses connections; it is this test's as long as the listener lives.
 fn closed_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
+    listener.local_addr().expect("the listener is bound").port()
 }
 
 /// Everything in one server that writes lines: reloads, webhooks, and a log that cannot be kept.

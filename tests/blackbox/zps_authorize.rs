@@ -11,7 +11,7 @@ fn start(url: &str, zps: &str) -> Server {
     start_on(2, url, zps)
 }
 
-/// The same with as many cores, each of which keeps answers of its own.
+/// A server of as many cores whose only app asks at `url`; each core keeps answers of its own.
 fn start_on(cores: u8, url: &str, zps: &str) -> Server {
     Server::start(Options::new().cores(cores).config(&format!(
         "[[apps]]\nid = \"app-id\"\nkey = \"app-key\"\nsecret = \"app-secret\"\n\
@@ -32,7 +32,7 @@ fn verdict(authorized: bool) -> Reply {
 
 /// What was asked: the room and the action.
 fn asked(endpoint: &Endpoint) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().expect("it is text").to_owned();
+    let text = |value: &Value| value.as_str().expect("the field is a string").to_owned();
     let questions = endpoint.posted().into_iter().map(|posted| posted.json());
     questions.map(|it| (text(&it["room"]), text(&it["action"]))).collect()
 }

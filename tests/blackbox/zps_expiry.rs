@@ -16,7 +16,7 @@ fn start() -> Server {
 
 /// A token that is good for a time between `seconds` and one less.
 fn token_for(seconds: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970");
     let exp = now.as_secs() + seconds - LEEWAY_S;
     token("jwt", &json!({"exp": exp, "rooms": ["chat:*"]}))
 }

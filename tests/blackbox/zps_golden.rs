@@ -46,7 +46,7 @@ const DEVIATIONS: &[Deviation] = &[
         why: "the limit of a replay counts what is sent, not what was looked at",
         change: |lines| {
             let is_it = |line: &Line| matches!(line, Line::Send(it) if it.contains(r#""limit":2"#));
-            let at = lines.iter().position(is_it).expect("it is asked");
+            let at = lines.iter().position(is_it).expect("the section asks for two events");
             let (first, third) = (odd_event(1), odd_event(3));
             let answer =
                 format!(r#"{{"type":"replay","room":"chat:hist","events":[{first},{third}]}}"#);
@@ -106,7 +106,7 @@ fn sections(transcript: &str) -> Vec<(String, Vec<Line>)> {
 
 fn line(text: &str) -> Line {
     let line: Value = serde_json::from_str(text).expect("a line is JSON");
-    let text = |value: &Value| value.as_str().expect("it is text").to_owned();
+    let text = |value: &Value| value.as_str().expect("the field is a string").to_owned();
     if let Some(sent) = line.get("send") {
         let sent = text(sent);
         let is_cut = sent.ends_with("...(70068 bytes)");

@@ -138,7 +138,7 @@ fn the_lag_of_deliveries_is_the_age_of_events() {
 #[test]
 fn what_is_sent_again_to_an_apps_server_is_counted() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
+    let url = format!("http://{}/", listener.local_addr().expect("the listener is bound"));
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let mut request = [0; 4096];

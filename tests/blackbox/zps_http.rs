@@ -53,7 +53,8 @@ fn an_event_is_answered_by_its_envelope() {
     assert_eq!(publish(&server, &event("chat:2", "e1"))["sequence"], 1);
 }
 
-/// The same id again is the same event: the first envelope, and nothing new in the log.
+/// An event with an id that was there is the same event: the first envelope, and nothing new in the
+/// log.
 #[test]
 fn an_event_that_is_sent_again_is_answered_as_the_first_time() {
     let server = start(2);

@@ -79,7 +79,7 @@ fn who_does_not_answer_a_ping_is_cut_and_who_does_is_not() {
     assert_eq!(dead.frame().opcode, Opcode::PING);
     assert_eq!(dead.rest(), b"", "no close frame, only the end");
     Zps::connect(&server, "p").publish("chat:1", "t", &json!(1));
-    assert_eq!(reading.join().expect("it is alive")["type"], "event");
+    assert_eq!(reading.join().expect("the reader does not panic")["type"], "event");
 }
 
 #[test]

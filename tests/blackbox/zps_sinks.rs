@@ -27,7 +27,7 @@ fn ok() -> Reply {
 fn sequences(posted: &Posted) -> Vec<u64> {
     let body = posted.json();
     let events = body["events"].as_array().expect("a request has events");
-    events.iter().map(|event| event["sequence"].as_u64().expect("it has a sequence")).collect()
+    events.iter().map(|event| event["sequence"].as_u64().expect("events are numbered")).collect()
 }
 
 /// What each room's requests that were taken brought, in their order.
@@ -154,7 +154,7 @@ fn dead_letters_can_be_forgotten() {
 #[test]
 fn a_sink_that_comes_back_is_sent_what_it_has_missed() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("the listener is bound");
     drop(listener);
     let more = "retry = \"linear\"\nattempts_max = 1000\ndelay_base_ms = 10\ndelay_max_ms = 100\n";
     let server = Server::start(options(&format!("http://{address}/"), more));

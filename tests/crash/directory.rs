@@ -24,15 +24,15 @@ impl LogDirectory {
     /// of a group once, further to the front. Returns how many there were.
     pub(crate) fn tear(&self, bytes: u32) -> u32 {
         let entries = fs::read_dir(&self.0).expect("the server has made it");
-        let paths = entries.map(|entry| entry.expect("it is readable").path());
+        let paths = entries.map(|entry| entry.expect("the folder is readable").path());
         let newest = paths.filter(|path| path.extension().is_some_and(|it| it == "log")).max();
         let path = newest.expect("the server has written");
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).open(path).expect("it is ours");
+        let mut file = options.read(true).write(true).open(path).expect("the file is ours");
         let mut torn = Vec::new();
-        file.seek(SeekFrom::Start(HEADER_BYTES)).expect("it has a header");
+        file.seek(SeekFrom::Start(HEADER_BYTES)).expect("the file can be read");
         Read::by_ref(&mut file).take(bytes.into()).read_to_end(&mut torn).expect("it is readable");
-        file.seek(SeekFrom::End(0)).expect("it is open");
+        file.seek(SeekFrom::End(0)).expect("the file is open");
         file.write_all(&torn).expect("the disk has room");
         // The mark of the first group names its own place, so none of this can be read here.
         torn.len() as u32

@@ -48,7 +48,7 @@ impl Random {
 fn nothing_acknowledged_is_lost_however_often_the_server_is_killed() {
     let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let rounds = number("CRASH_ROUNDS").map_or(ROUNDS_DEFAULT, |rounds| rounds as u32);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970");
     let seed = number("CRASH_SEED").unwrap_or_else(|| u64::from(now.subsec_nanos()));
     println!("seed {seed}, {rounds} rounds");
     let (mut random, directory) = (Random(seed), LogDirectory::new());

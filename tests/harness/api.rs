@@ -49,14 +49,14 @@ impl Signed {
         }
     }
 
-    /// The same request with the parameter `name`, signed.
+    /// This request with the parameter `name`, signed.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.parameters.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// The same request without the parameter `name`; the signature knows nothing of it.
+    /// This request without the parameter `name`; the signature knows nothing of it.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.parameters.remove(name);
@@ -64,28 +64,28 @@ impl Signed {
         self
     }
 
-    /// The same request with the parameter `name` as it was not signed.
+    /// This request with the parameter `name` as it was not signed.
     #[must_use]
     pub fn forge(mut self, name: &str, value: &str) -> Self {
         self.forged.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// The same request with a timestamp so many seconds from now.
+    /// This request with a timestamp so many seconds from now.
     #[must_use]
     pub fn seconds_from_now(self, seconds: i64) -> Self {
         let time = unix_time_s().checked_add_signed(seconds).expect("a time after 1970");
         self.set("auth_timestamp", &time.to_string())
     }
 
-    /// The same request with another body, which the signature knows nothing of.
+    /// This request with another body, which the signature knows nothing of.
     #[must_use]
     pub fn forge_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// The same request with a header, which is never signed.
+    /// This request with a header, which is never signed.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));

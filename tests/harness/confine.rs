@@ -30,7 +30,7 @@ pub enum Errors {
 /// A system call that fails in the server.
 #[derive(Clone, Copy, Debug)]
 pub struct Denied {
-    /// Its number, such as `libc::SYS_io_uring_setup`.
+    /// The number of the call, such as `libc::SYS_io_uring_setup`.
     pub call: i64,
     /// Only where its first argument is larger.
     pub above: Option<u32>,
@@ -104,7 +104,7 @@ impl Confined {
                 // SAFETY: takes no pointer; the descriptor is open.
                 let bytes = unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
                 let bytes = usize::try_from(bytes).expect("a pipe can be made small");
-                writer.write_all(&vec![b'.'; bytes]).expect("it has room for as many");
+                writer.write_all(&vec![b'.'; bytes]).expect("the pipe has room for as many");
                 (writer.into(), Some(reader))
             }
         };
@@ -170,7 +170,7 @@ impl Denied {
 }
 
 fn install(filter: &[libc::sock_filter]) -> io::Result<()> {
-    let len = filter.len().try_into().expect("it has a few steps");
+    let len = filter.len().try_into().expect("a filter has a few steps");
     let program = libc::sock_fprog { len, filter: filter.as_ptr().cast_mut() };
     // SAFETY: takes no pointer; the kernel only reads the program, which outlives the call.
     unsafe {

@@ -59,12 +59,12 @@ impl Endpoint {
         Self::serve(listener, reply)
     }
 
-    /// The same on `listener`.
+    /// A server on `listener` that answers each request as `reply` says, which may wait.
     pub fn serve(
         listener: TcpListener,
         reply: impl Fn(&Posted) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("the listener is bound");
         let (noted, posted) = channel();
         let reply = Arc::new(reply);
         thread::spawn(move || {
@@ -82,7 +82,7 @@ impl Endpoint {
     /// A URL at which nobody answers.
     pub fn nobody() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        format!("http://{}/", listener.local_addr().expect("it is bound"))
+        format!("http://{}/", listener.local_addr().expect("the listener is bound"))
     }
 
     /// The URL of `path`.

@@ -30,11 +30,11 @@ pub struct Frame {
     pub fin: bool,
     /// The three reserved bits, 0 to 7.
     pub rsv: u8,
-    /// What it is.
+    /// What kind of frame it is.
     pub opcode: Opcode,
     /// Whether the payload is masked on the wire; it never is in `payload`.
     pub masked: bool,
-    /// Its content.
+    /// The content, unmasked.
     pub payload: Vec<u8>,
 }
 
@@ -54,21 +54,21 @@ impl Frame {
         Self::new(Opcode::CLOSE, code.to_be_bytes())
     }
 
-    /// The same frame, but not the last of its message.
+    /// This frame, but not the last of its message.
     #[must_use]
     pub fn unfinished(mut self) -> Self {
         self.fin = false;
         self
     }
 
-    /// The same frame with other reserved bits.
+    /// This frame with other reserved bits.
     #[must_use]
     pub fn rsv(mut self, rsv: u8) -> Self {
         self.rsv = rsv;
         self
     }
 
-    /// The same frame without its mask.
+    /// This frame without its mask.
     #[must_use]
     pub fn unmasked(mut self) -> Self {
         self.masked = false;

@@ -144,7 +144,7 @@ pub(crate) fn request_bytes(method: &str, target: &str, body: &[u8]) -> Vec<u8> 
     request_bytes_with(method, target, &[], body)
 }
 
-/// The same with more headers.
+/// A request as a client library writes it, with these `headers` besides its own.
 pub(crate) fn request_bytes_with(
     method: &str,
     target: &str,

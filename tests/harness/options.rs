@@ -166,7 +166,7 @@ impl ConfigFile {
         fs::rename(&new, &self.path).expect("the temporary directory is writable");
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -49,7 +49,8 @@ impl Raw {
         Self::from_stream(socket.into())
     }
 
-    /// The same to the app `app`, up to and with `pusher:connection_established`.
+    /// Connects to the app `app` with a receive buffer so small that next to nothing waits in it,
+    /// and reads up to and with `pusher:connection_established`.
     pub fn narrow_pusher(address: SocketAddr, app: &App) -> Self {
         let mut raw = Self::narrow(address);
         raw.do_upgrade(&format!("/app/{}?protocol=7", app.key));

@@ -41,7 +41,7 @@ pub struct Server {
     running: Running,
 }
 
-/// Its process.
+/// The process of a server.
 #[derive(Debug)]
 struct Running {
     child: Child,
@@ -212,7 +212,7 @@ fn launch(options: &Options, config: Option<&ConfigFile>) -> (Running, Started) 
         .spawn()
         .expect("the server binary can be started");
     drop(command); // It has the ends of pipes that are to be the server's alone.
-    let stdout = child.stdout.take().expect("it is piped");
+    let stdout = child.stdout.take().expect("the output is piped");
     let errors = child.stderr.take().map(|mut stderr| {
         thread::spawn(move || {
             let mut bytes = Vec::new();

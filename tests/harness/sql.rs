@@ -87,12 +87,12 @@ impl Database {
 
     /// Ends the database's server at once; only with [`postgres`](Self::postgres).
     pub fn stop(&mut self) {
-        self.postgres.as_mut().expect("it has a server").stop();
+        self.postgres.as_mut().expect("the test has started PostgreSQL itself").stop();
     }
 
     /// Starts the database's server and waits until it answers.
     pub fn restart(&mut self) {
-        self.postgres.as_mut().expect("it has a server").start();
+        self.postgres.as_mut().expect("the test has started PostgreSQL itself").start();
         until("PostgreSQL answers", || self.try_execute("SELECT 1").is_ok());
     }
 
@@ -125,7 +125,7 @@ impl Postgres {
         fs::write(&password, PASSWORD).expect("the folder is ours");
         if is_root() {
             for path in [folder, &password] {
-                chown(path, Some(NOBODY), Some(NOBODY)).expect("root may");
+                chown(path, Some(NOBODY), Some(NOBODY)).expect("root may change owners");
             }
         }
         let server = Self { binaries, folder: folder.to_owned(), child: None };

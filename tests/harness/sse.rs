@@ -64,7 +64,8 @@ impl Stream {
         Self { reader, status, head: head.to_ascii_lowercase() }
     }
 
-    /// The same for a stream that begins: its first block is read.
+    /// Asks `server` for `target`, a stream that must begin: its first block is read. Returns the
+    /// stream and the block's `since`.
     pub fn begin(server: &Server, target: &str) -> (Self, Value) {
         let mut stream = Self::open(server, target, "");
         assert_eq!(stream.status, 200, "{}", stream.head);

@@ -57,5 +57,5 @@ pub(crate) fn serve() {
         sources,
         middleware: vec![Box::new(guard) as Box<dyn Middleware>].into(),
     })
-    .expect("it serves");
+    .expect("the server serves");
 }

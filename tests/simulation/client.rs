@@ -17,7 +17,7 @@ pub(crate) enum Pace {
     Partial,
     /// A few bytes.
     Trickle,
-    /// Nothing.
+    /// No bytes at all.
     Stuck,
 }
 

@@ -61,7 +61,7 @@ pub(crate) struct Attempt {
 /// A publish was answered: the event must be heard before this pong, which was asked for then.
 #[derive(Clone, Debug)]
 pub(crate) struct Promise {
-    /// Counted from 1.
+    /// The number of that pong, counted from 1.
     pub(crate) pong: usize,
     /// The event.
     pub(crate) id: u64,

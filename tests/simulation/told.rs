@@ -31,7 +31,7 @@ struct Channel {
 }
 
 impl Told {
-    /// One more fact.
+    /// Take in one more fact.
     pub(crate) fn take(&mut self, notice: &Notice) {
         *self.counts.entry(notice.fact.event().name()).or_default() += 1;
         let channel = self.channels.entry(notice.channel.to_string()).or_default();

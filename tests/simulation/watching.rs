@@ -13,7 +13,7 @@ use crate::scenario::Scenario;
 pub(crate) enum Wrong {
     /// A status before the client had signed in, or of a user it does not watch.
     Unasked { user: String },
-    /// The same status twice in a row.
+    /// One status twice in a row.
     Twice { user: String },
     /// Everything has been heard, but nothing of this user.
     Missing { user: String },

@@ -57,7 +57,7 @@ impl World {
             connection_count_threshold: told::THRESHOLD,
             ..App::new("id", KEY, SECRET)
         };
-        let apps = Apps::new(vec![app]).expect("one app");
+        let apps = Apps::new(vec![app]).expect("one app is unique");
         let shard = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..config.clone() };
             Shard::new(config, apps.clone(), Millis(0))
@@ -273,12 +273,12 @@ impl World {
     fn on_join(&mut self, core: CoreId, conn: ConnId, channel: &str) {
         let taken = self.taken(channel);
         let attempts =
-            self.joins.get_mut(&(core, conn, channel.to_owned())).expect("it was asked for");
+            self.joins.get_mut(&(core, conn, channel.to_owned())).expect("a client asked for it");
         let attempt = attempts.pop_front().expect("each join is one attempt's");
         let is_it = |it: &Client| it.core == core && it.conn == conn;
         let client = self.clients.iter().position(is_it).expect("a client asked");
         let attempts = self.history.clients[client].attempts.get_mut(channel);
-        let attempt = &mut attempts.expect("it was asked for")[attempt];
+        let attempt = &mut attempts.expect("a client asked for it")[attempt];
         (attempt.joined_at, attempt.joined_ms) = (Some(taken), self.now.0);
     }
 

@@ -62,7 +62,8 @@ pub fn admit(
     Ok(index)
 }
 
-/// The same for a stream of server-sent events.
+/// Find the app whose stream of server-sent events `request` from `peer` wants at `path`, and check
+/// all that one look tells.
 pub fn admit_stream(
     apps: &Apps,
     rules: &Rules<'_>,

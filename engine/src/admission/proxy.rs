@@ -51,7 +51,7 @@ fn address(text: &str) -> Option<IpAddr> {
 pub(super) fn private_networks() -> Vec<IpNet> {
     let networks =
         ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"];
-    networks.map(|network| network.parse().expect("these are networks")).into()
+    networks.map(|network| network.parse().expect("the texts above are networks")).into()
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! How often something that failed is tried again, and with which pauses.
 
-/// How pauses grow.
+/// How the pauses between attempts grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backoff {
-    /// They do not.
+    /// All are as long as the first one.
     Fixed,
     /// By the first pause each time.
     Linear,
@@ -58,7 +58,7 @@ impl Backoff {
     /// Its name in the configuration.
     pub fn name(self) -> &'static str {
         let named = Self::NAMES.into_iter().find(|(backoff, _)| *backoff == self);
-        named.expect("every one has a name").1
+        named.expect("NAMES has every backoff").1
     }
 }
 

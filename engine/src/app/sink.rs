@@ -31,7 +31,7 @@ pub enum Flow {
     Drop,
     /// So many wait, besides those in flight; the oldest of more are left out.
     Buffer {
-        /// Events.
+        /// How many events may wait.
         events_max: u32,
     },
 }

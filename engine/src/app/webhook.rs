@@ -57,7 +57,7 @@ impl WebhookEvent {
     /// Its name in a webhook's body and in the configuration.
     pub fn name(self) -> &'static str {
         let named = Self::NAMES.into_iter().find(|(event, _)| *event == self);
-        named.expect("every event has a name").1
+        named.expect("NAMES has every event").1
     }
 
     /// The event that takes this one back, if both follow each other closely.

@@ -29,7 +29,7 @@ pub(super) use table::read as read_table;
 pub(super) struct SourcedApp {
     /// The app. Until [`settle`](Self::settle) only the keys of its own are right in its policy.
     pub(super) app: App,
-    /// Its place.
+    /// Where its table and the keys of its own stand.
     pub(super) origin: AppOrigin,
 }
 
@@ -62,7 +62,7 @@ impl SourcedApp {
         let default = &config.pusher;
         let own = std::mem::replace(&mut self.app.policy, default.clone());
         for (index, _) in &self.origin.own {
-            let field = KEYS[*index].policy_field().expect("only such keys are taken from a table");
+            let field = KEYS[*index].policy_field().expect("own keys are keys of the policy");
             field.copy(&own, &mut self.app.policy);
         }
     }

@@ -163,14 +163,14 @@ impl<'a> Fields<'a> {
 /// One value and its place.
 pub(super) struct Entry<'a> {
     document: &'a Document,
-    /// Its full name.
+    /// The full name of its key.
     pub(super) name: String,
     start: usize,
     value: &'a Spanned<DeValue<'a>>,
 }
 
 impl<'a> Entry<'a> {
-    /// Where it stands.
+    /// The place in the document where the value stands.
     pub(super) fn source(&self) -> Source {
         self.document.source(self.start)
     }

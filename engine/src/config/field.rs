@@ -36,7 +36,7 @@ pub(super) enum Field<T> {
 
 /// What a [`Field::Text`] may be.
 pub(super) struct TextForm {
-    /// In words.
+    /// What may stand there, in words.
     pub(super) allowed: &'static str,
     /// The text as it is kept, or `None` if it cannot be used.
     pub(super) parse: fn(&str) -> Option<String>,
@@ -47,21 +47,21 @@ pub(super) struct TextForm {
 /// The value of one key, as it is written in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// Of a [`Field::Address`].
+    /// The value of a [`Field::Address`].
     Address(IpAddr),
-    /// Of a [`Field::Number`], or of a [`Field::OptionalPort`] that is on.
+    /// The value of a [`Field::Number`], or of a [`Field::OptionalPort`] that is on.
     Number(u32),
-    /// Of a [`Field::OptionalPort`] or a [`Field::OptionalPath`] that is off.
+    /// The value of a [`Field::OptionalPort`] or a [`Field::OptionalPath`] that is off.
     Off,
-    /// Of a [`Field::Switch`].
+    /// The value of a [`Field::Switch`].
     Switch(bool),
-    /// Of a [`Field::Networks`].
+    /// The value of a [`Field::Networks`].
     Networks(Vec<IpNet>),
-    /// Of a [`Field::Origins`].
+    /// The value of a [`Field::Origins`].
     Origins(Origins),
-    /// Of a [`Field::OptionalPath`] that is on.
+    /// The value of a [`Field::OptionalPath`] that is on.
     Path(String),
-    /// Of a [`Field::Text`], as it is shown.
+    /// The value of a [`Field::Text`], as it is shown.
     Text(String),
 }
 
@@ -85,7 +85,7 @@ impl fmt::Display for Value {
 
 /// What a message calls a key.
 pub(super) struct Named<'a> {
-    /// Its full name.
+    /// The key's full name.
     pub(super) path: &'a str,
     /// What one of it is.
     pub(super) unit: &'static str,

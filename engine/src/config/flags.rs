@@ -25,8 +25,8 @@ struct CommandLine {
 pub enum Command {
     /// Serve until a stop signal arrives.
     Serve(Options),
-    /// The same as zero-pub-sub's own gateway is started: on 0.0.0.0:8080 by default, and without
-    /// an app of yours under one that nobody else knows.
+    /// Serve as zero-pub-sub's own gateway does: on 0.0.0.0:8080 by default, and where you have
+    /// configured no app, with one whose key nobody else knows.
     Gateway(Options),
     /// Check the configuration; with --print, show where each value comes from.
     Config {
@@ -136,7 +136,7 @@ pub struct Options {
 pub struct Gateway {
     /// The key of the app that is served if none is configured.
     pub key: String,
-    /// Its secret.
+    /// The secret of that app.
     pub secret: String,
 }
 

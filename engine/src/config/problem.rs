@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// The place a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Nobody set it.
+    /// Nobody set the value: it is the default.
     Default,
     /// The configuration file.
     File {
@@ -106,13 +106,13 @@ pub enum Fault {
     Rule {
         /// The first key's full name.
         key: String,
-        /// Its value.
+        /// The first key's value.
         value: String,
         /// What must hold between them.
         relation: &'static str,
         /// The second key's full name.
         other_key: String,
-        /// Its value.
+        /// The second key's value.
         other_value: String,
         /// Where the second value came from.
         other: Source,
@@ -144,7 +144,7 @@ pub enum Fault {
     Needs {
         /// The key.
         key: String,
-        /// Its value.
+        /// The key's value.
         value: String,
         /// What is not there.
         needed: &'static str,
@@ -154,7 +154,7 @@ pub enum Fault {
     Unused {
         /// The key.
         key: String,
-        /// When it would.
+        /// What must be so for the key to mean anything.
         unless: String,
     },
     /// A file that a key names cannot be read.
@@ -171,7 +171,7 @@ pub enum Fault {
     /// A part of an app that cannot be used.
     #[error("{part} must be {allowed}")]
     AppPart {
-        /// Which part.
+        /// The part that cannot be used.
         part: String,
         /// What it may be.
         allowed: &'static str,
@@ -179,7 +179,7 @@ pub enum Fault {
     /// The mask that stands for a secret in printed configurations.
     #[error("{part} is masked here: put the real one")]
     MaskedSecret {
-        /// Which part.
+        /// The part that is masked.
         part: String,
     },
     /// An app that has one key twice.
@@ -193,7 +193,7 @@ pub enum Fault {
     SameApp {
         /// `id` or `key`.
         part: &'static str,
-        /// What both have.
+        /// The id or the key that both apps have.
         value: String,
         /// Where the first one came from.
         first: Source,
@@ -228,7 +228,7 @@ pub enum ValueFault {
         key: String,
         /// What may stand there.
         wanted: String,
-        /// What stands there.
+        /// What stands there instead.
         found: String,
     },
     /// Text of the wrong form.
@@ -285,7 +285,7 @@ fn suggestion(nearest: Option<&str>) -> String {
 pub struct Problem {
     /// Where it was found.
     pub origin: Source,
-    /// What is wrong.
+    /// What is wrong there.
     pub fault: Fault,
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Rule {
     pub(super) relation: &'static str,
     /// The full name of the key it is compared with.
     pub(super) other_key: &'static str,
-    /// Whether it holds.
+    /// Whether a configuration keeps the rule.
     pub(super) holds: fn(&Config) -> bool,
 }
 
@@ -205,5 +205,5 @@ fn sound_rules(doubtful: &[bool]) -> impl Iterator<Item = (&'static Rule, [usize
 
 /// The index of the key `path` in [`KEYS`].
 pub(super) fn index_of(path: &str) -> usize {
-    KEYS.iter().position(|key| key.path() == path).expect("rules name keys of the table")
+    KEYS.iter().position(|key| key.path() == path).expect("rules name keys that KEYS has")
 }

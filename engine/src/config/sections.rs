@@ -426,7 +426,7 @@ impl LogConfig {
         patterns.map(HistoryRule::new).collect()
     }
 
-    /// The same for a shard, in no epoch yet.
+    /// These limits as a shard takes them. It is in no epoch yet, so `epoch` is 0.
     pub fn limits(&self) -> LogLimits {
         LogLimits {
             is_durable: self.is_durable(),

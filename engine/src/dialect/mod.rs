@@ -30,7 +30,7 @@ pub enum Dialect {
     Pusher,
     /// zero-pub-sub.
     Zps,
-    /// The same as a stream of server-sent events, whose client never speaks.
+    /// zero-pub-sub as a stream of server-sent events, whose client never speaks.
     Sse,
     /// Every message comes back; only on the listener for tests.
     Echo,

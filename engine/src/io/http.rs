@@ -56,9 +56,9 @@ const UNREAD_BYTES_MAX: u64 = 64 * 1024;
 pub(super) enum Purpose {
     /// Clients and the HTTP API.
     Public,
-    /// Prometheus.
+    /// Metrics for Prometheus.
     Metrics,
-    /// The conformance suite.
+    /// Echoed messages for the conformance suite.
     Echo,
 }
 

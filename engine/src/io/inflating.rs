@@ -20,7 +20,8 @@ pub(super) struct Inflating {
     bytes_per_turn: u64,
     /// How much may have been inflated since the start when this turn is over.
     turn_ends_at: Cell<u64>,
-    /// The same for the connection that goes on, if others wait behind it.
+    /// How much may have been inflated since the start when it is another connection's turn: the
+    /// limit of the one that goes on while others wait.
     share_ends_at: Cell<u64>,
     /// Connections with messages that wait, the one whose turn is next first.
     queue: RefCell<VecDeque<ConnId>>,

@@ -40,7 +40,7 @@ const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What a request asks for.
 pub(super) enum Wanted {
-    /// An answer.
+    /// An answer over HTTP.
     Http,
     /// The connection, as the websocket that `request` describes.
     WebSocket { upgrade: Upgrade, request: Request },

@@ -57,7 +57,8 @@ impl Readiness {
         self.control(libc::EPOLL_CTL_ADD, fd, conn, libc::EPOLLIN)
     }
 
-    /// The same, but report only that something came, and not again that it is still there.
+    /// Report that something came for the socket `fd` of `conn`, and not again that it is still
+    /// there, until [`remove`](Self::remove).
     pub(super) fn add_changes(&self, fd: RawFd, conn: ConnId) -> io::Result<()> {
         self.control(
             libc::EPOLL_CTL_ADD,

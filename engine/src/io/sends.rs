@@ -104,7 +104,7 @@ impl Core {
         }
     }
 
-    /// The same without a ring: send, then send whatever has queued meanwhile, until nothing has.
+    /// Carry `send` out without a ring, then send whatever has queued meanwhile, until nothing has.
     async fn send(self: Rc<Self>, send: Send) {
         let Send { conn, socket, segment, .. } = send;
         let mut next = Some(segment);

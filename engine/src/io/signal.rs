@@ -31,7 +31,7 @@ impl Signal {
         poll_fn(|context| self.poll_wait(context)).await;
     }
 
-    /// The same for who is polled itself.
+    /// Ready if the flag is raised, which lowers it; else `context` is woken when it is raised.
     pub(super) fn poll_wait(&self, context: &Context<'_>) -> Poll<()> {
         if self.is_raised.take() {
             return Poll::Ready(());

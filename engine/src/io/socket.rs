@@ -197,7 +197,8 @@ impl Socket {
         self.try_read_uninit(unsafe { std::slice::from_raw_parts_mut(start, length) })
     }
 
-    /// The same into memory that holds nothing yet; the first bytes, as many as returned, then do.
+    /// Read what is there, without waiting, into memory that holds nothing yet. Its first bytes, as
+    /// many as returned, then hold what was read; 0 bytes are the end of the stream.
     pub(super) fn try_read_uninit(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         // SAFETY: the buffer is writable for its length and outlives the call.
         let read = unsafe {

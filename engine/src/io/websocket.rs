@@ -67,7 +67,7 @@ pub(super) struct Ear {
     is_deflated: bool,
 }
 
-/// The same, and what was read and not heard, if anything.
+/// One websocket's reading side with what was read and not heard, if anything.
 ///
 /// It is for few connections at a time and for as long as an answer takes: a socket has no room
 /// for it.
@@ -193,7 +193,7 @@ impl Reader {
         Self::from(Ear { assembler, dialect, hearing, is_deflated })
     }
 
-    /// Whether messages wait.
+    /// Whether bytes that were read have yet to be heard.
     pub(super) const fn is_left(&self) -> bool {
         !self.left.is_empty()
     }

@@ -36,7 +36,7 @@ pub struct Batch {
 pub enum Committed {
     /// The next `records` of those that the core has handed over and not heard of are durable.
     Synced {
-        /// How many.
+        /// How many records those are.
         records: usize,
     },
     /// Nothing that the core has handed over and not heard of is stored, nor will be. The core
@@ -47,7 +47,7 @@ pub enum Committed {
 /// How much is stored at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupLimits {
-    /// Records.
+    /// How many records at most.
     pub events_max: usize,
     /// Their bytes; a larger record is stored alone.
     pub bytes_max: usize,

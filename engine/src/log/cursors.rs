@@ -43,9 +43,9 @@ pub enum AckError {
     /// The log, which may have begun anew, has no such event yet.
     #[error("no event has number {sequence}: the last one is {last}")]
     AboveHead {
-        /// What was acknowledged.
+        /// The number that was acknowledged.
         sequence: u64,
-        /// The newest event.
+        /// The number of the newest event.
         last: u64,
     },
     /// `log.cursors_max`, or the name is one of the server's own.
@@ -153,7 +153,8 @@ impl Cursors {
         self.by_name.get(name).map(|cursor| cursor.sequence)
     }
 
-    /// The same, and when its cursor was last used.
+    /// What the subscriber has, if it ever said, and when its cursor was last used, in milliseconds
+    /// since 1970.
     pub fn stored(&self, name: &str) -> Option<(u64, u64)> {
         self.by_name.get(name).map(|cursor| (cursor.sequence, cursor.used_unix_ms))
     }
@@ -163,12 +164,12 @@ impl Cursors {
         self.by_name.values().map(|cursor| cursor.sequence).min()
     }
 
-    /// How many subscribers have one.
+    /// How many subscribers have a cursor.
     pub fn len(&self) -> usize {
         self.by_name.len()
     }
 
-    /// Whether nobody has.
+    /// Whether no subscriber has a cursor.
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }

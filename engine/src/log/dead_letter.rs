@@ -9,11 +9,11 @@ use super::draft::Draft;
 /// One event that could not be delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Names the letter.
+    /// The letter's id.
     pub id: Box<str>,
     /// The event.
     pub draft: Draft,
-    /// What was wrong.
+    /// Why it could not be delivered.
     pub error: Box<str>,
     /// How often it was tried.
     pub attempts: u32,

@@ -51,12 +51,12 @@ pub struct FeedRange {
 pub enum AfterFailure {
     /// Try again after so many milliseconds.
     Retry {
-        /// The pause.
+        /// The pause before the next attempt, in milliseconds.
         delay_ms: u64,
     },
     /// The event has been tried as often as it may be, and the next one is due.
     GiveUp {
-        /// Which event.
+        /// The number of the event that is given up.
         sequence: u64,
         /// How often it was tried.
         attempts: u32,

@@ -44,7 +44,7 @@ impl Entry {
 /// How much is read at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimits {
-    /// Events.
+    /// How many events at most.
     pub events_max: usize,
     /// Bytes of their frames; one event is given whatever it has.
     pub bytes_max: usize,
@@ -53,7 +53,7 @@ pub struct PageLimits {
 /// Events in their order, without a hole between the first and the last that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Their frames, shared.
+    /// The frames of the events, shared.
     pub frames: Vec<Bytes>,
     /// The last event that was looked at: the next page comes after it.
     pub last: u64,
@@ -108,7 +108,7 @@ impl History {
         self.entries.len()
     }
 
-    /// Whether none is.
+    /// Whether no events are there.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -196,7 +196,7 @@ impl History {
         let mut page = Page { frames: Vec::new(), last: after.max(start - 1), lost };
         let mut bytes = 0;
         for sequence in (start..=to).take(SCANNED_MAX).take_while(|&sequence| is_live(sequence)) {
-            let entry = self.get(sequence).expect("it is live");
+            let entry = self.get(sequence).expect("only events that are there are live");
             if is_wanted(entry) {
                 bytes += entry.frame.len();
                 let is_full = page.frames.len() >= limits.events_max || bytes > limits.bytes_max;
@@ -215,7 +215,7 @@ impl History {
         if self.ids_from == sequence {
             self.forget_id();
         }
-        let entry = self.entries.pop_front().expect("only what is there goes");
+        let entry = self.entries.pop_front().expect("events are popped only while there are any");
         self.bytes -= entry.weight_bytes();
     }
 

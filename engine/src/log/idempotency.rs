@@ -23,7 +23,7 @@ pub struct Idempotency {
 #[derive(Clone, Copy, Debug)]
 struct Place {
     hash: u32,
-    /// The lower half.
+    /// The lower half of the event's sequence.
     sequence: u32,
 }
 
@@ -67,12 +67,12 @@ impl Idempotency {
         self.newest - u64::from((self.newest as u32).wrapping_sub(place.sequence))
     }
 
-    /// How many are known.
+    /// How many ids are known.
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether none is.
+    /// Whether no ids are known.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }

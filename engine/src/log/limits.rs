@@ -3,9 +3,9 @@
 /// What the log of one channel may keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryLimits {
-    /// Events.
+    /// How many events at most.
     pub events_max: usize,
-    /// Their bytes with their bookkeeping.
+    /// Bytes of the events with their bookkeeping.
     pub bytes_max: usize,
     /// Time that an event is kept, in milliseconds.
     pub ttl_ms: u64,

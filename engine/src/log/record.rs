@@ -11,7 +11,7 @@ use crate::shard::ChannelName;
 pub struct LogRecord {
     /// Whose log it is.
     pub channel: ChannelName,
-    /// What is kept.
+    /// What is to be kept.
     pub kind: RecordKind,
 }
 
@@ -20,7 +20,7 @@ pub struct LogRecord {
 pub enum RecordKind {
     /// An event; it is answered by a [`Logged`].
     Event {
-        /// Its number.
+        /// The event's number in the log.
         sequence: u64,
         /// The first event that is still needed.
         first_sequence: u64,
@@ -58,11 +58,11 @@ pub enum RecordKind {
     },
     /// The state of whatever the channel is about, as of an event.
     Snapshot {
-        /// That event.
+        /// The number of that event.
         last_sequence: u64,
         /// When it was made.
         created_unix_ms: u64,
-        /// JSON.
+        /// The state as JSON.
         state_json: Box<str>,
     },
     /// An event that could not be delivered.
@@ -74,7 +74,7 @@ pub enum RecordKind {
     },
     /// A dead letter is forgotten.
     DeadLetterGone {
-        /// Which.
+        /// The letter's id.
         id: Box<str>,
     },
     /// Nothing of the log is needed any more.
@@ -87,7 +87,7 @@ pub enum RecordKind {
 /// What is kept of a channel besides its events and of which only the newest counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Newest {
-    /// Its snapshot.
+    /// The channel's snapshot.
     Snapshot,
     /// The cursor of the subscriber with this id.
     Cursor(Arc<str>),
@@ -114,7 +114,7 @@ impl RecordKind {
 pub struct Renewed {
     /// Whose log it is.
     pub channel: ChannelName,
-    /// Which.
+    /// Which cursor or snapshot it is.
     pub what: Newest,
     /// Whether it is kept.
     pub is_kept: bool,

@@ -15,7 +15,7 @@ pub struct Snapshot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the snapshot has {bytes} bytes, at most {bytes_max} are allowed")]
 pub struct SnapshotTooLarge {
-    /// Its size.
+    /// The size of the state, in bytes.
     pub bytes: usize,
     /// The limit.
     pub bytes_max: usize,

@@ -42,7 +42,7 @@ pub enum Change {
     },
     /// A subscriber has everything up to `sequence`.
     Cursor {
-        /// Who.
+        /// The subscriber's id.
         subscriber_id: Arc<str>,
         /// The highest sequence that it has acknowledged.
         sequence: u64,
@@ -52,7 +52,7 @@ pub enum Change {
     },
     /// A subscriber's cursor is forgotten.
     CursorForgotten {
-        /// Whose.
+        /// The id of the subscriber whose cursor it was.
         subscriber_id: Arc<str>,
     },
     /// The snapshot was replaced.
@@ -61,7 +61,7 @@ pub enum Change {
     DeadLetter(StoredDeadLetter),
     /// A dead letter is gone.
     DeadLetterGone {
-        /// Which.
+        /// The letter's id.
         id: Box<str>,
     },
     /// The whole log is forgotten, its sequences, too: what comes next starts a new one.
@@ -110,7 +110,7 @@ pub struct StoredDeadLetter {
 /// How far a subscriber has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCursor {
-    /// Who.
+    /// The subscriber's id.
     pub subscriber_id: Arc<str>,
     /// The highest sequence that it has acknowledged.
     pub sequence: u64,
@@ -160,9 +160,9 @@ pub struct Recovered {
 /// What is stored now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreSize {
-    /// Files.
+    /// How many files there are.
     pub segments: u64,
-    /// Their bytes.
+    /// The bytes of all files.
     pub bytes: u64,
 }
 
@@ -188,7 +188,7 @@ pub enum StoreError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where in it.
+        /// Where in the file, in bytes.
         offset: u64,
         /// What is wrong there.
         what: &'static str,
@@ -198,13 +198,13 @@ pub enum StoreError {
     Version {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// The file's version.
         version: u32,
     },
     /// A record is larger than the format allows. Nothing of its group is stored.
     #[error("a record of {bytes} bytes is above the {bytes_max} that can be stored")]
     RecordTooLarge {
-        /// Its size.
+        /// The size of the record, in bytes.
         bytes: usize,
         /// The limit.
         bytes_max: usize,

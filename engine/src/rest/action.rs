@@ -40,7 +40,7 @@ pub enum Action {
         app: AppIndex,
         /// The channel's name, valid.
         channel: String,
-        /// What to tell.
+        /// The attributes to tell.
         info: Info,
     },
     /// List the users of a presence channel.
@@ -61,7 +61,7 @@ pub enum Action {
     Terminate {
         /// The app.
         app: AppIndex,
-        /// Whose.
+        /// The user whose connections are closed.
         user_id: String,
     },
 }
@@ -71,7 +71,7 @@ pub enum Action {
 pub struct Publish {
     /// The app.
     pub app: AppIndex,
-    /// In their order.
+    /// The events, in their order.
     pub publications: Vec<Publication>,
     /// What the answer tells.
     pub reply: Reply,
@@ -82,7 +82,7 @@ pub struct Publish {
 /// A publish that must be carried out once, however often it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Once {
-    /// Its name.
+    /// The name of the publish.
     pub key: IdempotencyKey,
     /// Tells another publish under the same name apart.
     pub fingerprint: u64,

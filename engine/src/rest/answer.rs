@@ -43,18 +43,18 @@ const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 impl Answer {
-    /// To [`Action::Up`](super::Action::Up).
+    /// The answer to [`Action::Up`](super::Action::Up).
     pub const fn up() -> Self {
         Self::ok(Bytes::from_static(UP_BODY.as_bytes()))
     }
 
-    /// To [`Action::Ready`](super::Action::Ready).
+    /// The answer to [`Action::Ready`](super::Action::Ready).
     pub const fn ready(readiness: Readiness) -> Self {
         let (status, body) = readiness.answer();
         Self::new(status, Bytes::from_static(body.as_bytes()))
     }
 
-    /// To [`Action::Publish`](super::Action::Publish), once every publication is queued.
+    /// The answer to [`Action::Publish`](super::Action::Publish), once every publication is queued.
     ///
     /// `counted` has the channels of those publications that were to be counted, by their place in
     /// the publish. A publish whose deliveries were counted is answered by
@@ -85,7 +85,7 @@ impl Answer {
         }
     }
 
-    /// To a publish in ZinTrust's words, which went to `deliveries` distinct sockets.
+    /// The answer to a publish in ZinTrust's words, which went to `deliveries` distinct sockets.
     pub fn delivered(channels: &[String], event: &str, deliveries: u32) -> Self {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -97,15 +97,15 @@ impl Answer {
         Self::zintrust(202, &Body { ok: true, channels, event, deliveries })
     }
 
-    /// To a publish that was carried out before, what it was answered then.
+    /// The answer to a publish that was carried out before, what it was answered then.
     pub fn replayed(kept: Kept) -> Self {
         let mut answer = Self::new(kept.status, kept.body);
         answer.headers.push((IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true")));
         answer
     }
 
-    /// To [`Action::Channels`](super::Action::Channels): the occupied channels, in any order, that
-    /// begin with the prefix asked for.
+    /// The answer to [`Action::Channels`](super::Action::Channels): the occupied channels, in any
+    /// order, that begin with the prefix asked for.
     pub fn channels(mut channels: Vec<ChannelInfo>, info: Info) -> Self {
         channels.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         let channels =
@@ -113,28 +113,29 @@ impl Answer {
         Self::ok(channels_body(channels).into())
     }
 
-    /// To [`Action::Channel`](super::Action::Channel).
+    /// The answer to [`Action::Channel`](super::Action::Channel).
     pub fn channel(channel: &ChannelInfo, info: Info) -> Self {
         let occupied = channel.subscription_count > 0;
         Self::ok(channel_body(occupied, channel.attributes(info)).into())
     }
 
-    /// To [`Action::Users`](super::Action::Users): each user once.
+    /// The answer to [`Action::Users`](super::Action::Users): each user once.
     pub fn users(user_ids: &[String]) -> Self {
         Self::ok(users_body(user_ids.iter().map(String::as_str)).into())
     }
 
-    /// To [`Action::Connections`](super::Action::Connections).
+    /// The answer to [`Action::Connections`](super::Action::Connections).
     pub fn connections(connections: u64) -> Self {
         Self::ok(connections_body(connections).into())
     }
 
-    /// To [`Action::Terminate`](super::Action::Terminate), once every core has been told.
+    /// The answer to [`Action::Terminate`](super::Action::Terminate), once every core has been
+    /// told.
     pub const fn terminated() -> Self {
         Self::ok(Bytes::from_static(PUBLISHED_BODY.as_bytes()))
     }
 
-    /// To a request that is refused.
+    /// The answer to a request that is refused.
     pub fn refused(error: &RestError) -> Self {
         let status = error.status();
         let body = match error {
@@ -146,7 +147,8 @@ impl Answer {
         Self { status, body: body.into(), headers: refusal_headers(error) }
     }
 
-    /// The same answer, which tells what is left of the app's budget.
+    /// This answer with headers that tell what is left of the app's budget, if anything was
+    /// `spent`.
     #[must_use]
     pub fn with_budget(mut self, spent: Option<&Spent>) -> Self {
         self.headers.extend(spent.into_iter().flat_map(budget_headers));

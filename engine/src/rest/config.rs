@@ -26,7 +26,7 @@ pub struct ZpsRestConfig {
     pub events_max: usize,
     /// Events that one request may have replayed. Default 10,000, as in the original.
     pub replay_events_max: usize,
-    /// The same if it does not say. Default 500, as in the original.
+    /// Events that one request has replayed if it names no limit. Default 500, as in the original.
     pub replay_events_default: usize,
     /// Bytes that one request may have replayed. Default 16 MiB.
     pub replay_bytes_max: usize,

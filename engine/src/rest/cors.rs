@@ -19,7 +19,7 @@ use super::route::Head;
 /// The origins whose pages may read answers: `http.cors_origins`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
-    /// No page may.
+    /// No page may read answers.
     None,
     /// Every page may, without cookies.
     Any,

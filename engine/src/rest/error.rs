@@ -56,7 +56,7 @@ pub enum RestError {
     /// 413: an event is larger than all that its channel may keep.
     #[error("the event takes {bytes} bytes, its channel keeps at most {bytes_max}")]
     LogEventLength {
-        /// What it takes.
+        /// Bytes that the event takes.
         bytes: u32,
         /// The limit.
         bytes_max: u32,

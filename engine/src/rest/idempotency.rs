@@ -25,7 +25,7 @@ const GAPS_MIN: usize = 64;
 /// Names one publish of an app.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
-    /// Whose.
+    /// The app that the publish is for.
     pub app: AppIndex,
     /// The publisher's own name for it, 1 to 128 bytes.
     pub text: Arc<str>,
@@ -56,7 +56,7 @@ pub enum Reserved {
 /// How much a store may hold; the oldest keys go when there is more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdempotencyLimits {
-    /// Keys.
+    /// How many keys at most.
     pub keys_max: usize,
     /// Bytes of keys and answers, with what the store itself takes for them.
     pub bytes_max: usize,

@@ -45,7 +45,7 @@ pub enum Encoded {
 pub enum Reply {
     /// That it was published.
     Empty,
-    /// The same, in the words of the deprecated endpoint.
+    /// That it was published, in the words of the deprecated endpoint.
     Accepted,
     /// These attributes of each channel.
     Channels(Vec<String>, Info),
@@ -55,7 +55,7 @@ pub enum Reply {
     Deliveries {
         /// The channels that it was published to.
         channels: Vec<String>,
-        /// Its name.
+        /// The event's name.
         event: String,
     },
 }

@@ -19,11 +19,11 @@ pub enum Budget {
 /// What one request takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Of which app.
+    /// The app whose budget it is taken from.
     pub app: AppIndex,
-    /// Out of what.
+    /// The budget that it is taken from.
     pub budget: Budget,
-    /// How much.
+    /// How much is taken.
     pub amount: u32,
 }
 
@@ -34,7 +34,7 @@ pub struct Spent {
     pub is_admitted: bool,
     /// What the bucket holds when it is full.
     pub limit: u32,
-    /// What is left.
+    /// What is left in the bucket.
     pub remaining: u32,
     /// Seconds, rounded up, until it is full.
     pub reset_s: u32,

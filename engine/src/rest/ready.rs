@@ -3,7 +3,7 @@
 /// Why it should not, or that it should; what lasts longer is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Readiness {
-    /// It should.
+    /// It should get new clients.
     Ready,
     /// So much waits between its cores that nothing new is taken in.
     Backlogged,

@@ -30,7 +30,7 @@ pub(super) enum Resource<'a> {
 #[derive(Clone, Debug)]
 pub(super) enum Target {
     Events,
-    /// The same in ZinTrust's words.
+    /// Events to publish, in ZinTrust's words.
     ZinTrustEvents,
     BatchEvents,
     ChannelEvents(ChannelEvent),

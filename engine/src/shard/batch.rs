@@ -68,7 +68,8 @@ impl Segment {
         Self::of(bytes, frames, false, retained)
     }
 
-    /// The same for one connection alone.
+    /// All of `bytes`, which hold `frames` whole frames for one connection alone, counted in
+    /// `retained` while in use.
     ///
     /// # Panics
     /// As [`new`](Self::new).

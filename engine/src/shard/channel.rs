@@ -26,7 +26,7 @@ pub(super) struct Subscriber {
 pub(super) enum Form {
     /// Websocket frames as they were made.
     Plain,
-    /// The same, some of them compressed.
+    /// Websocket frames, some of them compressed.
     Deflated,
     /// Blocks of a stream of server-sent events.
     Blocks,

@@ -57,7 +57,7 @@ impl Shard {
         self.connections[conn.slot as usize].is_over = false;
         let segment = Segment::private(frame, 1, &self.retained);
         self.enqueue(conn.slot, segment); // The last words are sent whatever waits already.
-        let connection = self.connection(conn).expect("it was open above");
+        let connection = self.connection(conn).expect("leaving channels closes no connection");
         connection.phase = Phase::Closing(Closing { until, farewell, finished: false });
         self.reschedule(conn);
     }

@@ -320,13 +320,13 @@ pub struct Durations {
 }
 
 impl Durations {
-    /// One more.
+    /// Count one more time, of `us` microseconds.
     pub const fn add(&mut self, us: u64) {
         self.count += 1;
         self.sum_us += us;
     }
 
-    /// These and `other`.
+    /// These times and those of `other` together.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self { count: self.count + other.count, sum_us: self.sum_us + other.sum_us }
@@ -367,7 +367,7 @@ pub struct SinkCounts {
 pub struct LogLevels {
     /// Channels with a log.
     pub channels: u64,
-    /// Events.
+    /// Events in them.
     pub events: u64,
     /// Bytes of events, snapshots and dead letters.
     pub bytes: u64,

@@ -69,7 +69,7 @@ impl Packed {
         Some(packed)
     }
 
-    /// The same frames in here that `skip` names in the run.
+    /// The part of these bytes that holds the frames that `skip` names in the run.
     pub(super) fn translate(&self, skip: &Skip) -> Skip {
         let (start, end) = (self.place_of(skip.start), self.place_of(skip.end));
         Skip { start, end, ..*skip }
@@ -81,7 +81,7 @@ impl Packed {
             return 0;
         }
         let found = self.ends.binary_search_by_key(&place, |&(end, _)| end);
-        self.ends[found.expect("only whole frames are withheld")].1
+        self.ends[found.expect("withheld parts end where frames end")].1
     }
 }
 

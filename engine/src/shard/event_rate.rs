@@ -33,7 +33,8 @@ impl Shard {
         self.connection(conn).is_some_and(|it| it.event_rate.admit(now, per_second))
     }
 
-    /// The same for all connections together that this core has of the app of `conn`.
+    /// Count a client event for all connections together that this core has of the app of `conn`;
+    /// false when they have sent `per_second` in this second. 0 is no limit.
     pub fn admit_client_event_in_total(&mut self, conn: ConnId, per_second: u32) -> bool {
         let Some(app) = self.connection(conn).map(|it| usize::from(it.app.0)) else {
             return false;

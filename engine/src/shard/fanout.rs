@@ -24,7 +24,8 @@ enum Reach {
     Nobody,
     /// Subscribers on this core, and no log, or server of the app.
     Here,
-    /// The same on one other core, where the channel at `owned` has this foothold.
+    /// Subscribers on one other core, where the channel at `owned` has this foothold, and no log,
+    /// or server of the app.
     There {
         owned: u32,
         foothold: usize,
@@ -224,7 +225,7 @@ impl Shard {
         }
     }
 
-    /// The same for several events.
+    /// Several events from the channel's owner for the subscribers on this core.
     pub(super) fn on_deliver_many(&mut self, local: LocalId, load: Load) {
         let Load { frames, withheld, tickets } = load;
         for ticket in tickets {

@@ -84,13 +84,13 @@ impl Frames {
         }
     }
 
-    /// The same frames in a form that many may share.
+    /// These frames in a form that many may share.
     #[must_use]
     pub(super) fn share(self) -> Self {
         Self { count: self.count, bytes: Form::Shared(self.into_bytes()) }
     }
 
-    /// All bytes.
+    /// The bytes of all frames, one behind the other.
     pub(super) fn into_bytes(self) -> Bytes {
         match self.bytes {
             Form::Shared(bytes) => bytes,

@@ -14,7 +14,7 @@ use crate::id::ConnId;
 /// Whether the I/O layer keeps a connection's messages until it is told to go on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Waiting {
-    /// It does not.
+    /// No messages are kept.
     #[default]
     No,
     /// For an answer, or for its client to read.

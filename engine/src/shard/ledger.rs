@@ -38,11 +38,11 @@ pub enum Application {
 /// The answer to an [`Application`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// To [`Application::Spend`].
+    /// The answer to [`Application::Spend`].
     Spent(Spent),
-    /// To [`Application::Reserve`].
+    /// The answer to [`Application::Reserve`].
     Reserved(Reserved),
-    /// To [`Application::Settle`].
+    /// The answer to [`Application::Settle`].
     Settled,
 }
 

@@ -35,8 +35,9 @@ impl Shard {
             .inspect_err(|ConnectionsFull| self.refuse(Refusal::Connections))
     }
 
-    /// The same for a socket that [`open`](Self::open) had no room for: it is heard once and told
-    /// why it cannot stay. There is little room for those, too.
+    /// A socket was accepted that [`open`](Self::open) had no room for: it is heard once and told
+    /// why it cannot stay. There is little room for those, too. `nonce` is random and makes its
+    /// socket id hard to guess.
     pub fn open_to_turn_away(&mut self, nonce: u32) -> Result<ConnId, ConnectionsFull> {
         let is_room = self.turned_away_sockets < self.config.turned_away_max;
         let conn = self.insert(is_room, nonce, Place::TurnedAway)?;
@@ -44,8 +45,8 @@ impl Shard {
         Ok(conn)
     }
 
-    /// The same for the operator, who has room of their own: a full server is the one that must be
-    /// looked at.
+    /// A socket of the operator was accepted. Those have room of their own: a full server is the
+    /// one that must be looked at. `nonce` is random and makes its socket id hard to guess.
     pub fn open_for_operator(&mut self, nonce: u32) -> Result<ConnId, ConnectionsFull> {
         let is_room = self.operator_sockets < OPERATOR_SOCKETS_MAX;
         let conn = self
@@ -166,12 +167,14 @@ impl Shard {
         }
     }
 
-    /// The same for bytes that are in the connection's own form.
+    /// Queue `frame`, which is in the connection's own form, on one connection; nothing if it is
+    /// being closed.
     pub(super) fn send_as_is(&mut self, conn: ConnId, frame: Bytes) {
         self.send_run(conn, frame, 1);
     }
 
-    /// The same for several frames, one behind the other.
+    /// Queue `bytes` on one connection: so many `frames` in its own form, one behind the other.
+    /// Nothing if it is being closed.
     pub(super) fn send_run(&mut self, conn: ConnId, bytes: Bytes, frames: u32) {
         let Some(connection) = self.connection(conn).filter(|it| it.is_open()) else { return };
         let (queued, dialect, app) =

@@ -117,7 +117,7 @@ pub struct Ticket {
 /// One event, encoded for the wire.
 #[derive(Clone, Debug)]
 pub struct Publication {
-    /// Where it goes.
+    /// The channel that it goes to.
     pub channel: ChannelName,
     /// A whole frame.
     pub frame: Bytes,
@@ -224,7 +224,7 @@ pub struct Joined {
 /// What a new subscriber is told before anything that comes after its join.
 #[derive(Debug)]
 pub(super) struct Welcome {
-    /// It is subscribed.
+    /// The frame that says that it is subscribed.
     pub(super) subscribed: Bytes,
     /// On cache channels: the last event from before the join, or that there is none.
     pub(super) cached: Option<Bytes>,
@@ -310,19 +310,19 @@ pub struct CachedInfo {
 /// One core's part of the answer to a [`Query`].
 #[derive(Clone, Debug)]
 pub enum Partial {
-    /// To [`Query::Channels`] and [`Query::Channel`].
+    /// The answer to [`Query::Channels`] and [`Query::Channel`].
     Channels(Vec<ChannelInfo>),
-    /// To [`Query::Users`].
+    /// The answer to [`Query::Users`].
     Users(Vec<Box<str>>),
-    /// To [`Query::Terminate`]: connections that are being closed.
+    /// The answer to [`Query::Terminate`]: connections that are being closed.
     Terminated(u32),
-    /// To [`Query::Counters`].
+    /// The answer to [`Query::Counters`].
     Counters(CoreId, Box<Counters>),
-    /// To [`Query::Lags`], with how many were asked for.
+    /// The answer to [`Query::Lags`], with how many were asked for.
     Lags(Lags, u32),
-    /// To [`Query::Connections`].
+    /// The answer to [`Query::Connections`].
     Connections(u32),
-    /// To [`Query::Reach`]: connections of this core.
+    /// The answer to [`Query::Reach`]: connections of this core.
     Reached(u32),
 }
 
@@ -435,7 +435,7 @@ pub enum CoreMessage {
         /// Who waits for them to be queued.
         ticket: Option<Ticket>,
     },
-    /// The same for several events of a turn.
+    /// From the owner: several events of a turn for this core's subscribers.
     DeliverMany {
         /// The channel.
         local: LocalId,
@@ -450,7 +450,7 @@ pub enum CoreMessage {
     User(UserMessage),
     /// From the owner to the asker: an event went to this many other cores.
     Routed {
-        /// The question.
+        /// The question's name.
         ticket: Ticket,
         /// How many [`Queued`](Self::Queued) will come.
         cores: u32,
@@ -459,7 +459,7 @@ pub enum CoreMessage {
     },
     /// To the asker: an event has been queued to every subscriber of one core.
     Queued {
-        /// The question.
+        /// The question's name.
         ticket: Ticket,
     },
     /// To an owner or to every core: a question.
@@ -487,7 +487,7 @@ pub enum CoreMessage {
     },
     /// From the owner of an app: the answer to an [`Enter`](Self::Enter) with a ticket.
     Entered {
-        /// The question.
+        /// The question's name.
         ticket: Ticket,
         /// Whether there was room.
         is_admitted: bool,

@@ -265,7 +265,7 @@ pub struct Shard {
     requests: Slab<query::Request>,
     /// Publishes to answer at the turn's end.
     published: Vec<(Ticket, Vec<Counted>)>,
-    /// The same for events of logs.
+    /// Events of logs to answer at the turn's end, with what became of each.
     appended: Vec<(Ticket, Vec<Result<Appended, AppendError>>)>,
     /// Budgets and keys that this core keeps for all cores.
     ledger: Ledger,

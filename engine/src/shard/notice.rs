@@ -21,7 +21,7 @@ pub struct Notice {
     pub app: AppIndex,
     /// Where it happened; empty for [`Fact::ConnectionCount`].
     pub channel: Arc<str>,
-    /// What it is.
+    /// What has happened.
     pub fact: Fact,
 }
 
@@ -50,12 +50,12 @@ pub enum Fact {
     ChannelVacated,
     /// A user has come.
     MemberAdded {
-        /// Who.
+        /// The user's id.
         user_id: Box<str>,
     },
     /// A user's last subscription has ended.
     MemberRemoved {
-        /// Who.
+        /// The user's id.
         user_id: Box<str>,
     },
     /// A client has sent an event.
@@ -139,7 +139,7 @@ impl Shard {
         self.notice(owned, WebhookEvent::ClientEvent, fact);
     }
 
-    /// The same for several frames.
+    /// A client has sent `frames` to the channel at `owned`.
     pub(super) fn notice_client_events(&mut self, owned: u32, frames: &Frames, sender: SocketId) {
         let name = &self.owned.at(owned).name;
         if is_of_interest(&self.apps, name, WebhookEvent::ClientEvent) {

@@ -73,7 +73,7 @@ impl Shard {
         let index = self.find_user(user);
         let watchers = &mut self.users.online.at(index).value.watchers;
         let position = watchers.iter().position(|&(it, _)| it == core);
-        watchers.swap_remove(position.expect("only a core that watches stops"));
+        watchers.swap_remove(position.expect("only a core that watches stops watching"));
         self.vacate_user_if_empty(index);
     }
 

@@ -127,7 +127,7 @@ impl Shard {
             self.notice_subscriptions(index);
             return Ok(join.dialect.subscribed(name));
         };
-        let roster = owned.roster.as_mut().expect("only presence channels have members");
+        let roster = owned.roster.as_mut().expect("members join presence channels only");
         if roster.enter(member, members_max)? {
             // Before the joiner has a foothold: the others are told, the joiner is not.
             let frame = server::member_added(name, &member.user_id, &member.user_info);
@@ -136,7 +136,7 @@ impl Shard {
         }
         let owned = &mut self.owned.at(index).value;
         owned.add(join.core, join.local);
-        let roster = owned.roster.as_ref().expect("it was there above");
+        let roster = owned.roster.as_ref().expect("the roster was there above");
         Ok(join.dialect.presence_subscribed(name, roster.members()))
     }
 

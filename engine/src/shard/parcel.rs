@@ -86,7 +86,8 @@ impl CoreMessage {
         }
     }
 
-    /// The same for events of many senders that are on their way to subscribers.
+    /// Where an event goes that stands behind others, of any sender, on their way to the
+    /// subscribers of one channel, if this is the message for that.
     fn delivered(&mut self, to: LocalId) -> Option<&mut Load> {
         match self {
             Self::DeliverMany { local, load }

@@ -15,7 +15,7 @@ const PLACES: usize = 1024;
 pub(super) struct Places(Box<[u32; PLACES]>);
 
 impl Places {
-    /// Knows nothing.
+    /// A table that remembers nothing yet.
     pub(super) fn new() -> Self {
         Self(Box::new([0; PLACES]))
     }

@@ -62,9 +62,11 @@ enum State {
     /// `unrouted` owners have yet to say how many cores they told; `unqueued` is what is known to
     /// be missing. A core may report before the owner does, so it can fall below 0.
     Publish { unrouted: u32, unqueued: i64, counted: Vec<Counted> },
-    /// The same for events of logs, each with its answer once that is here.
+    /// Events of logs. `unrouted` owners have yet to say how many cores they told; `unqueued` is
+    /// what is known to be missing, or below 0. Each of the `outcomes` is here once its owner has
+    /// answered.
     Append { unrouted: u32, unqueued: i64, outcomes: Vec<Option<AppendOutcome>> },
-    /// One core decides.
+    /// One core has yet to decide.
     Application,
     /// `missing` parts have yet to come.
     Query { missing: usize, answer: Answer },
@@ -313,7 +315,7 @@ impl Shard {
             // What was gathered on this core is in no outbox before the turn's end.
             State::Publish { counted, .. } => self.published.push((ticket, counted)),
             State::Append { outcomes, .. } => {
-                let outcomes = outcomes.into_iter().map(|it| it.expect("each has its answer"));
+                let outcomes = outcomes.into_iter().map(|it| it.expect("all answers have come"));
                 self.appended.push((ticket, outcomes.collect()));
             }
             State::Application => unreachable!("a decision is the whole answer"),

@@ -15,7 +15,7 @@ use crate::id::ConnId;
 /// Bytes that are queued without waiting for more: they count as what waits only then.
 const BYTES_MAX: usize = 4 * 1024;
 
-/// What is gathered.
+/// Short frames that are gathered for one connection.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
     /// Whose it is, while there is anything.

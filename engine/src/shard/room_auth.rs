@@ -123,7 +123,8 @@ impl Shard {
         None
     }
 
-    /// The same for a message of `conn`, which is held while its app's server is asked.
+    /// What is known of `question`, on which a message of `conn` depends. `None` if its app's
+    /// server is asked: `conn` is held until [`room_answered`](Self::room_answered).
     pub fn ask_room(&mut self, conn: ConnId, question: RoomQuestion) -> Option<RoomVerdict> {
         let known = self.open_room_question(&question.key);
         if known.is_none() {

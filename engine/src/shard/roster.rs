@@ -38,7 +38,7 @@ impl Roster {
 
     /// Count one subscription of `user_id` less; true when it was the user's last.
     pub(super) fn leave(&mut self, user_id: &str) -> bool {
-        let user = self.users.get_mut(user_id).expect("only who has entered leaves");
+        let user = self.users.get_mut(user_id).expect("only a user who has entered leaves");
         user.subscriptions -= 1;
         let gone = user.subscriptions == 0;
         if gone {

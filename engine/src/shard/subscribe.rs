@@ -50,7 +50,8 @@ impl Shard {
         self.join(conn, name, member, None).map(|_| ())
     }
 
-    /// The same, perhaps with a wish about the channel's log; the core that will answer.
+    /// Ask the owner of channel `name` to let `conn` in, as `member` on presence channels, perhaps
+    /// with a wish about the channel's log; the core that will answer.
     pub(super) fn join(
         &mut self,
         conn: ConnId,
@@ -65,7 +66,7 @@ impl Shard {
             self.locals.insert(name, Channel::new())
         });
         let attempt = self.next_serial();
-        let connection = self.connection(conn).expect("checked above");
+        let connection = self.connection(conn).expect("check_subscribe has found it");
         if connection.find(local).is_some() {
             return Err(SubscribeError::AlreadySubscribed);
         }

@@ -125,7 +125,7 @@ impl Shard {
             return; // Vacated since: nobody is left to tell.
         };
         let count = entry.value.subscriptions();
-        let told = entry.value.told.as_mut().expect("only such channels are listed");
+        let told = entry.value.told.as_mut().expect("only channels that tell counts are listed");
         told.is_changed = false;
         if told.count == count && !told.is_owed {
             return;

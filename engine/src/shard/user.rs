@@ -135,7 +135,8 @@ impl Shard {
         self.await_authorization_ms(conn, u64::from(timeout_s) * 1_000);
     }
 
-    /// The same, in the dialect's own words; to the next tick of the shard's clock.
+    /// Close `conn`, in its dialect's own words, unless it is authorized within `timeout_ms`,
+    /// counted up to the next tick of the shard's clock; 0 is never.
     pub fn await_authorization_ms(&mut self, conn: ConnId, timeout_ms: u64) {
         let by = self.now.plus(timeout_ms).0.div_ceil(AUTHORIZE_TICK_MS);
         if let Some(connection) = self.connection(conn)
@@ -166,7 +167,7 @@ impl Shard {
         entry.value.slots.swap_remove(position as usize);
         if let Some(&moved) = entry.value.slots.get(position as usize) {
             let moved = self.connections[moved as usize].user.as_mut();
-            moved.expect("who is in the list has signed in").position = position;
+            moved.expect("the list has only who has signed in").position = position;
         } else if entry.value.slots.is_empty() {
             let (name, core) = (entry.name.clone(), self.config.core);
             self.users.sessions.remove(session);

@@ -10,7 +10,7 @@ use crate::shard::Millis;
 /// The body of one request. Its bytes never change: each attempt sends the same.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
-    /// JSON.
+    /// The body as JSON.
     pub(super) body: Bytes,
     /// How many events it has.
     pub(super) events: u32,

@@ -24,7 +24,7 @@ pub struct WebhookCounters {
     dropped: AtomicU64,
     /// Batches that wait.
     queued_batches: AtomicU64,
-    /// Their bytes.
+    /// Bytes of the batches that wait.
     queued_bytes: AtomicU64,
 }
 

@@ -87,7 +87,7 @@ impl Taken {
         Ok(this)
     }
 
-    /// What was taken.
+    /// The dead letters that were taken.
     pub(super) fn letters(&self) -> io::Result<Vec<Result<DeadLetter, String>>> {
         read(&self.aside)
     }
@@ -268,7 +268,7 @@ mod tests {
         let letters = taken.letters().unwrap().into_iter().map(|it| it.unwrap().body);
         assert_eq!(letters.collect::<Vec<_>>(), ["one", "two"]);
         drop(taken);
-        let taken = Taken::take(&place.0).expect("there is something even without the file");
+        let taken = Taken::take(&place.0).expect("a replay that was cut off left its letters");
         assert_eq!(taken.letters().unwrap().len(), 2);
         taken.finish(&[]).unwrap();
         assert!(!place.0.exists() && Taken::take(&place.0).is_err());

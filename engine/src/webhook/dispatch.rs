@@ -34,9 +34,9 @@ use crate::shard::{Fact, Millis};
 pub(super) enum Output {
     /// Post this, and say what came of it by [`Dispatch::delivered`] or [`Dispatch::failed`].
     Post {
-        /// Whose it is.
+        /// The index of the endpoint that it goes to.
         endpoint: usize,
-        /// What it is.
+        /// The request to post.
         post: Post,
         /// Whether it, or one before it, has failed since the last success.
         is_retry: bool,
@@ -84,7 +84,7 @@ impl Dispatch {
         }
     }
 
-    /// Something happened.
+    /// Take in something that has happened: it may be held back for a while.
     pub(super) fn take(&mut self, now: Now, told: Told) {
         let Some(told) = self.debounce.take(now.at, told) else { return };
         let told = if self.is_hurried { Some(told) } else { self.throttle.take(now.at, told) };

@@ -133,8 +133,8 @@ impl Endpoint {
         expired
     }
 
-    /// The same where the endpoint has a policy of its own: its front batch has had so many
-    /// attempts.
+    /// The endpoint, which has a policy of its own, has not taken its front batch in so many
+    /// `attempts`. The batch comes back if there are to be no more.
     fn failed_by(
         &mut self,
         policy: RetryPolicy,

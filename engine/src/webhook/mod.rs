@@ -58,7 +58,7 @@ pub struct Told {
 /// One moment, on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Now {
-    /// For intervals.
+    /// By the clock that intervals are measured by.
     at: Millis,
     /// For other servers: milliseconds since 1970.
     unix_ms: u64,

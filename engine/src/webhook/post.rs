@@ -62,9 +62,9 @@ pub(super) struct DeadLetter {
     /// The app that it is for; its secret is not kept, replaying signs anew.
     pub(super) app_id: String,
     pub(super) url: String,
-    /// Milliseconds since 1970.
+    /// When it was given up, in milliseconds since 1970.
     pub(super) given_up_ms: u64,
-    /// Why.
+    /// Why it was given up.
     pub(super) reason: String,
     /// How many events the body has.
     pub(super) events: u32,

@@ -55,7 +55,7 @@ impl Throttle {
         while let Some((end, _)) = self.ends.front()
             && *end <= now
         {
-            let (end, key) = self.ends.pop_front().expect("looked at above");
+            let (end, key) = self.ends.pop_front().expect("the loop has seen a first one");
             // Another interval may have begun since, after the channel had become small.
             if self.channels.get(&key).is_some_and(|recent| recent.end == end)
                 && let Some(recent) = self.channels.remove(&key)

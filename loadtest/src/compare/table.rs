@@ -126,7 +126,7 @@ pub struct Row {
     pub metric: Metric,
     /// The server.
     pub peer: Peer,
-    /// Its values.
+    /// The values of that server.
     pub value: Spread,
     /// This server's value over the limit's.
     pub to_limit: Option<Spread>,

@@ -27,7 +27,7 @@ pub struct Latency {
     pub p99: f64,
     /// 999 in 1,000 are no longer.
     pub p999: f64,
-    /// None is longer.
+    /// The longest one.
     pub max: f64,
 }
 
@@ -58,7 +58,7 @@ pub struct Case {
     pub layout: Layout,
     /// Microseconds between two looks of the load at what arrived.
     pub drain_us: u64,
-    /// Channels.
+    /// How many channels there are.
     pub channels: u32,
     /// Subscribers of each.
     pub subscribers: u32,
@@ -107,7 +107,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// The same figures, with what others used of cores that together had `whole` to give and were
+    /// These figures, with what others used of cores that together had `whole` to give and were
     /// `busy` for a part of it.
     #[must_use]
     pub fn among_others(self, whole: Duration, busy: Duration, conduct: &Conduct) -> Self {
@@ -157,10 +157,10 @@ fn rounded(value: f64) -> f64 {
 /// One run: what was asked for and what was found.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Run {
-    /// The question.
+    /// What was asked for.
     #[serde(flatten)]
     pub case: Case,
-    /// The answer.
+    /// What was found.
     #[serde(flatten)]
     pub figures: Figures,
 }

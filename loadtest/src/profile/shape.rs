@@ -18,12 +18,12 @@ pub const FRAME_BYTES: u32 = 267;
 pub enum Profile {
     /// One channel of 1,000; the next event when all have the last.
     A1,
-    /// The same in bursts of 16, with at most 32 events in flight.
+    /// One channel of 1,000; bursts of 16, with at most 32 events in flight.
     A32,
     /// 100 channels of one; a million client events over one websocket.
     #[serde(rename = "B-ws")]
     BWs,
-    /// The same by signed HTTP batches of ten over 64 connections.
+    /// 100 channels of one; a million events by signed HTTP batches of ten over 64 connections.
     #[serde(rename = "B-batch")]
     BBatch,
     /// 10,000 connections that are subscribed and do nothing.
@@ -53,7 +53,7 @@ pub enum Unit {
 /// A profile in numbers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Shape {
-    /// Channels.
+    /// How many channels there are.
     pub channels: u32,
     /// Subscribers of each; for C this is the number of connections.
     pub subscribers: u32,
@@ -63,9 +63,9 @@ pub struct Shape {
     pub warm_up: u64,
     /// How they are published.
     pub via: Via,
-    /// Over how many connections.
+    /// How many connections publish them.
     pub publishers: usize,
-    /// When.
+    /// When they are published.
     pub pace: Pace,
     /// What its figures are divided by.
     pub unit: Unit,

@@ -20,7 +20,7 @@ pub enum OrderError {
     /// Events are missing, and nothing was said of them.
     #[error("event {found} came after event {last}")]
     Gap {
-        /// The last one.
+        /// The last event before it.
         last: u64,
         /// The one that came.
         found: u64,
@@ -28,7 +28,7 @@ pub enum OrderError {
     /// An event came again, or too late.
     #[error("event {found} came again after event {last}")]
     Again {
-        /// The last one.
+        /// The last event before it.
         last: u64,
         /// The one that came.
         found: u64,

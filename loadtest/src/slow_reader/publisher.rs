@@ -20,12 +20,12 @@ const LOOK: Duration = Duration::from_millis(1);
 /// Events written at once at the most, in both parts.
 const TOGETHER: u64 = 100;
 
-/// What is published.
+/// A connection that publishes, and what it publishes.
 #[derive(Debug)]
 pub struct Publisher {
     /// The connection.
     pub session: Session,
-    /// Into which room.
+    /// The room that it publishes into.
     pub room: Room,
     /// How its texts are written.
     pub template: Template,

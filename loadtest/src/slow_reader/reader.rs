@@ -31,7 +31,7 @@ pub struct Slow {
     pub after: u64,
     /// Events per second.
     pub rate: f64,
-    /// How long.
+    /// How long it is slow.
     pub time: Duration,
 }
 

@@ -42,7 +42,7 @@ impl Spread {
     }
 }
 
-/// The result.
+/// What the load found.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {

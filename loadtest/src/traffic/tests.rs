@@ -13,7 +13,7 @@ fn traffic() -> Traffic {
     traffic_of(FOREVER)
 }
 
-/// The same with so many events in each room.
+/// Two rooms with one subscriber each, and one publisher, with so many events in each room.
 fn traffic_of(events_per_room: u64) -> Traffic {
     let room =
         |index: u32| Room::new(index, format!("private-load-{index}"), "client-load", 1, 267);

@@ -26,7 +26,7 @@ impl Secret {
         mac.finalize().into_bytes().into()
     }
 
-    /// The same as lower-case hex.
+    /// HMAC-SHA256 of the concatenated `parts`, as lower-case hex.
     pub(super) fn sign_hex(&self, parts: &[&str]) -> String {
         hex(&self.sign(parts))
     }

@@ -22,7 +22,7 @@ pub struct Query<'a> {
 /// The key and the secret of an app.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
-    /// Public.
+    /// The app's key, which is public.
     pub key: &'a str,
     /// Known to the app's servers and to this one.
     pub secret: &'a str,
@@ -38,9 +38,9 @@ pub struct Verified {
 /// What the head says about the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Digest {
-    /// Nothing.
+    /// It says nothing of the body.
     None,
-    /// Its MD5.
+    /// The body's MD5.
     Md5([u8; 16]),
     /// What is no MD5, and so that of no body.
     Malformed,

@@ -27,9 +27,9 @@ pub fn user_channel(user_id: &str) -> String {
 /// Whether a user has any connection that has signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnlineStatus {
-    /// At least one.
+    /// The user has at least one.
     Online,
-    /// None.
+    /// The user has none.
     Offline,
 }
 

@@ -27,7 +27,7 @@ pub struct Event<'a> {
 /// What an event has besides its name and its channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail<'a> {
-    /// Nothing.
+    /// The event has nothing else.
     None,
     /// `user_id` of who came or went.
     User(&'a str),
@@ -35,14 +35,14 @@ pub enum Detail<'a> {
     ClientEvent {
         /// What the channel's subscribers get.
         relayed: Relayed<'a>,
-        /// The sender's.
+        /// The sender's socket id.
         socket_id: &'a str,
     },
     /// `subscription_count`.
     Subscriptions(u32),
     /// `connection_count` and the threshold that it crossed.
     Connections {
-        /// Now.
+        /// How many there are now.
         connections: u32,
         /// Told when the number comes to it, and when it falls below.
         threshold: u32,
@@ -54,7 +54,7 @@ pub enum Detail<'a> {
 pub struct Relayed<'a> {
     /// The event's name.
     pub event_json: &'a str,
-    /// Its data.
+    /// The event's data.
     pub data_json: &'a str,
     /// The sender on a presence channel.
     pub user_id_json: Option<&'a str>,
@@ -148,7 +148,7 @@ mod tests {
 
     fn client_event(data: &str, user_id: Option<&str>) -> String {
         let frame = server::event("\"client-a\\\"b\"", "private-c", data, user_id);
-        let relayed = Relayed::parse(&frame).expect("it is an event");
+        let relayed = Relayed::parse(&frame).expect("the frame is that of an event");
         json(Some("private-c"), Detail::ClientEvent { relayed, socket_id: "1.2" })
     }
 

@@ -25,9 +25,9 @@ pub struct Frame<'a> {
     pub is_final: bool,
     /// Whether it begins a compressed message (RFC 7692); its bytes are then still compressed.
     pub is_compressed: bool,
-    /// What it is.
+    /// What kind of frame it is.
     pub opcode: Opcode,
-    /// Its bytes, as they came.
+    /// The bytes of its payload, as they came.
     pub payload: &'a [u8],
 }
 
@@ -57,7 +57,8 @@ impl FrameCursor {
         Self { pending: Vec::new(), is_spent: false, may_be_compressed: false }
     }
 
-    /// The same for a client that agreed to `permessage-deflate`.
+    /// A cursor at the start of the server's frames for a client that agreed to
+    /// `permessage-deflate`.
     pub fn deflated() -> Self {
         Self { may_be_compressed: true, ..Self::new() }
     }
@@ -220,7 +221,7 @@ mod tests {
         );
     }
 
-    /// The same frames and the same end, however random bytes are cut.
+    /// Random bytes make the same frames and come to the same end, however they are cut.
     #[test]
     fn random_bytes_are_cut_alike_in_any_reads() {
         let mut random = Random::from_environment();

@@ -14,8 +14,8 @@ use super::{Opcode, encode};
 /// What the flush at a message's end leaves and neither side sends (RFC 7692 section 7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// The same, and an empty last block: who reaches its end has, but for a coincidence, read
-/// whole blocks before.
+/// What the flush at a message's end leaves, and an empty last block: who reaches its end has, but
+/// for a coincidence, read whole blocks before.
 const TAIL_AND_END: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
 
 /// The first room for an inflated message, about the size of an event; it doubles from there.
@@ -132,7 +132,7 @@ fn inflate(
 enum End {
     /// With the last byte of a block that says it is the last.
     Closed,
-    /// Anywhere else.
+    /// Anywhere else than with such a byte.
     Open,
 }
 

@@ -97,7 +97,8 @@ pub fn text_into(output: &mut Vec<u8>, payload_len: usize, write: impl FnOnce(&m
     }
 }
 
-/// The same for a message whose payload is compressed: RSV1 is set (RFC 7692 section 6).
+/// Append the header of an unmasked, unfragmented frame with a compressed payload of `payload_len`
+/// bytes: RSV1 is set (RFC 7692 section 6).
 pub(super) fn compressed_header_into(opcode: Opcode, payload_len: usize, output: &mut Vec<u8>) {
     let start = output.len();
     header_into(opcode, payload_len, output);

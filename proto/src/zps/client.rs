@@ -21,7 +21,7 @@ pub enum ClientMessage<'a> {
     Init {
         /// Names the subscriber whose acks are kept, not empty.
         subscriber_id: Cow<'a, str>,
-        /// What proves it.
+        /// The token that proves it.
         token: Option<Cow<'a, str>>,
     },
     /// Wants the events of rooms.
@@ -167,7 +167,7 @@ pub enum ClientMessageError {
     /// A field is missing or is something else than it must be.
     #[error("Realtime message field {field} must be {}", expected.words())]
     Field {
-        /// Which one.
+        /// The field's name.
         field: &'static str,
         /// What it must be.
         expected: Expected,

@@ -231,7 +231,8 @@ pub(crate) fn head_of(envelope: &[u8]) -> Option<(&[u8], u64)> {
     split_head(envelope).map(|(room, sequence, _)| (room, sequence))
 }
 
-/// The same with what follows.
+/// The room of an envelope of this server's own making, as a JSON string, its sequence, and what
+/// follows.
 fn split_head(envelope: &[u8]) -> Option<(&[u8], u64, &[u8])> {
     let rest = skip_string(envelope.strip_prefix(b"{\"id\":")?)?;
     let rest = skip_string(rest.strip_prefix(b",\"type\":")?)?;

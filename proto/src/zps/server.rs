@@ -97,7 +97,7 @@ pub fn snapshot_json(
     json.extend_from_slice(br#","createdAt":""#);
     time::write(&mut json, created_unix_ms);
     json.extend_from_slice(br#""}"#);
-    String::from_utf8(json).expect("made of strings")
+    String::from_utf8(json).expect("all its parts are UTF-8")
 }
 
 /// Tells a client that what comes next is after `last_sequence`, and that it has not missed what it
@@ -139,17 +139,17 @@ pub fn user_json(user: &PresentUser<'_>, now_unix_ms: u64) -> String {
         json.push(b'"');
     }
     json.push(b'}');
-    String::from_utf8(json).expect("made of strings")
+    String::from_utf8(json).expect("all its parts are UTF-8")
 }
 
 /// An event that is not kept, as its parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Ephemeral<'a> {
-    /// Its name.
+    /// The event's id.
     pub id: &'a str,
-    /// Its type.
+    /// The event's type.
     pub event_type: &'a str,
-    /// Its room.
+    /// The event's room.
     pub room: &'a str,
     /// When it was sent, in milliseconds since 1970.
     pub emitted_unix_ms: u64,

@@ -27,7 +27,7 @@ pub fn write(output: &mut Vec<u8>, unix_ms: u64) {
     output.extend_from_slice(&text);
 }
 
-/// The same as a text of its own.
+/// The moment `unix_ms`, in milliseconds since 1970, as a text such as `2026-11-21T03:05:48.888Z`.
 pub fn text(unix_ms: u64) -> String {
     let mut output = Vec::with_capacity(TEXT_BYTES);
     write(&mut output, unix_ms);

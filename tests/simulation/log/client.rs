@@ -46,7 +46,7 @@ pub(crate) struct Subscription {
     pub(crate) next: Option<u64>,
     /// If its cursor may still be told: how far it can be at most.
     cursor_max: Option<u64>,
-    /// Who is present.
+    /// The users who are present.
     pub(crate) present: BTreeSet<String>,
     /// For a wildcard: the last event of each room.
     last: HashMap<String, u64>,
@@ -170,7 +170,7 @@ impl Client {
                 assert!(text.contains("could not be written"), "{message}");
                 if let Some((room, rest)) = text.split_once(": acknowledgement ") {
                     let sequence = rest.split(' ').next().and_then(|it| it.parse().ok());
-                    self.take_ack(room, sequence.expect("it says which"));
+                    self.take_ack(room, sequence.expect("the refusal names a sequence"));
                 }
             }
             _ => panic!("{} is told {message}", self.name),
@@ -198,9 +198,9 @@ impl Client {
     /// Which acknowledgement a refusal is of: in memory of the next one.
     fn refused_ack(&mut self, message: &Value, cores: &Cores) -> (String, u64) {
         let told = text(&message["message"]);
-        let (room, rest) = told.split_once(": no event has number ").expect("it says which room");
+        let (room, rest) = told.split_once(": no event has number ").expect("it names the room");
         let sequence = rest.split(':').next().and_then(|it| it.parse().ok());
-        let (room, sequence) = (room.to_owned(), sequence.expect("it says which"));
+        let (room, sequence) = (room.to_owned(), sequence.expect("the refusal names a sequence"));
         if cores.disk.is_some() {
             self.take_ack(&room, sequence);
         } else {
@@ -266,7 +266,7 @@ impl Client {
             }
             self.counts.truncations += 1;
         }
-        let subscription = self.subscriptions.get_mut(room).expect("it is there");
+        let subscription = self.subscriptions.get_mut(room).expect("only subscribers are told");
         subscription.next = Some(last + 1);
         self.seen.insert(room.to_owned(), last);
     }
@@ -282,7 +282,7 @@ impl Client {
             subscription.next = Some(sequence + 1);
             assert!(sequence >= next, "{name}: {room} {sequence} comes again, not {next}");
             check_wanted(&types, event);
-            let (_, published) = truth.get(room, sequence).expect("it was just seen");
+            let (_, published) = truth.get(room, sequence).expect("the truth has just seen it");
             assert_ne!(published.skip, Some(socket), "{name}: {room} {sequence} is not for it");
             self.skip(room, next..sequence, &types);
             self.counts.events += 1;

@@ -64,7 +64,7 @@ impl Cores {
         };
         let policy = AppPolicy { event_data_bytes_max: 1 << 20, zps, ..AppPolicy::default() };
         let app = App { policy, history: vec![history], ..App::new("id", "key", "secret") };
-        let apps = Apps::new(vec![app]).expect("one app");
+        let apps = Apps::new(vec![app]).expect("one app is unique");
         let disk = config.log.is_durable.then(Disk::default);
         let now = Millis(0);
         let mut this = Self {
@@ -159,7 +159,7 @@ impl Cores {
                 self.sockets[socket].is_waiting = true;
                 return has_read;
             }
-            let text = self.sockets[socket].unread.pop_front().expect("it is not empty");
+            let text = self.sockets[socket].unread.pop_front().expect("text was seen above");
             let shard = self.shard(core);
             shard.active(conn, text.len());
             zps::on_text(shard, conn, &text);

@@ -312,7 +312,7 @@ impl Game {
         self.say(client, &json!({"type": "publish", "event": event}));
         self.note_published(&id, room, event_type, (None, u64::MAX));
         // Nobody tells, and when it is read nobody knows.
-        let published = self.truth.published.get_mut(&id).expect("just noted");
+        let published = self.truth.published.get_mut(&id).expect("it was noted above");
         (published.may_be, published.shown_until_unix_ms) = (true, 0);
     }
 
@@ -355,7 +355,7 @@ impl Game {
         let room = format!("v:{}", self.random.below(VISITED));
         let draft = self.draft(core, &room);
         let id = draft.draft.id.to_string();
-        self.truth.published.get_mut(&id).expect("just noted").open += 1;
+        self.truth.published.get_mut(&id).expect("it was noted above").open += 1;
         let ticket = self.cores.shard(core).append_all(vec![draft]);
         self.asked.insert((core, ticket), Asked::Append(vec![id]));
         self.visits.insert(room, u64::MAX); // Until it is answered.
@@ -457,7 +457,7 @@ impl Game {
         for (_, asked) in self.asked.drain() {
             let Asked::Append(ids) = asked else { continue };
             for id in ids {
-                let published = self.truth.published.get_mut(&id).expect("it was noted");
+                let published = self.truth.published.get_mut(&id).expect("every publish was noted");
                 (published.open, published.may_be) = (published.open - 1, true);
             }
         }
@@ -521,7 +521,7 @@ impl Game {
     }
 
     fn appended(&mut self, id: &str, outcome: Result<(u64, bool), AppendError>) {
-        let published = self.truth.published.get_mut(id).expect("it was noted");
+        let published = self.truth.published.get_mut(id).expect("every publish was noted");
         match outcome {
             Ok((sequence, is_duplicate)) => {
                 (published.may_be, published.told) = (true, Some(sequence));
@@ -534,7 +534,7 @@ impl Game {
                 self.refusals += 1;
             }
         }
-        let published = self.truth.published.get_mut(id).expect("it was noted");
+        let published = self.truth.published.get_mut(id).expect("every publish was noted");
         published.open -= 1;
         if let Some(until) = self.visits.get_mut(&published.room) {
             *until = self.cores.unix_ms() + u64::from(TTL_S) * 1_000;

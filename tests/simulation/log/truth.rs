@@ -21,7 +21,7 @@ pub(crate) struct Published {
     pub(crate) told: Option<u64>,
 }
 
-/// All rooms.
+/// What is known of all rooms.
 #[derive(Default)]
 pub(crate) struct Truth {
     pub(crate) published: HashMap<String, Published>,

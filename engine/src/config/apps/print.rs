@@ -48,7 +48,7 @@ fn write_own(
         if key.app_table() != table {
             continue;
         }
-        let field = key.policy_field().expect("only such keys are taken from a table");
+        let field = key.policy_field().expect("own keys are keys of the policy");
         writeln!(out, "{} = {} # {}", key.name, field.value(&app.policy), one_line(source))?;
     }
     Ok(())

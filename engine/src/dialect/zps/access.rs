@@ -63,7 +63,7 @@ pub enum AccessError {
 /// Why a client is not who it says it is. The client sees both texts and is closed with 4401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// There is none.
+    /// The client has sent no token.
     #[error("Authentication token is required")]
     Missing,
     /// It is not right; what is wrong with it stays with us.

@@ -94,7 +94,8 @@ pub(super) fn check(
     Ok(is_wildcard)
 }
 
-/// The same for a room that something is sent to, which must be a single one.
+/// Check that the client may publish to `room`: a single room, no wildcard, with a name that is not
+/// too long.
 pub(super) fn check_target(shard: &mut Shard, me: &Me, room: &str) -> Result<(), Refused> {
     if check(shard, me, room, Action::Publish)? {
         return Err(AccessError::Room(RoomError(room.to_owned())).into());

@@ -161,7 +161,7 @@ pub fn go_on(shard: &mut Shard, conn: ConnId) {
             }
         }
         Rest::Message(text) => {
-            let message = ClientMessage::parse(&text).expect("it was understood before");
+            let message = ClientMessage::parse(&text).expect("it was understood when it was kept");
             perform(shard, &me, message, text.as_bytes());
         }
     }

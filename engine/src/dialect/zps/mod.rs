@@ -141,7 +141,7 @@ fn wait_for_app(shard: &mut Shard, me: &Me, text: &[u8]) {
     }
 }
 
-/// Who is speaking.
+/// The client whose message is heard: its connection and its names.
 struct Me {
     conn: ConnId,
     subscriber_id: Arc<str>,

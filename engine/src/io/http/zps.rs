@@ -128,7 +128,8 @@ async fn append(core: &Rc<Core>, drafts: Vec<NamedDraft>) -> Result<Vec<Bytes>, 
     append_each(core, drafts).await.into_iter().collect()
 }
 
-/// The same with an outcome for each.
+/// Append all of `drafts`, of which there is one at least; the frame of each, or why there is none,
+/// in their order.
 async fn append_each(core: &Rc<Core>, drafts: Vec<NamedDraft>) -> Vec<Result<Bytes, RestError>> {
     let ticket = core.with_shard(|shard| shard.append_all(drafts));
     let shard::Answer::Appended(outcomes) = core.answer(ticket).await else {

@@ -101,7 +101,7 @@ impl Core {
 
     /// Sequences of the events of the next batch.
     fn handed_over(&self) -> (u32, Vec<u64>) {
-        let batch = self.batches.try_recv().expect("something was handed over");
+        let batch = self.batches.try_recv().expect("the core has handed a batch over");
         let sequences = batch.records.iter().filter_map(|record| match &record.change {
             Change::Event(event) => Some(event.sequence),
             _ => None,
@@ -180,7 +180,7 @@ impl Drop for Directory {
 fn open_at(directory: &Directory) -> Opened {
     let mut config = config().log;
     config.dir = directory.0.to_str().unwrap().to_owned();
-    open(&config).unwrap().expect("the driver is file")
+    open(&config).unwrap().expect("the driver file opens a store")
 }
 
 fn stored(app_id: &str, room: &str, sequence: u64) -> Record {

@@ -142,7 +142,7 @@ impl Sends {
     ///
     /// Without a ring, which [`takes_answers`](Self::takes_answers) tells.
     pub(in crate::io) fn push_answer(&self, answer: Answer) {
-        let ring = self.0.as_ref().expect("there is a ring");
+        let ring = self.0.as_ref().expect("takes_answers is only true with a ring");
         ring.borrow_mut().push(InFlight::Answer(answer));
     }
 

@@ -214,14 +214,14 @@ impl World {
         self.proceed(client, next);
     }
 
-    /// As [`super::run_going_on`] does.
+    /// Let the connections of `core` go on that wait for it, as [`super::run_going_on`] does.
     fn go_on(&mut self, core: usize) {
         for conn in std::mem::take(&mut self.cores[core].going_on) {
             self.go_on_one(core, conn);
         }
     }
 
-    /// As [`super::run_inflating`] does.
+    /// Let the connections of `core` inflate that wait for it, as [`super::run_inflating`] does.
     fn inflate(&mut self, core: usize) {
         while let Some(conn) = self.cores[core].inflating.next() {
             self.go_on_one(core, conn);

@@ -73,7 +73,7 @@ pub(super) struct Entry<'a> {
 }
 
 impl Header {
-    /// Its bytes.
+    /// The header's bytes.
     pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = Vec::with_capacity(HEADER_BYTES);
         bytes.extend_from_slice(&MAGIC);
@@ -84,7 +84,7 @@ impl Header {
         bytes.extend_from_slice(&self.previous_end.to_le_bytes());
         bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
-        bytes.try_into().expect("the fields are as many bytes")
+        bytes.try_into().expect("the fields above have HEADER_BYTES bytes")
     }
 
     /// The header that `bytes` begin with.

@@ -22,7 +22,7 @@ pub(super) struct Place {
     pub(super) segment: u64,
     /// Of the record in its segment, in bytes.
     pub(super) offset: u64,
-    /// Its size.
+    /// The size of the record, in bytes.
     pub(super) bytes: u32,
 }
 
@@ -33,15 +33,15 @@ pub(super) struct LogId(u32);
 /// What became of a record that was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Applied {
-    /// It belongs to what has been forgotten.
+    /// The record belongs to what has been forgotten.
     Stale,
-    /// It counts.
+    /// The record counts.
     Current,
-    /// It counts, and nothing that came before it in its log does.
+    /// The record counts, and nothing that came before it in its log does.
     Restarted,
 }
 
-/// All logs.
+/// What is known of all logs.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     hasher: RandomState,

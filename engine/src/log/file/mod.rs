@@ -109,7 +109,7 @@ impl FileStore {
         let segment = self.writable()?;
         let (salt, start) = (segment.header.salt, segment.end());
         self.group.encode(&self.index, origin, changes.clone(), (salt, start))?;
-        let segment = self.current.as_mut().expect("it was just opened");
+        let segment = self.current.as_mut().expect("writable has just made sure of one");
         if let Err(error) = segment.append(&self.group.bytes, self.sync_data) {
             self.abandon();
             return Err(error);
@@ -149,7 +149,7 @@ impl FileStore {
             self.ends.insert(number, segment.end());
             self.current = Some(segment);
         }
-        Ok(self.current.as_ref().expect("it was just put there"))
+        Ok(self.current.as_ref().expect("where there was none, one was made above"))
     }
 
     /// Never write to the current segment again: what is behind its end may or may not be durable.

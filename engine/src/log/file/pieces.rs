@@ -19,7 +19,7 @@ pub(super) const PIECE_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Pieces<R> {
     source: R,
-    /// What errors name.
+    /// The segment's file, which errors name.
     path: PathBuf,
     /// Where in the segment the first byte stands that was not passed.
     offset: u64,

@@ -35,7 +35,7 @@ impl Question {
         Self { url, wanted, credentials }
     }
 
-    /// Where to ask.
+    /// The URL of the server that is to be asked.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -112,7 +112,7 @@ struct Verdict {
     /// A string, or what it would be the text of.
     #[serde(alias = "channelData")]
     channel_data: Option<Box<RawValue>>,
-    /// The same of a user.
+    /// The user's data: a string, or what it would be the text of.
     #[serde(alias = "userData")]
     user_data: Option<Box<RawValue>>,
 }

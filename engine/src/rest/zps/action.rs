@@ -36,9 +36,9 @@ pub enum ZpsAction {
         after: u64,
         /// Events up to this one.
         to: Option<u64>,
-        /// At most as many.
+        /// At most so many events.
         limit: usize,
-        /// Of these types.
+        /// Events of these types only; `None` is of all.
         event_types: Option<Vec<String>>,
     },
     /// A subscriber has everything up to an event.
@@ -49,7 +49,7 @@ pub enum ZpsAction {
         room: String,
         /// The name of the subscriber's cursor.
         cursor: Arc<str>,
-        /// The event.
+        /// The number of the event that is acknowledged.
         sequence: u64,
     },
     /// Keep a snapshot.

@@ -10,11 +10,11 @@ use crate::rest::Answer;
 /// A dead letter as the client reads it.
 #[derive(Clone, Copy, Debug)]
 pub struct DeadLetterView<'a> {
-    /// Names the letter.
+    /// The letter's id.
     pub id: &'a str,
     /// The frame of its event, as number 0.
     pub frame: &'a [u8],
-    /// What was wrong.
+    /// Why it could not be delivered.
     pub error: &'a str,
     /// How often it was tried.
     pub attempts: u32,
@@ -23,7 +23,7 @@ pub struct DeadLetterView<'a> {
 }
 
 impl Answer {
-    /// To events that were kept, or to one that was sent: the envelopes in their frames.
+    /// The answer to events that were kept, or to one that was sent: the envelopes in their frames.
     pub fn zps_events(frames: &[Bytes], is_array: bool) -> Self {
         let envelopes = frames.iter().filter_map(|frame| server::envelope_of(frame));
         if is_array {
@@ -32,30 +32,30 @@ impl Answer {
         Self::ok(envelopes.map(str::to_owned).next().unwrap_or_default().into())
     }
 
-    /// To an event that was sent and is not kept: what is in its frame.
+    /// The answer to an event that was sent and is not kept: what is in its frame.
     pub fn zps_ephemeral(frame: &[u8]) -> Self {
         let envelope = ephemeral_of(frame).unwrap_or("{}");
         Self::ok(Bytes::copy_from_slice(envelope.as_bytes()))
     }
 
-    /// To a replay.
+    /// The answer to a replay: the envelopes in the frames.
     pub fn zps_replayed(frames: &[Bytes]) -> Self {
         let envelopes = frames.iter().filter_map(|frame| server::envelope_of(frame));
         Self::ok(array(envelopes, r#"{"events":["#, "]}"))
     }
 
-    /// To what has no answer but that it is done.
+    /// The answer that says that it is done, and nothing else.
     pub const fn zps_done() -> Self {
         Self::no_content()
     }
 
-    /// To a question for a room's snapshot, or to its being kept: JSON or `None`.
+    /// The answer to a question for a room's snapshot, or to its being kept: JSON or `None`.
     pub fn zps_snapshot(snapshot_json: Option<String>) -> Self {
         // A 404 would be an error to the client.
         Self::ok(snapshot_json.unwrap_or_else(|| "null".to_owned()).into())
     }
 
-    /// To a question for dead letters.
+    /// The answer to a question for dead letters.
     pub fn zps_dead_letters<'a>(
         room: &str,
         letters: impl Iterator<Item = DeadLetterView<'a>>,
@@ -64,12 +64,12 @@ impl Answer {
         Self::ok(array(letters.iter().map(String::as_str), "[", "]"))
     }
 
-    /// To a count of what was forgotten.
+    /// The answer that counts what was forgotten.
     pub fn zps_count(count: u32) -> Self {
         Self::ok(count.to_string().into())
     }
 
-    /// To a question for the server's health.
+    /// The answer to a question for the server's health.
     pub fn zps_health(health: &Health) -> Self {
         Self::ok(health.body().into())
     }

@@ -40,7 +40,7 @@ pub enum ZpsError {
     /// 400: a name is too long.
     #[error("{field} must have at most {bytes_max} bytes")]
     Length {
-        /// Whose.
+        /// The field that is too long.
         field: &'static str,
         /// The limit.
         bytes_max: u32,

@@ -20,7 +20,7 @@ use crate::middleware::Operation;
 /// An event that is in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
-    /// Its number.
+    /// The event's number in the log.
     pub sequence: u64,
     /// The whole frame that subscribers got.
     pub frame: Bytes,
@@ -37,7 +37,7 @@ pub enum AppendError {
     /// The event alone is larger than what its channel may keep. It will not fit later, either.
     #[error("the event takes {bytes} bytes, its channel keeps at most {bytes_max}")]
     TooLarge {
-        /// What it takes.
+        /// Bytes that the event takes.
         bytes: u32,
         /// The limit, `bytes_max` of the app's `history`.
         bytes_max: u32,
@@ -104,7 +104,7 @@ impl Unsynced {
     }
 
     fn pop(&mut self, sequence: u64) -> Waiting {
-        let waiting = self.events.pop_front().expect("only what waits is kept");
+        let waiting = self.events.pop_front().expect("the caller has seen one that waits");
         if !waiting.entry.id.is_empty() {
             self.ids.remove(&waiting.entry.id, sequence);
         }

@@ -12,7 +12,7 @@ use super::replay::ReplayRange;
 use super::unkept::Waiter;
 use crate::log::{AckError, DeadLetter, Newest, NoLog, NotKept, Snapshot};
 
-/// What is asked.
+/// A question about a channel's log.
 #[derive(Debug)]
 pub(super) enum LogQuestion {
     /// Move a cursor on.
@@ -35,7 +35,7 @@ pub(super) enum LogQuestion {
     Info,
 }
 
-/// The answer.
+/// The answer to a question about a channel's log.
 #[derive(Clone, Debug)]
 pub enum LogAnswer {
     /// Whether the ack counts.
@@ -44,11 +44,11 @@ pub enum LogAnswer {
     SnapshotSet(Result<(), SnapshotError>),
     /// The snapshot, if there is one.
     Snapshot(Option<Box<Snapshot>>),
-    /// Whole frames.
+    /// The events that were asked for, as whole frames.
     Replayed(Vec<Bytes>),
     /// Whether there was room for the letter.
     DeadLetterAdded(bool),
-    /// Oldest first.
+    /// The dead letters, oldest first.
     DeadLetters(Vec<DeadLetter>),
     /// How many were forgotten.
     DeadLettersCleared(u32),
@@ -79,9 +79,9 @@ pub enum SnapshotError {
 /// One channel's log in numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelLogInfo {
-    /// The oldest event that is there.
+    /// The number of the oldest event that is there.
     pub first_sequence: u64,
-    /// The newest event.
+    /// The number of the newest event.
     pub last_sequence: u64,
     /// What its events weigh, in bytes.
     pub bytes: u64,

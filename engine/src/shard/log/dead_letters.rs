@@ -26,7 +26,8 @@ impl Shard {
         is_kept
     }
 
-    /// The same without storing it.
+    /// Keep `letter` behind the others of `channel` in memory, without storing it; false, and
+    /// counted, if there is no room.
     pub(super) fn add_dead_letter_of(&mut self, channel: &ChannelName, letter: DeadLetter) -> bool {
         let letters_max = self.config.log.dead_letters_max;
         let bytes = letter.weight_bytes();

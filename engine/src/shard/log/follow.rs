@@ -137,7 +137,7 @@ impl Shard {
         self.connections[conn.slot as usize].subscriptions[index].position = CATCHING_UP;
         let channel = &mut self.locals.at(local).value;
         channel.joining += 1;
-        let log = channel.log.as_mut().expect("who wants a log's events follows it");
+        let log = channel.log.as_mut().expect("follow has made the channel a logged one");
         let follower = log.followers.get_mut(&conn.slot).expect("it follows since it asked");
         follower.after = after;
         self.conn_log(conn).catching_up.push(local);
@@ -156,23 +156,23 @@ impl Shard {
         // What the turn has gathered was on the page, or came before the join.
         self.seal_early(local);
         let connection = &mut self.connections[conn.slot as usize];
-        let index = connection.find(local).expect("it is subscribed");
+        let index = connection.find(local).expect("who goes live is subscribed");
         let form = connection.form();
         let channel = &mut self.locals.at(local).value;
         channel.joining -= 1;
         connection.subscriptions[index].position = channel.subscribers.len() as u32;
         channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
         channel.count_mut(form).into_iter().for_each(|count| *count += 1);
-        let log = channel.log.as_mut().expect("a channel with followers has one");
+        let log = channel.log.as_mut().expect("a channel with followers has a log");
         log.last = log.last.max(last);
-        log.follower(conn.slot).expect("who is caught up follows").was_live = false;
+        log.follower(conn.slot).expect("who goes live follows the log").was_live = false;
         self.conn_log(conn).catching_up.retain(|other| *other != local);
     }
 
     /// `conn` has everything up to `last` and wants more.
     pub(super) fn turn_page(&mut self, conn: ConnId, local: u32, last: u64) {
         let log = self.locals.at(local).value.log.as_mut();
-        log.and_then(|log| log.follower(conn.slot)).expect("it follows").after = last;
+        log.and_then(|log| log.follower(conn.slot)).expect("who reads pages follows").after = last;
     }
 
     /// Ask for the next page of the channel at `local`, where `conn` is catching up.
@@ -183,8 +183,8 @@ impl Shard {
         let attempt = connection.subscriptions[index].attempt;
         let (core, dialect) = (self.config.core, connection.dialect);
         let entry = self.locals.at(local);
-        let log = entry.value.log.as_mut().expect("a channel with followers has one");
-        let follower = log.follower(conn.slot).expect("who is catching up follows");
+        let log = entry.value.log.as_mut().expect("a channel with followers has a log");
+        let follower = log.follower(conn.slot).expect("who is catching up follows the log");
         let (after, event_types) = (follower.after, follower.event_types.clone());
         let was_live = follower.was_live;
         let is_at_cursor = std::mem::take(&mut follower.is_at_cursor);
@@ -298,7 +298,8 @@ impl Shard {
         }
     }
 
-    /// The same where parts are withheld from some.
+    /// Send `frames`, which are in no log, to those subscribers that are catching up: each frame to
+    /// all but the connection that it is `withheld` from.
     pub(in super::super) fn send_load_to_those_behind(
         &mut self,
         local: u32,
@@ -359,7 +360,7 @@ impl Shard {
     fn set_back(&mut self, slot: u32, local: u32, after: u64) {
         let connection = &self.connections[slot as usize];
         let conn = ConnId { slot, generation: connection.generation };
-        let index = connection.find(local).expect("who is listed is subscribed");
+        let index = connection.find(local).expect("the channel lists only its subscribers");
         let log = self.locals.at(local).value.log.as_mut();
         let Some(follower) = log.and_then(|log| log.follower(slot)) else { return };
         (follower.after, follower.was_live) = (after, true);

@@ -53,7 +53,7 @@ impl LogMessage {
     }
 }
 
-/// What it says.
+/// What a message about logs says.
 #[derive(Debug)]
 pub(super) enum Message {
     /// To the owner: an event to append.
@@ -92,7 +92,7 @@ pub(super) enum Message {
         core: CoreId,
         /// The connection.
         conn: ConnId,
-        /// Which.
+        /// Which events are wanted.
         range: ReplayRange,
     },
     /// From the owner: those events.
@@ -103,7 +103,7 @@ pub(super) enum Message {
         conn: ConnId,
         /// The event after which they were wanted.
         after: u64,
-        /// Whole frames.
+        /// The events, as whole frames.
         frames: Vec<Bytes>,
     },
     /// To the owner: a connection enters a user or takes one out.

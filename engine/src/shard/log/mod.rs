@@ -147,7 +147,7 @@ pub(super) struct Logs {
     /// Where the next look at who is behind begins.
     lag_from: u32,
     unix_ms: u64,
-    /// The same in microseconds.
+    /// The time of `unix_ms` in microseconds since 1970.
     unix_us: u64,
     samples: sample::Samples,
     pub(super) acks: ack::Acks,
@@ -192,7 +192,7 @@ impl Shard {
         self.set_unix_us(unix_ms * 1_000);
     }
 
-    /// What was said last.
+    /// The time that was said last, in milliseconds since 1970.
     pub const fn unix_ms(&self) -> u64 {
         self.logs.unix_ms
     }

@@ -36,7 +36,7 @@ pub(super) struct PageOf {
     pub(super) was_live: bool,
 }
 
-/// The answer.
+/// The answer to a subscriber's question for its next page.
 #[derive(Debug)]
 pub(super) struct PageFor {
     conn: ConnId,

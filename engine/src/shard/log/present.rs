@@ -66,7 +66,7 @@ impl Entered {
     /// Take a user out; whether there was such a one.
     pub(super) fn take(&mut self, entrant: &Entrant) -> bool {
         let Some(place) = self.places.remove(entrant) else { return false };
-        let (_, user_json) = self.users.remove(&place).expect("both tables have it");
+        let (_, user_json) = self.users.remove(&place).expect("both tables have the same users");
         self.bytes -= user_json.len();
         true
     }

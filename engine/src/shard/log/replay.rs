@@ -12,12 +12,12 @@ use super::page::is_wanted;
 use crate::id::ConnId;
 use crate::log::{Entry, PageLimits};
 
-/// Which events.
+/// Which events of a log are wanted again.
 #[derive(Clone, Debug, Default)]
 pub struct ReplayRange {
-    /// Those after this one.
+    /// Events after this one.
     pub after: u64,
-    /// And not after this one; `None` is to the end.
+    /// Events up to this one; `None` is to the end.
     pub to: Option<u64>,
     /// At most as many, and at most `log.page_events_max`; 0 is that.
     pub limit: u32,
@@ -36,7 +36,7 @@ impl Shard {
         self.tell_log_owner(&channel, replay);
     }
 
-    /// The same for whoever waits for the ticket: the answer is a
+    /// Read some events of `channel` again for whoever waits for the ticket: the answer is a
     /// [`LogAnswer::Replayed`](super::LogAnswer).
     pub fn ask_replay(&mut self, channel: &ChannelName, range: ReplayRange) -> Ticket {
         self.ask_log(channel, LogQuestion::Replay(range))

@@ -57,7 +57,7 @@ pub struct SinkPost {
     pub id: SinkId,
     /// The room.
     pub room: ChannelName,
-    /// Where it goes.
+    /// The sink that it goes to.
     pub sink: Arc<Sink>,
     /// Whole frames, in the room's order.
     pub frames: Vec<Bytes>,
@@ -68,12 +68,12 @@ pub struct SinkPost {
 pub enum SinkOutcome {
     /// The sink has the events.
     Taken,
-    /// It has not, or has not said so.
+    /// The sink has not taken them, or has not said so.
     Failed {
-        /// In words.
+        /// Why it failed, in words.
         reason: String,
     },
-    /// It was not asked.
+    /// The sink was not asked.
     NotTried,
 }
 

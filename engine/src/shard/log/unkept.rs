@@ -35,7 +35,7 @@ impl NotKept {
     }
 }
 
-/// Who waits.
+/// Who waits to hear whether a cursor or a snapshot is kept.
 #[derive(Debug)]
 pub(super) enum Waiter {
     /// Who asked to keep a snapshot.

@@ -35,7 +35,7 @@ pub enum Start {
 /// What somebody who subscribes to a channel with a log wants.
 #[derive(Clone, Debug)]
 pub struct LoggedWish {
-    /// Where it begins.
+    /// Where the subscription begins.
     pub start: Start,
     /// Whose cursor it is.
     pub subscriber_id: Arc<str>,
@@ -75,7 +75,7 @@ impl JoinLog {
 pub(in super::super) struct LogWelcome {
     /// Told before the welcome itself.
     pub(in super::super) snapshot: Option<Bytes>,
-    /// Told after it.
+    /// Told after the welcome itself.
     pub(in super::super) fast_forward: Option<Bytes>,
     /// The first page comes after this event.
     pub(in super::super) after: u64,

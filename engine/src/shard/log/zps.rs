@@ -17,7 +17,8 @@ impl Shard {
         connection.map_or(ZpsPolicy::DEFAULT, |it| *self.apps.zps(it.app))
     }
 
-    /// The same, with what all connections of the protocol may do.
+    /// What the zps dialect keeps of `conn`, with what all connections of the protocol may do;
+    /// `None` if it speaks another one or is gone.
     pub fn zps_and_rules(&self, conn: ConnId) -> Option<(&zps::State, &zps::Rules)> {
         let connection = self.connections.get(conn.slot as usize);
         let connection = connection.filter(|it| it.generation == conn.generation)?;

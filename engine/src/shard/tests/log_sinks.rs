@@ -57,7 +57,7 @@ fn publish(world: &mut World, room: &str, count: usize) {
 
 fn sequences(post: &SinkPost) -> Vec<u64> {
     let envelopes = post.frames.iter().map(|frame| envelope_of(frame).expect("a frame"));
-    envelopes.map(|envelope| sequence_of(envelope).expect("a sequence")).collect()
+    envelopes.map(|envelope| sequence_of(envelope).expect("an envelope has a sequence")).collect()
 }
 
 /// The only request that is to be made now: to whom, and with which events.
@@ -233,7 +233,7 @@ fn a_sink_that_is_taken_away_is_forgotten_and_one_that_comes_begins_with_what_is
     let reload = |world: &mut World, names: &[&str]| {
         let shard = &mut world.shards[0];
         let apps = shard.apps();
-        let (_, app) = apps.iter().next().expect("there is one");
+        let (_, app) = apps.iter().next().expect("the world has an app");
         let sinks = names.iter().map(|name| Arc::new(sink(name, "*"))).collect();
         let app = App { sinks, ..App::clone(app) };
         shard.set_apps(Apps::updated(&apps, vec![app]).unwrap());
@@ -280,7 +280,7 @@ fn a_sink_goes_on_where_it_was_after_a_start() {
         }
         _ => None,
     });
-    let (id, sequence) = cursor.expect("it is stored");
+    let (id, sequence) = cursor.expect("the sink's cursor is stored");
     assert_eq!(sequence, 2);
     let config = world.shards[0].config().clone();
     let mut shard = Shard::new(config, Apps::clone(&world.shards[0].apps()), Millis::default());

@@ -15,7 +15,7 @@ use crate::shard::{Millis, Output, Shard, ShardConfig};
 /// What a client does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Client {
-    /// Nothing.
+    /// It says nothing.
     Silent,
     /// It answers ping frames and nothing else.
     Answering,
@@ -103,7 +103,7 @@ fn idle(dialect: Dialect, client: Client) -> Vec<(u64, &'static str)> {
     Life::begin(dialect, client).until(240, false)
 }
 
-/// The same for one to which an event goes each second.
+/// What a client is told to which an event goes each second, in four minutes.
 fn busy(dialect: Dialect, client: Client) -> Vec<(u64, &'static str)> {
     Life::begin(dialect, client).until(240, true)
 }

@@ -38,7 +38,7 @@ pub(super) fn check(text: &str) {
     check_with(|_| {}, text);
 }
 
-/// The same with other limits.
+/// Check `text` with other limits on one core, on two and on three, the clients spread over them.
 pub(super) fn check_with(edit: impl Fn(&mut Limits), text: &str) {
     for cores in 1..=3 {
         check_on(cores, &edit, text);

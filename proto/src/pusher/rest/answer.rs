@@ -134,5 +134,5 @@ where
 }
 
 fn json_text(body: &impl Serialize) -> String {
-    serde_json::to_string(body).expect("what was parsed once always has a JSON form")
+    serde_json::to_string(body).expect("what was parsed from JSON has a JSON form")
 }

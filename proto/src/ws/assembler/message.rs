@@ -8,7 +8,7 @@ use crate::ws::{Opcode, close::CloseCode};
 pub enum Message<'a> {
     /// Text, checked to be UTF-8.
     Text(&'a str),
-    /// Bytes.
+    /// Any bytes.
     Binary(&'a [u8]),
     /// Wants a pong with this payload, at most 125 bytes.
     Ping(&'a [u8]),

@@ -44,7 +44,8 @@ enum Payload {
 }
 
 impl Partial {
-    /// As [`Assembler::next`](super::Assembler::next).
+    /// The next message, taken from the front of `input`; see
+    /// [`Assembler::next`](super::Assembler::next).
     pub(super) fn next<'m>(
         &'m mut self,
         limits: &Limits,
