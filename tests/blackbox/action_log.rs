@@ -29,7 +29,7 @@ fn what_is_done_in_rooms_is_written_with_fields_masked() {
     let mut server = Server::start(Options::new().config(config));
     talk(&server);
     server.until_metric("uringcast_action_log_lines_total", 6);
-    let errors = server.end();
+    let errors = server.said();
     for secret in ["secret-1", "secret-2", "4111"] {
         assert!(!errors.contains(secret), "{errors}");
     }
@@ -51,6 +51,6 @@ fn what_is_done_in_rooms_is_written_with_fields_masked() {
 fn nothing_that_clients_say_is_written_by_default() {
     let mut server = Server::start(Options::new().config("[zps]\nallow_client_publish = true\n"));
     talk(&server);
-    let errors = server.end();
+    let errors = server.said();
     assert!(!errors.contains("secret-") && lines(&errors).is_empty(), "{errors}");
 }

@@ -116,7 +116,8 @@ fn what_a_stranger_says_of_its_client_is_not_believed_but_counted_and_said_once(
     for proxies in
         ["", "server.trusted_proxies = \"\"\n", "server.trusted_proxies = \"192.0.2.0/24\"\n"]
     {
-        let mut server = server(&format!("{proxies}[pusher]\nforce_tls = true\n"));
+        let config = format!("{proxies}[pusher]\nforce_tls = true\n");
+        let mut server = Server::start(Options::new().cores(1).config(&config));
         check_turned_away(&server, PATH, "", 4000);
         server.until_metric(DISBELIEVED, 0);
         check_turned_away(&server, PATH, "X-Forwarded-Proto: https\r\n", 4000);
@@ -125,7 +126,7 @@ fn what_a_stranger_says_of_its_client_is_not_believed_but_counted_and_said_once(
         let from = [("X-Forwarded-For", "198.51.100.1")];
         assert_eq!(http.request_with("GET", "/sse?rooms=a%3A1", &from).status, 403);
         server.until_metric(DISBELIEVED, 3);
-        let said = server.end();
+        let said = server.said();
         assert_eq!(said.matches("server.trusted_proxies").count(), 1, "{said}");
         assert!(said.contains("127.0.0.1"), "{said}");
     }
@@ -145,7 +146,7 @@ fn nothing_is_said_of_proxies_that_are_trusted() {
     let mut server = server(PROXIES);
     check_admitted(&server, PATH, "X-Forwarded-For: 198.51.100.1\r\n");
     server.until_metric(DISBELIEVED, 0);
-    assert_eq!(server.end().matches("server.trusted_proxies").count(), 0);
+    assert_eq!(server.said().matches("server.trusted_proxies").count(), 0);
 }
 
 #[test]

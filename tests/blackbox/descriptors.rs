@@ -94,7 +94,7 @@ fn beyond_its_descriptors_clients_are_told_and_everything_else_goes_on() {
     assert!(server.metric("uringcast_log_segments") > segments + 2.0, "it began new files");
     assert!(server.metric("uringcast_log_commit_failures_total") < 1.0);
 
-    let errors = server.end();
+    let errors = server.said();
     let lines: Vec<&str> = errors.lines().filter(|it| it.contains("connections_max")).collect();
     assert_eq!(lines.len(), 1, "{errors}");
     assert!(lines[0].contains("instead of 100000") && lines[0].contains("256 files"), "{errors}");

@@ -138,7 +138,7 @@ fn a_file_with_problems_changes_nothing_and_a_good_one_does_after_it() {
     server.rewrite_config(&format!("{}[server]\ndrain_timeout_s = 3\n", table("b", "")));
     until("the new app is served", || status(&server, "b") == 200);
     connected.expect_close(4001);
-    let errors = server.end();
+    let errors = server.said();
     for line in [
         "the apps were read again and stay as they were: 2 problems in the configuration:",
         ":5: apps.secrt is not known; did you mean apps.secret?",
@@ -180,7 +180,7 @@ fn a_limit_that_does_not_fit_before_a_restart_is_not_taken_up() {
     server.rewrite_config(&table("a", large));
     server.signal(libc::SIGHUP);
     server.until_refused("reload");
-    let errors = server.end();
+    let errors = server.said();
     let line = "app \"a\": http.body_bytes_max is 524288 until a restart, but must be above \
                 pusher.event_data_bytes_max, which is 600000";
     assert!(errors.contains(line), "{errors}");

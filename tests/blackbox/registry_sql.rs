@@ -92,7 +92,7 @@ fn a_database_that_fails_leaves_the_last_apps_in_force() {
     database.execute("UPDATE apps SET id = 'b', \"key\" = 'b-key', secret = 'b-secret'");
     connected.expect_close(4001);
     until("the new app is served", || status(&server, "b") == 200);
-    let errors = server.end();
+    let errors = server.said();
     for (text, count) in [("cannot be read and stay as they were", 1), ("can be read again", 1)] {
         assert_eq!(errors.matches(text).count(), count, "{text}\n{errors}");
     }

@@ -84,9 +84,7 @@ fn what_is_said_is_written_before_the_end() {
     server.rewrite_config("[server]\nport = true\n");
     server.signal(libc::SIGHUP);
     server.until_refused("reload");
-    server.signal(libc::SIGTERM);
-    assert!(server.wait_exit().success());
-    let errors = server.end();
+    let errors = server.said();
     assert!(errors.contains("uringcast: error: the apps were read again and stay"), "{errors}");
     assert!(errors.ends_with('\n'), "{errors}");
 }

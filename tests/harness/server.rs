@@ -172,6 +172,15 @@ impl Server {
         }
     }
 
+    /// Stops the process in good order, so that all it has said is written: what that was.
+    ///
+    /// Lines are written by a thread of their own, which a process that is killed does not wait for.
+    pub fn said(&mut self) -> String {
+        self.signal(libc::SIGTERM);
+        assert!(self.wait_exit().success(), "the server ends in good order");
+        self.end()
+    }
+
     /// Ends the process, if it still runs, and returns what it wrote to standard error.
     pub fn end(&mut self) -> String {
         // It may have ended already, which is what we want.
