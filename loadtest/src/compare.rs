@@ -182,8 +182,10 @@ fn command(args: &CompareArgs, profile: Profile, peer: Peer) -> anyhow::Result<C
     if let Some(program) = &args.peers.server {
         command.arg("--server").arg(program);
     }
-    if let Some(program) = &args.peers.sockudo {
-        command.arg("--sockudo").arg(program);
+    for (flag, program) in [("--before", &args.peers.before), ("--sockudo", &args.peers.sockudo)] {
+        if let Some(program) = program {
+            command.arg(flag).arg(program);
+        }
     }
     Ok(command)
 }

@@ -27,6 +27,8 @@ pub enum Peer {
     Limit,
     /// This project's server
     Uringcast,
+    /// An older build of it, named by --before
+    Before,
     /// Bun's pub/sub, from npm: no protocol, no signatures
     Bun,
     /// Node with `ws`, from npm: no protocol, no signatures
@@ -56,13 +58,15 @@ enum Program {
 
 impl Peer {
     /// All of them, in the order of a table.
-    pub const ALL: [Self; 5] = [Self::Limit, Self::Uringcast, Self::Bun, Self::Ws, Self::Sockudo];
+    pub const ALL: [Self; 6] =
+        [Self::Limit, Self::Uringcast, Self::Before, Self::Bun, Self::Ws, Self::Sockudo];
 
     /// The word for it on the command line and in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Limit => "limit",
             Self::Uringcast => "uringcast",
+            Self::Before => "before",
             Self::Bun => "bun",
             Self::Ws => "ws",
             Self::Sockudo => "sockudo",
@@ -72,7 +76,7 @@ impl Peer {
     /// How it is spoken to, with `app` where it knows applications.
     pub fn dialect(self, app: &App) -> Dialect {
         match self {
-            Self::Uringcast | Self::Sockudo => Dialect::Pusher(app.clone()),
+            Self::Uringcast | Self::Before | Self::Sockudo => Dialect::Pusher(app.clone()),
             Self::Limit | Self::Bun | Self::Ws => Dialect::Topics,
         }
     }
@@ -84,10 +88,8 @@ impl Peer {
             Self::Uringcast => found(&args.uringcast()),
             Self::Bun => npm::install(&args.peers).and_then(|()| found(&npm::bun(&args.peers))),
             Self::Ws => npm::node().and_then(|()| npm::install(&args.peers)),
-            Self::Sockudo => match &args.sockudo {
-                Some(program) => found(program),
-                None => Err("name its binary with --sockudo PATH".to_owned()),
-            },
+            Self::Before => named(args.before.as_deref(), "--before"),
+            Self::Sockudo => named(args.sockudo.as_deref(), "--sockudo"),
         };
         installed.map_err(|reason| NotInstalled { peer: self.name(), reason })
     }
@@ -106,6 +108,10 @@ impl Peer {
         let program = match self {
             Self::Limit => panic!("the limit has no server"),
             Self::Uringcast => return Server::start(&args.uringcast(), app, cores),
+            Self::Before => {
+                let program = args.before.as_deref().unwrap_or(Path::new("uringcast"));
+                return Server::start(program, app, cores);
+            }
             Self::Bun => script(&npm::bun(&args.peers), &args.peers.join("bun.mjs")),
             Self::Ws => script(Path::new("node"), &args.peers.join("ws.mjs")),
             Self::Sockudo => sockudo(args.sockudo.as_deref().unwrap_or(Path::new("sockudo")), app)?,
@@ -115,6 +121,10 @@ impl Peer {
             Program::Silent(command, address) => Server::spawn_at(command, address, cores),
         }
     }
+}
+
+fn named(program: Option<&Path>, flag: &str) -> Result<(), String> {
+    program.map_or_else(|| Err(format!("name its binary with {flag} PATH")), found)
 }
 
 fn found(program: &Path) -> Result<(), String> {
@@ -164,6 +174,7 @@ mod tests {
     fn a_peer_that_is_not_there_says_what_is_missing() {
         let args = PeerArgs {
             peers: PathBuf::from("/nonexistent"),
+            before: None,
             sockudo: None,
             server: Some(PathBuf::from("/nonexistent/uringcast")),
         };

@@ -17,6 +17,9 @@ pub struct PeerArgs {
     /// Program of this project's server; by default `uringcast` next to this program
     #[arg(long)]
     pub server: Option<PathBuf>,
+    /// Program of an older build of it, to compare with
+    #[arg(long, value_name = "PATH")]
+    pub before: Option<PathBuf>,
     /// Sockudo's binary
     #[arg(long, value_name = "PATH")]
     pub sockudo: Option<PathBuf>,

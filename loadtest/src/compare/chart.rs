@@ -83,6 +83,7 @@ const fn color(peer: Peer) -> RGBColor {
     match peer {
         Peer::Limit => RGBColor(175, 184, 193),
         Peer::Uringcast => RGBColor(9, 105, 218),
+        Peer::Before => RGBColor(110, 119, 129),
         Peer::Bun => RGBColor(212, 167, 44),
         Peer::Ws => RGBColor(74, 194, 107),
         Peer::Sockudo => RGBColor(194, 108, 74),
@@ -103,7 +104,7 @@ mod tests {
             layout: Layout::OneCore,
             metric: Metric::CpuUs,
             peer,
-            value: Spread { median, min: median - 0.5, max: median + 0.5 },
+            value: Spread { median, min: median - 0.5, max: median + 0.5, interval: None },
             to_limit: None,
             uringcast_to: None,
         }

@@ -100,6 +100,10 @@ pub struct Spread {
     pub min: f64,
     /// The greatest.
     pub max: f64,
+    /// Between which bounds the true median lies in 95 of 100 such measurements, by the order of
+    /// the values alone and so whatever the noise looks like. Of fewer than six values none can be
+    /// told.
+    pub interval: Option<(f64, f64)>,
 }
 
 impl Spread {
@@ -108,8 +112,22 @@ impl Spread {
         values.sort_unstable_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
         let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-        Some(Self { median: f64::midpoint(low, high), min, max })
+        Some(Self { median: f64::midpoint(low, high), min, max, interval: interval(&values) })
     }
+}
+
+/// The interval of a sign test: each value is below the median or above it with the same chance.
+fn interval(sorted: &[f64]) -> Option<(f64, f64)> {
+    let count = sorted.len();
+    let mut chance = 0.5_f64.powi(i32::try_from(count).ok()?);
+    let mut outside = chance;
+    let mut skipped = 0;
+    while 2.0 * outside <= 0.05 {
+        chance *= (count - skipped) as f64 / (skipped + 1) as f64;
+        outside += chance;
+        skipped += 1;
+    }
+    (skipped > 0).then(|| (sorted[skipped - 1], sorted[count - skipped]))
 }
 
 /// One line of the table: what one server does by one metric of one profile.
@@ -203,8 +221,12 @@ pub fn text(rows: &[Row]) -> String {
 }
 
 fn cells(row: &Row) -> [String; 8] {
-    let Spread { median, min, max } = row.value;
-    let ratio = |spread: Option<Spread>| spread.map(|it| format!("{:.2}", it.median));
+    let Spread { median, min, max, .. } = row.value;
+    let ratio = |spread: Option<Spread>| {
+        let Spread { median, interval, .. } = spread?;
+        let bounds = interval.map(|(low, high)| format!(" ({low:.2} - {high:.2})"));
+        Some(format!("{median:.2}{}", bounds.unwrap_or_default()))
+    };
     [
         format!("{} {}", row.profile.name(), row.layout.name()),
         row.metric.title(row.unit),

@@ -197,7 +197,7 @@ impl Shape {
     pub const fn applies_to(&self, peer: Peer) -> bool {
         match peer {
             Peer::Limit => self.frames_per_send.is_some(),
-            Peer::Uringcast | Peer::Sockudo => true,
+            Peer::Uringcast | Peer::Before | Peer::Sockudo => true,
             Peer::Bun | Peer::Ws => !matches!(self.via, Via::Http(Route::Batch)),
         }
     }

@@ -17,10 +17,23 @@ fn spread(values: &[f64]) -> Spread {
 
 #[test]
 fn a_median_is_in_the_middle_of_the_sorted_values() {
-    assert_eq!(spread(&[3.0, 1.0, 2.0]), Spread { median: 2.0, min: 1.0, max: 3.0 });
-    assert_eq!(spread(&[4.0, 1.0, 2.0, 9.0]), Spread { median: 3.0, min: 1.0, max: 9.0 });
-    assert_eq!(spread(&[5.0]), Spread { median: 5.0, min: 5.0, max: 5.0 });
+    let of = |values: &[f64]| {
+        let Spread { median, min, max, interval } = spread(values);
+        assert_eq!(interval, None, "of so few values");
+        (median, min, max)
+    };
+    assert_eq!(of(&[3.0, 1.0, 2.0]), (2.0, 1.0, 3.0));
+    assert_eq!(of(&[4.0, 1.0, 2.0, 9.0]), (3.0, 1.0, 9.0));
+    assert_eq!(of(&[5.0]), (5.0, 5.0, 5.0));
     assert_eq!(Spread::of(vec![]), None);
+}
+
+/// The ranks are those of published tables for the sign test.
+#[test]
+fn an_interval_is_between_two_ranks() {
+    let of = |count: u8| spread(&(1..=count).map(f64::from).collect::<Vec<_>>()).interval;
+    assert_eq!([5, 6, 8].map(of), [None, Some((1.0, 6.0)), Some((1.0, 8.0))]);
+    assert_eq!([9, 15, 20].map(of), [Some((2.0, 8.0)), Some((4.0, 12.0)), Some((6.0, 15.0))]);
 }
 
 /// In the second block the machine was twice as slow for everyone: the ratio does not see it.
