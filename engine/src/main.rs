@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "uringcast: error: {error}");
         return ExitCode::FAILURE;
     }
+    standard_error::tell_panics();
     let code = run();
     standard_error::flush();
     code

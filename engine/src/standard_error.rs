@@ -33,7 +33,7 @@ const FLUSH_TIME: Duration = Duration::from_millis(500);
 /// The lines of this process, once [`start`] was called.
 static LINES: OnceLock<Lines> = OnceLock::new();
 
-/// From now on what the engine says goes to standard error, panics included.
+/// From now on what the engine says goes to standard error.
 ///
 /// Nothing happens if the program has a `tracing` subscriber of its own: then that is told.
 ///
@@ -49,19 +49,25 @@ pub fn start() -> io::Result<()> {
     let subscriber =
         tracing_subscriber::registry().with(shown).with(layer.with_writer(lines.clone()));
     // Refused only if another thread has just set one, which is as good.
-    if tracing::subscriber::set_global_default(subscriber).is_ok() && LINES.set(lines).is_ok() {
-        panic::set_hook(Box::new(|panic| {
-            let thread = thread::current();
-            let name = thread.name().unwrap_or("without a name");
-            let backtrace = Backtrace::capture();
-            if backtrace.status() == BacktraceStatus::Captured {
-                tracing::error!("thread {name} {panic}\n{backtrace}");
-            } else {
-                tracing::error!("thread {name} {panic}");
-            }
-        }));
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        let _ = LINES.set(lines);
     }
     Ok(())
+}
+
+/// From now on panics are told in the same way: the standard hook would hold a core on a pipe that
+/// nobody empties. For the program alone: one that links the engine may have a hook of its own.
+pub fn tell_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let thread = thread::current();
+        let name = thread.name().unwrap_or("without a name");
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            tracing::error!("thread {name} {panic}\n{backtrace}");
+        } else {
+            tracing::error!("thread {name} {panic}");
+        }
+    }));
 }
 
 /// Wait until all that was said is written, but not long: the process ends next.
