@@ -80,8 +80,9 @@ impl Inflating {
     /// Who goes on now, if anything is left of this turn.
     pub(super) fn next(&self) -> Option<ConnId> {
         let (inflated, end) = (self.inflater.borrow().inflated_bytes(), self.turn_ends_at.get());
-        self.share_ends_at.set(inflated + 1);
-        if inflated < end { self.queue.borrow_mut().pop_front() } else { None }
+        let next = if inflated < end { self.queue.borrow_mut().pop_front() } else { None };
+        self.share_ends_at.set(inflated + u64::from(next.is_some()));
+        next
     }
 }
 
@@ -94,5 +95,26 @@ impl Lent<'_> {
     /// What inflates the next message.
     pub(super) fn inflater(&mut self) -> &mut Inflater {
         &mut self.inflater
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONN: ConnId = ConnId { slot: 3, generation: 1 };
+
+    /// A turn that is used up is so for those, too, who have something to read in it.
+    #[test]
+    fn nothing_is_lent_when_nobody_may_go_on() {
+        let inflating = Inflating::new(1);
+        assert!(!inflating.lend().is_used_up());
+        inflating.wait(CONN);
+        inflating.turn_ends_at.set(0);
+        assert_eq!(inflating.next(), None);
+        assert!(inflating.lend().is_used_up());
+        inflating.begin_turn();
+        assert_eq!(inflating.next(), Some(CONN));
+        assert!(!inflating.lend().is_used_up());
     }
 }
