@@ -7,8 +7,8 @@
 //! * 10 a core: two rings or a set, a set of sockets, three bells, up to three listeners;
 //! * 8 for the log's files;
 //! * 64 for the operator, and as many a core where messages are echoed;
-//! * one for each call to another server: `webhook.calls_in_flight_max` and a connection for each
-//!   webhook, but at most an eighth of all;
+//! * one for each call to another server, `webhook.calls_in_flight_max`, and those that each webhook
+//!   keeps for the next call, but at most an eighth of all;
 //! * of what is left, two shares for who comes too late, one of those who are heard and one of
 //!   those who get a bare 503: `core.turned_away_max` a core each, but at most an eighth.
 
@@ -16,6 +16,7 @@ use std::io;
 
 use crate::config::Config;
 use crate::shard::OPERATOR_SOCKETS_MAX;
+use crate::side::IDLE_PER_HOST;
 
 const OF_PROCESS: usize = 32;
 const OF_CORE: usize = 10;
@@ -38,6 +39,7 @@ pub(super) fn share_out(
     cores: usize,
     webhooks: usize,
 ) -> io::Result<Option<String>> {
+    let webhooks = webhooks * IDLE_PER_HOST;
     let files = usize::try_from(files_max).unwrap_or(usize::MAX);
     let part = files / PART_MAX;
     let calls = (config.webhook.calls_in_flight_max as usize).min(part.max(1));

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::error::Error;
 use std::rc::Rc;
 use std::sync::Once;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -20,6 +20,13 @@ const USER_AGENT: &str = concat!("uringcast/", env!("CARGO_PKG_VERSION"));
 
 /// The largest answer to a webhook, whose body nobody reads.
 const POST_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Connections to one server that are kept for the next call. Without a limit every burst would
+/// leave as many as it had calls, which the reserve of descriptors could not know.
+pub(crate) const IDLE_PER_HOST: usize = 4;
+
+/// How long they are kept: longer than the pause between two batches, shorter than most servers do.
+const IDLE_TIME: Duration = Duration::from_secs(30);
 
 /// The one HTTP client of the process. Clones share its connections.
 ///
@@ -74,6 +81,8 @@ fn connector() -> reqwest::Client {
             .redirect(Policy::none())
             .no_proxy()
             .http1_only()
+            .pool_max_idle_per_host(IDLE_PER_HOST)
+            .pool_idle_timeout(IDLE_TIME)
     };
     builder().build().unwrap_or_else(|error| {
         tracing::warn!("calls to https:// will fail: {}", reason(&error));

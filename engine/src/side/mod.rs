@@ -24,7 +24,7 @@ use tokio::task::{JoinError, JoinSet, LocalSet};
 
 pub use call::{Call, CallAnswer, CallError, CallId, CallOutcome};
 
-pub(crate) use client::Client;
+pub(crate) use client::{Client, IDLE_PER_HOST};
 
 use crate::config::WebhookConfig;
 use crate::id::CoreId;
