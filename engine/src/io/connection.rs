@@ -1,8 +1,8 @@
 //! A connection from its acceptance to whoever serves it.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use monoio::net::TcpStream;
@@ -23,6 +23,10 @@ use crate::shard::{Answer, ConnectionsFull, Refusal, Shard};
 
 const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// Addresses that a core says it does not believe: an operator has a few proxies, and strangers
+/// should not fill the log.
+const FORWARDERS_SAID_MAX: usize = 16;
 
 /// A socket that was accepted.
 pub(super) struct Arrival {
@@ -189,16 +193,21 @@ pub(super) fn admit_client(core: &Core, peer: IpAddr, request: &Request) -> Resu
     core.admit_address(client_address(proxies, peer, request))
 }
 
-/// Say once that `peer` is not believed: if it is the operator's own proxy, all that it speaks for
-/// count as one client, and none as having come over TLS.
+/// Say once on each core that `peer` is not believed: if it is the operator's own proxy, all that it
+/// speaks for count as one client, and none as having come over TLS.
 fn warn_of_forwarder(peer: IpAddr) {
-    static IS_SAID: AtomicBool = AtomicBool::new(false);
-    if !IS_SAID.swap(true, Ordering::Relaxed) {
-        tracing::warn!(
-            "the X-Forwarded headers of {peer} are not believed: a proxy of yours must be named in \
-             server.trusted_proxies"
-        );
+    thread_local! {
+        static SAID: RefCell<Vec<IpAddr>> = const { RefCell::new(Vec::new()) };
     }
+    SAID.with_borrow_mut(|said| {
+        if said.len() < FORWARDERS_SAID_MAX && !said.contains(&peer) {
+            said.push(peer);
+            tracing::warn!(
+                "the X-Forwarded headers of {peer} are not believed: a proxy of yours must be \
+                 named in server.trusted_proxies"
+            );
+        }
+    });
 }
 
 /// Find the app that the client may connect to.
