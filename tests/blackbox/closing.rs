@@ -212,3 +212,16 @@ fn an_answer_is_not_lost_to_the_body_behind_it() {
         assert_eq!((response.status, is_closing(&response)), (401, bytes > UNREAD_BYTES_MAX));
     }
 }
+
+/// Whoever said that no more will come is not waited for as if more would.
+#[test]
+fn a_body_is_not_waited_for_whose_client_wants_the_connection_closed() {
+    let server = Server::start(Options::new().config("[http]\nidle_timeout_s = 300\n"));
+    let mut raw = Raw::connect(server.address());
+    raw.send(
+        b"POST /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 60000\r\n\r\n",
+    );
+    let response = raw.response();
+    assert_eq!((response.status, response.header("connection")), (404, Some("close")));
+    assert_eq!(raw.rest(), b"");
+}

@@ -340,3 +340,34 @@ fn the_other_listeners_decide_by_each_request_too() {
     assert_eq!(raw.response().status, 200);
     assert!(Metrics::read(server.metrics_address()).has("uringcast_connections"));
 }
+
+#[test]
+fn a_later_head_that_does_not_end_gets_408_and_one_that_has_not_begun_is_waited_for() {
+    let config = "[connection]\nhandshake_timeout_s = 1\n[http]\nidle_timeout_s = 60\n";
+    let server = server(config);
+    let (mut idle, mut raw) = (used(&server), used(&server));
+    // The body of a request that was refused before it was read is no head.
+    idle.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n");
+    assert_eq!(idle.response().status, 404);
+    idle.send(b"abcd");
+    raw.send(b"GET /up HTTP/1.1\r\n");
+    assert_eq!(raw.response().status, 408);
+    assert_eq!(raw.rest(), b"");
+    idle.send(UP.as_bytes());
+    assert_eq!(idle.response().status, 200);
+    let refused =
+        server.metrics().sum_where("uringcast_refusals_total", "limit", "handshake_timeout");
+    assert_eq!(refused.to_string(), "1");
+}
+
+/// A target may name scheme and host, too (RFC 9112 section 3.2.2).
+#[test]
+fn a_target_in_absolute_form_is_understood_on_every_request() {
+    let server = server("");
+    let upgrade = upgrade_request(&format!("http://127.0.0.1{PATH}"));
+    for mut raw in [Raw::connect(server.address()), used(&server)] {
+        raw.send(upgrade.as_bytes());
+        assert_eq!(raw.response().status, 101);
+        raw.expect_event("pusher:connection_established");
+    }
+}

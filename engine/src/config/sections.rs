@@ -74,8 +74,8 @@ pub struct ConnectionConfig {
     /// Seconds the client may take to answer the ping of `activity_timeout_s` before close 4201.
     /// Default 30, the `pongTimeout` of pusher-js.
     pub pong_timeout_s: u16,
-    /// Seconds from accept to the end of the request head. Default 10: enough for any real link,
-    /// short for sockets that only hold a slot.
+    /// Seconds from accept, or from a later request's first byte, to the end of the request head.
+    /// Default 10: enough for any real link, short for sockets that only hold a slot.
     pub handshake_timeout_s: u16,
     /// Seconds the peer may take to answer a close frame. Default 2, so that a drain stays short.
     pub close_timeout_s: u16,

@@ -15,7 +15,7 @@ mod publish;
 mod refusal;
 mod zps;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -38,6 +38,7 @@ use super::core::Core;
 use super::http_stream::HttpStream;
 use super::pace::Pace;
 use super::peek::{self, Wanted};
+use super::sends::answer::Passage;
 use super::socket::{More, Socket};
 use super::stream;
 use crate::id::ConnId;
@@ -66,12 +67,28 @@ pub(super) enum Purpose {
 struct Serving {
     core: Rc<Core>,
     conn: ConnId,
+    socket: Rc<Socket>,
     purpose: Purpose,
+    /// Whether it came beyond the limit, and gets one answer.
+    is_turned_away: bool,
     more: Rc<More>,
     /// What asks for the whole connection, once all that came before it is answered.
     wanted: RefCell<Option<Result<Wanted, HandshakeError>>>,
     /// The rest of a body that nobody reads: it is thrown away behind the answer.
     unread: RefCell<Option<Incoming>>,
+    /// Where it stands with the next head.
+    next: Cell<NextHead>,
+}
+
+/// How much of a connection's next head is here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NextHead {
+    /// Nothing.
+    Awaited,
+    /// Something, and the rest must come in time.
+    Begun,
+    /// All: its request has no answer yet.
+    Complete,
 }
 
 /// Serve requests on `socket` until it ends, or one if it came beyond the limit; `early` was read
@@ -88,8 +105,18 @@ pub(super) async fn serve(
     let head_bytes_max = core.setup.config.http.head_bytes_max as usize;
     let stream = HttpStream::new(&core, conn, Rc::clone(&socket), early.into())?;
     let (more, passage) = (stream.more(), stream.passage());
-    let (wanted, unread) = Default::default();
-    let serving = Rc::new(Serving { core, conn, purpose, more, wanted, unread });
+    let ((wanted, unread), next) = (Default::default(), Cell::new(NextHead::Complete));
+    let serving = Rc::new(Serving {
+        core,
+        conn,
+        socket: Rc::clone(&socket),
+        purpose,
+        is_turned_away,
+        more,
+        wanted,
+        unread,
+        next,
+    });
     serving.may_take(serving.core.setup.config.http.request_timeout_s, true);
     let pace = RefCell::new(Pace::new(EAGER_REQUESTS_MAX));
     let service = service_fn(|request| {
@@ -111,6 +138,7 @@ pub(super) async fn serve(
     let served = poll_fn(|context| {
         let served = Pin::new(&mut connection).poll(context);
         serving.poll_unread(context);
+        serving.time_head(&passage, context);
         let is_asked = serving.wanted.borrow().is_some() && !passage.is_partial.get();
         if served.is_pending() && is_asked { Poll::Ready(Ok(())) } else { served }
     });
@@ -139,6 +167,10 @@ impl Serving {
     /// Answer `request`, unless it is not hyper's to answer: then this never ends.
     async fn serve(&self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
         let (core, config) = (&self.core, &self.core.setup.config.http);
+        if self.socket.is_finished() {
+            return Err(io::ErrorKind::TimedOut.into()); // Its head came too late, and it was told.
+        }
+        self.next.set(NextHead::Complete);
         self.may_take(config.request_timeout_s, true);
         match wanted(core, &request) {
             Ok(Wanted::Http) => {}
@@ -153,12 +185,16 @@ impl Serving {
         let responded = respond(core, self.purpose, &parts, &mut unread);
         let mut response = unless_over(&self.more, responded).await?;
         let unread = unread.filter(|body| !body.is_end_stream());
-        let is_little = unread.as_ref().is_none_or(|body| is_little(&parts, body));
-        if core.is_draining() || !is_little {
+        let is_kept = unread.as_ref().is_none_or(|body| {
+            !self.is_turned_away && !asks_to_close(&parts) && is_little(&parts, body)
+        });
+        if core.is_draining() || !is_kept {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         } else if unread.is_some() {
             self.unread.replace(unread);
         }
+        self.next.set(NextHead::Awaited);
+        self.more.is_read.set(false); // It was the body.
         self.may_take(config.idle_timeout_s, false);
         Ok(response)
     }
@@ -169,9 +205,25 @@ impl Serving {
         self.core.with_shard(|shard| shard.serve_http(self.conn, ms, is_request_open));
     }
 
+    /// Give the next head its time, once something of it was read and no answer is on its way: the
+    /// word that it came too late must not stand within another.
+    fn time_head(&self, passage: &Passage, context: &Context<'_>) {
+        if self.more.is_read.get()
+            && self.next.get() == NextHead::Awaited
+            && !passage.is_partial.get()
+            && passage.poll_free(context).is_ready()
+        {
+            self.next.set(NextHead::Begun);
+            self.core.with_shard(|shard| shard.expect_head(self.conn));
+        }
+    }
+
     /// Throw away what is here of a body that nobody reads.
     fn poll_unread(&self, context: &mut Context<'_>) {
         let mut unread = self.unread.borrow_mut();
+        if unread.is_some() {
+            self.more.is_read.set(false); // It was the body.
+        }
         while let Some(body) = &mut *unread
             && let Poll::Ready(frame) = Pin::new(body).poll_frame(context)
         {
@@ -192,6 +244,13 @@ fn wanted(core: &Core, request: &Request<Incoming>) -> Result<Wanted, HandshakeE
     let version = u8::from(request.version() >= Version::HTTP_11);
     let fields = || headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     Wanted::by_head(&core.rules(), (method.as_str(), target, version), fields)
+}
+
+/// Whether the client wants no more of the connection than this answer.
+fn asks_to_close(parts: &Parts) -> bool {
+    let connection = parts.headers.get_all(CONNECTION).iter();
+    let mut options = connection.filter_map(|it| it.to_str().ok()).flat_map(|it| it.split(','));
+    parts.version < Version::HTTP_11 || options.any(|it| it.trim().eq_ignore_ascii_case("close"))
 }
 
 /// Whether the rest of `body` is so little that the connection is worth reading it. Who expects to

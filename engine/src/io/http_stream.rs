@@ -118,6 +118,7 @@ impl hyper::rt::Read for HttpStream {
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
                 Ok(bytes) => {
+                    self.more.is_read.set(bytes > 0);
                     let is_all = buffer.remaining() > 0 && !self.more.is_last.get();
                     self.is_drained = bytes > 0 && is_all;
                     return Poll::Ready(Ok(()));

@@ -64,6 +64,7 @@ impl Wanted {
         (method, target, version): (&str, &str, u8),
         fields: impl Fn() -> F,
     ) -> Result<Self, HandshakeError> {
+        let target = origin_form(target);
         if let Some(upgrade) = Upgrade::from_headers(method, version, fields())? {
             let request = Request::from_headers(target, fields());
             return Ok(Self::WebSocket { upgrade, request });
@@ -82,6 +83,13 @@ impl Wanted {
             Self::Stream(Box::new(StreamRequest { path, request, headers }))
         }))
     }
+}
+
+/// The path and query of a request's target, which may name scheme and host before them (RFC 9112
+/// section 3.2.2).
+fn origin_form(target: &str) -> &str {
+    let rest = target.strip_prefix("http://").or_else(|| target.strip_prefix("https://"));
+    rest.map_or(target, |rest| rest.find('/').map_or("/", |at| &rest[at..]))
 }
 
 /// Read the first request's head; `None` if the connection ends or is refused on the way. With it

@@ -62,6 +62,8 @@ pub(super) struct More {
     /// Whether nothing comes after it: the end itself may be there already, and is not reported
     /// again.
     pub(super) is_last: Cell<bool>,
+    /// Whether something was read that may be of a next head.
+    pub(super) is_read: Cell<bool>,
     /// Raised when the socket is broken or cut: nobody waits for an answer any more.
     pub(super) over: Signal,
 }

@@ -113,6 +113,15 @@ impl Shard {
         }
     }
 
+    /// A request's head has begun, on a connection that has had others: the rest must come within
+    /// `connection.handshake_timeout_s`, as that of the first.
+    pub fn expect_head(&mut self, conn: ConnId) {
+        let until = self.now.plus(self.config.handshake_timeout_ms);
+        let Some(connection) = self.connection(conn) else { return };
+        connection.phase = Phase::Handshake { until };
+        self.reschedule(conn);
+    }
+
     /// The connection speaks plain HTTP and is cut off in `ms` unless this is said again.
     ///
     /// If a request is open then, the cut counts as a refusal.

@@ -13,7 +13,7 @@ pub enum Output {
     Finish(ConnId),
     /// End the socket in both directions; what the kernel has taken still goes out.
     Abort(ConnId),
-    /// The first request's head did not come in time: answer 408 and say that no more will come.
+    /// A request's head did not come in time: answer 408 and say that no more will come.
     HandshakeExpired(ConnId),
     /// A question's answer, for whoever asked on this core.
     Answer(Ticket, Answer),
