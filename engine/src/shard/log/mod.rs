@@ -34,6 +34,7 @@ mod zps;
 
 use std::collections::VecDeque;
 
+pub use ack::RefusedAck;
 pub use append::{AppendError, Appended, Delivery};
 pub use ask::{ChannelLogInfo, LogAnswer, SnapshotError};
 pub use entered::EnterError;
