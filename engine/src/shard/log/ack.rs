@@ -17,13 +17,13 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::super::message::{ChannelName, Ticket, hash, owner};
-use super::super::{Output, Refusal, Shard};
+use super::super::{Refusal, Shard};
 use super::ask::LogQuestion;
 use super::message::Message;
 use super::sinks::SINK_PREFIX;
 use super::unkept::{Waiter, cursor_bytes};
 use crate::id::{AppIndex, ConnId, CoreId};
-use crate::log::{AckError, LogRecord, Newest, NotKept, RecordKind};
+use crate::log::{AckError, Newest, NotKept, RecordKind};
 
 /// One subscriber has everything of a channel up to an event.
 #[derive(Clone, Debug)]
@@ -349,18 +349,18 @@ impl Shard {
         }
     }
 
-    /// Forget the cursors of one log that nobody uses.
+    /// Forget cursors of one log that nobody uses, as many as the disk may be told of.
     pub(super) fn forget_idle_cursors(&mut self, index: u32) {
         let (now, idle_ms) = (self.unix_ms(), self.cursor_idle_ms(index));
-        let gone = self.log(index).cursors.forget_idle(now, idle_ms);
+        let gone_max = self.may_forget();
+        let gone = self.log(index).cursors.forget_idle(now, idle_ms, gone_max);
         self.counters.log_cursors_expired += gone.len() as u64;
         if !self.config.log.is_durable {
             return;
         }
         for name in gone {
-            let channel = self.logs.channels.at(index).name.clone();
             let kind = RecordKind::CursorForgotten { subscriber_id: Box::from(&*name) };
-            self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
+            self.store_forgotten(index, kind);
         }
     }
 

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::super::message::Ticket;
-use super::super::{Millis, Output, Refusal, Shard};
+use super::super::{Millis, Refusal, Shard};
 use super::ack::RefusedAck;
 use super::ask::{LogAnswer, SnapshotError};
 use super::message::Message;
 use super::sinks::SINK_PREFIX;
 use crate::log::store::Record;
-use crate::log::{AckError, LogRecord, Newest, NotKept, RecordKind, Renewed};
+use crate::log::{AckError, Newest, NotKept, RecordKind, Renewed};
 
 /// How soon one of those that could not be written is tried again, and how late at most.
 const RETRY_MS: u64 = 1_000;
@@ -211,8 +211,7 @@ impl Shard {
     /// be kept, which is no failure.
     fn say(&mut self, index: u32, what: &Newest) -> bool {
         let now_unix_ms = self.unix_ms();
-        let entry = self.logs.channels.at(index);
-        let (log, channel) = (&mut entry.value, entry.name.clone());
+        let log = self.log(index);
         let kind = match what {
             Newest::Snapshot => log.snapshot.as_ref().map(|it| RecordKind::Snapshot {
                 last_sequence: it.last_sequence,
@@ -237,7 +236,7 @@ impl Shard {
             return false;
         };
         self.pending(index, what).is_said = true;
-        self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
+        self.store(index, kind);
         true
     }
 
