@@ -363,7 +363,7 @@ pub(super) static KEYS: &[Key] = &[
     number!(log.new_rate: u32, 0, 10_000_000, "logs per minute",
         "Logs that one connection may begin on one core; 0 is unlimited."),
     number!(log.new_rate_app: u32, 0, 10_000_000, "logs per minute",
-        "Logs that one app may begin on one core; 0 is unlimited."),
+        "Logs of one app on one core above which its clients begin no more; 0 is unlimited."),
     number!(log.ids_max: u32, 0, 10_000_000, "events",
         "Newest events of one channel that are not taken again under the same id."),
     number!(log.snapshot_bytes_max: u32, KIB, 64 * MIB, "bytes",

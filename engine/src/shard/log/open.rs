@@ -105,7 +105,9 @@ impl Shard {
         if is_spent(of_connection, limits.new_rate) {
             return Err(NoLog::Connection { new_max: limits.new_rate });
         }
-        if is_spent(self.logs.begun.by_app.get(&app), limits.new_rate_app) {
+        // The app's own server goes on whatever its clients have begun.
+        let of_app = opener.and_then(|_| self.logs.begun.by_app.get(&app));
+        if is_spent(of_app, limits.new_rate_app) {
             return Err(NoLog::App { new_max: limits.new_rate_app });
         }
         Ok(())

@@ -112,6 +112,31 @@ fn where_there_is_no_event_there_is_no_cursor() {
     );
 }
 
+/// Else anybody who subscribes to new rooms would lock the app's own server out.
+#[test]
+fn what_clients_of_an_app_begin_is_bounded_and_its_own_server_goes_on() {
+    let edit = |limits: &mut Limits| {
+        few(9)(limits);
+        limits.shard.log.new_rate_app = 2;
+    };
+    let world = check_on(
+        1,
+        edit,
+        "
+        http: append log-1 one + log-2 one
+        http> appended 1, 1
+        a: follow log-3 live
+        a> subscription_error log-3 LimitReached 403
+        a> error 4004
+        http: append log-3 one + log-4 one
+        http> appended 1, 1
+        a: follow log-3 live
+        a> subscription_succeeded log-3
+        ",
+    );
+    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogNewApp), 1);
+}
+
 /// Moving it and beginning from it is using it; what is not used is forgotten, on the disk, too.
 #[test]
 fn a_cursor_is_kept_for_as_long_as_it_is_used() {
