@@ -306,11 +306,11 @@ impl Shard {
         let now_unix_ms = self.unix_ms();
         let log = self.log(index);
         let (last, before) = (log.history.last_sequence(), log.cursors.of(subscriber_id));
+        if last > 0 && sequence > last {
+            return Err(AckError::AboveHead { sequence, last });
+        }
         if before.is_none() && (sequence == 0 || log.history.is_empty()) {
             return Ok(Moved::Kept); // Of nothing: it does no harm, and nothing is kept of it.
-        }
-        if sequence > last {
-            return Err(AckError::AboveHead { sequence, last });
         }
         let what = Newest::Cursor(Arc::clone(subscriber_id));
         if before.is_some_and(|before| sequence <= before) {

@@ -106,6 +106,8 @@ fn where_there_is_no_event_there_is_no_cursor() {
         http> info 1 to 1, 0 cursor, lag 0
         time: 1200
         a: ack log-1 1
+        a: ack log-1 2
+        a> error null
         http: info log-1
         http> info 2 to 1, 0 cursor, lag 0
         ",
