@@ -357,7 +357,7 @@ pub(super) static KEYS: &[Key] = &[
     number!(log.bytes_max: u32, MIB, u32::MAX, "bytes",
         "Events, snapshots and dead letters of one core; above it the oldest events go."),
     number!(log.cursors_max: u32, 1, 1_000_000, "subscribers",
-        "Subscribers whose place in one channel is remembered."),
+        "Subscribers whose place in one channel is remembered; acks of others are refused."),
     number!(log.cursor_idle_s: u32, 1, 3_153_600_000, "seconds",
         "Time after which an unused one is forgotten, but never before the channel's events are."),
     number!(log.new_rate: u32, 0, 10_000_000, "logs per minute",
