@@ -78,6 +78,16 @@ pub(super) static RULES: &[Rule] = &[
             config.pusher.zps.max_socket_buffered_bytes > config.pusher.zps.max_payload_bytes
         },
     },
+    // Without a key nobody has a token, and whoever is let in proves nothing.
+    Rule {
+        key: "zps.subscriber_must_match_sub",
+        relation: "be false without zps.jwt_public_key_file, zps.jwks_file or",
+        other_key: "zps.jwt_secret",
+        holds: |Config { zps, .. }| {
+            let has_file = zps.jwt_public_key_file.is_some() || zps.jwks_file.is_some();
+            !zps.subscriber_must_match_sub || has_file || !zps.jwt_secret.is_empty()
+        },
+    },
     Rule {
         key: "core.retained_bytes_max",
         relation: "not be below",

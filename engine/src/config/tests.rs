@@ -347,6 +347,17 @@ fn values_that_do_not_go_together_are_reported_with_both_places() {
              connection.outbox_bytes_soft, which is 2097152 (FILE:4)",
         ],
     );
+    check(
+        "[zps]\nsubscriber_must_match_sub = true",
+        &[],
+        &[],
+        &["FILE:2: zps.subscriber_must_match_sub is true, but must be false without \
+           zps.jwt_public_key_file, zps.jwks_file or zps.jwt_secret, which is \"\" (default)"],
+    );
+    for key in ["jwt_public_key_file", "jwks_file", "jwt_secret"] {
+        let text = format!("[zps]\nsubscriber_must_match_sub = true\n{key} = {:?}", "k".repeat(32));
+        assert!(load(&text, &[], &[]).is_ok(), "{key}");
+    }
     assert!(load("[server]\ndrain_window_ms = 2999", &[], &["--drain-timeout", "3"]).is_ok());
     assert!(
         load("", &[], &["--port", "0", "--metrics-port", "0", "--test-echo-port", "0"]).is_ok()

@@ -161,8 +161,19 @@ enum Unanswered {
     Letter(Record),
     /// A cursor or a snapshot, of which the shard says the newest again.
     Newest(ChannelName, Newest),
+    /// That something is forgotten.
+    Forgotten,
     /// What is said anew when it changes.
     Other,
+}
+
+/// What a shard is told of its records: what became of events, cursors and snapshots, and how many
+/// were about what is forgotten.
+#[derive(Default)]
+struct Answered {
+    logged: Vec<Logged>,
+    renewed: Vec<Renewed>,
+    forgotten: usize,
 }
 
 /// One core's side of the log thread; without one nothing comes here.
@@ -220,6 +231,7 @@ impl LogPort {
             | RecordKind::Forgotten { .. } => None,
         };
         let newest = kind.newest();
+        let is_forgotten = kind.is_forgotten();
         let app_id = self.app_id(apps, channel.app());
         let record = Record { app_id, channel: channel.shared(), change: change(kind) };
         let is_letter =
@@ -228,6 +240,7 @@ impl LogPort {
             (Some(sequence), _) => Unanswered::Event(channel, sequence),
             (None, Some(newest)) => Unanswered::Newest(channel, newest),
             (None, None) if is_letter => Unanswered::Letter(record.clone()),
+            (None, None) if is_forgotten => Unanswered::Forgotten,
             (None, None) => Unanswered::Other,
         });
         waiting.push(record);
@@ -254,7 +267,7 @@ impl LogPort {
 
     /// The log thread says what became of records: tell the shard of each channel's events.
     pub(super) fn committed(&self, shard: &mut Shard, committed: &Committed) {
-        let (logged, renewed) = match committed {
+        let Answered { logged, renewed, forgotten } = match committed {
             Committed::Synced { records } => self.synced(*records),
             Committed::Failed => {
                 // What this turn has said so far continues what has failed.
@@ -269,6 +282,7 @@ impl LogPort {
         for renewed in renewed {
             shard.on_renewed(renewed);
         }
+        shard.on_forgotten(forgotten);
     }
 
     /// Whether all that was said is answered.
@@ -282,13 +296,17 @@ impl LogPort {
     }
 
     /// The oldest `records` are durable: the last of each run of events of one channel says so.
-    fn synced(&self, records: usize) -> (Vec<Logged>, Vec<Renewed>) {
-        let (mut logged, mut renewed): (Vec<Logged>, Vec<Renewed>) = Default::default();
+    fn synced(&self, records: usize) -> Answered {
+        let Answered { mut logged, mut renewed, mut forgotten } = Answered::default();
         for answered in self.unanswered.borrow_mut().drain(..records) {
             let (channel, sequence) = match answered {
                 Unanswered::Event(channel, sequence) => (channel, sequence),
                 Unanswered::Newest(channel, what) => {
                     renewed.push(Renewed { channel, what, is_kept: true });
+                    continue;
+                }
+                Unanswered::Forgotten => {
+                    forgotten += 1;
                     continue;
                 }
                 Unanswered::Letter(_) | Unanswered::Other => continue,
@@ -298,16 +316,16 @@ impl LogPort {
                 Some(_) | None => logged.push(Logged { channel, sequence, is_kept: true }),
             }
         }
-        (logged, renewed)
+        Answered { logged, renewed, forgotten }
     }
 
     /// Nothing that was not answered is kept: the first event of each channel says so. Dead letters
     /// wait for the next record: tried at once, they would keep a full disk busy.
-    fn failed(&self) -> (Vec<Logged>, Vec<Renewed>) {
+    fn failed(&self) -> Answered {
         self.epoch.set(self.epoch.get() + 1);
         self.waiting.borrow_mut().clear();
         let mut seen: HashSet<(AppIndex, Arc<str>)> = HashSet::new();
-        let (mut logged, mut renewed) = (Vec::new(), Vec::new());
+        let Answered { mut logged, mut renewed, mut forgotten } = Answered::default();
         for failed in self.unanswered.borrow_mut().drain(..) {
             let (channel, sequence) = match failed {
                 Unanswered::Event(channel, sequence) => (channel, sequence),
@@ -321,13 +339,17 @@ impl LogPort {
                     renewed.push(Renewed { channel, what, is_kept: false });
                     continue;
                 }
+                Unanswered::Forgotten => {
+                    forgotten += 1;
+                    continue;
+                }
                 Unanswered::Other => continue,
             };
             if seen.insert((channel.app(), channel.shared())) {
                 logged.push(Logged { channel, sequence, is_kept: false });
             }
         }
-        (logged, renewed)
+        Answered { logged, renewed, forgotten }
     }
 
     fn app_id(&self, apps: &Apps, app: AppIndex) -> Arc<str> {

@@ -128,9 +128,15 @@ impl Cursors {
         is_due
     }
 
-    /// Forget those that nobody has used for `idle_ms`, up to a 64th of that late; their names.
-    pub fn forget_idle(&mut self, now_unix_ms: u64, idle_ms: u64) -> Vec<Arc<str>> {
-        if self.by_name.is_empty() || now_unix_ms < self.looked_at_unix_ms {
+    /// Forget those that nobody has used for `idle_ms`, up to a 64th of that late and at most
+    /// `gone_max` at a time; their names.
+    pub fn forget_idle(
+        &mut self,
+        now_unix_ms: u64,
+        idle_ms: u64,
+        gone_max: usize,
+    ) -> Vec<Arc<str>> {
+        if self.by_name.is_empty() || gone_max == 0 || now_unix_ms < self.looked_at_unix_ms {
             return Vec::new();
         }
         let mut oldest = now_unix_ms;
@@ -141,7 +147,10 @@ impl Cursors {
             }
             is_idle
         });
-        let gone = gone.map(|(name, _)| name).collect();
+        let gone: Vec<_> = gone.take(gone_max).map(|(name, _)| name).collect();
+        if gone.len() == gone_max {
+            return gone; // Not all have been looked at.
+        }
         // Many that come of age one after the other must not be looked through for each.
         self.looked_at_unix_ms =
             oldest.saturating_add(idle_ms).max(now_unix_ms.saturating_add(idle_ms / 64));
@@ -212,10 +221,10 @@ mod tests {
         assert!(cursors.renew("ann", 1_100, 800));
         assert_eq!(cursors.stored("ann"), Some((1, 1_100)));
         assert_eq!(cursors.advance(&ann, 1, 1_150, 9), Ok(false));
-        assert!(cursors.forget_idle(1_799, 800).is_empty());
-        assert_eq!(cursors.forget_idle(1_812, 800), [bob]);
-        assert!(cursors.forget_idle(1_899, 800).is_empty());
-        assert_eq!(cursors.forget_idle(1_925, 800), [ann]);
+        assert!(cursors.forget_idle(1_799, 800, 9).is_empty());
+        assert_eq!(cursors.forget_idle(1_812, 800, 9), [bob]);
+        assert!(cursors.forget_idle(1_899, 800, 9).is_empty());
+        assert_eq!(cursors.forget_idle(1_925, 800, 9), [ann]);
         assert!(cursors.is_empty());
     }
 

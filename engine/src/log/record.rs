@@ -94,6 +94,11 @@ pub enum Newest {
 }
 
 impl RecordKind {
+    /// Whether it says that a log or a cursor is forgotten.
+    pub const fn is_forgotten(&self) -> bool {
+        matches!(self, Self::CursorForgotten { .. } | Self::Forgotten { .. })
+    }
+
     /// What it renews; the answer to such a record is a [`Renewed`].
     pub fn newest(&self) -> Option<Newest> {
         match self {

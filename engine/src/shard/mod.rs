@@ -71,8 +71,8 @@ pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
     AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, Lags, LogAnswer,
-    LogMessage, LoggedWish, NamedDraft, ReplayRange, Resume, ResumesFull, SinkId, SinkOutcome,
-    SinkPost, SnapshotError, Start,
+    LogMessage, LoggedWish, NamedDraft, RefusedAck, ReplayRange, Resume, ResumesFull, SinkId,
+    SinkOutcome, SinkPost, SnapshotError, Start,
 };
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,

@@ -129,7 +129,14 @@ impl Shard {
     /// The owner of a channel has answered a question about its log.
     pub(super) fn on_log_answer(&mut self, ticket: Ticket, answer: LogAnswer) {
         match (self.requests.remove(ticket.index as usize).state, answer) {
-            (State::Acks(untold), LogAnswer::Acked(outcome)) => self.on_acked(untold, outcome),
+            (State::Acks(untold), LogAnswer::Acked(outcome)) => {
+                let of_all = |error| untold.iter().map(|it| it.refused(error)).collect();
+                let refused: Vec<_> = outcome.err().map(of_all).unwrap_or_default();
+                self.on_acked(untold, &refused);
+            }
+            (State::Acks(untold), LogAnswer::TurnAcked(refused)) => {
+                self.on_acked(untold, &refused);
+            }
             (_, answer) => self.outputs.push_back(Output::Answer(ticket, Answer::Log(answer))),
         }
     }

@@ -225,7 +225,7 @@ impl Cores {
     /// The disk has synced the oldest `count` records of `core`, or, if `is_failing`, lost all.
     pub(crate) fn answer_log(&mut self, core: CoreId, count: usize, is_failing: bool) {
         let Some(disk) = &mut self.disk else { return };
-        let (logged, renewed) = if is_failing {
+        let (logged, renewed, forgotten) = if is_failing {
             // What this turn has said so far continues what has failed.
             let records = self.shards[usize::from(core.0)].take_log_records();
             for record in records {
@@ -241,6 +241,7 @@ impl Cores {
         for renewed in renewed {
             self.shard(core).on_renewed(renewed);
         }
+        self.shard(core).on_forgotten(forgotten);
     }
 
     /// Run until nothing moves by itself: all is read, delivered, synced and landed.

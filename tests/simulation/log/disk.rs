@@ -20,6 +20,9 @@ pub(crate) struct Disk {
     pub(crate) floor: u64,
 }
 
+/// What a core is told: of events, of cursors and snapshots, and how much is forgotten.
+pub(crate) type Answered = (Vec<Logged>, Vec<Renewed>, usize);
+
 impl Disk {
     /// A core wants something kept.
     pub(crate) fn push(&mut self, core: CoreId, record: LogRecord) {
@@ -32,10 +35,11 @@ impl Disk {
     }
 
     /// The oldest `count` records of `core` are durable; what it is to be told.
-    pub(crate) fn sync(&mut self, core: CoreId, count: usize) -> (Vec<Logged>, Vec<Renewed>) {
+    pub(crate) fn sync(&mut self, core: CoreId, count: usize) -> Answered {
         let queue = self.waiting.entry(core).or_default();
         let records: Vec<LogRecord> = queue.drain(..count).collect();
         let (mut logged, mut renewed): (Vec<Logged>, Vec<Renewed>) = Default::default();
+        let forgotten = records.iter().filter(|record| record.kind.is_forgotten()).count();
         for record in records {
             if let Some(what) = record.kind.newest() {
                 let channel = record.channel.clone();
@@ -50,13 +54,15 @@ impl Disk {
             }
             self.apply(record);
         }
-        (logged, renewed)
+        (logged, renewed, forgotten)
     }
 
     /// Nothing that `core` has said and was not answered is kept; what it is to be told.
-    pub(crate) fn fail(&mut self, core: CoreId) -> (Vec<Logged>, Vec<Renewed>) {
+    pub(crate) fn fail(&mut self, core: CoreId) -> Answered {
         let (mut seen, mut logged, mut renewed) = (HashSet::new(), Vec::new(), Vec::new());
+        let mut forgotten = 0;
         for LogRecord { channel, kind } in self.waiting.remove(&core).unwrap_or_default() {
+            forgotten += usize::from(kind.is_forgotten());
             if let Some(what) = kind.newest() {
                 renewed.push(Renewed { channel, what, is_kept: false });
                 continue;
@@ -66,7 +72,7 @@ impl Disk {
                 logged.push(Logged { channel, sequence, is_kept: false });
             }
         }
-        (logged, renewed)
+        (logged, renewed, forgotten)
     }
 
     /// The machine stops: of what was being written some is there, and nobody was told.

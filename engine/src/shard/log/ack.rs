@@ -7,20 +7,23 @@
 //! Where logs outlive the process a client is told when its acknowledgement is durable, behind
 //! whatever else it has been answered meanwhile: all of a turn wait for one group of the log
 //! thread, and none holds its connection. Logs in memory answer in the order of the messages: the
-//! connection waits while the owner is asked.
+//! connection waits while the owner is asked. What was seen is answered there without asking, but
+//! for a first cursor on the owner's own core, which may find no room.
 //!
 //! Invariant: no cursor is beyond the last event of its log, and none is made where no event is.
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use super::super::message::{ChannelName, Ticket, hash, owner};
-use super::super::{Output, Refusal, Shard};
+use super::super::{Refusal, Shard};
 use super::ask::LogQuestion;
 use super::message::Message;
 use super::sinks::SINK_PREFIX;
 use super::unkept::{Waiter, cursor_bytes};
 use crate::id::{AppIndex, ConnId, CoreId};
-use crate::log::{AckError, LogRecord, Newest, NotKept, RecordKind};
+use crate::log::{AckError, Newest, NotKept, RecordKind};
 
 /// One subscriber has everything of a channel up to an event.
 #[derive(Clone, Debug)]
@@ -46,12 +49,30 @@ pub(in super::super) struct Acks {
 pub(in super::super) struct Untold {
     conn: ConnId,
     channel: Box<str>,
+    /// The hash of the channel's name.
+    hash: u64,
+    subscriber_id: Arc<str>,
     sequence: u64,
+}
+
+/// An acknowledgement of a core's turn that does not count.
+#[derive(Clone, Debug)]
+pub struct RefusedAck {
+    /// The hash of the channel's name.
+    pub(super) hash: u64,
+    pub(super) subscriber_id: Arc<str>,
+    pub(super) error: AckError,
 }
 
 impl Untold {
     const fn weight_bytes(channel: &str) -> usize {
         size_of::<Self>() + channel.len()
+    }
+
+    /// That it does not count.
+    pub(in super::super) fn refused(&self, error: AckError) -> RefusedAck {
+        let Self { hash, subscriber_id, .. } = self;
+        RefusedAck { hash: *hash, subscriber_id: Arc::clone(subscriber_id), error }
     }
 }
 
@@ -82,7 +103,8 @@ impl Shard {
         }
         let seed = self.config.hash_seed;
         let hash = hash(app, name, seed);
-        let is_noted = self.note_ack((app, hash), conn, name, subscriber_id, sequence);
+        let is_asked = !is_durable && self.is_first_of((app, hash), name, subscriber_id);
+        let is_noted = !is_asked && self.note_ack((app, hash), conn, name, subscriber_id, sequence);
         if is_noted && !is_durable {
             return self.answer_ack(conn, name, sequence, Ok(()));
         }
@@ -91,7 +113,8 @@ impl Shard {
         } else {
             self.hold(conn);
         }
-        let untold = Untold { conn, channel: name.into(), sequence };
+        let (channel, id) = (name.into(), Arc::clone(subscriber_id));
+        let untold = Untold { conn, channel, hash, subscriber_id: id, sequence };
         if is_noted {
             self.logs.acks.untold.push((owner(hash, self.config.cores), untold));
         } else {
@@ -101,6 +124,13 @@ impl Shard {
             let ask = Message::Ask { ticket, channel: channel.clone(), question };
             self.tell_log_owner(&channel, ask);
         }
+    }
+
+    /// Whether this core owns the channel and has no cursor of `subscriber_id` there.
+    fn is_first_of(&mut self, key: (AppIndex, u64), name: &str, subscriber_id: &str) -> bool {
+        let (app, hash) = key;
+        let Some(index) = self.logs.channels.find(app, name, hash) else { return false };
+        self.log(index).cursors.of(subscriber_id).is_none()
     }
 
     /// Note an acknowledgement for the turn's end; false if this core has not seen its event.
@@ -196,14 +226,13 @@ impl Shard {
         (sequence > 0).then_some(AckUpdate { channel, subscriber_id, sequence })
     }
 
-    /// An owner says what came of acknowledgements: tell the clients.
-    pub(in super::super) fn on_acked(
-        &mut self,
-        untold: Vec<Untold>,
-        outcome: Result<(), AckError>,
-    ) {
-        for Untold { conn, channel, sequence } in untold {
-            self.answer_ack(conn, &channel, sequence, outcome);
+    /// An owner says which acknowledgements of a turn do not count: tell all clients.
+    pub(in super::super) fn on_acked(&mut self, untold: Vec<Untold>, refused: &[RefusedAck]) {
+        let refused = refused.iter().map(|it| ((it.hash, &*it.subscriber_id), it.error));
+        let refused: HashMap<_, _, foldhash::fast::RandomState> = refused.collect();
+        for Untold { conn, channel, hash, subscriber_id, sequence } in untold {
+            let error = refused.get(&(hash, &*subscriber_id));
+            self.answer_ack(conn, &channel, sequence, error.map_or(Ok(()), |it| Err(*it)));
             if self.config.log.is_durable {
                 self.logs.unsynced_bytes -= Untold::weight_bytes(&channel);
             } else {
@@ -235,20 +264,17 @@ impl Shard {
         for AckUpdate { channel, subscriber_id, sequence } in updates {
             let waiter = group.map(|group| self.join_acks(group));
             let moved = self.move_cursor(&channel, &subscriber_id, sequence, waiter);
+            let hash = channel.hash();
             match (group, moved) {
                 (None, _) | (_, Ok(Moved::Waits)) => {}
-                (Some(group), Err(AckError::NotKept(error))) => self.end_ack(group, Err(error)),
-                // Who it is of has seen the event, and others wait with it: that is only counted.
-                (
-                    Some(group),
-                    Ok(Moved::Kept) | Err(AckError::AboveHead { .. } | AckError::Full),
-                ) => {
-                    self.end_ack(group, Ok(()));
+                (Some(group), Ok(Moved::Kept)) => self.end_ack(group, None),
+                (Some(group), Err(error)) => {
+                    self.end_ack(group, Some(RefusedAck { hash, subscriber_id, error }));
                 }
             }
         }
         if let Some(group) = group {
-            self.end_ack(group, Ok(()));
+            self.end_ack(group, None);
         }
     }
 
@@ -280,11 +306,11 @@ impl Shard {
         let now_unix_ms = self.unix_ms();
         let log = self.log(index);
         let (last, before) = (log.history.last_sequence(), log.cursors.of(subscriber_id));
+        if last > 0 && sequence > last {
+            return Err(AckError::AboveHead { sequence, last });
+        }
         if before.is_none() && (sequence == 0 || log.history.is_empty()) {
             return Ok(Moved::Kept); // Of nothing: it does no harm, and nothing is kept of it.
-        }
-        if sequence > last {
-            return Err(AckError::AboveHead { sequence, last });
         }
         let what = Newest::Cursor(Arc::clone(subscriber_id));
         if before.is_some_and(|before| sequence <= before) {
@@ -323,18 +349,18 @@ impl Shard {
         }
     }
 
-    /// Forget the cursors of one log that nobody uses.
+    /// Forget cursors of one log that nobody uses, as many as the disk may be told of.
     pub(super) fn forget_idle_cursors(&mut self, index: u32) {
         let (now, idle_ms) = (self.unix_ms(), self.cursor_idle_ms(index));
-        let gone = self.log(index).cursors.forget_idle(now, idle_ms);
+        let gone_max = self.may_forget();
+        let gone = self.log(index).cursors.forget_idle(now, idle_ms, gone_max);
         self.counters.log_cursors_expired += gone.len() as u64;
         if !self.config.log.is_durable {
             return;
         }
         for name in gone {
-            let channel = self.logs.channels.at(index).name.clone();
             let kind = RecordKind::CursorForgotten { subscriber_id: Box::from(&*name) };
-            self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
+            self.store_forgotten(index, kind);
         }
     }
 

@@ -10,11 +10,11 @@ use bytes::Bytes;
 
 use super::super::message::{ChannelName, CoreMessage, LocalId, Ticket};
 use super::super::owner::Foothold;
-use super::super::{Output, Refusal, Shard};
+use super::super::{Refusal, Shard};
 use super::ChannelLog;
 use super::message::{Append, Message, NamedDraft, Target};
 use crate::id::{AppIndex, ConnId, SocketId};
-use crate::log::{Draft, Entry, Idempotency, LogRecord, Logged, NoLog, RecordKind, is_room};
+use crate::log::{Draft, Entry, Idempotency, Logged, NoLog, RecordKind, is_room};
 use crate::middleware::Operation;
 
 /// An event that is in its log.
@@ -211,7 +211,7 @@ impl Shard {
         let Draft { id, event_type, .. } = draft;
         let entry = Entry { id, event_type, expires_unix_ms, frame, skip };
         if self.config.log.is_durable {
-            self.write(index, &channel, sequence, Waiting { entry, targets: vec![target] });
+            self.write(index, sequence, Waiting { entry, targets: vec![target] });
         } else {
             self.commit(index, &channel, entry, &[target]);
         }
@@ -257,7 +257,7 @@ impl Shard {
     }
 
     /// Hand an event to the log thread.
-    fn write(&mut self, index: u32, channel: &ChannelName, sequence: u64, waiting: Waiting) {
+    fn write(&mut self, index: u32, sequence: u64, waiting: Waiting) {
         let Entry { id, event_type, expires_unix_ms, frame, skip: _ } = waiting.entry.clone();
         let unix_ms = self.unix_ms();
         let kind = RecordKind::Event {
@@ -271,7 +271,7 @@ impl Shard {
         };
         self.logs.unsynced_bytes += waiting.entry.weight_bytes();
         self.log(index).unsynced.push(waiting, sequence);
-        self.outputs.push_back(Output::Log(LogRecord { channel: channel.clone(), kind }));
+        self.store(index, kind);
     }
 
     /// The log thread says what became of events.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::super::message::{ChannelName, Ticket};
 use super::super::{Refusal, Shard};
-use super::ack::Moved;
+use super::ack::{Moved, RefusedAck};
 use super::message::Message;
 use super::replay::ReplayRange;
 use super::unkept::Waiter;
@@ -40,6 +40,8 @@ pub(super) enum LogQuestion {
 pub enum LogAnswer {
     /// Whether the ack counts.
     Acked(Result<(), AckError>),
+    /// Those acks of a core's turn that do not count.
+    TurnAcked(Vec<RefusedAck>),
     /// Whether the snapshot is kept.
     SnapshotSet(Result<(), SnapshotError>),
     /// The snapshot, if there is one.
@@ -115,6 +117,7 @@ impl LogAnswer {
             Self::Snapshot(snapshot) => snapshot.as_ref().map_or(0, |it| it.weight_bytes()),
             Self::Replayed(frames) => frames.iter().map(Bytes::len).sum(),
             Self::DeadLetters(letters) => letters.iter().map(DeadLetter::weight_bytes).sum(),
+            Self::TurnAcked(refused) => size_of_val(&**refused),
             Self::Acked(_)
             | Self::SnapshotSet(_)
             | Self::DeadLetterAdded(_)

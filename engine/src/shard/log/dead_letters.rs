@@ -4,8 +4,8 @@
 //! forgotten before the event that was published in its stead is kept: see who asks.
 
 use super::super::message::ChannelName;
-use super::super::{Output, Refusal, Shard};
-use crate::log::{DeadLetter, LogRecord, RecordKind};
+use super::super::{Refusal, Shard};
+use crate::log::{DeadLetter, RecordKind};
 use crate::middleware::Operation;
 
 impl Shard {
@@ -20,8 +20,11 @@ impl Shard {
             letter_json: letter.to_json(),
         });
         let is_kept = self.add_dead_letter_of(channel, letter);
-        if is_kept && let Some(kind) = record {
-            self.outputs.push_back(Output::Log(LogRecord { channel: channel.clone(), kind }));
+        if is_kept
+            && let Some(kind) = record
+            && let Some(index) = self.logs.channels.find_name(channel)
+        {
+            self.store(index, kind);
         }
         is_kept
     }
@@ -84,8 +87,7 @@ impl Shard {
         let count = taken.len() as u32;
         if self.config.log.is_durable {
             for DeadLetter { id, .. } in taken {
-                let (channel, kind) = (channel.clone(), RecordKind::DeadLetterGone { id });
-                self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
+                self.store(index, RecordKind::DeadLetterGone { id });
             }
         }
         count

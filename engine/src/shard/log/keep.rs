@@ -14,6 +14,10 @@ const SWEPT_MIN: usize = 64;
 /// Dead places that the order of age may have before it is put in order.
 const STALE_MAX: usize = 1_024;
 
+/// Logs and cursors that the disk has been told to forget and has not answered, at most. While it
+/// is silent no more are forgotten.
+const FORGOTTEN_MAX: usize = 1_024;
+
 impl Shard {
     /// Keep `entry` as the next event of the log at `index`; returns its number.
     pub(super) fn keep(&mut self, index: u32, entry: Entry) -> u64 {
@@ -57,18 +61,41 @@ impl Shard {
         }
     }
 
+    /// Hand a record of the log at `index` to the log thread.
+    pub(super) fn store(&mut self, index: u32, kind: RecordKind) {
+        let entry = self.logs.channels.at(index);
+        entry.value.is_stored = true;
+        let channel = entry.name.clone();
+        self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
+    }
+
+    /// How much more the disk may be told to forget before it has answered.
+    pub(super) const fn may_forget(&self) -> usize {
+        FORGOTTEN_MAX.saturating_sub(self.logs.forgotten)
+    }
+
+    /// Hand a record to the log thread that something of the log at `index` is forgotten.
+    pub(super) fn store_forgotten(&mut self, index: u32, kind: RecordKind) {
+        self.logs.forgotten += 1;
+        self.store(index, kind);
+    }
+
+    /// The log thread has answered `count` records that something is forgotten: it is, or a start
+    /// finds it again and forgets it then.
+    pub fn on_forgotten(&mut self, count: usize) {
+        self.logs.forgotten -= count;
+    }
+
     /// Tell the disk of the logs that have let events go without an append to tell it by: else it
     /// would keep what memory has no room for.
     pub(in super::super) fn tell_trimmed(&mut self) {
         for (index, generation) in std::mem::take(&mut self.logs.trimmed) {
             let Some(found) = self.logs.channels.get(index, generation) else { continue };
-            let channel = found.name.clone();
             let ChannelLog { history, is_trimmed, .. } = &mut found.value;
             *is_trimmed = false;
             let first_sequence = history.first_sequence();
             let last_sequence = history.last_sequence();
-            let kind = RecordKind::Trimmed { first_sequence, last_sequence };
-            self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
+            self.store(index, RecordKind::Trimmed { first_sequence, last_sequence });
         }
     }
 

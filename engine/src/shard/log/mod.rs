@@ -34,6 +34,7 @@ mod zps;
 
 use std::collections::VecDeque;
 
+pub use ack::RefusedAck;
 pub use append::{AppendError, Appended, Delivery};
 pub use ask::{ChannelLogInfo, LogAnswer, SnapshotError};
 pub use entered::EnterError;
@@ -91,6 +92,8 @@ pub(super) struct ChannelLog {
     wildcard: Option<ChannelName>,
     /// Whether it has let events go in this turn that the disk does not know of.
     is_trimmed: bool,
+    /// Whether the disk may know anything of it.
+    is_stored: bool,
     /// Whether anybody who joined wanted some types only: then events go out with theirs.
     is_filtered: bool,
     /// Which of all uses of this core's logs was its last.
@@ -131,6 +134,8 @@ pub(super) struct Logs {
     dead_letters: usize,
     dead_letter_bytes: usize,
     unsynced_bytes: usize,
+    /// Records that something is forgotten which the log thread has yet to answer.
+    forgotten: usize,
     retries: Retries,
     /// Logs of which the disk is to be told at the turn's end that they have let events go.
     trimmed: Vec<(u32, u32)>,
@@ -167,6 +172,7 @@ impl Logs {
             dead_letters: 0,
             dead_letter_bytes: 0,
             unsynced_bytes: 0,
+            forgotten: 0,
             retries: Retries::default(),
             trimmed: Vec::new(),
             sinks: Sinks::default(),

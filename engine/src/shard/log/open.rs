@@ -9,11 +9,11 @@
 use hashbrown::HashMap;
 
 use super::super::message::ChannelName;
-use super::super::{Millis, Output, Refusal, Shard};
+use super::super::{Millis, Refusal, Shard};
 use super::append::Unsynced;
 use super::{ChannelLog, Cursors, History, HistoryRule, wildcard_of};
 use crate::id::{AppIndex, ConnId, CoreId};
-use crate::log::{LogRecord, NoLog, RecordKind};
+use crate::log::{NoLog, RecordKind};
 
 /// How long what was begun is counted, in milliseconds.
 const WINDOW_MS: u64 = 60_000;
@@ -105,7 +105,9 @@ impl Shard {
         if is_spent(of_connection, limits.new_rate) {
             return Err(NoLog::Connection { new_max: limits.new_rate });
         }
-        if is_spent(self.logs.begun.by_app.get(&app), limits.new_rate_app) {
+        // The app's own server goes on whatever its clients have begun.
+        let of_app = opener.and_then(|_| self.logs.begun.by_app.get(&app));
+        if is_spent(of_app, limits.new_rate_app) {
             return Err(NoLog::App { new_max: limits.new_rate_app });
         }
         Ok(())
@@ -139,6 +141,7 @@ impl Shard {
             roster_waits: None,
             wildcard,
             is_trimmed: false,
+            is_stored: false,
             is_filtered: false,
             used: 0,
         };
@@ -186,8 +189,11 @@ impl Shard {
     }
 
     fn may_give_way(&mut self, index: u32) -> bool {
+        let may_forget = self.may_forget() > 0;
         let entry = self.logs.channels.at(index);
-        entry.value.is_blank() && self.owned.find_name(&entry.name).is_none()
+        entry.value.is_blank()
+            && (may_forget || !entry.value.is_stored)
+            && self.owned.find_name(&entry.name).is_none()
     }
 
     /// No number is given again: logs that are made from here on begin above its last.
@@ -195,10 +201,8 @@ impl Shard {
         let entry = self.logs.channels.at(index);
         let floor = self.logs.floor.max(entry.value.last_sequence());
         self.logs.floor = floor;
-        if self.config.log.is_durable {
-            let channel = entry.name.clone();
-            let kind = RecordKind::Forgotten { floor };
-            self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
+        if entry.value.is_stored {
+            self.store_forgotten(index, RecordKind::Forgotten { floor });
         }
         self.logs.channels.remove(index);
         self.counters.log_drops += 1;

@@ -19,6 +19,7 @@ impl Shard {
             // Fewer channels may have a log than before: the numbers, at least, are kept.
             return self.restore_floor(stored.last_sequence);
         };
+        self.log(index).is_stored = true;
         // Without an event the log may begin above the numbers of one that was dropped.
         let last = if stored.last_sequence == 0 { self.logs.floor } else { stored.last_sequence };
         let first = stored.events.first().map_or(last + 1, |it| it.sequence);

@@ -14,12 +14,13 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::super::message::Ticket;
-use super::super::{Millis, Output, Refusal, Shard};
+use super::super::{Millis, Refusal, Shard};
+use super::ack::RefusedAck;
 use super::ask::{LogAnswer, SnapshotError};
 use super::message::Message;
 use super::sinks::SINK_PREFIX;
 use crate::log::store::Record;
-use crate::log::{AckError, LogRecord, Newest, NotKept, RecordKind, Renewed};
+use crate::log::{AckError, Newest, NotKept, RecordKind, Renewed};
 
 /// How soon one of those that could not be written is tried again, and how late at most.
 const RETRY_MS: u64 = 1_000;
@@ -71,7 +72,7 @@ struct AckGroup {
     ticket: Ticket,
     /// Cursors among them that are not.
     left: u32,
-    outcome: Result<(), NotKept>,
+    refused: Vec<RefusedAck>,
 }
 
 /// What all logs of a core have to do with it.
@@ -156,7 +157,7 @@ impl Shard {
             self.logs.unsynced_bytes -= bytes;
         }
         if is_kept {
-            self.answer_waiters(waiters, Ok(()));
+            self.answer_waiters(index, &what, waiters, Ok(()));
             match newer {
                 Some(_) => {
                     self.pending(index, &what).waiters = newer_waiters;
@@ -170,7 +171,7 @@ impl Shard {
             }
         } else {
             waiters.extend(newer_waiters);
-            self.answer_waiters(waiters, Err(NotKept::NotWritten));
+            self.answer_waiters(index, &what, waiters, Err(NotKept::NotWritten));
             self.list_failed(index, what, is_retried);
         }
     }
@@ -184,7 +185,7 @@ impl Shard {
 
     /// A core's acknowledgements of one turn are about to be carried out.
     pub(super) fn begin_acks(&mut self, ticket: Ticket) -> u32 {
-        let group = AckGroup { ticket, left: 1, outcome: Ok(()) };
+        let group = AckGroup { ticket, left: 1, refused: Vec::new() };
         self.logs.retries.groups.insert(group) as u32
     }
 
@@ -194,14 +195,14 @@ impl Shard {
         Waiter::Acks(group)
     }
 
-    /// One of them, or the carrying out itself, is done.
-    pub(super) fn end_ack(&mut self, group: u32, outcome: Result<(), NotKept>) {
+    /// One of them, or the carrying out itself, is done; it counts unless it is `refused`.
+    pub(super) fn end_ack(&mut self, group: u32, refused: Option<RefusedAck>) {
         let it = &mut self.logs.retries.groups[group as usize];
         it.left -= 1;
-        it.outcome = it.outcome.and(outcome);
+        it.refused.extend(refused);
         if it.left == 0 {
-            let AckGroup { ticket, outcome, .. } = self.logs.retries.groups.remove(group as usize);
-            let answer = LogAnswer::Acked(outcome.map_err(AckError::NotKept));
+            let AckGroup { ticket, refused, .. } = self.logs.retries.groups.remove(group as usize);
+            let answer = LogAnswer::TurnAcked(refused);
             self.tell_log(ticket.core, Message::Answer { ticket, answer });
         }
     }
@@ -210,8 +211,7 @@ impl Shard {
     /// be kept, which is no failure.
     fn say(&mut self, index: u32, what: &Newest) -> bool {
         let now_unix_ms = self.unix_ms();
-        let entry = self.logs.channels.at(index);
-        let (log, channel) = (&mut entry.value, entry.name.clone());
+        let log = self.log(index);
         let kind = match what {
             Newest::Snapshot => log.snapshot.as_ref().map(|it| RecordKind::Snapshot {
                 last_sequence: it.last_sequence,
@@ -236,7 +236,7 @@ impl Shard {
             return false;
         };
         self.pending(index, what).is_said = true;
-        self.outputs.push_back(Output::Log(LogRecord { channel, kind }));
+        self.store(index, kind);
         true
     }
 
@@ -244,8 +244,8 @@ impl Shard {
         let pending = std::mem::take(self.pending(index, what));
         self.logs.unsynced_bytes -= pending.bytes + pending.newer.unwrap_or(0);
         self.forget_pending(index, what);
-        self.answer_waiters(pending.waiters, Ok(()));
-        self.answer_waiters(pending.newer_waiters, Ok(()));
+        self.answer_waiters(index, what, pending.waiters, Ok(()));
+        self.answer_waiters(index, what, pending.newer_waiters, Ok(()));
     }
 
     fn pending(&mut self, index: u32, what: &Newest) -> &mut Pending {
@@ -262,7 +262,15 @@ impl Shard {
         }
     }
 
-    fn answer_waiters(&mut self, waiters: Vec<Waiter>, outcome: Result<(), NotKept>) {
+    /// Answer those who wait for `what` of the log at `index`.
+    fn answer_waiters(
+        &mut self,
+        index: u32,
+        what: &Newest,
+        waiters: Vec<Waiter>,
+        outcome: Result<(), NotKept>,
+    ) {
+        let hash = self.logs.channels.at(index).name.hash();
         for waiter in waiters {
             if let Err(error) = outcome {
                 self.refuse(error.refusal());
@@ -275,7 +283,14 @@ impl Shard {
                     (ticket, LogAnswer::Acked(outcome.map_err(AckError::NotKept)))
                 }
                 Waiter::Acks(group) => {
-                    self.end_ack(group, outcome);
+                    let refused = match (what, outcome) {
+                        (Newest::Cursor(id), Err(error)) => {
+                            let (subscriber_id, error) = (Arc::clone(id), AckError::NotKept(error));
+                            Some(RefusedAck { hash, subscriber_id, error })
+                        }
+                        (Newest::Snapshot, _) | (_, Ok(())) => None,
+                    };
+                    self.end_ack(group, refused);
                     continue;
                 }
             };

@@ -4,7 +4,7 @@ use super::transcript::{check_on, check_with};
 use super::world::{Limits, World};
 use crate::app::Apps;
 use crate::log::store::{StoredCursor, StoredLog, StoredSnapshot};
-use crate::log::{HistoryRule, RecordKind};
+use crate::log::{HistoryRule, Newest, RecordKind, Renewed};
 use crate::shard::{Answer, LogAnswer, Millis, Output, Refusal, Shard};
 
 /// So many logs whose events expire after a second, and cursors that are kept for two.
@@ -106,10 +106,37 @@ fn where_there_is_no_event_there_is_no_cursor() {
         http> info 1 to 1, 0 cursor, lag 0
         time: 1200
         a: ack log-1 1
+        a: ack log-1 2
+        a> error null
         http: info log-1
         http> info 2 to 1, 0 cursor, lag 0
         ",
     );
+}
+
+/// Else anybody who subscribes to new rooms would lock the app's own server out.
+#[test]
+fn what_clients_of_an_app_begin_is_bounded_and_its_own_server_goes_on() {
+    let edit = |limits: &mut Limits| {
+        few(9)(limits);
+        limits.shard.log.new_rate_app = 2;
+    };
+    let world = check_on(
+        1,
+        edit,
+        "
+        http: append log-1 one + log-2 one
+        http> appended 1, 1
+        a: follow log-3 live
+        a> subscription_error log-3 LimitReached 403
+        a> error 4004
+        http: append log-3 one + log-4 one
+        http> appended 1, 1
+        a: follow log-3 live
+        a> subscription_succeeded log-3
+        ",
+    );
+    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogNewApp), 1);
 }
 
 /// Moving it and beginning from it is using it; what is not used is forgotten, on the disk, too.
@@ -187,6 +214,83 @@ fn a_cursor_is_not_forgotten_before_the_events_of_its_channel() {
         http> info 2 to 1, 0 cursor, lag 0
         ",
     );
+}
+
+fn dropped(world: &World) -> usize {
+    let is_it = |kind: &RecordKind| matches!(kind, RecordKind::Forgotten { .. });
+    world.records.iter().filter(|(_, record)| is_it(&record.kind)).count()
+}
+
+/// Of a log that nothing was written of the disk need not hear, however many come and go.
+#[test]
+fn a_log_that_was_never_written_is_dropped_without_a_word_to_the_disk() {
+    let durable = |limits: &mut Limits| {
+        few(2)(limits);
+        limits.shard.log.is_durable = true;
+    };
+    let mut world = check_on(
+        1,
+        durable,
+        "
+        http: append log-0 one
+        disk: kept log-0 1
+        http> appended 1
+        time: 1200
+        a: open
+        a> established
+        ",
+    );
+    for number in 1..=9 {
+        let name = format!("log-{number}");
+        for step in [&["follow", &name, "live"][..], &["unsubscribe", &name]] {
+            world.step("a", step);
+            world.settle();
+        }
+    }
+    assert_eq!((world.shards[0].counters.log_drops, dropped(&world)), (8, 1));
+}
+
+/// What the disk is told to forget waits for it as everything else does.
+#[test]
+fn while_the_disk_is_silent_only_so_much_is_forgotten() {
+    let durable = |limits: &mut Limits| {
+        few(2)(limits);
+        limits.shard.log.is_durable = true;
+    };
+    let text = "
+        http: append log-1 one + log-2 one
+        disk: kept log-1 1
+        disk: kept log-2 1
+        http> appended 1, 1
+        ";
+    let mut world = check_on(1, durable, text);
+    let name = world.channel("log-1");
+    for number in 0..1_500 {
+        let id = format!("s{number}");
+        world.shards[0].ack_for(&name, &id, 1);
+        let what = Newest::Cursor(id.into());
+        world.shards[0].on_renewed(Renewed { channel: name.clone(), what, is_kept: true });
+    }
+    let append = |world: &mut World| {
+        world.take_seen();
+        world.step("http", &["append", "log-3", "one"]);
+        world.settle();
+        world.take_seen()
+    };
+    for _ in 0..3 {
+        world.wait(2_500);
+    }
+    world.settle();
+    assert_eq!((forgotten(&world).len(), dropped(&world)), (1_024, 0));
+    let words = "appended 2 channels have a log, which is all that may";
+    assert_eq!(append(&mut world), [("http".to_owned(), words.to_owned())]);
+    world.shards[0].on_forgotten(1_024);
+    world.wait(1_100);
+    world.settle();
+    assert_eq!((forgotten(&world).len(), dropped(&world)), (1_500, 0));
+    assert_eq!(append(&mut world), []);
+    assert_eq!(dropped(&world), 1);
+    assert_eq!(world.shards[0].counters.log_cursors_expired, 1_500);
 }
 
 /// A shard that begins with one log, in which nothing but this is.

@@ -1,6 +1,6 @@
 //! Cursors and snapshots with a log thread: who is answered when, and what is tried again.
 
-use super::transcript::world_of;
+use super::transcript::{check_on, world_of};
 use super::world::{Limits, World};
 use crate::id::{AppIndex, CoreId};
 use crate::log::{HistoryRule, Logged, Newest, RecordKind, Renewed, Snapshot};
@@ -202,6 +202,77 @@ fn an_ack_of_what_was_not_seen_is_answered_when_it_is_kept_and_holds_nobody() {
         let refused: u64 = world.shards.iter().map(|it| it.counters.refusals.sum()).sum();
         assert_eq!(refused, 2, "each is counted once");
     }
+}
+
+/// Clients whose core has seen the event acknowledge it in one turn. One cursor cannot be written
+/// and for one there is no room: who has that is told, and nobody else.
+#[test]
+fn of_the_acks_of_one_turn_each_has_its_own_answer() {
+    for cores in [1, 2] {
+        let edit = |limits: &mut Limits| {
+            limits.shard.log.is_durable = true;
+            limits.shard.log.cursors_max = 2;
+        };
+        let mut world = check_on(
+            cores,
+            edit,
+            "
+            a: open on 0; b: open on 0; c: open on 0
+            a> established
+            b> established
+            c> established
+            http: append log-on-1 one
+            disk: kept log-on-1 1
+            http> appended 1
+            a: follow log-on-1 after 0; b: follow log-on-1 after 0; c: follow log-on-1 after 0
+            a> subscription_succeeded log-on-1
+            a> event log-on-1 one 1
+            b> subscription_succeeded log-on-1
+            b> event log-on-1 one 1
+            c> subscription_succeeded log-on-1
+            c> event log-on-1 one 1
+            a: ack log-on-1 1; b: ack log-on-1 1; c: ack log-on-1 1
+            ",
+        );
+        let cursor = |who: &str| Newest::Cursor(who.into());
+        assert_eq!(renewed(&mut world, "log-on-1", cursor("a"), false), [""; 0]);
+        let channel = channel(&world, "log-on-1");
+        let owner = usize::from(channel.owner(cores).0);
+        world.shards[owner].on_renewed(Renewed { channel, what: cursor("b"), is_kept: true });
+        world.settle();
+        let mut told = world.take_seen();
+        told.sort_unstable();
+        let expected = [("a", "error null"), ("c", "error null")];
+        assert_eq!(told, expected.map(|(who, what)| (who.to_owned(), what.to_owned())));
+        let counts = |refusal| world.shards[owner].counters.refusals.of(refusal);
+        assert_eq!((counts(Refusal::LogWrite), counts(Refusal::LogCursors)), (1, 1));
+    }
+}
+
+/// In memory, too, the client hears it where its core owns the log.
+#[test]
+fn in_memory_who_gets_no_cursor_is_told_by_the_owner() {
+    let world = check_on(
+        1,
+        |limits| limits.shard.log.cursors_max = 1,
+        "
+        a: follow log live
+        a> subscription_succeeded log
+        b: follow log live
+        b> subscription_succeeded log
+        http: append log one + log two
+        a> event log one 1
+        a> event log two 2
+        b> event log one 1
+        b> event log two 2
+        http> appended 1, 2
+        a: ack log 1; b: ack log 1; a: ack log 2
+        b> error null
+        http: info log
+        http> info 1 to 2, 1 cursor, lag 0
+        ",
+    );
+    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogCursors), 1);
 }
 
 /// A cursor that is forgotten while it could not be written is not tried again, and does not keep

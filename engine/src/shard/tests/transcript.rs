@@ -113,7 +113,7 @@ fn hash_seed(cores: usize, text: &str) -> u64 {
 }
 
 impl World {
-    fn step(&mut self, who: &str, words: &[&str]) {
+    pub(super) fn step(&mut self, who: &str, words: &[&str]) {
         match (who, words) {
             ("time", [ms]) => self.wait(ms.parse().unwrap()),
             ("server", ["drain", ms]) => {
