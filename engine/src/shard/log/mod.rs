@@ -65,6 +65,7 @@ use sinks::{ChannelSink, Sinks};
 use unkept::{Retries, Unkept};
 
 /// The log of one channel that this core owns.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug)]
 pub(super) struct ChannelLog {
     /// What it may keep.
