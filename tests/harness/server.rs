@@ -174,7 +174,7 @@ impl Server {
 
     /// Stops the process in good order, so that all it has said is written: what that was.
     ///
-    /// Lines are written by a thread of their own, which a process that is killed does not wait for.
+    /// Lines are written by a thread of their own; a process that is killed does not wait for it.
     pub fn said(&mut self) -> String {
         self.signal(libc::SIGTERM);
         assert!(self.wait_exit().success(), "the server ends in good order");

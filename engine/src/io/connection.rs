@@ -193,8 +193,8 @@ pub(super) fn admit_client(core: &Core, peer: IpAddr, request: &Request) -> Resu
     core.admit_address(client_address(proxies, peer, request))
 }
 
-/// Say once on each core that `peer` is not believed: if it is the operator's own proxy, all that it
-/// speaks for count as one client, and none as having come over TLS.
+/// Say once on each core that `peer` is not believed: if it is the operator's own proxy, all that
+/// it speaks for count as one client, and none as having come over TLS.
 fn warn_of_forwarder(peer: IpAddr) {
     thread_local! {
         static SAID: RefCell<Vec<IpAddr>> = const { RefCell::new(Vec::new()) };

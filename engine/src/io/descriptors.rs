@@ -7,8 +7,8 @@
 //! * 10 a core: two rings or a set, a set of sockets, three bells, up to three listeners;
 //! * 8 for the log's files;
 //! * 64 for the operator, and as many a core where messages are echoed;
-//! * one for each call to another server, `webhook.calls_in_flight_max`, and those that each webhook
-//!   keeps for the next call, but at most an eighth of all;
+//! * one for each call to another server, `webhook.calls_in_flight_max`, and those that each
+//!   webhook keeps for the next call, but at most an eighth of all;
 //! * of what is left, two shares for who comes too late, one of those who are heard and one of
 //!   those who get a bare 503: `core.turned_away_max` a core each, but at most an eighth.
 
