@@ -82,7 +82,11 @@ pub(super) struct Retries {
     failed: VecDeque<(u32, u32, Newest)>,
     at: Millis,
     after_ms: u64,
-    groups: slab::Slab<AckGroup>,
+    /// In the order in which they were asked for, and so are they answered: who acknowledges two
+    /// events of a room hears of the first one first.
+    groups: VecDeque<AckGroup>,
+    /// The number of the first of those.
+    first_group: u32,
 }
 
 impl Shard {
@@ -186,22 +190,31 @@ impl Shard {
     /// A core's acknowledgements of one turn are about to be carried out.
     pub(super) fn begin_acks(&mut self, ticket: Ticket) -> u32 {
         let group = AckGroup { ticket, left: 1, refused: Vec::new() };
-        self.logs.retries.groups.insert(group) as u32
+        let Retries { groups, first_group, .. } = &mut self.logs.retries;
+        groups.push_back(group);
+        first_group.wrapping_add(groups.len() as u32 - 1)
+    }
+
+    fn ack_group(&mut self, number: u32) -> &mut AckGroup {
+        let Retries { groups, first_group, .. } = &mut self.logs.retries;
+        &mut groups[number.wrapping_sub(*first_group) as usize]
     }
 
     /// One more of them is waited for.
     pub(super) fn join_acks(&mut self, group: u32) -> Waiter {
-        self.logs.retries.groups[group as usize].left += 1;
+        self.ack_group(group).left += 1;
         Waiter::Acks(group)
     }
 
     /// One of them, or the carrying out itself, is done; it counts unless it is `refused`.
     pub(super) fn end_ack(&mut self, group: u32, refused: Option<RefusedAck>) {
-        let it = &mut self.logs.retries.groups[group as usize];
+        let it = self.ack_group(group);
         it.left -= 1;
         it.refused.extend(refused);
-        if it.left == 0 {
-            let AckGroup { ticket, refused, .. } = self.logs.retries.groups.remove(group as usize);
+        while self.logs.retries.groups.front().is_some_and(|it| it.left == 0)
+            && let Some(AckGroup { ticket, refused, .. }) = self.logs.retries.groups.pop_front()
+        {
+            self.logs.retries.first_group = self.logs.retries.first_group.wrapping_add(1);
             let answer = LogAnswer::TurnAcked(refused);
             self.tell_log(ticket.core, Message::Answer { ticket, answer });
         }

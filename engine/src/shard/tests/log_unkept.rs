@@ -249,6 +249,40 @@ fn of_the_acks_of_one_turn_each_has_its_own_answer() {
     }
 }
 
+/// A room's client counts on it: what it acknowledged first is answered first, though the turn of
+/// the second was done before the first one's was.
+#[test]
+fn acks_of_two_turns_are_answered_in_their_order() {
+    let mut world = check_on(
+        1,
+        |limits| limits.shard.log.is_durable = true,
+        "
+        a: open; b: open
+        a> established
+        b> established
+        http: append log-1 one
+        disk: kept log-1 1
+        http> appended 1
+        http: append log-1 two
+        disk: kept log-1 2
+        http> appended 2
+        a: follow log-1 after 0; b: follow log-1 after 0
+        a> subscription_succeeded log-1
+        a> event log-1 one 1
+        a> event log-1 two 2
+        b> subscription_succeeded log-1
+        b> event log-1 one 1
+        b> event log-1 two 2
+        a: ack log-1 1; b: ack log-1 1
+        a: ack log-1 2
+        ",
+    );
+    let cursor = |who: &str| Newest::Cursor(who.into());
+    assert_eq!(renewed(&mut world, "log-1", cursor("a"), true), [""; 0]);
+    assert_eq!(renewed(&mut world, "log-1", cursor("a"), false), [""; 0], "b's turn comes first");
+    assert_eq!(renewed(&mut world, "log-1", cursor("b"), true), ["error null"]);
+}
+
 /// In memory, too, the client hears it where its core owns the log.
 #[test]
 fn in_memory_who_gets_no_cursor_is_told_by_the_owner() {
