@@ -176,7 +176,12 @@ fn shard(is_durable: bool) -> Shard {
         policy: AppPolicy { zps: limits, ..AppPolicy::default() },
         ..App::new("id", "key", "secret")
     };
-    let mut shard = Shard::new(config, Apps::new(vec![app]).expect("one app is unique"), Millis(0));
+    let mut shard = Shard::new(
+        config,
+        Apps::new(vec![app]).expect("one app is unique"),
+        &uringcast::dialect::ROWS,
+        Millis(0),
+    );
     shard.set_unix_ms(1_795_230_348_888);
     shard
 }

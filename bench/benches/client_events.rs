@@ -55,7 +55,8 @@ impl World {
         let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
         let app = App { policy, ..App::new("id", "key", "secret") };
         let apps = Apps::new(vec![app]).expect("one app is unique");
-        let mut shard = Shard::new(ShardConfig::default(), apps, Millis(0));
+        let mut shard =
+            Shard::new(ShardConfig::default(), apps, &uringcast::dialect::ROWS, Millis(0));
         let rooms: Vec<String> = (0..ROOMS).map(|room| format!("private-load-{room}")).collect();
         let publisher = open(&mut shard);
         for room in &rooms {

@@ -204,5 +204,10 @@ fn shard(core: u8, cores: usize) -> Shard {
         ..ShardConfig::default()
     };
     let app = App { policy: AppPolicy::default(), ..App::new("id", "key", "secret") };
-    Shard::new(config, Apps::new(vec![app]).expect("one app is unique"), Millis(0))
+    Shard::new(
+        config,
+        Apps::new(vec![app]).expect("one app is unique"),
+        &uringcast::dialect::ROWS,
+        Millis(0),
+    )
 }

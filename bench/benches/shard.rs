@@ -181,5 +181,10 @@ fn shard(core: u8, cores: usize) -> Shard {
     };
     let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
     let app = App { policy, ..App::new("id", "key", "secret") };
-    Shard::new(config, Apps::new(vec![app]).expect("one app is unique"), Millis(0))
+    Shard::new(
+        config,
+        Apps::new(vec![app]).expect("one app is unique"),
+        &uringcast::dialect::ROWS,
+        Millis(0),
+    )
 }

@@ -1,83 +1,47 @@
-//! Signs of life: what each dialect asks for, what counts as an answer, and what comes of none.
+//! The times and limits of each dialect's connections, and so its signs of life: when each is asked
+//! for one, and how long it may take.
 //!
 //! Two silences are looked at, and each has a time of its own. One is that towards the client:
 //! something on the way, as a default nginx does, may take a connection for dead on which the
 //! server says nothing. The other is that of the client, who may be gone. Any byte that comes is a
 //! sign of life: a message, a pong frame that was asked for or not, half of a frame.
 
-use uringcast_proto::pusher::server;
-use uringcast_proto::sse;
-use uringcast_proto::ws::encode;
-
-use super::Dialect;
+use super::echo::OUTBOX_BYTES_MAX;
 use crate::app::ZpsPolicy;
-use crate::shard::ShardConfig;
+use crate::shard::{ShardConfig, Traits};
 
-/// How a connection shows that it is there, and is asked to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Life {
-    /// Milliseconds of silence towards the client after which it is sent [`sign`](Self::sign).
-    pub sign_after_ms: u64,
-    /// One frame, or what a frame is to the dialect.
-    pub sign: &'static [u8],
-    /// Milliseconds of the client's silence after which it is sent [`question`](Self::question).
-    pub question_after_ms: u64,
-    /// What asks for a sign of life, as many frames as the number.
-    pub question: (&'static [u8], u32),
-    /// Milliseconds to answer: the question, or with [`Unanswered::Broken`] whatever was sent.
-    pub answer_ms: u64,
-    /// What comes of no answer.
-    pub unanswered: Unanswered,
-}
-
-/// What becomes of a client that gives no sign of life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unanswered {
-    /// It is closed with 4201.
-    Closed,
-    /// It is cut off without a word.
-    Cut,
-    /// It never says anything, so what answers is its machine, which acknowledges what it is sent;
-    /// when that is missing, our own kernel breaks the connection.
-    Broken,
-}
-
-impl Dialect {
-    /// The table of all of that: a row for each dialect.
-    pub fn life(self, config: &ShardConfig, rooms: &ZpsPolicy) -> Life {
-        match self {
-            Self::Pusher => Life {
-                sign_after_ms: config.ping_interval_ms,
-                sign: encode::PING,
-                question_after_ms: config.activity_timeout_ms,
-                question: (server::PING, 2),
-                answer_ms: config.pong_timeout_ms,
-                unanswered: Unanswered::Closed,
-            },
-            Self::Zps => Life {
-                sign_after_ms: config.ping_interval_ms,
-                sign: encode::PING,
-                question_after_ms: rooms.heartbeat_interval_ms.into(),
-                question: (encode::PING, 1),
-                answer_ms: rooms.heartbeat_timeout_ms.into(),
-                unanswered: Unanswered::Cut,
-            },
-            Self::Sse => Life {
-                sign_after_ms: config.zps.sse_heartbeat_ms,
-                sign: sse::HEARTBEAT,
-                question_after_ms: u64::MAX,
-                question: (b"", 0),
-                answer_ms: rooms.heartbeat_timeout_ms.into(),
-                unanswered: Unanswered::Broken,
-            },
-            Self::Echo => Life {
-                sign_after_ms: config.ping_interval_ms,
-                sign: encode::PING,
-                question_after_ms: config.activity_timeout_ms,
-                question: (encode::PING, 1),
-                answer_ms: config.pong_timeout_ms,
-                unanswered: Unanswered::Closed,
-            },
-        }
+/// Pusher's clients are asked for a sign of life and closed with 4201 if they give none.
+pub(super) const fn pusher(config: &ShardConfig, _: &ZpsPolicy) -> Traits {
+    Traits {
+        keep_alive_ms: config.ping_interval_ms,
+        activity_ms: config.activity_timeout_ms,
+        pong_ms: config.pong_timeout_ms,
+        outbox_bytes_max: config.outbox_bytes_max,
     }
+}
+
+/// zero-pub-sub's clients have times of their own, and are cut off if they give no sign of life.
+pub(super) const fn zps(config: &ShardConfig, rooms: &ZpsPolicy) -> Traits {
+    Traits {
+        keep_alive_ms: config.ping_interval_ms,
+        activity_ms: rooms.heartbeat_interval_ms as u64,
+        pong_ms: rooms.heartbeat_timeout_ms as u64,
+        outbox_bytes_max: rooms.max_socket_buffered_bytes as usize,
+    }
+}
+
+/// A stream never says anything, so what answers is its machine, which acknowledges what it is
+/// sent: `pong_ms` after something was, our own kernel breaks the connection if it does not.
+pub(super) fn sse(config: &ShardConfig, rooms: &ZpsPolicy) -> Traits {
+    Traits {
+        keep_alive_ms: config.zps.sse_heartbeat_ms,
+        activity_ms: u64::MAX,
+        pong_ms: rooms.heartbeat_timeout_ms.into(),
+        outbox_bytes_max: rooms.max_socket_buffered_bytes as usize,
+    }
+}
+
+/// The listener for tests has the times of Pusher's, and room for some of its longest messages.
+pub(super) const fn echo(config: &ShardConfig, rooms: &ZpsPolicy) -> Traits {
+    Traits { outbox_bytes_max: OUTBOX_BYTES_MAX, ..pusher(config, rooms) }
 }

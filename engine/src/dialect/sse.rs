@@ -4,6 +4,10 @@
 //! it is checked before the response begins, and refused with a status of HTTP; after that it is a
 //! subscriber like any other.
 
+mod words;
+
+pub use words::say;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -74,13 +74,13 @@ pub(super) async fn open(
     let stream = checked.map_err(|refusing| refuse(core, &refusing, &cors))?;
     let head = format!("{HEAD}{cors}\r\n");
     let conn = arrival.conn;
-    let life = core.with_shard(|shard| {
+    let pong_ms = core.with_shard(|shard| {
         shard.upgrade(conn, Dialect::Sse);
         sse::begin(shard, conn, stream, head.as_bytes());
-        Dialect::Sse.life(shard.config(), &shard.zps_policy(conn))
+        shard.traits(conn).pong_ms
     });
     if let Some(socket) = core.socket(conn) {
-        socket.break_after_ms(life.answer_ms);
+        socket.break_after_ms(pong_ms);
     }
     Ok(())
 }

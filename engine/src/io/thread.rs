@@ -19,6 +19,7 @@ use super::mailbox::{Address, Mailbox};
 use super::sends::ring::Ring;
 use super::websocket::{run_going_on, run_inflating, run_readers};
 use crate::app::Apps;
+use crate::dialect;
 use crate::log::commit::unix_ms;
 use crate::shard::{Millis, Shard, ShardConfig};
 use crate::side::Side;
@@ -77,7 +78,7 @@ fn try_run(start: Start) -> io::Result<()> {
 
 async fn run_core(start: Start, ring: Option<Ring>) -> io::Result<()> {
     let Start { setup, apps, shard, listeners, addresses, mailbox, side, events, .. } = start;
-    let mut shard = Shard::new(shard, apps, Millis::default());
+    let mut shard = Shard::new(shard, apps, &dialect::ROWS, Millis::default());
     shard.set_middleware(Arc::clone(&setup.middleware));
     shard.set_unix_ms(unix_ms()); // What is restored may have had its time meanwhile.
     start.restored.fill(&mut shard);

@@ -315,7 +315,7 @@ impl Ear {
                 self.hearing = Hearing::Deaf; // RFC 6455 section 5.5.1: nothing follows it.
                 return Ok((0, Next::Listen));
             }
-            understand(shard, conn, message);
+            understand(shard, conn, self.dialect, message);
         }
     }
 
@@ -344,8 +344,10 @@ fn limits(means: &Means<'_>, shard: &Shard, conn: ConnId, dialect: Dialect) -> L
 }
 
 /// Do what one message asks, unless the connection is being closed.
-fn understand(shard: &mut Shard, conn: ConnId, message: Message<'_>) {
-    let Some((_, dialect)) = shard.speaks(conn) else { return };
+fn understand(shard: &mut Shard, conn: ConnId, dialect: Dialect, message: Message<'_>) {
+    if shard.speaks(conn).is_none() {
+        return;
+    }
     match (dialect, message) {
         (_, Message::Ping(payload)) => shard.send(conn, encode::pong(payload)),
         // Noted when it was read; a stream is not listened to.

@@ -5,11 +5,9 @@
 
 use std::rc::Rc;
 
-use uringcast_proto::pusher::codes::Code;
-
-use super::Shard;
+use super::word::TraitsTable;
+use super::{Ending, Shard};
 use crate::app::{Apps, Standing};
-use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId};
 
 /// Clients closed each time the clock moves: some milliseconds of work, and 100,000 in two seconds.
@@ -19,26 +17,28 @@ impl Shard {
     /// Make room for the apps of `newer`: another core may serve them before this one does.
     pub fn learn_apps(&mut self, newer: &Apps) {
         Rc::make_mut(&mut self.apps).learn(newer);
+        self.traits = TraitsTable::new(&self.config, self.rows, &self.apps);
     }
 
     /// Serve `apps` from now on, which [follow](Apps::updated) those that were served.
     ///
-    /// Clients of apps that are removed are closed with 4001, of those disabled with 4003.
+    /// Clients of apps that are removed or disabled are told so and closed.
     pub fn set_apps(&mut self, apps: Apps) {
         assert!(self.apps.indices().count() <= apps.indices().count(), "no slot is ever lost");
+        self.traits = TraitsTable::new(&self.config, self.rows, &apps);
         self.apps = Rc::new(apps);
         self.renew_history_rules();
         self.forget_room_answers();
         self.evicted.clear(); // Their app may be back.
-        let codes: Vec<Option<Code>> = self.apps.indices().map(|it| code(self, it)).collect();
-        if codes.iter().all(Option::is_none) {
+        let endings: Vec<Option<Ending>> = self.apps.indices().map(|it| ending(self, it)).collect();
+        if endings.iter().all(Option::is_none) {
             return;
         }
-        let clients = self.connections.iter().filter(|(_, it)| it.is_open());
-        let clients = clients.filter(|(_, it)| it.dialect != Dialect::Echo);
+        // Others have no app.
+        let clients = self.connections.iter().filter(|(_, it)| it.is_open() && it.is_counted);
         let evicted = clients.filter_map(|(slot, it)| {
             let conn = ConnId { slot: slot as u32, generation: it.generation };
-            Some((conn, codes[usize::from(it.app.0)]?))
+            Some((conn, endings[usize::from(it.app.0)]?))
         });
         self.evicted = evicted.collect();
         self.continue_evictions();
@@ -48,24 +48,24 @@ impl Shard {
     pub(super) fn evict_if_late(&mut self, conn: ConnId) {
         let counted = self.connection(conn).filter(|it| it.is_counted); // Others have no app.
         let Some(app) = counted.map(|it| it.app) else { return };
-        if let Some(code) = code(self, app) {
-            self.evicted.push((conn, code));
+        if let Some(ending) = ending(self, app) {
+            self.evicted.push((conn, ending));
         }
     }
 
     /// Close some of the clients that must go.
     pub(super) fn continue_evictions(&mut self) {
         let left = self.evicted.len().saturating_sub(EVICTIONS_PER_TICK);
-        for (conn, code) in self.evicted.split_off(left) {
-            self.close_with(conn, code, code.text());
+        for (conn, ending) in self.evicted.split_off(left) {
+            self.end(conn, ending, "");
         }
     }
 }
 
-fn code(shard: &Shard, index: AppIndex) -> Option<Code> {
+fn ending(shard: &Shard, index: AppIndex) -> Option<Ending> {
     match shard.apps.standing(index) {
         Standing::Served => None,
-        Standing::Disabled => Some(Code::AppDisabled),
-        Standing::Removed => Some(Code::AppUnknown),
+        Standing::Disabled => Some(Ending::AppDisabled),
+        Standing::Removed => Some(Ending::AppGone),
     }
 }

@@ -16,8 +16,8 @@ use uringcast_proto::pusher::server;
 
 use super::message::{CachedInfo, ChannelName};
 use super::table::Table;
-use super::{Millis, Shard};
-use crate::dialect::Dialect;
+use super::word::Said;
+use super::{DialectId, Millis, Shard, Word};
 use crate::log::is_room;
 
 /// What an event costs besides its frame and its channel's name: its entry, the name's and the
@@ -42,8 +42,10 @@ pub(super) struct Cache {
 }
 
 #[derive(Debug)]
-struct CachedEvent {
+pub(super) struct CachedEvent {
     frame: Bytes,
+    /// Its number, if it is in a log.
+    sequence: Option<u64>,
     /// From this moment on the event is as good as gone.
     end: Millis,
     serial: u64,
@@ -62,17 +64,24 @@ impl Cache {
         }
     }
 
-    /// Keep `frame` as the last event of `channel` until `end`, in the place of the one before.
+    /// Keep `frame`, event `sequence` of its log if it is in one, as the last event of `channel`
+    /// until `end`, in the place of the one before.
     ///
     /// Returns how many events had to go to make room, perhaps this one, too.
-    pub(super) fn store(&mut self, channel: &ChannelName, frame: Bytes, end: Millis) -> u64 {
+    pub(super) fn store(
+        &mut self,
+        channel: &ChannelName,
+        (frame, sequence): (Bytes, Option<u64>),
+        end: Millis,
+    ) -> u64 {
         if let Some(index) = self.events.find_name(channel) {
             self.remove(index);
         }
         self.serial += 1;
         let serial = self.serial;
         self.bytes += weight(channel, &frame);
-        let index = self.events.insert(channel.clone(), CachedEvent { frame, end, serial });
+        let index =
+            self.events.insert(channel.clone(), CachedEvent { frame, sequence, end, serial });
         self.by_age.insert((serial, index));
         self.by_end.insert((end, index));
         let mut evicted = 0;
@@ -85,10 +94,14 @@ impl Cache {
     }
 
     /// The last event of `channel` and when it ends, if it has one at `now`.
-    pub(super) fn find(&mut self, channel: &ChannelName, now: Millis) -> Option<(&Bytes, Millis)> {
+    pub(super) fn find(
+        &mut self,
+        channel: &ChannelName,
+        now: Millis,
+    ) -> Option<(&CachedEvent, Millis)> {
         let index = self.events.find_name(channel)?;
         let event = &self.events.at(index).value;
-        (event.end > now).then_some((&event.frame, event.end))
+        (event.end > now).then_some((event, event.end))
     }
 
     /// Let go of some of what has ended by `now`.
@@ -113,7 +126,7 @@ impl Cache {
 
     fn remove(&mut self, index: u32) {
         let entry = self.events.at(index);
-        let CachedEvent { frame, end, serial } = &entry.value;
+        let CachedEvent { frame, end, serial, .. } = &entry.value;
         self.bytes -= weight(&entry.name, frame);
         let was_there = self.by_age.remove(&(*serial, index)) && self.by_end.remove(&(*end, index));
         assert!(was_there, "an event stands in both orders");
@@ -126,34 +139,45 @@ fn weight(channel: &ChannelName, frame: &Bytes) -> usize {
 }
 
 impl Shard {
-    /// Keep a publisher's event if it is on a cache channel.
-    pub(super) fn cache_event(&mut self, channel: &ChannelName, frame: &Bytes) {
+    /// Keep a publisher's event, number `sequence` of its log if it is in one, if it is on a cache
+    /// channel.
+    pub(super) fn cache_event(
+        &mut self,
+        channel: &ChannelName,
+        frame: &Bytes,
+        sequence: Option<u64>,
+    ) {
         if is_cache_channel(channel.as_str()) {
             let ttl_s = self.apps.app(channel.app()).policy.cache_ttl_s;
             let end = self.now.plus(u64::from(ttl_s) * 1_000);
-            self.counters.cache_evictions += self.cache.store(channel, frame.clone(), end);
+            let event = (frame.clone(), sequence);
+            self.counters.cache_evictions += self.cache.store(channel, event, end);
         }
     }
 
-    /// What follows `subscription_succeeded` for a new subscriber of `channel`: its last event, or
-    /// the word that there is none; `None` if it is no cache channel.
-    pub(super) fn cached_frame(&mut self, channel: &ChannelName, to: Dialect) -> Option<Bytes> {
+    /// What a new subscriber of `channel` is told behind that it is one: the channel's last event
+    /// with its number, if it has one, or that there is none; nothing if it is no cache channel.
+    pub(super) fn say_cached(
+        &mut self,
+        channel: &ChannelName,
+        to: DialectId,
+    ) -> (Said, Option<u64>) {
         if !is_cache_channel(channel.as_str()) || is_room(channel.as_str()) {
-            return None;
+            return (Said::default(), None);
         }
-        if let Some((frame, _)) = self.cache.find(channel, self.now) {
+        if let Some((event, _)) = self.cache.find(channel, self.now) {
             self.counters.cache_hits += 1;
-            return Some(frame.clone());
+            return (Said { bytes: event.frame.clone(), frames: 1 }, event.sequence);
         }
         self.note_cache_miss(channel);
-        Some(to.cache_miss(channel.as_str()))
+        (self.row(to).said(&[Word::CacheMiss { channel: channel.as_str() }]), None)
     }
 
     /// The last event of `channel` as the HTTP API shows it.
     pub(super) fn cached_info(&mut self, channel: &ChannelName) -> Option<CachedInfo> {
         let now = self.now;
-        let (frame, end) = self.cache.find(channel, now)?;
-        let data_json = server::event_data(frame).expect("only frames of events are kept");
+        let (event, end) = self.cache.find(channel, now)?;
+        let data_json = server::event_data(&event.frame).expect("only frames of events are kept");
         Some(CachedInfo { data_json, ttl_s: end.since(now).div_ceil(1_000) as u32 })
     }
 
@@ -181,14 +205,14 @@ mod tests {
     }
 
     fn first(cache: &mut Cache, channel: &str, now: u64) -> Option<u8> {
-        cache.find(&name(channel), Millis(now)).map(|(frame, _)| frame[0])
+        cache.find(&name(channel), Millis(now)).map(|(event, _)| event.frame[0])
     }
 
     #[test]
     fn the_last_event_takes_the_place_of_the_one_before() {
         let mut cache = Cache::new(10_000);
-        cache.store(&name("a"), frame(b'1'), Millis(10));
-        cache.store(&name("a"), frame(b'2'), Millis(20));
+        cache.store(&name("a"), (frame(b'1'), None), Millis(10));
+        cache.store(&name("a"), (frame(b'2'), None), Millis(20));
         assert_eq!((cache.len(), cache.bytes()), (1, 1_000));
         assert_eq!(first(&mut cache, "a", 15), Some(b'2'));
         assert_eq!(first(&mut cache, "b", 15), None);
@@ -197,8 +221,8 @@ mod tests {
     #[test]
     fn an_event_ends_at_its_end_and_gives_its_memory_back() {
         let mut cache = Cache::new(10_000);
-        cache.store(&name("a"), frame(b'1'), Millis(20));
-        cache.store(&name("b"), frame(b'2'), Millis(10));
+        cache.store(&name("a"), (frame(b'1'), None), Millis(20));
+        cache.store(&name("b"), (frame(b'2'), None), Millis(10));
         assert_eq!(first(&mut cache, "b", 9), Some(b'2'));
         assert_eq!(first(&mut cache, "b", 10), None);
         cache.expire(Millis(10));
@@ -212,7 +236,7 @@ mod tests {
     fn a_burst_that_ends_together_goes_in_parts() {
         let mut cache = Cache::new(usize::MAX);
         for channel in 0..=EXPIRED_AT_ONCE_MAX {
-            cache.store(&name(&channel.to_string()), frame(b'1'), Millis(10));
+            cache.store(&name(&channel.to_string()), (frame(b'1'), None), Millis(10));
         }
         cache.expire(Millis(10));
         assert_eq!(cache.len(), 1);
@@ -223,10 +247,10 @@ mod tests {
     #[test]
     fn what_came_first_goes_first_and_a_new_event_makes_its_channel_young() {
         let mut cache = Cache::new(2_000);
-        assert_eq!(cache.store(&name("a"), frame(b'1'), Millis(90)), 0);
-        assert_eq!(cache.store(&name("b"), frame(b'2'), Millis(10)), 0);
-        assert_eq!(cache.store(&name("a"), frame(b'3'), Millis(90)), 0);
-        assert_eq!(cache.store(&name("c"), frame(b'4'), Millis(50)), 1);
+        assert_eq!(cache.store(&name("a"), (frame(b'1'), None), Millis(90)), 0);
+        assert_eq!(cache.store(&name("b"), (frame(b'2'), None), Millis(10)), 0);
+        assert_eq!(cache.store(&name("a"), (frame(b'3'), None), Millis(90)), 0);
+        assert_eq!(cache.store(&name("c"), (frame(b'4'), None), Millis(50)), 1);
         assert_eq!(first(&mut cache, "b", 0), None);
         assert_eq!(first(&mut cache, "a", 0), Some(b'3'));
         assert_eq!(first(&mut cache, "c", 0), Some(b'4'));
@@ -236,9 +260,9 @@ mod tests {
     #[test]
     fn an_event_of_exactly_the_limit_is_kept_and_one_byte_more_is_not() {
         let mut cache = Cache::new(1_000);
-        assert_eq!(cache.store(&name("a"), frame(b'1'), Millis(10)), 0);
+        assert_eq!(cache.store(&name("a"), (frame(b'1'), None), Millis(10)), 0);
         let larger = [&frame(b'2')[..], b"x"].concat();
-        assert_eq!(cache.store(&name("a"), larger.into(), Millis(10)), 1);
+        assert_eq!(cache.store(&name("a"), (larger.into(), None), Millis(10)), 1);
         // The one before is gone, too: it is not the last one any more.
         assert_eq!((first(&mut cache, "a", 0), cache.bytes()), (None, 0));
     }
@@ -246,7 +270,7 @@ mod tests {
     #[test]
     fn without_room_nothing_is_kept() {
         let mut cache = Cache::new(0);
-        assert_eq!(cache.store(&name("a"), frame(b'1'), Millis(10)), 1);
+        assert_eq!(cache.store(&name("a"), (frame(b'1'), None), Millis(10)), 1);
         assert_eq!(first(&mut cache, "a", 0), None);
     }
 }

@@ -4,25 +4,23 @@
 //! only then does the stream end; whoever does not play along is cut off after a time.
 
 use bytes::Bytes;
-use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::ws::close::CloseCode;
 use uringcast_proto::ws::encode;
 
-use super::channel::Form;
 use super::connection::{Closing, Farewell, Phase};
-use super::stream::closing_block;
-use super::{Output, Segment, Shard};
+use super::word::Said;
+use super::{Ending, Output, Segment, Shard, Word};
 use crate::id::ConnId;
 
 impl Shard {
     /// Close `conn`: `code` is the last thing it is told, and the peer's answer is waited for.
     pub fn close(&mut self, conn: ConnId, code: CloseCode, reason: &str) {
-        self.begin_close(conn, encode::close(code, reason), Farewell::Awaited);
+        self.close_by_frame(conn, (encode::close(code, reason), reason), Farewell::Awaited);
     }
 
     /// Fail `conn` (RFC 6455 section 7.1.7): tell it `code` and end, whatever it still says.
     pub fn fail(&mut self, conn: ConnId, code: CloseCode, reason: &str) {
-        self.begin_close(conn, encode::close(code, reason), Farewell::Ignored);
+        self.close_by_frame(conn, (encode::close(code, reason), reason), Farewell::Ignored);
     }
 
     /// The peer's close frame is here; it is answered with the same code if it came first.
@@ -34,28 +32,40 @@ impl Shard {
         } else {
             let answer = code.map(|code| encode::close(code, ""));
             let answer = answer.unwrap_or_else(encode::close_without_code);
-            self.begin_close(conn, answer, Farewell::Heard);
+            self.close_by_frame(conn, (answer, ""), Farewell::Heard);
         }
     }
 
-    /// Close `conn` for a reason of Pusher's, in the words of its own dialect.
-    pub(super) fn close_with(&mut self, conn: ConnId, code: Code, reason: &str) {
-        let Some(dialect) = self.connection(conn).map(|it| it.dialect) else { return };
-        self.begin_close(conn, dialect.farewell(code, reason), Farewell::Awaited);
+    /// End `conn`: its dialect says why, with `reason` where it has no words of its own. One that
+    /// says nothing is cut off.
+    pub fn end(&mut self, conn: ConnId, ending: Ending, reason: &str) {
+        let Some((_, dialect)) = self.speaks(conn) else { return };
+        let row = self.row(dialect);
+        let said = row.said(&[Word::Farewell { ending, reason }]);
+        if said.frames == 0 {
+            return self.outputs.push_back(Output::Abort(conn));
+        }
+        // Who is closed by something else than a frame has no answer to give.
+        let farewell = if row.closes_by_frame { Farewell::Awaited } else { Farewell::Ignored };
+        self.begin_close(conn, said, farewell);
     }
 
-    pub(super) fn begin_close(&mut self, conn: ConnId, frame: Bytes, farewell: Farewell) {
+    /// Close `conn` by `frame`, or with its `reason` alone where the dialect has no such frames.
+    fn close_by_frame(&mut self, conn: ConnId, (frame, reason): (Bytes, &str), farewell: Farewell) {
+        let Some((_, dialect)) = self.speaks(conn) else { return };
+        if self.row(dialect).closes_by_frame {
+            self.begin_close(conn, Said { bytes: frame, frames: 1 }, farewell);
+        } else {
+            self.end(conn, Ending::Failed, reason);
+        }
+    }
+
+    /// The last words of `conn`, which is open.
+    fn begin_close(&mut self, conn: ConnId, said: Said, farewell: Farewell) {
         let until = self.now.plus(self.config.close_timeout_ms);
-        let Some(form) = self.connection(conn).filter(|it| it.is_open()).map(|it| it.form()) else {
-            return;
-        };
-        let (frame, farewell) = match form {
-            Form::Plain | Form::Deflated => (frame, farewell),
-            Form::Blocks => (closing_block(&frame), Farewell::Ignored), // It has no answer to give.
-        };
         self.leave_all(conn);
         self.connections[conn.slot as usize].is_over = false;
-        let segment = Segment::private(frame, 1, &self.retained);
+        let segment = Segment::private(said.bytes, said.frames, &self.retained);
         self.enqueue(conn.slot, segment); // The last words are sent whatever waits already.
         let connection = self.connection(conn).expect("leaving channels closes no connection");
         connection.phase = Phase::Closing(Closing { until, farewell, finished: false });

@@ -14,7 +14,7 @@ use super::message::Member;
 use super::outbox::Outbox;
 use super::user::User;
 use super::wheel::Tick;
-use crate::dialect::Dialect;
+use super::word::DialectId;
 use crate::id::AppIndex;
 
 /// Where a connection is in its life.
@@ -97,11 +97,13 @@ pub(super) struct Connection {
     pub(super) generation: u32,
     pub(super) nonce: u32,
     pub(super) app: AppIndex,
-    pub(super) dialect: Dialect,
+    pub(super) dialect: DialectId,
     /// Whose room it takes up.
     pub(super) place: Place,
     /// Whether the owner of its app counts it.
     pub(super) is_counted: bool,
+    /// Whether it is a stream of server-sent events.
+    pub(super) is_stream: bool,
     /// Whether the connection agreed to `permessage-deflate`: its events may be compressed.
     pub(super) is_deflated: bool,
     /// Whether the connection stands in the shard's list of outboxes to flush.
@@ -150,8 +152,8 @@ impl Connection {
 
     /// The form in which it gets events.
     pub(super) const fn form(&self) -> Form {
-        match (self.dialect, self.is_deflated) {
-            (Dialect::Sse, _) => Form::Blocks,
+        match (self.is_stream, self.is_deflated) {
+            (true, _) => Form::Blocks,
             (_, true) => Form::Deflated,
             (_, false) => Form::Plain,
         }

@@ -4,14 +4,10 @@
 
 use std::num::NonZeroU32;
 
-use bytes::Bytes;
-use uringcast_proto::pusher::codes::Code;
-
 use super::connection::{Closing, Connection, Phase};
 use super::counters::Refusal;
 use super::user::AUTHORIZE_TICK_MS;
-use super::{Millis, Output, Shard};
-use crate::dialect::{Dialect, Life, Unanswered, zps};
+use super::{Ending, Millis, Output, Shard, Traits, Word};
 use crate::id::ConnId;
 
 /// Why a connection is closed whose credential has come to its end.
@@ -70,13 +66,8 @@ impl Shard {
 
     /// Close `conn` because what it has shown is good for nothing any more.
     pub fn close_expired(&mut self, conn: ConnId) {
-        let Some(dialect) = self.connection(conn).map(|it| it.dialect) else { return };
         self.refuse(Refusal::TokenExpired);
-        match dialect {
-            Dialect::Pusher | Dialect::Echo => self.close_unauthorized(conn, EXPIRED),
-            Dialect::Zps => zps::on_expired(self, conn, EXPIRED),
-            Dialect::Sse => self.close_with(conn, Code::Unauthorized, EXPIRED),
-        }
+        self.end(conn, Ending::Expired, EXPIRED);
     }
 
     /// The second `unix_s` since 1970 by the shard's own clock, as far as can be known now.
@@ -85,18 +76,17 @@ impl Shard {
         self.now.plus(unix_ms.saturating_sub(self.unix_ms()))
     }
 
-    /// How `connection` shows that it is there.
-    fn life(&self, connection: &Connection) -> Life {
-        connection.dialect.life(&self.config, self.apps.zps(connection.app))
+    fn traits_of(&self, connection: &Connection) -> &Traits {
+        self.traits.of(connection.app, connection.dialect)
     }
 
     /// When an open connection must have given a sign of life, or have been asked for one.
     fn alive_by(&self, connection: &Connection, pinged: Option<Millis>) -> Millis {
         let congested = self.sign_of_life(connection);
-        let life = self.life(connection);
+        let traits = self.traits_of(connection);
         match pinged {
-            Some(at) => at.max(congested).plus(life.answer_ms),
-            None => connection.last_activity.max(congested).plus(life.question_after_ms),
+            Some(at) => at.max(congested).plus(traits.pong_ms),
+            None => connection.last_activity.max(congested).plus(traits.activity_ms),
         }
     }
 
@@ -106,7 +96,7 @@ impl Shard {
     /// that is looked at again, so that it is not too late when it has.
     fn sign_by(&self, connection: &Connection) -> Millis {
         let since = if connection.outbox.is_idle() { connection.last_progress } else { self.now };
-        since.plus(self.life(connection).sign_after_ms)
+        since.plus(self.traits_of(connection).keep_alive_ms)
     }
 
     /// When a connection that reads slowly last took anything from its outbox.
@@ -137,16 +127,9 @@ impl Shard {
         let connection = &mut self.connections[conn.slot as usize];
         match &mut connection.phase {
             Phase::Open { authorize_by: Some(by), .. } if authorization_deadline(*by) <= now => {
-                let dialect = connection.dialect;
                 self.refuse(Refusal::SigninTimeout);
-                match dialect {
-                    Dialect::Pusher | Dialect::Echo => {
-                        let text = "the connection was not authorized in time";
-                        self.close_unauthorized(conn, text);
-                    }
-                    Dialect::Zps => zps::on_init_timeout(self, conn),
-                    Dialect::Sse => unreachable!("a stream is authorized before it begins"),
-                }
+                let reason = "the connection was not authorized in time";
+                self.end(conn, Ending::Unauthorized, reason);
             }
             Phase::Open { .. } if has_expired => self.close_expired(conn),
             Phase::Handshake { .. } => {
@@ -176,21 +159,13 @@ impl Shard {
         let now = self.now;
         let connection = &self.connections[conn.slot as usize];
         let Phase::Open { pinged, .. } = connection.phase else { return };
-        let life = self.life(connection);
         if self.alive_by(connection, pinged) > now {
-            return self.send_run(conn, Bytes::from_static(life.sign), 1);
+            return self.tell_word(conn, &Word::KeepAlive);
         }
         if pinged.is_some() {
-            match life.unanswered {
-                Unanswered::Closed => {
-                    let code = Code::PongMissing;
-                    return self.close_with(conn, code, code.text());
-                }
-                Unanswered::Cut | Unanswered::Broken => self.outputs.push_back(Output::Abort(conn)),
-            }
+            self.end(conn, Ending::Silent, "");
         } else {
-            let (question, frames) = life.question;
-            self.send_run(conn, Bytes::from_static(question), frames);
+            self.tell_word(conn, &Word::Ping);
         }
         let connection = &mut self.connections[conn.slot as usize];
         if let Phase::Open { pinged, .. } = &mut connection.phase {

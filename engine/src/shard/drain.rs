@@ -4,10 +4,8 @@
 //! its part that its nonce decides: evenly, so that no moment has many, and not in step with other
 //! cores or other nodes that were told to end at the same time.
 
-use uringcast_proto::pusher::codes::Code;
-
 use super::quota::AppConnections;
-use super::{Millis, Shard};
+use super::{Ending, Millis, Shard};
 use crate::id::ConnId;
 
 /// A shutdown in progress.
@@ -36,7 +34,7 @@ impl Drain {
 }
 
 impl Shard {
-    /// Start to close every websocket with 4200, spread over `window_ms`.
+    /// Start to close every websocket, spread over `window_ms`: each client may come back at once.
     pub fn start_drain(&mut self, window_ms: u64) {
         let open = self.connections.iter().filter(|(_, connection)| connection.is_open());
         let waiting: Vec<ConnId> = open
@@ -73,8 +71,7 @@ impl Shard {
                 return;
             }
             drain.waiting.pop();
-            let code = Code::Reconnect;
-            self.close_with(conn, code, code.text());
+            self.end(conn, Ending::Draining, "");
         }
     }
 }

@@ -37,7 +37,7 @@ enum Reach {
 /// Whether a core is told of what a subscriber on the core `sender` publishes: where that is the
 /// only one, nobody waits.
 fn is_told(foothold: &Foothold, sender: CoreId) -> bool {
-    foothold.core != sender || foothold.subscriptions > 1
+    foothold.core != sender || foothold.subscriptions.total() > 1
 }
 
 impl Shard {
@@ -147,7 +147,7 @@ impl Shard {
     pub(super) fn on_publish_named(&mut self, publication: Publication, ticket: Ticket) {
         let Publication { channel, frame, skip, counted_as } = publication;
         let counted = counted_as.map(|place| self.occupancy(&channel, place));
-        self.cache_event(&channel, &frame);
+        self.cache_event(&channel, &frame, None);
         let cores = match self.owned.find_name(&channel) {
             Some(owned) => self.fan_out(owned, frame, skip, Some(ticket)),
             None => 0,
@@ -201,7 +201,7 @@ impl Shard {
         skip: Option<SocketId>,
         ticket: Option<Ticket>,
     ) -> u32 {
-        let Foothold { core, local, .. } = self.owned.at(owned).value.footholds[foothold];
+        let &Foothold { core, local, .. } = &self.owned.at(owned).value.footholds[foothold];
         if core == self.config.core {
             self.gather(local, frames, skip);
             return 0;
@@ -309,9 +309,8 @@ impl Shard {
             }
             return;
         }
-        let rooms = self.apps.zps(connection.app);
-        let bytes_max = connection.dialect.outbox_bytes_max(&self.config, rooms);
-        if connection.outbox.bytes() > bytes_max {
+        let traits = self.traits.of(connection.app, connection.dialect);
+        if connection.outbox.bytes() > traits.outbox_bytes_max {
             self.overflow(slot);
         }
     }

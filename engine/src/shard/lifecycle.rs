@@ -11,8 +11,7 @@ use super::event_rate::EventRate;
 use super::hear::Waiting;
 use super::outbox::Outbox;
 use super::stream::blocks;
-use super::{Millis, Segment, Shard};
-use crate::dialect::Dialect;
+use super::{DialectId, Millis, Segment, Shard};
 use crate::id::{AppIndex, ConnId, SocketId};
 
 /// How often sends in flight are looked at for progress.
@@ -74,9 +73,10 @@ impl Shard {
             generation,
             nonce,
             app: AppIndex(0),
-            dialect: Dialect::Pusher,
+            dialect: DialectId(0), // It speaks HTTP until it is upgraded.
             place,
             is_counted: false,
+            is_stream: false,
             is_deflated: false,
             is_dirty: false,
             is_over: false,
@@ -98,10 +98,12 @@ impl Shard {
 
     /// The first request asked for a websocket and gets it: as a client of the app that it has
     /// [entered](Self::enter), or of none, to be told why.
-    pub fn upgrade(&mut self, conn: ConnId, dialect: Dialect) {
-        let now = self.now;
+    pub fn upgrade(&mut self, conn: ConnId, dialect: impl Into<DialectId>) {
+        let (now, dialect) = (self.now, dialect.into());
+        assert!(usize::from(dialect.0) < self.rows.len(), "a dialect is one of the rows");
+        let is_stream = !self.row(dialect).closes_by_frame;
         let Some(connection) = self.connection(conn) else { return };
-        connection.dialect = dialect;
+        (connection.dialect, connection.is_stream) = (dialect, is_stream);
         connection.phase = Phase::Open { pinged: None, authorize_by: None, expires: None };
         connection.last_activity = now;
         self.counters.connections += 1;
@@ -159,7 +161,7 @@ impl Shard {
     }
 
     /// The app and dialect of a websocket that is open.
-    pub fn speaks(&mut self, conn: ConnId) -> Option<(AppIndex, Dialect)> {
+    pub fn speaks(&mut self, conn: ConnId) -> Option<(AppIndex, DialectId)> {
         let connection = self.connection(conn)?;
         connection.is_open().then_some((connection.app, connection.dialect))
     }
@@ -188,7 +190,7 @@ impl Shard {
         let Some(connection) = self.connection(conn).filter(|it| it.is_open()) else { return };
         let (queued, dialect, app) =
             (connection.outbox.bytes(), connection.dialect, connection.app);
-        if queued > dialect.outbox_bytes_max(&self.config, self.apps.zps(app)) {
+        if queued > self.traits.of(app, dialect).outbox_bytes_max {
             return self.overflow(conn.slot);
         }
         let segment = Segment::private(bytes, frames, &self.retained);

@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
-use uringcast_proto::pusher::user::OnlineStatus;
 
 use super::counters::{Counters, Refusal};
 use super::frames::Frames;
 use super::ledger::{Application, Decision};
 use super::log::{Delivery, JoinLog, Lags, LogMessage, LogWelcome};
+use super::online::OnlineStatus;
 use super::parcel::Load;
-use crate::dialect::Dialect;
+use super::word::{DialectId, Said};
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 use crate::log::NoLog;
 
@@ -178,7 +178,7 @@ pub struct Join {
     pub(super) local: LocalId,
     /// Tells this attempt from an earlier one of the same connection and channel.
     pub(super) attempt: u32,
-    pub(super) dialect: Dialect,
+    pub(super) dialect: DialectId,
     pub(super) member: Option<Member>,
     /// Where it begins, if it follows the channel's log.
     pub(super) log: Option<Box<JoinLog>>,
@@ -211,7 +211,9 @@ pub struct Joined {
     pub(super) local: LocalId,
     pub(super) attempt: u32,
     pub(super) owned: OwnedId,
-    /// The user that the join presented, for the leave if nobody waits for this answer.
+    /// What the join spoke, and the user that it presented, for the leave if nobody waits for this
+    /// answer.
+    pub(super) dialect: DialectId,
     pub(super) user_id: Option<Box<str>>,
     /// Whether the join had a wish about the channel's log, and so holds its connection.
     pub(super) is_logged: bool,
@@ -224,21 +226,21 @@ pub struct Joined {
 /// What a new subscriber is told before anything that comes after its join.
 #[derive(Debug)]
 pub(super) struct Welcome {
-    /// The frame that says that it is subscribed.
-    pub(super) subscribed: Bytes,
+    /// That it is subscribed.
+    pub(super) subscribed: Said,
     /// On cache channels: the last event from before the join, or that there is none.
-    pub(super) cached: Option<Bytes>,
+    pub(super) cached: Said,
     /// How many subscriptions there are, if the channel itself is told only later.
-    pub(super) count: Option<Bytes>,
+    pub(super) count: Said,
     /// Where it begins, if it follows the channel's log.
     pub(super) log: Option<Box<LogWelcome>>,
 }
 
 impl Welcome {
     fn weight_bytes(&self) -> usize {
-        let rest = [&self.cached, &self.count].into_iter().flatten();
+        let said = [&self.subscribed, &self.cached, &self.count];
         let log = self.log.as_ref().map_or(0, |log| log.weight_bytes());
-        self.subscribed.len() + rest.map(Bytes::len).sum::<usize>() + log
+        said.into_iter().map(|it| it.bytes.len()).sum::<usize>() + log
     }
 }
 
@@ -403,6 +405,8 @@ pub enum CoreMessage {
         channel: ChannelName,
         /// The core that the subscription was on.
         core: CoreId,
+        /// What its connection speaks.
+        dialect: DialectId,
         /// The user that the subscription presented.
         user_id: Option<Box<str>>,
     },

@@ -19,6 +19,7 @@ mod channel;
 mod close;
 mod connection;
 mod counters;
+mod counts;
 mod deadline;
 mod deflate;
 mod drain;
@@ -53,19 +54,20 @@ mod table;
 mod user;
 mod watch;
 mod wheel;
+mod word;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use slab::Slab;
-use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::ws::deflate::Deflater;
 
 pub use batch::{Retained, Segment};
 pub use counters::{
     Counters, Durations, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals, SinkCounts,
 };
+pub use counts::DIALECTS_MAX;
 pub use frames::Frames;
 pub use ledger::{Application, Decision, Settlement};
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
@@ -79,12 +81,14 @@ pub use message::{
     Member, OwnedId, Partial, Publication, Query, Ticket, UserMessage,
 };
 pub use notice::{Fact, Notice};
+pub use online::OnlineStatus;
 pub use output::Output;
 pub use parcel::Load;
 pub use query::Answer;
 pub use room_auth::{RoomAuthLimits, RoomKey, RoomQuestion, RoomVerdict};
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
+pub use word::{Begin, DialectId, DialectRow, Ending, Members, Traits, Word};
 
 use batch::Joiner;
 use cache::Cache;
@@ -102,6 +106,7 @@ use subscription_count::Untold;
 use table::Table;
 use user::Users;
 use wheel::Wheel;
+use word::TraitsTable;
 
 use crate::app::Apps;
 use crate::dialect::zps;
@@ -235,7 +240,11 @@ struct Outgoing {
 #[derive(Debug)]
 pub struct Shard {
     config: ShardConfig,
+    /// How each dialect says things.
+    rows: &'static [DialectRow],
     apps: Rc<Apps>,
+    /// What holds for the connections of each dialect in each app.
+    traits: TraitsTable,
     connections: Slab<Connection>,
     /// How many of them came in on the listeners for metrics and tests.
     operator_sockets: usize,
@@ -298,7 +307,7 @@ pub struct Shard {
     until_timed: u32,
     drain: Option<drain::Drain>,
     /// Clients of apps that are served no more, who have yet to be closed.
-    evicted: Vec<(ConnId, Code)>,
+    evicted: Vec<(ConnId, Ending)>,
     /// Whether so much waits between cores that clients' messages wait, too.
     are_cores_backlogged: bool,
     /// Connections whose messages wait for that to end.
@@ -309,14 +318,20 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// An empty shard that serves `apps`, as of `now`.
+    /// An empty shard that serves `apps` to clients of dialects that say things as `rows` do, as of
+    /// `now`.
     ///
     /// # Panics
-    /// If the configuration contradicts itself: no cores, or a core beyond them.
-    pub fn new(config: ShardConfig, apps: Apps, now: Millis) -> Self {
+    /// If the configuration contradicts itself: no cores, or a core beyond them. If there are more
+    /// than [`DIALECTS_MAX`] rows, or none.
+    pub fn new(config: ShardConfig, apps: Apps, rows: &'static [DialectRow], now: Millis) -> Self {
+        assert!((1..=DIALECTS_MAX).contains(&rows.len()), "one to {DIALECTS_MAX} dialects");
         assert!(usize::from(config.core.0) < config.cores, "a shard is one of the cores");
         assert!(config.outbox_bytes_soft <= config.outbox_bytes_max, "soft comes before hard");
+        let traits = TraitsTable::new(&config, rows, &apps);
         Self {
+            rows,
+            traits,
             apps: Rc::new(apps),
             connections: Slab::with_capacity(config.sockets_reserved()),
             operator_sockets: 0,
@@ -495,8 +510,8 @@ impl Shard {
     fn receive_one(&mut self, message: CoreMessage) {
         match message {
             CoreMessage::Join(join) => self.on_join(*join),
-            CoreMessage::Leave { channel, core, user_id } => {
-                self.on_leave(&channel, core, user_id.as_deref());
+            CoreMessage::Leave { channel, core, dialect, user_id } => {
+                self.on_leave(&channel, core, dialect, user_id.as_deref());
             }
             CoreMessage::Publish { owned, frames, skip } => self.on_publish(owned, frames, skip),
             CoreMessage::PublishNamed { publication, ticket } => {

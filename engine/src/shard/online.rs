@@ -4,11 +4,19 @@
 //! keeps that order: first how it is now, then every change.
 
 use smallvec::SmallVec;
-use uringcast_proto::pusher::user::OnlineStatus;
 
 use super::Shard;
 use super::message::{ChannelName, CoreMessage, LocalId, UserMessage};
 use crate::id::CoreId;
+
+/// Whether a user is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnlineStatus {
+    /// At least one connection is signed in as the user.
+    Online,
+    /// None is.
+    Offline,
+}
 
 /// A user whose coming and going this core puts in order.
 #[derive(Debug, Default)]

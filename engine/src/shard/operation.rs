@@ -6,7 +6,6 @@ use uringcast_proto::ws::encode;
 use super::connection::Connection;
 use super::message::{ChannelName, Join};
 use super::{Refusal, Shard};
-use crate::dialect::Dialect;
 use crate::id::AppIndex;
 use crate::log::{is_room, subscriber_of};
 use crate::middleware::{self, Blocked, Call, Chain, Operation};
@@ -93,9 +92,8 @@ impl Shard {
 
     /// Count a room's client that has gone, and say so; nobody can keep it.
     pub(super) fn note_close(&mut self, connection: &Connection) {
-        match connection.dialect {
-            Dialect::Zps | Dialect::Sse if connection.is_counted => {}
-            Dialect::Zps | Dialect::Sse | Dialect::Pusher | Dialect::Echo => return,
+        if !connection.is_counted || !self.row(connection.dialect).follows_only_logs {
+            return;
         }
         self.counters.operations[Operation::Close as usize] += 1;
         let state = connection.log.as_ref().and_then(|log| log.zps.as_ref());

@@ -4,27 +4,29 @@
 //! every event is passed to each foothold once. Joins, leaves and events are taken in one order,
 //! and what each foothold is told keeps that order.
 
-use bytes::Bytes;
 use smallvec::SmallVec;
 use uringcast_proto::pusher::channel::ChannelKind;
-use uringcast_proto::pusher::server;
 
-use super::Shard;
-use super::message::{ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, OwnedId};
+use super::counts::Counts;
+use super::message::{
+    ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, OwnedId,
+};
 use super::notice::Fact;
 use super::parcel::NOWHERE;
 use super::roster::Roster;
 use super::subscription_count::Told;
+use super::word::{Begin, Members, Said};
+use super::{DialectId, Shard, Word};
 use crate::app::WebhookEvent;
 use crate::id::CoreId;
 use crate::log::is_room;
 
 /// A core that has subscriptions to a channel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Foothold {
     pub(super) core: CoreId,
     pub(super) local: LocalId,
-    pub(super) subscriptions: u32,
+    pub(super) subscriptions: Counts,
     /// Where events wait for the core, see [`parcel`](super::parcel).
     pub(super) delivered_at: u32,
 }
@@ -33,6 +35,8 @@ pub(super) struct Foothold {
 #[derive(Debug, Default)]
 pub(super) struct Owned {
     pub(super) footholds: SmallVec<[Foothold; 1]>,
+    /// The dialects that its subscribers speak, a bit each.
+    pub(super) heard: u8,
     pub(super) roster: Option<Box<Roster>>,
     /// What its subscribers know of their number, where the app wants them to know.
     pub(super) told: Option<Box<Told>>,
@@ -41,25 +45,32 @@ pub(super) struct Owned {
 impl Owned {
     /// Subscriptions on all cores.
     pub(super) fn subscriptions(&self) -> u32 {
-        self.footholds.iter().map(|foothold| foothold.subscriptions).sum()
+        self.footholds.iter().map(|foothold| foothold.subscriptions.total()).sum()
     }
 
-    fn add(&mut self, core: CoreId, local: LocalId) {
+    fn add(&mut self, core: CoreId, local: LocalId, dialect: DialectId) {
         let held = self.footholds.iter_mut().find(|foothold| foothold.core == core);
         if let Some(foothold) = held {
-            foothold.subscriptions += 1;
+            foothold.subscriptions.add(dialect);
         } else {
-            let delivered_at = NOWHERE;
-            self.footholds.push(Foothold { core, local, subscriptions: 1, delivered_at });
+            let (delivered_at, subscriptions) = (NOWHERE, Counts::one(dialect));
+            self.footholds.push(Foothold { core, local, subscriptions, delivered_at });
         }
+        self.heard |= dialect.bit();
     }
 
-    fn subtract(&mut self, core: CoreId) {
+    fn subtract(&mut self, core: CoreId, dialect: DialectId) {
         let position = self.footholds.iter().position(|foothold| foothold.core == core);
         let position = position.expect("only a core with a foothold tells of a leave");
-        self.footholds[position].subscriptions -= 1;
-        if self.footholds[position].subscriptions == 0 {
+        let subscriptions = &mut self.footholds[position].subscriptions;
+        subscriptions.subtract(dialect);
+        let is_last_here = subscriptions.of(dialect) == 0;
+        if subscriptions.total() == 0 {
             self.footholds.swap_remove(position);
+        }
+        if is_last_here {
+            let heard = self.footholds.iter().map(|foothold| foothold.subscriptions.heard());
+            self.heard = heard.fold(0, |all, heard| all | heard);
         }
     }
 }
@@ -73,21 +84,30 @@ impl Shard {
         };
         let log = self.welcome_to_log(&join);
         let outcome = log.and_then(|log| {
-            let subscribed = self.admit(index, &join)?;
-            let count = self.count_in(index);
-            Ok(self.welcome(&join, subscribed, count, log))
+            self.admit(index, &join)?;
+            let count = self.count_in(index, join.dialect);
+            Ok(self.welcome(index, &join, count, log))
         });
         let welcome = outcome.as_ref().ok();
         let after = welcome.and_then(|it| it.log.as_ref()).map_or(0, |log| log.after);
         let owned = OwnedId { index, generation: self.owned.at(index).generation };
         self.end_parcel(index, join.core);
         self.vacate_if_empty(index);
-        let Join { core, conn, local, attempt, .. } = join;
+        let Join { core, conn, local, attempt, dialect, .. } = join;
         let user_id = join.member.take().map(|member| member.user_id);
         let is_logged = join.log.is_some();
         let is_page_next = join.log.as_ref().is_some_and(|wish| wish.with_page);
-        let joined =
-            Joined { conn, local, attempt, owned, user_id, is_logged, is_page_next, outcome };
+        let joined = Joined {
+            conn,
+            local,
+            attempt,
+            owned,
+            dialect,
+            user_id,
+            is_logged,
+            is_page_next,
+            outcome,
+        };
         self.tell(core, CoreMessage::Joined(Box::new(joined)));
         if is_logged {
             self.send_first_page(join, after); // Refused or not: one is waited for.
@@ -95,10 +115,16 @@ impl Shard {
     }
 
     /// A subscription of `core` has ended.
-    pub(super) fn on_leave(&mut self, channel: &ChannelName, core: CoreId, user_id: Option<&str>) {
+    pub(super) fn on_leave(
+        &mut self,
+        channel: &ChannelName,
+        core: CoreId,
+        dialect: DialectId,
+        user_id: Option<&str>,
+    ) {
         let index = self.owned.find_name(channel).expect("an occupied channel is in the table");
         let owned = &mut self.owned.at(index).value;
-        owned.subtract(core);
+        owned.subtract(core, dialect);
         let roster = owned.roster.as_mut();
         let is_gone = match (roster, user_id) {
             (Some(roster), Some(user_id)) => roster.leave(user_id),
@@ -108,8 +134,7 @@ impl Shard {
             }
         };
         if is_gone && let Some(user_id) = user_id {
-            let frame = server::member_removed(channel.as_str(), user_id);
-            self.fan_out(index, frame, None, None);
+            self.tell_channel(index, &Word::MemberRemoved { channel: channel.as_str(), user_id });
             self.notice_member(index, user_id, false);
         }
         self.notice_subscriptions(index);
@@ -117,27 +142,56 @@ impl Shard {
         self.vacate_if_empty(index);
     }
 
-    /// Count the subscription in, tell the others of a new user, and make the joiner's frame.
-    fn admit(&mut self, index: u32, join: &Join) -> Result<Bytes, JoinRefused> {
+    /// Count the subscription in, and tell the others of a new user.
+    fn admit(&mut self, index: u32, join: &Join) -> Result<(), JoinRefused> {
         let name = join.channel.as_str();
         let members_max = self.apps.app(join.channel.app()).policy.presence_members_max;
         let owned = &mut self.owned.at(index).value;
         let Some(member) = &join.member else {
-            owned.add(join.core, join.local);
+            owned.add(join.core, join.local, join.dialect);
             self.notice_subscriptions(index);
-            return Ok(join.dialect.subscribed(name));
+            return Ok(());
         };
         let roster = owned.roster.as_mut().expect("members join presence channels only");
         if roster.enter(member, members_max)? {
             // Before the joiner has a foothold: the others are told, the joiner is not.
-            let frame = server::member_added(name, &member.user_id, &member.user_info);
-            self.fan_out(index, frame, None, None);
+            let Member { user_id, user_info } = member;
+            self.tell_channel(index, &Word::MemberAdded { channel: name, user_id, user_info });
             self.notice_member(index, &member.user_id, true);
         }
         let owned = &mut self.owned.at(index).value;
-        owned.add(join.core, join.local);
-        let roster = owned.roster.as_ref().expect("the roster was there above");
-        Ok(join.dialect.presence_subscribed(name, roster.members()))
+        owned.add(join.core, join.local, join.dialect);
+        Ok(())
+    }
+
+    /// Tell the subscribers of the channel at `owned` something, in its order.
+    pub(super) fn tell_channel(&mut self, owned: u32, word: &Word<'_>) {
+        let heard = self.owned.at(owned).value.heard;
+        if heard != 0 {
+            self.tell_channel_as(owned, DialectId(heard.trailing_zeros() as u8), word);
+        }
+    }
+
+    /// As [`tell_channel`](Self::tell_channel), in the form of `dialect`.
+    pub(super) fn tell_channel_as(&mut self, owned: u32, dialect: DialectId, word: &Word<'_>) {
+        let Said { bytes, frames } = self.row(dialect).said(std::slice::from_ref(word));
+        if frames > 0 {
+            debug_assert_eq!(frames, 1, "a channel is told one frame");
+            self.fan_out(owned, bytes, None, None);
+        }
+    }
+
+    /// What a new subscriber of the channel at `owned` is told first.
+    pub(super) fn subscribed_word(
+        &mut self,
+        owned: u32,
+        join: &Join,
+        begin: Option<Begin>,
+    ) -> Said {
+        let row = self.row(join.dialect);
+        let channel = join.channel.as_str();
+        let members = self.owned.at(owned).value.roster.as_deref().map(Members);
+        row.said(&[Word::Subscribed { channel, members, begin }])
     }
 
     fn occupy(&mut self, name: &ChannelName) -> u32 {

@@ -26,14 +26,14 @@ pub(super) struct Replies {
 }
 
 impl Shard {
-    /// Send `conn`, which is a websocket, the one short frame that `write` appends.
-    pub fn reply(&mut self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Send `conn`, which is open, the short frames that `write` appends, and whose number it
+    /// returns.
+    pub fn reply(&mut self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>) -> u32) {
         if self.replies.conn != Some(conn) {
             self.send_replies();
             self.replies.conn = Some(conn);
         }
-        write(&mut self.replies.bytes);
-        self.replies.frames += 1;
+        self.replies.frames += write(&mut self.replies.bytes);
         if self.replies.bytes.len() >= BYTES_MAX {
             self.send_replies();
         }
@@ -51,6 +51,9 @@ impl Shard {
     pub(super) fn send_replies(&mut self) {
         let Some(conn) = self.replies.conn.take() else { return };
         let frames = std::mem::take(&mut self.replies.frames);
+        if frames == 0 {
+            return; // The dialect has no word for it.
+        }
         let bytes = Bytes::copy_from_slice(&self.replies.bytes);
         self.replies.bytes.clear();
         self.send_run(conn, bytes, frames);

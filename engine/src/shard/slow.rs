@@ -3,11 +3,9 @@
 //! First its own messages wait, then it is closed: what it has not been sent is thrown away whole
 //! and ends with a close frame, so what it did get has no gap.
 
-use uringcast_proto::pusher::codes::Code;
-
-use super::Shard;
 use super::connection::Connection;
 use super::counters::Refusal;
+use super::{Ending, Shard};
 use crate::id::ConnId;
 
 impl Shard {
@@ -81,6 +79,6 @@ impl Shard {
         connection.outbox.discard();
         self.refuse(refusal);
         self.counters.slow_consumer_closes += 1;
-        self.close_with(conn, Code::OverCapacity, "slow consumer: too much waits unread");
+        self.end(conn, Ending::Slow, "slow consumer: too much waits unread");
     }
 }

@@ -10,7 +10,6 @@
 use bytes::Bytes;
 use uringcast_proto::sse;
 use uringcast_proto::ws::client::FrameCursor;
-use uringcast_proto::ws::encode;
 
 use super::deflate::{Packed, Sealed};
 use super::{Segment, Shard};
@@ -32,13 +31,6 @@ impl Packed {
 /// The blocks of `frames`, which are whole.
 pub(super) fn blocks(frames: &[u8]) -> Bytes {
     Packed::blocks(frames).bytes.into()
-}
-
-/// The last block of a stream that ends as a websocket would with the close frame `frame`.
-pub(super) fn closing_block(frame: &[u8]) -> Bytes {
-    let payload = encode::payload(frame).unwrap_or_default();
-    let reason = payload.get(2..).unwrap_or_default(); // Behind the code.
-    sse::closing(&String::from_utf8_lossy(reason)).into()
 }
 
 impl Shard {
@@ -63,6 +55,8 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
+    use uringcast_proto::ws::encode;
+
     use super::*;
     use crate::shard::channel::Skip;
 
@@ -85,13 +79,5 @@ mod tests {
         let withheld = &text[skip.start as usize..skip.end as usize];
         assert!(withheld.starts_with("id: a%3A1@2\n") && withheld.ends_with("\n\n"));
         assert_eq!(text.matches("\n\n").count(), 3);
-    }
-
-    #[test]
-    fn a_close_becomes_an_error_with_its_reason() {
-        let frame = encode::close(uringcast_proto::ws::close::CloseCode(1013), "too slow");
-        assert_eq!(closing_block(&frame), "event: error\ndata: too slow\n\n");
-        let frame = encode::close_without_code();
-        assert_eq!(closing_block(&frame), "event: error\ndata: \n\n");
     }
 }

@@ -5,14 +5,13 @@
 //! client that unsubscribes before the answer is let go at once, and the owner is told when the
 //! answer arrives; the attempt's number keeps a late answer from being taken for a newer one's.
 
-use super::Shard;
 use super::channel::{Channel, Form, Subscriber};
 use super::connection::{CATCHING_UP, JOINING, Subscription};
 use super::log::JoinLog;
 use super::message::{
     ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, Welcome, hash,
 };
-use crate::dialect::Dialect;
+use super::{DialectId, Shard, Word};
 use crate::id::{AppIndex, ConnId, CoreId};
 
 /// Why a connection may not subscribe. The connection always survives.
@@ -127,7 +126,7 @@ impl Shard {
         match (index, joined.outcome) {
             (Some(index), Ok(welcome)) => self.attach(joined.conn, local, index, welcome),
             (Some(index), Err(refused)) => self.on_join_refused(joined.conn, local, index, refused),
-            (None, Ok(_)) => self.leave(local, joined.user_id),
+            (None, Ok(_)) => self.leave(local, joined.dialect, joined.user_id),
             (None, Err(_)) => self.release_if_vacant(local),
         }
         if is_answered {
@@ -139,9 +138,10 @@ impl Shard {
     ///
     /// One that the owner has not answered is left to the answer, see [`Self::on_joined`].
     pub(super) fn end_subscription(&mut self, slot: u32, local: u32, index: usize) {
+        let dialect = self.connections[slot as usize].dialect;
         let subscription = self.detach(slot, local, index);
         if subscription.position != JOINING {
-            self.leave(local, subscription.member.map(|member| member.user_id));
+            self.leave(local, dialect, subscription.member.map(|member| member.user_id));
         }
     }
 
@@ -156,33 +156,29 @@ impl Shard {
         let connection = &mut self.connections[conn.slot as usize];
         connection.subscriptions[index].position = position;
         channel.count_mut(connection.form()).into_iter().for_each(|count| *count += 1);
-        self.send(conn, welcome.subscribed);
-        for frame in [welcome.cached, welcome.count].into_iter().flatten() {
-            self.send(conn, frame);
+        for said in [welcome.subscribed, welcome.cached, welcome.count] {
+            self.send_said(conn, said);
         }
     }
 
     /// Tell the owner that a subscription it has counted is over.
-    fn leave(&mut self, local: u32, user_id: Option<Box<str>>) {
+    fn leave(&mut self, local: u32, dialect: DialectId, user_id: Option<Box<str>>) {
         let channel = self.locals.at(local).name.clone();
         self.release_if_vacant(local);
         let owner = channel.owner(self.config.cores);
         let core = self.config.core;
-        self.tell(owner, CoreMessage::Leave { channel, core, user_id });
+        self.tell(owner, CoreMessage::Leave { channel, core, dialect, user_id });
     }
 
     fn on_join_refused(&mut self, conn: ConnId, local: u32, index: usize, refused: JoinRefused) {
         self.detach(conn.slot, local, index);
-        let dialect = self.connections[conn.slot as usize].dialect;
-        let frames = dialect.join_refused(self.locals.at(local).name.as_str(), refused);
+        let name = self.locals.at(local).name.clone();
         self.release_if_vacant(local);
         self.refuse(refused.refusal());
-        for frame in frames {
-            self.send(conn, frame);
-        }
+        self.tell_word(conn, &Word::JoinRefused { channel: name.as_str(), refused });
     }
 
-    fn check_subscribe(&mut self, conn: ConnId) -> Result<(AppIndex, Dialect), SubscribeError> {
+    fn check_subscribe(&mut self, conn: ConnId) -> Result<(AppIndex, DialectId), SubscribeError> {
         let subscriptions_max = self.config.subscriptions_max;
         let connection = self.connection(conn).ok_or(SubscribeError::Closing)?;
         if !connection.is_open() {

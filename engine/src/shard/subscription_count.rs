@@ -8,12 +8,11 @@
 //!
 //! A new subscriber is told, too: with the others, or at once if those have to wait.
 
-use bytes::Bytes;
 use uringcast_proto::pusher::channel::ChannelKind;
-use uringcast_proto::pusher::server;
 
 use super::message::{ChannelName, OwnedId};
-use super::{Millis, Shard};
+use super::word::Said;
+use super::{DialectId, Millis, Shard, Word};
 
 /// Subscriptions above which a channel is told less often (spec pusher.md, `subscription_count`).
 const LARGE: u32 = 100;
@@ -65,18 +64,19 @@ impl Untold {
 }
 
 impl Shard {
-    /// The channel at `index` has one subscription more; returns what its joiner must be told at
-    /// once because the others have to wait.
-    pub(super) fn count_in(&mut self, index: u32) -> Option<Bytes> {
-        let now = self.now;
+    /// The channel at `index` has one subscription more; returns what its joiner, who speaks
+    /// `dialect`, must be told at once because the others have to wait.
+    pub(super) fn count_in(&mut self, index: u32, dialect: DialectId) -> Said {
+        let (now, row) = (self.now, self.row(dialect));
         let entry = self.owned.at(index);
         let count = entry.value.subscriptions();
-        let told = entry.value.told.as_mut()?;
+        let Some(told) = entry.value.told.as_mut() else { return Said::default() };
         let must_wait = told.due(count) > now;
         told.is_owed |= !must_wait;
-        let frame = must_wait.then(|| server::subscription_count(entry.name.as_str(), count));
+        let word = Word::SubscriptionCount { channel: entry.name.as_str(), count };
+        let said = if must_wait { row.said(&[word]) } else { Said::default() };
         self.list_changed(index);
-        frame
+        said
     }
 
     /// The channel at `index` has one subscription less.
@@ -138,8 +138,9 @@ impl Shard {
             return;
         }
         (told.count, told.at, told.is_owed) = (count, now, false);
-        let frame = server::subscription_count(entry.name.as_str(), count);
-        self.fan_out(owned.index, frame, None, None);
+        let name = entry.name.clone();
+        let word = Word::SubscriptionCount { channel: name.as_str(), count };
+        self.tell_channel(owned.index, &word);
     }
 
     fn told(&mut self, owned: OwnedId) -> Option<&mut Told> {

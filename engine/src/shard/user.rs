@@ -8,16 +8,14 @@
 
 use std::num::NonZeroU32;
 
-use uringcast_proto::pusher::codes::Code;
-use uringcast_proto::pusher::server;
 use uringcast_proto::pusher::user::{user_channel, user_of_channel};
 
-use super::Shard;
 use super::connection::{Connection, Phase};
 use super::message::{ChannelName, CoreMessage, Member, UserMessage};
 use super::online::Online;
 use super::table::Table;
 use super::watch::{Notices, Watched, Watching};
+use super::{Ending, Shard};
 use crate::id::{AppIndex, ConnId};
 
 /// What one core knows of users.
@@ -175,23 +173,17 @@ impl Shard {
         }
     }
 
-    /// Close every connection of `user_id` on this core with 4009; returns how many.
+    /// Close every connection of `user_id` on this core; returns how many.
     ///
     /// Those on which the user has signed in, and those that are in a presence channel as the user:
     /// both say so with a signature of the app's server.
     pub(super) fn terminate(&mut self, app: AppIndex, user_id: &str) -> u32 {
         let conns = self.connections_of(app, user_id);
         for &conn in &conns {
-            self.close_unauthorized(conn, "the app has closed the connections of this user");
+            let reason = "the app has closed the connections of this user";
+            self.end(conn, Ending::Terminated, reason);
         }
         conns.len() as u32
-    }
-
-    /// Tell `conn` with 4009 why it is closed with 4009, so that pusher-js stays away.
-    pub fn close_unauthorized(&mut self, conn: ConnId, text: &str) {
-        let code = Code::Unauthorized;
-        self.send(conn, server::error(Some(code.value()), text));
-        self.close_with(conn, code, text);
     }
 
     /// Pass on what concerns `user` to the core that keeps the user's state.

@@ -5,12 +5,11 @@
 //! everyone else. What a watcher is told in one turn is one message.
 
 use hashbrown::HashSet;
-use uringcast_proto::pusher::server;
-use uringcast_proto::pusher::user::OnlineStatus;
 
 use super::message::{ChannelName, LocalId, UserMessage};
+use super::online::OnlineStatus;
 use super::user::user_id;
-use super::{Segment, Shard};
+use super::{DialectId, Segment, Shard, Word};
 use crate::id::ConnId;
 
 /// The most notices gathered in one turn before watchers are told: 768 KiB of them.
@@ -129,23 +128,26 @@ impl Shard {
         }
         let Notices { changes, mut addressed } = std::mem::take(&mut self.users.notices);
         addressed.sort_unstable_by_key(|&(conn, change)| (conn.slot, conn.generation, change));
-        let mut last: Option<(&[(ConnId, u32)], Segment)> = None;
+        let mut last: Option<(&[(ConnId, u32)], DialectId, Segment)> = None;
         for told in addressed.chunk_by(|(one, _), (other, _)| one == other) {
             let conn = told[0].0;
-            if self.connection(conn).is_none_or(|it| !it.is_open()) {
-                continue;
-            }
+            let Some((_, dialect)) = self.speaks(conn) else { continue };
             // Watchers of one user mostly hear of that user only: they share what is encoded.
             let segment = match &last {
-                Some((same, segment)) if is_same(same, told) => segment.clone(),
+                Some((same, spoken, segment)) if *spoken == dialect && is_same(same, told) => {
+                    segment.clone()
+                }
                 Some(_) | None => {
                     let heard = told.iter().map(|&(_, change)| &changes[change as usize]);
-                    let frame = server::watchlist_events(&merge(heard));
-                    Segment::new(frame, 1, &self.retained)
+                    let said = self.row(dialect).said(&[Word::Watched(&merge(heard))]);
+                    if said.frames == 0 {
+                        continue; // The dialect has no word for it.
+                    }
+                    Segment::new(said.bytes, said.frames, &self.retained)
                 }
             };
             self.enqueue(conn.slot, segment.clone());
-            last = Some((told, segment));
+            last = Some((told, dialect, segment));
         }
     }
 

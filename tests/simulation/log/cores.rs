@@ -87,7 +87,8 @@ impl Cores {
         let unix_ms = self.unix_ms();
         let shard = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..self.config.clone() };
-            let mut shard = Shard::new(config, self.apps.clone(), self.now);
+            let mut shard =
+                Shard::new(config, self.apps.clone(), &uringcast::dialect::ROWS, self.now);
             shard.set_unix_ms(unix_ms);
             shard
         };

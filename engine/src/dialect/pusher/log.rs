@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use uringcast_proto::pusher::channel::{ChannelNameError, check_channel_name};
-use uringcast_proto::pusher::logged::{self, LogMessage};
+use uringcast_proto::pusher::logged::LogMessage;
 
 use super::{complain, shorten};
 use crate::app::App;
@@ -89,16 +88,6 @@ pub(super) fn wish(
         fast_forward: false,
         member,
     }
-}
-
-/// The frames that bring events of `channel` again that were wanted `after` one.
-pub fn replayed(channel: &str, after: u64, frames: Vec<Bytes>) -> Vec<Bytes> {
-    let sequence = |frame: Option<&Bytes>| frame.and_then(|frame| logged::sequence(frame));
-    let first = sequence(frames.first()).filter(|&first| first > after + 1);
-    let truncated = first.map(|first| logged::truncated(channel, after, first));
-    let last = sequence(frames.last()).unwrap_or(after);
-    let end = logged::replayed(channel, after, last);
-    truncated.into_iter().chain(frames).chain([end]).collect()
 }
 
 fn ack(

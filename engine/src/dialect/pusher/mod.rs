@@ -6,15 +6,16 @@
 
 mod client_event;
 mod log;
+mod refusals;
 mod signin;
 mod subscribe;
+mod words;
 
 use uringcast_proto::pusher::client::ClientMessage;
 use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::pusher::server;
 
-pub use log::replayed;
-pub use subscribe::join_refused;
+pub use words::say;
 
 use crate::id::ConnId;
 use crate::shard::{Refusal, Shard};

@@ -11,7 +11,7 @@ use uringcast_proto::pusher::user::{User, UserError};
 use super::complain;
 use crate::app::{App, AppKey};
 use crate::id::ConnId;
-use crate::shard::{Refusal, Shard, SigninError};
+use crate::shard::{Ending, Refusal, Shard, SigninError};
 
 /// Why nobody has signed in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +66,7 @@ fn refuse(shard: &mut Shard, conn: ConnId, refused: &Refused) {
     match refused {
         Refused::Auth(_) => {
             shard.refuse(Refusal::Signature);
-            shard.close_unauthorized(conn, &text);
+            shard.end(conn, Ending::Unauthorized, &text);
         }
         Refused::User(_) => complain(shard, conn, None, &text, Refusal::Signin),
         Refused::Signin(SigninError::OtherUser) => {

@@ -1,6 +1,5 @@
 //! Subscriptions: whose name, signature and member are right, and what the others are told.
 
-use bytes::Bytes;
 use uringcast_proto::pusher::auth::{self, AuthError};
 use uringcast_proto::pusher::channel::{ChannelKind, ChannelNameError, check_channel_name};
 use uringcast_proto::pusher::codes::Code;
@@ -11,7 +10,7 @@ use uringcast_proto::pusher::user::user_of_channel;
 use super::{complain, log, shorten};
 use crate::app::{App, AppKey};
 use crate::id::ConnId;
-use crate::shard::{JoinRefused, Member, Refusal, Shard, SubscribeError};
+use crate::shard::{Member, Refusal, Shard, SubscribeError};
 
 /// Why a subscription was refused. The connection and its other channels live on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,17 +50,6 @@ impl Refused {
             Self::Subscribe(_) => ("LimitReached", 403, None, Refusal::Subscriptions),
         }
     }
-}
-
-/// The frames that tell a client that the owner of `channel` did not let it in.
-pub fn join_refused(channel: &str, refused: JoinRefused) -> [Bytes; 2] {
-    let text = match refused {
-        JoinRefused::PresenceFull { .. } | JoinRefused::NoLog(_) => refused.to_string(),
-    };
-    [
-        server::subscription_error(channel, "LimitReached", &text, 403),
-        server::error(Some(Code::AppOverQuota.value()), &text),
-    ]
 }
 
 /// What a client shows to be let in.

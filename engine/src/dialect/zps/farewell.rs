@@ -1,41 +1,12 @@
-//! How a zps client is told of what ends any connection.
+//! How a client is told that it may not connect.
 
-use bytes::Bytes;
-use uringcast_proto::pusher::codes::Code as PusherCode;
 use uringcast_proto::ws::close::CloseCode;
-use uringcast_proto::ws::encode;
 use uringcast_proto::zps::codes::Code;
 use uringcast_proto::zps::server;
 
 use crate::admission::Refused;
 use crate::id::ConnId;
 use crate::shard::Shard;
-
-/// The close frame that says what `code` says to a Pusher client.
-///
-/// Original clients come back after any code; those who look at it find what they know.
-pub fn farewell(code: PusherCode, reason: &str) -> Bytes {
-    match code {
-        PusherCode::OverCapacity => {
-            let code = Code::Backpressure;
-            encode::close(CloseCode(code.value()), code.text())
-        }
-        PusherCode::Unauthorized | PusherCode::AppUnknown | PusherCode::TlsRequired => {
-            encode::close(CloseCode(Code::Unauthorized.value()), reason)
-        }
-        PusherCode::AppDisabled
-        | PusherCode::AppOverQuota
-        | PusherCode::PathUnknown
-        | PusherCode::VersionForm
-        | PusherCode::ProtocolUnsupported
-        | PusherCode::ProtocolMissing
-        | PusherCode::Reconnect
-        | PusherCode::PongMissing
-        | PusherCode::Inactive
-        | PusherCode::ClientEventRejected
-        | PusherCode::WatchlistFull => encode::close(CloseCode::TRY_AGAIN_LATER, reason),
-    }
-}
 
 /// Tell `conn`, a websocket that is open and has been told nothing yet, why it is closed.
 pub fn turn_away(shard: &mut Shard, conn: ConnId, refused: Refused) {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::super::message::{ChannelName, Ticket, hash, owner};
-use super::super::{Refusal, Shard};
+use super::super::{Refusal, Shard, Word};
 use super::ask::LogQuestion;
 use super::message::Message;
 use super::sinks::SINK_PREFIX;
@@ -249,12 +249,10 @@ impl Shard {
         outcome: Result<(), AckError>,
     ) {
         let Some((_, dialect)) = self.speaks(conn) else { return };
+        let (say, channel) = (self.row(dialect).say, name);
         match outcome {
-            Ok(()) if dialect.is_told_of_acks() => {
-                self.reply(conn, |frames| dialect.acked(frames, name, sequence));
-            }
-            Ok(()) => {}
-            Err(error) => self.send(conn, dialect.ack_refused(name, sequence, error)),
+            Ok(()) => self.reply(conn, |frames| say(&Word::Acked { channel, sequence }, frames)),
+            Err(error) => self.tell_word(conn, &Word::AckRefused { channel, sequence, error }),
         }
     }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::super::message::{ChannelName, CoreMessage, LocalId, Ticket};
 use super::super::owner::Foothold;
-use super::super::{Refusal, Shard};
+use super::super::{Refusal, Shard, Word};
 use super::ChannelLog;
 use super::message::{Append, Message, NamedDraft, Target};
 use crate::id::{AppIndex, ConnId, SocketId};
@@ -333,7 +333,7 @@ impl Shard {
         if !self.log(index).sinks.is_empty() {
             self.wake_sinks(index);
         }
-        self.note_event(channel, &frame, skip, targets);
+        self.note_event(channel, (&frame, sequence), skip, targets);
         let ChannelLog { wildcard, is_filtered, .. } = self.log(index);
         let (wildcard, is_filtered) = (wildcard.clone(), *is_filtered);
         let ticket = targets.iter().find_map(|target| match target {
@@ -364,7 +364,7 @@ impl Shard {
     fn note_event(
         &mut self,
         channel: &ChannelName,
-        frame: &Bytes,
+        (frame, sequence): (&Bytes, u64),
         skip: Option<SocketId>,
         targets: &[Target],
     ) {
@@ -373,7 +373,7 @@ impl Shard {
         }
         let is_of_client = targets.iter().any(|target| matches!(target, Target::Conn(..)));
         if !is_of_client {
-            self.cache_event(channel, frame);
+            self.cache_event(channel, frame, Some(sequence));
         } else if let (Some(skip), Some(owned)) = (skip, self.owned.find_name(channel)) {
             self.notice_client_event(owned, frame, skip);
         }
@@ -435,8 +435,6 @@ impl Shard {
         conn: ConnId,
         error: AppendError,
     ) {
-        if let Some((_, dialect)) = self.speaks(conn) {
-            self.send(conn, dialect.append_refused(channel.as_str(), error));
-        }
+        self.tell_word(conn, &Word::AppendRefused { channel: channel.as_str(), error });
     }
 }

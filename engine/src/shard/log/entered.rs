@@ -12,10 +12,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::super::message::ChannelName;
-use super::super::{Millis, Refusal, Shard};
+use super::super::{DialectId, Millis, Refusal, Shard, Word};
 use super::message::Message;
 use super::present::Entrant;
-use crate::dialect::Dialect;
 use crate::id::{ConnId, CoreId};
 use crate::log::NoLog;
 
@@ -57,7 +56,7 @@ impl EnterError {
 /// What the subscribers of one channel have yet to be told.
 #[derive(Debug)]
 pub(super) struct UntoldUsers {
-    dialect: Dialect,
+    dialect: DialectId,
     /// Whether it is who is in it, besides what follows.
     is_changed: bool,
     /// Frames that come behind that.
@@ -79,7 +78,7 @@ pub(super) struct Entering {
     channel: ChannelName,
     core: CoreId,
     conn: ConnId,
-    dialect: Dialect,
+    dialect: DialectId,
     user_id: Arc<str>,
     /// What is known of the user; `None` takes them out.
     user_json: Option<Box<str>>,
@@ -144,7 +143,10 @@ impl Shard {
         let (entered, dialect) = (std::mem::take(&mut log.entered), connection.dialect);
         let (core, now) = (self.config.core, self.unix_ms());
         for (channel, user_id) in entered {
-            let announcement = dialect.user_left(channel.as_str(), &user_id, now);
+            let left =
+                Word::UserLeft { channel: channel.as_str(), user_id: &user_id, unix_ms: now };
+            let said = self.row(dialect).said(&[left]);
+            let announcement = (said.frames > 0).then_some(said.bytes);
             let user_id = user_id.into();
             let entering =
                 Entering { channel, core, conn, dialect, user_id, user_json: None, announcement };
@@ -201,7 +203,7 @@ impl Shard {
     fn tell_later(
         &mut self,
         channel: &ChannelName,
-        dialect: Dialect,
+        dialect: DialectId,
         is_changed: bool,
         announcement: Option<Bytes>,
     ) {
@@ -260,9 +262,10 @@ impl Shard {
 
     /// Tell the subscribers of `channel` who is in it, now or when they have had time to read what
     /// they were told last.
-    fn tell_roster(&mut self, id: (u32, u32), channel: &ChannelName, dialect: Dialect) {
+    fn tell_roster(&mut self, id: (u32, u32), channel: &ChannelName, dialect: DialectId) {
         let Some(owned) = self.owned.find_name(channel) else { return };
         let now = self.now;
+        let row = self.row(dialect);
         let log = &mut self.logs.channels.at(id.0).value;
         if log.roster_due > now {
             if log.roster_waits.replace(dialect).is_none() {
@@ -272,11 +275,14 @@ impl Shard {
         }
         let users = log.entered.as_ref().map_or_else(Vec::new, |entered| entered.users());
         let count = users.len() as u64;
-        let Some(frame) = dialect.presence(channel.as_str(), users.into_iter()) else { return };
-        log.roster_due = now.plus(frame.len() as u64 / ROSTER_BYTES_PER_MS);
+        let said = row.said(&[Word::Present { channel: channel.as_str(), users: &users }]);
+        if said.frames == 0 {
+            return;
+        }
+        log.roster_due = now.plus(said.bytes.len() as u64 / ROSTER_BYTES_PER_MS);
         self.counters.rosters += 1;
         self.counters.roster_users += count;
-        self.fan_out(owned, frame, None, None);
+        self.fan_out(owned, said.bytes, None, None);
     }
 
     pub(super) fn on_user_entered(
@@ -287,9 +293,7 @@ impl Shard {
     ) {
         if let Err(error) = outcome {
             self.refuse(error.refusal());
-            if let Some((_, dialect)) = self.speaks(conn) {
-                self.send(conn, dialect.enter_refused(channel.as_str(), error));
-            }
+            self.tell_word(conn, &Word::EnterRefused { channel: channel.as_str(), error });
         }
         self.release(conn);
     }

@@ -17,7 +17,6 @@ use super::super::{LocalId, Output, Shard};
 use super::message::Message;
 use super::page::{PageOf, is_wanted};
 use super::{JoinLog, LogWelcome, Start};
-use crate::dialect::Dialect;
 use crate::id::ConnId;
 
 /// What a core knows of a logged channel that it has subscribers of.
@@ -100,14 +99,12 @@ impl Shard {
         }
     }
 
-    /// Say it if this is the first log that a client of Pusher's follows.
+    /// Say it if this is the first log that a client follows which may do without.
     fn note_follower(&mut self, conn: ConnId) {
-        if !std::mem::replace(&mut self.conn_log(conn).has_followed, true) {
-            let dialect = self.connections[conn.slot as usize].dialect;
-            match dialect {
-                Dialect::Pusher => self.outputs.push_back(Output::ReadsLog(conn)),
-                Dialect::Zps | Dialect::Sse | Dialect::Echo => {}
-            }
+        let is_first = !std::mem::replace(&mut self.conn_log(conn).has_followed, true);
+        let dialect = self.connections[conn.slot as usize].dialect;
+        if is_first && !self.row(dialect).follows_only_logs {
+            self.outputs.push_back(Output::ReadsLog(conn));
         }
     }
 
@@ -242,9 +239,8 @@ impl Shard {
     ) {
         self.begin_catching_up(conn, local, index, log.after);
         let Welcome { subscribed, cached, count, log: _ } = welcome;
-        let frames = [log.snapshot, Some(subscribed), cached, count, log.fast_forward];
-        for frame in frames.into_iter().flatten() {
-            self.send(conn, frame);
+        for said in [log.snapshot, subscribed, cached, count, log.fast_forward] {
+            self.send_said(conn, said);
         }
         self.note_appetite(conn); // Unless the first page is right behind this.
     }

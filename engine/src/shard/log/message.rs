@@ -5,14 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::super::message::{ChannelName, Ticket};
-use super::super::{CoreMessage, Shard};
+use super::super::{CoreMessage, DialectId, Shard};
 use super::ack::AckUpdate;
 use super::append::{AppendError, Appended};
 use super::ask::{LogAnswer, LogQuestion};
 use super::entered::{EnterError, Entering};
 use super::page::{PageFor, PageOf};
 use super::replay::ReplayRange;
-use crate::dialect::Dialect;
 use crate::id::{ConnId, CoreId, SocketId};
 use crate::log::Draft;
 
@@ -174,7 +173,7 @@ impl Shard {
                 self.tell(core, Message::into_core(replayed));
             }
             Message::Replayed { channel, conn, after, frames } => {
-                self.on_replayed(&channel, conn, after, frames);
+                self.on_replayed(&channel, conn, after, &frames);
             }
             Message::Enter(entering) => self.on_enter_user(entering),
             Message::Entered { channel, conn, outcome } => {
@@ -214,7 +213,7 @@ impl Shard {
         &mut self,
         conn: ConnId,
         name: &str,
-    ) -> Option<(ChannelName, Dialect)> {
+    ) -> Option<(ChannelName, DialectId)> {
         let (app, dialect) = self.speaks(conn)?;
         Some((ChannelName::new(app, name, self.config.hash_seed), dialect))
     }

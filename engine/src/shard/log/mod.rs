@@ -52,8 +52,7 @@ pub(super) use wish::{JoinLog, LogWelcome};
 
 use super::message::ChannelName;
 use super::table::Table;
-use super::{Millis, Shard};
-use crate::dialect::Dialect;
+use super::{DialectId, Millis, Shard};
 use crate::id::ConnId;
 use crate::log::{Cursors, DeadLetters, History, HistoryRule, Snapshot, rule_of, wildcard_of};
 use append::Unsynced;
@@ -88,7 +87,7 @@ pub(super) struct ChannelLog {
     untold: Option<Box<UntoldUsers>>,
     /// When they may be told next who is in it, and in which dialect if that waits.
     roster_due: Millis,
-    roster_waits: Option<Dialect>,
+    roster_waits: Option<DialectId>,
     /// Where a room's events go besides.
     wildcard: Option<ChannelName>,
     /// Whether it has let events go in this turn that the disk does not know of.

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::super::channel::Form;
 use super::super::message::{ChannelName, LocalId};
 use super::super::stream::blocks;
-use super::super::{Segment, Shard};
+use super::super::word::Said;
+use super::super::{DialectId, Segment, Shard, Word};
 use super::message::Message;
-use crate::dialect::Dialect;
 use crate::id::{ConnId, CoreId, SocketId};
 use crate::log::{Entry, Page, PageLimits};
 
@@ -29,7 +29,7 @@ pub(super) struct PageOf {
     /// Instead: whose last acknowledged event that is, or the newest event if there is none.
     pub(super) cursor_of: Option<Arc<str>>,
     pub(super) event_types: Option<Arc<[Box<str>]>>,
-    pub(super) dialect: Dialect,
+    pub(super) dialect: DialectId,
     /// Whether it ends the answer to a join, for which the connection is held.
     pub(super) is_first: bool,
     /// Whether the subscriber may believe in somebody who has left meanwhile.
@@ -46,7 +46,7 @@ pub(super) struct PageFor {
     /// Whether nothing comes after it: from here on the subscriber gets what is new.
     is_live: bool,
     /// With the last page: who has been entered.
-    presence: Option<Bytes>,
+    presence: Said,
     is_first: bool,
 }
 
@@ -72,7 +72,7 @@ impl Shard {
         };
         self.sample_read();
         let now = self.unix_ms();
-        let (mut is_live, mut presence) = (true, None);
+        let (row, mut is_live, mut presence) = (self.row(dialect), true, Said::default());
         let mut page = Page { last: after, ..Page::default() };
         if let Some(index) = self.logs.channels.find_name(&channel) {
             if let Some(id) = &cursor_of {
@@ -94,7 +94,7 @@ impl Shard {
             is_live = page.last >= last;
             if is_live && (log.entered.is_some() || was_live && log.had_users) {
                 let users = log.entered.as_ref().map_or_else(Vec::new, |it| it.users());
-                presence = dialect.presence(channel.as_str(), users.into_iter());
+                presence = row.said(&[Word::Present { channel: channel.as_str(), users: &users }]);
             }
         }
         let page = PageFor { conn, local, attempt, page, is_live, presence, is_first };
@@ -128,9 +128,7 @@ impl Shard {
         if !page.frames.is_empty() {
             self.enqueue_page(conn, &page.frames);
         }
-        if let Some(frame) = presence {
-            self.send(conn, frame);
-        }
+        self.send_said(conn, presence);
         if is_live {
             self.go_live(conn, local, page.last);
         } else {
@@ -155,11 +153,7 @@ impl Shard {
 
     pub(super) fn tell_lost(&mut self, conn: ConnId, local: u32, first: u64, last: u64) {
         self.counters.log_truncations += 1;
-        let now = self.unix_ms();
-        let Some((_, dialect)) = self.speaks(conn) else { return };
-        let name = self.locals.at(local).name.clone();
-        if let Some(frame) = dialect.truncated(name.as_str(), first, last, now) {
-            self.send(conn, frame);
-        }
+        let (unix_ms, name) = (self.unix_ms(), self.locals.at(local).name.clone());
+        self.tell_word(conn, &Word::Lost { channel: name.as_str(), first, last, unix_ms });
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::Shard;
 use super::super::message::{ChannelName, Ticket};
+use super::super::{Shard, Word};
 use super::LogQuestion;
 use super::message::Message;
 use super::page::is_wanted;
@@ -73,13 +73,9 @@ impl Shard {
         channel: &ChannelName,
         conn: ConnId,
         after: u64,
-        frames: Vec<Bytes>,
+        frames: &[Bytes],
     ) {
-        if let Some((_, dialect)) = self.speaks(conn) {
-            for frame in dialect.replayed(channel.as_str(), after, frames) {
-                self.send(conn, frame);
-            }
-        }
+        self.tell_word(conn, &Word::Replayed { channel: channel.as_str(), after, frames });
         self.release(conn);
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::Shard;
 use super::super::message::{ChannelName, Join, JoinRefused, Member, Welcome};
 use super::super::subscribe::SubscribeError;
+use super::super::word::{Begin, Said};
+use super::super::{Shard, Word};
 use super::PageOf;
 use super::message::Message;
 use crate::id::{ConnId, SocketId};
@@ -71,20 +72,19 @@ impl JoinLog {
 }
 
 /// Where a new subscriber begins, and what it is told of that.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in super::super) struct LogWelcome {
     /// Told before the welcome itself.
-    pub(in super::super) snapshot: Option<Bytes>,
+    pub(in super::super) snapshot: Said,
     /// Told after the welcome itself.
-    pub(in super::super) fast_forward: Option<Bytes>,
+    pub(in super::super) fast_forward: Said,
     /// The first page comes after this event.
     pub(in super::super) after: u64,
 }
 
 impl LogWelcome {
     pub(in super::super) fn weight_bytes(&self) -> usize {
-        let frames = [&self.snapshot, &self.fast_forward].into_iter().flatten();
-        size_of::<Self>() + frames.map(Bytes::len).sum::<usize>()
+        size_of::<Self>() + self.snapshot.bytes.len() + self.fast_forward.bytes.len()
     }
 }
 
@@ -133,7 +133,7 @@ impl Shard {
         join: &Join,
     ) -> Result<Option<Box<LogWelcome>>, JoinRefused> {
         let Some(wish) = &join.log else { return Ok(None) };
-        let unlogged = LogWelcome { snapshot: None, fast_forward: None, after: 0 };
+        let unlogged = LogWelcome::default();
         if !self.has_log(&join.channel) {
             return Ok(Some(Box::new(unlogged)));
         }
@@ -144,7 +144,8 @@ impl Shard {
             }
             Start::Live | Start::After(_) | Start::Elsewhere(_) => {}
         }
-        let (now, name) = (self.unix_ms(), join.channel.as_str());
+        let (unix_ms, channel) = (self.unix_ms(), join.channel.as_str());
+        let row = self.row(join.dialect);
         let log = &mut self.logs.channels.at(index).value;
         log.is_filtered |= wish.event_types.is_some();
         let snapshot = log.snapshot.as_deref();
@@ -159,18 +160,23 @@ impl Shard {
             Start::Snapshot => snapshot.map_or_else(cursor, |it| it.last_sequence),
         };
         let snapshot_given = wish.with_snapshot && snapshot.is_some();
-        let snapshot = wish.with_snapshot.then(|| join.dialect.snapshot(name, snapshot));
+        let snapshot = match wish.with_snapshot {
+            true => row.said(&[Word::Snapshot { channel, snapshot }]),
+            false => Said::default(),
+        };
         self.counters.log_catch_ups += u64::from(after < last);
         self.counters.snapshots_given += u64::from(snapshot_given);
         let is_kept_back = after < last && !self.allows_catch_up(join);
         let fast_forward = if after > last || is_kept_back {
             // It knows events that this log never had, or may not have those that it has.
-            join.dialect.truncated(name, after.saturating_add(1), last, now)
+            row.said(&[Word::Lost { channel, first: after.saturating_add(1), last, unix_ms }])
         } else if let Start::Elsewhere(seen) = wish.start {
-            join.dialect.truncated(name, seen.saturating_add(1), after, now)
+            let first = seen.saturating_add(1);
+            row.said(&[Word::Lost { channel, first, last: after, unix_ms }])
+        } else if wish.fast_forward && after > 0 {
+            row.said(&[Word::StartsAfter { channel, sequence: after, unix_ms }])
         } else {
-            let is_told = wish.fast_forward && after > 0;
-            is_told.then(|| join.dialect.fast_forward(name, after, now)).flatten()
+            Said::default()
         };
         let after = if is_kept_back { last } else { after.min(last) };
         Ok(Some(Box::new(LogWelcome { snapshot, fast_forward, after })))
@@ -197,24 +203,25 @@ impl Shard {
         });
     }
 
-    /// The owner's answer to a join, in `subscribed`, with what goes with it.
+    /// The owner's answer to a join to the channel at `owned`.
     pub(in super::super) fn welcome(
         &mut self,
+        owned: u32,
         join: &Join,
-        subscribed: Bytes,
-        count: Option<Bytes>,
+        count: Said,
         log: Option<Box<LogWelcome>>,
     ) -> Welcome {
         let is_live = join.log.as_ref().is_none_or(|wish| wish.start == Start::Live);
         // Who resumes gets the last event in its place, or has it.
-        let cached = if is_live { self.cached_frame(&join.channel, join.dialect) } else { None };
-        let subscribed = match &log {
-            Some(log) => {
-                let begin = (self.config.log.epoch, log.after);
-                join.dialect.starting_after(&subscribed, begin, cached.as_ref())
-            }
-            None => subscribed,
+        let (cached, sequence) = match is_live {
+            true => self.say_cached(&join.channel, join.dialect),
+            false => (Said::default(), None),
         };
+        let begin = log.as_ref().map(|log| {
+            let after = sequence.map_or(log.after, |cached| cached - 1);
+            Begin { epoch: self.config.log.epoch, after }
+        });
+        let subscribed = self.subscribed_word(owned, join, begin);
         Welcome { subscribed, cached, count, log }
     }
 

@@ -18,7 +18,12 @@ fn shard(connections_max: usize) -> Shard {
     let mut limits = Limits::default();
     limits.shard.connections_max = connections_max;
     let config = World::new(1, limits).shards.remove(0).config().clone();
-    Shard::new(config, Apps::new(vec![app("a", true), app("b", true)]).unwrap(), Millis(0))
+    Shard::new(
+        config,
+        Apps::new(vec![app("a", true), app("b", true)]).unwrap(),
+        &crate::dialect::ROWS,
+        Millis(0),
+    )
 }
 
 fn connect(shard: &mut Shard, app: u16) -> ConnId {
@@ -91,7 +96,7 @@ fn a_client_whose_app_goes_while_it_is_let_in_is_closed() {
 #[test]
 fn a_client_that_is_turned_away_counts_in_no_app() {
     let mut shard = shard(100);
-    shard = Shard::new(shard.config().clone(), Apps::default(), Millis(0));
+    shard = Shard::new(shard.config().clone(), Apps::default(), &crate::dialect::ROWS, Millis(0));
     let conn = shard.open(0).unwrap();
     shard.upgrade(conn, Dialect::Pusher);
     turn_away(&mut shard, conn, Refused::KeyUnknown);
@@ -114,7 +119,7 @@ fn a_learned_app_is_known_and_not_served() {
 #[test]
 fn a_client_is_turned_away_where_there_is_no_app_at_all() {
     let config = World::new(1, Limits::default()).shards.remove(0).config().clone();
-    let mut shard = Shard::new(config, Apps::default(), Millis(0));
+    let mut shard = Shard::new(config, Apps::default(), &crate::dialect::ROWS, Millis(0));
     let conn = shard.open(0).unwrap();
     shard.upgrade(conn, Dialect::Pusher);
     turn_away(&mut shard, conn, Refused::KeyUnknown);

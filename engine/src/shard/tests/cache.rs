@@ -243,7 +243,7 @@ fn the_kept_frame_is_the_one_that_was_published_and_no_copy() {
         counted_as: None,
     };
     world.shards[0].publish(vec![publication]);
-    let kept = world.shards[0].cached_frame(&channel, Dialect::Pusher).unwrap();
+    let kept = world.shards[0].say_cached(&channel, Dialect::Pusher.into()).0.bytes;
     assert_eq!((kept.as_ptr(), kept.len()), (frame.as_ptr(), frame.len()));
 }
 

@@ -29,7 +29,8 @@ impl Room {
         let (outbox_bytes_soft, outbox_bytes_max) = (1 << 30, 1 << 30); // Nobody is slow here.
         let config =
             ShardConfig { outbox_bytes_soft, outbox_bytes_max, log, ..ShardConfig::default() };
-        let shard = Shard::new(config, Apps::new(vec![app]).unwrap(), Millis(0));
+        let shard =
+            Shard::new(config, Apps::new(vec![app]).unwrap(), &crate::dialect::ROWS, Millis(0));
         Self { shard, heard: Vec::new() }
     }
 

@@ -297,7 +297,12 @@ fn while_the_disk_is_silent_only_so_much_is_forgotten() {
 fn restored(cursors: Vec<StoredCursor>, snapshot: Option<StoredSnapshot>) -> (World, Shard) {
     let world = check_on(1, few(9), "");
     let config = world.shards[0].config().clone();
-    let mut shard = Shard::new(config, Apps::clone(&world.shards[0].apps()), Millis::default());
+    let mut shard = Shard::new(
+        config,
+        Apps::clone(&world.shards[0].apps()),
+        &crate::dialect::ROWS,
+        Millis::default(),
+    );
     shard.set_unix_ms(10_000);
     shard.restore_floor(7);
     let stored = StoredLog {

@@ -283,7 +283,12 @@ fn a_sink_goes_on_where_it_was_after_a_start() {
     let (id, sequence) = cursor.expect("the sink's cursor is stored");
     assert_eq!(sequence, 2);
     let config = world.shards[0].config().clone();
-    let mut shard = Shard::new(config, Apps::clone(&world.shards[0].apps()), Millis::default());
+    let mut shard = Shard::new(
+        config,
+        Apps::clone(&world.shards[0].apps()),
+        &crate::dialect::ROWS,
+        Millis::default(),
+    );
     let event = |sequence| StoredEvent {
         sequence,
         first_sequence: 1,

@@ -15,7 +15,10 @@ fn world() -> (World, [ConnId; 2]) {
 }
 
 fn reply(world: &mut World, conn: ConnId, text: &'static str) {
-    world.shards[0].reply(conn, |frames| frames.extend_from_slice(text.as_bytes()));
+    world.shards[0].reply(conn, |frames| {
+        frames.extend_from_slice(text.as_bytes());
+        1
+    });
 }
 
 /// What `conn` is sent at the turn's end, and as how many frames.

@@ -15,7 +15,7 @@ fn shard(webhooks: Vec<Webhook>) -> Shard {
     let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
     let app = App { policy, webhooks, ..App::new("id", "key", "secret") };
     let apps = Apps::new(vec![app]).unwrap();
-    let mut shard = Shard::new(ShardConfig::default(), apps, Millis(0));
+    let mut shard = Shard::new(ShardConfig::default(), apps, &crate::dialect::ROWS, Millis(0));
     for client in 0..CLIENTS {
         let conn = shard.open(client).unwrap();
         shard.upgrade(conn, Dialect::Pusher);
