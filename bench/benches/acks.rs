@@ -179,7 +179,7 @@ fn shard(is_durable: bool) -> Shard {
     let mut shard = Shard::new(
         config,
         Apps::new(vec![app]).expect("one app is unique"),
-        &uringcast::dialect::ROWS,
+        &uringcast::dialect::DIALECTS,
         Millis(0),
     );
     shard.set_unix_ms(1_795_230_348_888);

@@ -56,7 +56,7 @@ impl World {
         let app = App { policy, ..App::new("id", "key", "secret") };
         let apps = Apps::new(vec![app]).expect("one app is unique");
         let mut shard =
-            Shard::new(ShardConfig::default(), apps, &uringcast::dialect::ROWS, Millis(0));
+            Shard::new(ShardConfig::default(), apps, &uringcast::dialect::DIALECTS, Millis(0));
         let rooms: Vec<String> = (0..ROOMS).map(|room| format!("private-load-{room}")).collect();
         let publisher = open(&mut shard);
         for room in &rooms {

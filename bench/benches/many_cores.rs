@@ -191,7 +191,7 @@ fn publication(channel: &ChannelName) -> Publication {
 }
 
 fn name(room: &str) -> ChannelName {
-    ChannelName::new(AppIndex(0), room, 1)
+    ChannelName::new(AppIndex(0), room, uringcast::dialect::nature(room), 1)
 }
 
 fn shard(core: u8, cores: usize) -> Shard {
@@ -207,7 +207,7 @@ fn shard(core: u8, cores: usize) -> Shard {
     Shard::new(
         config,
         Apps::new(vec![app]).expect("one app is unique"),
-        &uringcast::dialect::ROWS,
+        &uringcast::dialect::DIALECTS,
         Millis(0),
     )
 }

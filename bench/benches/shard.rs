@@ -168,7 +168,7 @@ fn publication(room: &str) -> Publication {
 }
 
 fn name(room: &str) -> ChannelName {
-    ChannelName::new(AppIndex(0), room, HASH_SEED)
+    ChannelName::new(AppIndex(0), room, uringcast::dialect::nature(room), HASH_SEED)
 }
 
 fn shard(core: u8, cores: usize) -> Shard {
@@ -184,7 +184,7 @@ fn shard(core: u8, cores: usize) -> Shard {
     Shard::new(
         config,
         Apps::new(vec![app]).expect("one app is unique"),
-        &uringcast::dialect::ROWS,
+        &uringcast::dialect::DIALECTS,
         Millis(0),
     )
 }

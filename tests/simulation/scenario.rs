@@ -146,7 +146,7 @@ impl Scenario {
     }
 
     pub(crate) fn name(&self, name: &str) -> ChannelName {
-        ChannelName::new(AppIndex(0), name, self.config.hash_seed)
+        ChannelName::new(AppIndex(0), name, uringcast::dialect::nature(name), self.config.hash_seed)
     }
 
     fn deliver(&mut self) {

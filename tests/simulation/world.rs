@@ -60,7 +60,7 @@ impl World {
         let apps = Apps::new(vec![app]).expect("one app is unique");
         let shard = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..config.clone() };
-            Shard::new(config, apps.clone(), &uringcast::dialect::ROWS, Millis(0))
+            Shard::new(config, apps.clone(), &uringcast::dialect::DIALECTS, Millis(0))
         };
         Self {
             shards: (0..cores).map(shard).collect(),

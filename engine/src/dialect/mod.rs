@@ -10,7 +10,10 @@ pub mod pusher;
 pub mod sse;
 pub mod zps;
 
-use crate::shard::{DialectId, DialectRow};
+use uringcast_proto::pusher::channel::{ChannelKind, is_cache_channel};
+
+use crate::log::is_room;
+use crate::shard::{DialectId, DialectRow, Dialects, Nature};
 
 /// What one connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +29,28 @@ pub enum Dialect {
 }
 
 impl From<Dialect> for DialectId {
-    /// The place of its row among [`ROWS`].
+    /// The place of its row among those of [`DIALECTS`].
     fn from(dialect: Dialect) -> Self {
         Self(dialect as u8)
     }
 }
 
+/// All that a shard is handed of the dialects.
+pub static DIALECTS: Dialects = Dialects { rows: &ROWS, nature };
+
+/// What a channel is by its name, which all dialects agree on.
+pub fn nature(name: &str) -> Nature {
+    let is_room = is_room(name);
+    Nature {
+        is_room,
+        has_members: !is_room && ChannelKind::of(name) == ChannelKind::Presence,
+        is_cached: !is_room && is_cache_channel(name),
+        is_of_user: name.starts_with('#'),
+    }
+}
+
 /// How each dialect says what the shard has to say, in the order of [`Dialect`].
-pub static ROWS: [DialectRow; 4] = [
+static ROWS: [DialectRow; 4] = [
     DialectRow {
         name: "pusher",
         say: pusher::say,

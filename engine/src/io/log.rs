@@ -17,6 +17,7 @@ use super::mailbox::{Address, Envelope};
 use super::thread::Event;
 use crate::app::Apps;
 use crate::config::LogConfig;
+use crate::dialect::nature;
 use crate::id::{AppIndex, CoreId};
 use crate::log::commit::{Batch, Committed, Committer, GroupLimits, unix_ms};
 use crate::log::counters::LogCounters;
@@ -106,7 +107,8 @@ impl Opened {
         for log in self.logs.drain(..) {
             match apps.by_id(&log.app_id).filter(|app| apps.app(*app).has_log(&log.channel)) {
                 Some(app) => {
-                    let channel = ChannelName::new(app, Arc::clone(&log.channel), seed);
+                    let channel =
+                        ChannelName::new(app, Arc::clone(&log.channel), nature(&log.channel), seed);
                     let owner = channel.owner(cores);
                     shares[usize::from(owner.0)].logs.push((channel, log));
                 }

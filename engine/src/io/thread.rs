@@ -78,7 +78,7 @@ fn try_run(start: Start) -> io::Result<()> {
 
 async fn run_core(start: Start, ring: Option<Ring>) -> io::Result<()> {
     let Start { setup, apps, shard, listeners, addresses, mailbox, side, events, .. } = start;
-    let mut shard = Shard::new(shard, apps, &dialect::ROWS, Millis::default());
+    let mut shard = Shard::new(shard, apps, &dialect::DIALECTS, Millis::default());
     shard.set_middleware(Arc::clone(&setup.middleware));
     shard.set_unix_ms(unix_ms()); // What is restored may have had its time meanwhile.
     start.restored.fill(&mut shard);

@@ -17,7 +17,7 @@ impl Shard {
     /// Make room for the apps of `newer`: another core may serve them before this one does.
     pub fn learn_apps(&mut self, newer: &Apps) {
         Rc::make_mut(&mut self.apps).learn(newer);
-        self.traits = TraitsTable::new(&self.config, self.rows, &self.apps);
+        self.traits = TraitsTable::new(&self.config, self.dialects.rows, &self.apps);
     }
 
     /// Serve `apps` from now on, which [follow](Apps::updated) those that were served.
@@ -25,7 +25,7 @@ impl Shard {
     /// Clients of apps that are removed or disabled are told so and closed.
     pub fn set_apps(&mut self, apps: Apps) {
         assert!(self.apps.indices().count() <= apps.indices().count(), "no slot is ever lost");
-        self.traits = TraitsTable::new(&self.config, self.rows, &apps);
+        self.traits = TraitsTable::new(&self.config, self.dialects.rows, &apps);
         self.apps = Rc::new(apps);
         self.renew_history_rules();
         self.forget_room_answers();

@@ -11,14 +11,12 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use uringcast_proto::pusher::channel::is_cache_channel;
 use uringcast_proto::pusher::server;
 
 use super::message::{CachedInfo, ChannelName};
 use super::table::Table;
 use super::word::Said;
 use super::{DialectId, Millis, Shard, Word};
-use crate::log::is_room;
 
 /// What an event costs besides its frame and its channel's name: its entry, the name's and the
 /// frame's reference counts and its places in both orders, rounded up.
@@ -147,7 +145,7 @@ impl Shard {
         frame: &Bytes,
         sequence: Option<u64>,
     ) {
-        if is_cache_channel(channel.as_str()) {
+        if channel.nature().is_cached {
             let ttl_s = self.apps.app(channel.app()).policy.cache_ttl_s;
             let end = self.now.plus(u64::from(ttl_s) * 1_000);
             let event = (frame.clone(), sequence);
@@ -162,7 +160,7 @@ impl Shard {
         channel: &ChannelName,
         to: DialectId,
     ) -> (Said, Option<u64>) {
-        if !is_cache_channel(channel.as_str()) || is_room(channel.as_str()) {
+        if !channel.nature().is_cached {
             return (Said::default(), None);
         }
         if let Some((event, _)) = self.cache.find(channel, self.now) {
@@ -192,9 +190,10 @@ impl Shard {
 mod tests {
     use super::*;
     use crate::id::AppIndex;
+    use crate::shard::Nature;
 
     fn name(text: &str) -> ChannelName {
-        ChannelName::new(AppIndex(0), text, 1)
+        ChannelName::new(AppIndex(0), text, Nature::default(), 1)
     }
 
     /// A frame with which an event of a channel with a name of one letter weighs 1,000 bytes.

@@ -100,7 +100,7 @@ impl Shard {
     /// [entered](Self::enter), or of none, to be told why.
     pub fn upgrade(&mut self, conn: ConnId, dialect: impl Into<DialectId>) {
         let (now, dialect) = (self.now, dialect.into());
-        assert!(usize::from(dialect.0) < self.rows.len(), "a dialect is one of the rows");
+        assert!(usize::from(dialect.0) < self.dialects.rows.len(), "a dialect is one of the rows");
         let is_stream = !self.row(dialect).closes_by_frame;
         let Some(connection) = self.connection(conn) else { return };
         (connection.dialect, connection.is_stream) = (dialect, is_stream);

@@ -21,20 +21,42 @@ use super::word::{DialectId, Said};
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 use crate::log::NoLog;
 
-/// A channel's name within its app, with its hash.
+/// What a channel is, by its name.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nature {
+    /// It always has a log, its events go to sinks and to its scope's wildcard, and users are entered
+    /// into it. It has no members, no count and no cached event.
+    pub is_room: bool,
+    /// Its subscribers are members, who are told of each other.
+    pub has_members: bool,
+    /// It keeps its last event for whoever subscribes later.
+    pub is_cached: bool,
+    /// It is one user's own: no webhook is told of it, and nobody of its count.
+    pub is_of_user: bool,
+}
+
+/// A channel's name within its app, with its hash and what the channel is.
 #[derive(Clone, Debug)]
 pub struct ChannelName {
     app: AppIndex,
+    nature: Nature,
     name: Arc<str>,
     hash: u64,
 }
 
 impl ChannelName {
-    /// The channel `name` of `app`; all cores of a process must use the same `seed`.
-    pub fn new(app: AppIndex, name: impl Into<Arc<str>>, seed: u64) -> Self {
+    /// The channel `name` of `app`, which is of this `nature`; all cores of a process must use the
+    /// same `seed`.
+    pub fn new(app: AppIndex, name: impl Into<Arc<str>>, nature: Nature, seed: u64) -> Self {
         let name = name.into();
         let hash = hash(app, &name, seed);
-        Self { app, name, hash }
+        Self { app, nature, name, hash }
+    }
+
+    /// What the channel is.
+    pub const fn nature(&self) -> Nature {
+        self.nature
     }
 
     /// The app that the channel belongs to.
@@ -554,7 +576,7 @@ mod tests {
     fn every_core_owns_a_fair_share_of_channels() {
         let mut owned = [0_u32; 4];
         for index in 0..4_000 {
-            let name = ChannelName::new(AppIndex(0), format!("room-{index}"), 7);
+            let name = ChannelName::new(AppIndex(0), format!("room-{index}"), Nature::default(), 7);
             owned[usize::from(name.owner(4).0)] += 1;
         }
         assert!(owned.iter().all(|&count| (850..1_150).contains(&count)), "{owned:?}");
@@ -562,9 +584,9 @@ mod tests {
 
     #[test]
     fn the_same_name_in_two_apps_is_two_channels() {
-        let one = ChannelName::new(AppIndex(0), "room", 7);
-        assert_ne!(one, ChannelName::new(AppIndex(1), "room", 7));
-        assert_eq!(one, ChannelName::new(AppIndex(0), "room", 7));
+        let room = |app| ChannelName::new(AppIndex(app), "room", Nature::default(), 7);
+        assert_ne!(room(0), room(1));
+        assert_eq!(room(0), room(0));
     }
 
     #[test]

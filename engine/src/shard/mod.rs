@@ -78,7 +78,7 @@ pub use log::{
 };
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,
-    Member, OwnedId, Partial, Publication, Query, Ticket, UserMessage,
+    Member, Nature, OwnedId, Partial, Publication, Query, Ticket, UserMessage,
 };
 pub use notice::{Fact, Notice};
 pub use online::OnlineStatus;
@@ -88,7 +88,7 @@ pub use query::Answer;
 pub use room_auth::{RoomAuthLimits, RoomKey, RoomQuestion, RoomVerdict};
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
-pub use word::{Begin, DialectId, DialectRow, Ending, Members, Traits, Word};
+pub use word::{Begin, DialectId, DialectRow, Dialects, Ending, Members, Traits, Word};
 
 use batch::Joiner;
 use cache::Cache;
@@ -240,8 +240,7 @@ struct Outgoing {
 #[derive(Debug)]
 pub struct Shard {
     config: ShardConfig,
-    /// How each dialect says things.
-    rows: &'static [DialectRow],
+    dialects: &'static Dialects,
     apps: Rc<Apps>,
     /// What holds for the connections of each dialect in each app.
     traits: TraitsTable,
@@ -318,19 +317,19 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// An empty shard that serves `apps` to clients of dialects that say things as `rows` do, as of
-    /// `now`.
+    /// An empty shard that serves `apps` to the clients of `dialects`, as of `now`.
     ///
     /// # Panics
     /// If the configuration contradicts itself: no cores, or a core beyond them. If there are more
     /// than [`DIALECTS_MAX`] rows, or none.
-    pub fn new(config: ShardConfig, apps: Apps, rows: &'static [DialectRow], now: Millis) -> Self {
-        assert!((1..=DIALECTS_MAX).contains(&rows.len()), "one to {DIALECTS_MAX} dialects");
+    pub fn new(config: ShardConfig, apps: Apps, dialects: &'static Dialects, now: Millis) -> Self {
+        let dialects_are_few = (1..=DIALECTS_MAX).contains(&dialects.rows.len());
+        assert!(dialects_are_few, "a shard takes one to {DIALECTS_MAX} dialects");
         assert!(usize::from(config.core.0) < config.cores, "a shard is one of the cores");
         assert!(config.outbox_bytes_soft <= config.outbox_bytes_max, "soft comes before hard");
-        let traits = TraitsTable::new(&config, rows, &apps);
+        let traits = TraitsTable::new(&config, dialects.rows, &apps);
         Self {
-            rows,
+            dialects,
             traits,
             apps: Rc::new(apps),
             connections: Slab::with_capacity(config.sockets_reserved()),

@@ -160,6 +160,6 @@ impl Shard {
 pub(super) fn is_of_interest(apps: &Apps, channel: &ChannelName, event: WebhookEvent) -> bool {
     let webhooks = &apps.app(channel.app()).webhooks;
     !webhooks.is_empty()
-        && !channel.as_str().starts_with('#')
+        && !channel.nature().is_of_user
         && webhooks.iter().any(|it| it.depends_on(event, channel.as_str()))
 }

@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::message::{ChannelName, Join};
 use super::{Refusal, Shard};
 use crate::id::AppIndex;
-use crate::log::{is_room, subscriber_of};
+use crate::log::subscriber_of;
 use crate::middleware::{self, Blocked, Call, Chain, Operation};
 
 /// One message of so many is timed: two looks at a clock are a tenth of what an ack costs.
@@ -86,7 +86,7 @@ impl Shard {
     pub(super) fn allows_catch_up(&mut self, join: &Join) -> bool {
         let subscriber_id = join.log.as_ref().map(|wish| wish.subscriber_id.clone());
         let subscriber_id = subscriber_id.as_deref().map(subscriber_of).filter(|id| !id.is_empty());
-        !is_room(join.channel.as_str())
+        !join.channel.nature().is_room
             || self.allows(Operation::CatchUp, &join.channel, subscriber_id, None)
     }
 

@@ -5,7 +5,6 @@
 //! and what each foothold is told keeps that order.
 
 use smallvec::SmallVec;
-use uringcast_proto::pusher::channel::ChannelKind;
 
 use super::counts::Counts;
 use super::message::{
@@ -19,7 +18,6 @@ use super::word::{Begin, Members, Said};
 use super::{DialectId, Shard, Word};
 use crate::app::WebhookEvent;
 use crate::id::CoreId;
-use crate::log::is_room;
 
 /// A core that has subscriptions to a channel.
 #[derive(Clone, Debug)]
@@ -195,11 +193,8 @@ impl Shard {
     }
 
     fn occupy(&mut self, name: &ChannelName) -> u32 {
-        // A room's name may begin like that of a presence channel, and is none.
-        let is_room = is_room(name.as_str());
-        let is_presence = !is_room && ChannelKind::of(name.as_str()) == ChannelKind::Presence;
-        let roster = is_presence.then(Box::default);
-        let told = if is_room { None } else { self.told_of(name) };
+        let roster = name.nature().has_members.then(Box::default);
+        let told = self.told_of(name);
         self.counters.channels += 1;
         let index = self.owned.insert(name.clone(), Owned { roster, told, ..Owned::default() });
         self.notice(index, WebhookEvent::ChannelOccupied, || Fact::ChannelOccupied);

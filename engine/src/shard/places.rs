@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn a_guess_is_never_the_answer_where_a_scan_has_another() {
         let apps = Apps::new(vec![App::new("id", "key", "secret")]).unwrap();
-        let mut shard = Shard::new(ShardConfig::default(), apps, &crate::dialect::ROWS, Millis(0));
+        let mut shard =
+            Shard::new(ShardConfig::default(), apps, &crate::dialect::DIALECTS, Millis(0));
         let mut conns: Vec<ConnId> = (0..4).map(|_| open(&mut shard)).collect();
         let mut random = 1_u64;
         let mut below = |bound: usize| {

@@ -4,9 +4,6 @@
 //! one is here the answer is an output. A publish is such a question, too: it is answered when
 //! every core has queued it to its subscribers, in whatever order the cores report.
 
-use uringcast_proto::pusher::channel::ChannelKind;
-use uringcast_proto::pusher::user::user_of_channel;
-
 use super::counters::Counters;
 use super::ledger::Decision;
 use super::log::{AppendError, Appended, Lags, LogAnswer, Untold};
@@ -188,7 +185,7 @@ impl Shard {
                 // A user's own channel says who is online: it is no channel of the app.
                 let is_asked = |entry: &&Entry<Owned>| {
                     let name = entry.name.as_str();
-                    let is_user = user_of_channel(name).is_some();
+                    let is_user = entry.name.nature().is_of_user;
                     entry.name.app() == *app && name.starts_with(&**prefix) && !is_user
                 };
                 Partial::Channels(self.owned.iter().filter(is_asked).map(info).collect())
@@ -227,8 +224,7 @@ impl Shard {
     /// Who is in `channel`, for the publish of an event that has this place in it.
     pub(super) fn occupancy(&mut self, channel: &ChannelName, place: u32) -> Counted {
         let Some(index) = self.owned.find_name(channel) else {
-            let is_presence = ChannelKind::of(channel.as_str()) == ChannelKind::Presence;
-            let user_count = is_presence.then_some(0);
+            let user_count = channel.nature().has_members.then_some(0);
             return Counted { place, subscription_count: 0, user_count };
         };
         let owned = &self.owned.at(index).value;

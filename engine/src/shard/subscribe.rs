@@ -5,6 +5,8 @@
 //! client that unsubscribes before the answer is let go at once, and the owner is told when the
 //! answer arrives; the attempt's number keeps a late answer from being taken for a newer one's.
 
+use std::sync::Arc;
+
 use super::channel::{Channel, Form, Subscriber};
 use super::connection::{CATCHING_UP, JOINING, Subscription};
 use super::log::JoinLog;
@@ -39,7 +41,14 @@ pub struct Subscribed {
 }
 
 impl Shard {
-    /// Ask the owner of channel `name` to let `conn` in, as `member` on presence channels.
+    /// The channel `name` of `app`.
+    pub fn channel(&self, app: AppIndex, name: impl Into<Arc<str>>) -> ChannelName {
+        let name = name.into();
+        let nature = (self.dialects.nature)(&name);
+        ChannelName::new(app, name, nature, self.config.hash_seed)
+    }
+
+    /// Ask the owner of channel `name` to let `conn` in, as `member` on channels with members.
     pub fn subscribe(
         &mut self,
         conn: ConnId,
@@ -60,10 +69,10 @@ impl Shard {
     ) -> Result<CoreId, SubscribeError> {
         let (app, dialect) = self.check_subscribe(conn)?;
         let hash = hash(app, name, self.config.hash_seed);
-        let local = self.locals.find(app, name, hash).unwrap_or_else(|| {
-            let name = ChannelName::new(app, name, self.config.hash_seed);
-            self.locals.insert(name, Channel::new())
-        });
+        let local = match self.locals.find(app, name, hash) {
+            Some(local) => local,
+            None => self.locals.insert(self.channel(app, name), Channel::new()),
+        };
         let attempt = self.next_serial();
         let connection = self.connection(conn).expect("check_subscribe has found it");
         if connection.find(local).is_some() {

@@ -8,9 +8,7 @@
 //!
 //! A new subscriber is told, too: with the others, or at once if those have to wait.
 
-use uringcast_proto::pusher::channel::ChannelKind;
-
-use super::message::{ChannelName, OwnedId};
+use super::message::{ChannelName, Nature, OwnedId};
 use super::word::Said;
 use super::{DialectId, Millis, Shard, Word};
 
@@ -32,12 +30,11 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// What a channel called `name` begins with, if it is of a kind that is told at all.
+    /// What a channel begins with, if it is of a kind that is told at all.
     ///
-    /// Members of presence channels are told of each other, and a user's own channel is nobody
-    /// else's.
-    pub(super) fn of(name: &str) -> Option<Box<Self>> {
-        let is_told = ChannelKind::of(name) != ChannelKind::Presence && !name.starts_with('#');
+    /// Members are told of each other, and a user's own channel is nobody else's.
+    fn of(nature: Nature) -> Option<Box<Self>> {
+        let is_told = !nature.has_members && !nature.is_of_user && !nature.is_room;
         is_told.then(Box::default)
     }
 
@@ -150,6 +147,6 @@ impl Shard {
     /// What the owner of a channel that begins now keeps about its number.
     pub(super) fn told_of(&self, name: &ChannelName) -> Option<Box<Told>> {
         let is_wanted = self.apps.app(name.app()).policy.subscription_count;
-        if is_wanted { Told::of(name.as_str()) } else { None }
+        if is_wanted { Told::of(name.nature()) } else { None }
     }
 }

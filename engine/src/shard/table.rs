@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn name(text: &str) -> ChannelName {
-        ChannelName::new(AppIndex(0), text, 1)
+        ChannelName::new(AppIndex(0), text, crate::shard::Nature::default(), 1)
     }
 
     #[test]

@@ -8,10 +8,8 @@
 
 use std::num::NonZeroU32;
 
-use uringcast_proto::pusher::user::{user_channel, user_of_channel};
-
 use super::connection::{Connection, Phase};
-use super::message::{ChannelName, CoreMessage, Member, UserMessage};
+use super::message::{ChannelName, CoreMessage, Member, Nature, UserMessage};
 use super::online::Online;
 use super::table::Table;
 use super::watch::{Notices, Watched, Watching};
@@ -118,7 +116,7 @@ impl Shard {
     /// The id of who has signed in on `conn`.
     pub fn user_id(&mut self, conn: ConnId) -> Option<&str> {
         let session = self.connection(conn)?.user.as_ref()?.session;
-        Some(user_id(&self.users.sessions.at(session).name))
+        Some(self.users.sessions.at(session).name.as_str())
     }
 
     /// Who has signed in on `conn`, as presence channels show a user.
@@ -196,9 +194,11 @@ impl Shard {
         self.tell(owner, CoreMessage::User(message(user)));
     }
 
-    /// What the user `user_id` of `app` is called among the cores.
+    /// What the user `user_id` of `app` is called among the cores. Users have tables of their own, so
+    /// no channel can be taken for one.
     pub(super) fn user_name(&self, app: AppIndex, user_id: &str) -> ChannelName {
-        ChannelName::new(app, user_channel(user_id), self.config.hash_seed)
+        let nature = Nature { is_of_user: true, ..Nature::default() };
+        ChannelName::new(app, user_id, nature, self.config.hash_seed)
     }
 
     /// Every open connection that has shown a signature for `user_id`.
@@ -233,9 +233,4 @@ impl Shard {
             debug_assert!(is_settled, "slot {slot} is closed and signed in");
         }
     }
-}
-
-/// The id in the name of a user.
-pub(super) fn user_id(name: &ChannelName) -> &str {
-    user_of_channel(name.as_str()).expect("a user is named by their own channel")
 }

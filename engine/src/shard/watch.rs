@@ -8,7 +8,6 @@ use hashbrown::HashSet;
 
 use super::message::{ChannelName, LocalId, UserMessage};
 use super::online::OnlineStatus;
-use super::user::user_id;
 use super::{DialectId, Segment, Shard, Word};
 use crate::id::ConnId;
 
@@ -191,7 +190,7 @@ fn merge<'a>(
     let mut open = 0;
     let mut seen = HashSet::<&str, foldhash::fast::RandomState>::default();
     for (name, status) in changes {
-        let user_id = user_id(name);
+        let user_id = name.as_str();
         if !seen.insert(user_id) {
             open = events.len();
             seen.clear();

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::message::JoinRefused;
+use super::message::{JoinRefused, Nature};
 use super::online::OnlineStatus;
 use super::roster::Roster;
 use super::{AppendError, EnterError, Shard, ShardConfig};
@@ -203,6 +203,15 @@ pub enum Ending {
     Failed,
 }
 
+/// All that a shard is handed of the dialects.
+#[derive(Debug)]
+pub struct Dialects {
+    /// How each says things; one to [`DIALECTS_MAX`](super::DIALECTS_MAX).
+    pub rows: &'static [DialectRow],
+    /// What the channel with this name is, to all of them.
+    pub nature: fn(&str) -> Nature,
+}
+
 /// One dialect among those that a shard is handed: its place in their list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DialectId(pub u8);
@@ -295,7 +304,7 @@ impl Shard {
 
     /// How `dialect` says things.
     pub(super) const fn row(&self, dialect: DialectId) -> &'static DialectRow {
-        &self.rows[dialect.0 as usize]
+        &self.dialects.rows[dialect.0 as usize]
     }
 
     /// The times and limits of `conn`; of one that is gone, those of the first app's first dialect.

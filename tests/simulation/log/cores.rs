@@ -88,7 +88,7 @@ impl Cores {
         let shard = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..self.config.clone() };
             let mut shard =
-                Shard::new(config, self.apps.clone(), &uringcast::dialect::ROWS, self.now);
+                Shard::new(config, self.apps.clone(), &uringcast::dialect::DIALECTS, self.now);
             shard.set_unix_ms(unix_ms);
             shard
         };
@@ -282,7 +282,7 @@ impl Cores {
     }
 
     pub(crate) fn channel(&self, room: &str) -> ChannelName {
-        ChannelName::new(AppIndex(0), room, self.config.hash_seed)
+        ChannelName::new(AppIndex(0), room, uringcast::dialect::nature(room), self.config.hash_seed)
     }
 
     pub(crate) fn owner(&self, room: &str) -> CoreId {

@@ -91,7 +91,7 @@ pub(super) async fn ask(core: &Rc<Core>, query: Query) -> shard::Answer {
 
 /// A channel's name with its hash.
 pub(super) fn name(core: &Core, app: AppIndex, channel: &str) -> ChannelName {
-    core.ask(|shard| ChannelName::new(app, channel, shard.config().hash_seed))
+    core.ask(|shard| shard.channel(app, channel))
 }
 
 async fn one_channel(core: &Rc<Core>, app: AppIndex, channel: String, info: Info) -> Answer {

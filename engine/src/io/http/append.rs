@@ -31,12 +31,11 @@ impl Events {
         publications: Vec<rest::Publication>,
         key: Option<&str>,
     ) -> Self {
-        let seed = core.ask(|shard| shard.config().hash_seed);
         let plain = Vec::with_capacity(publications.len());
         let mut events = Self { plain, logged: Vec::new(), counted: Vec::new() };
         for (place, publication) in (0..).zip(publications) {
             let rest::Publication { channel, event, skip, is_counted } = publication;
-            let channel = ChannelName::new(app, channel, seed);
+            let channel = core.ask(|shard| shard.channel(app, channel));
             match event {
                 Encoded::Frame(frame) => {
                     let counted_as = is_counted.then_some(place);

@@ -37,7 +37,7 @@ fn apps() -> Apps {
 }
 
 fn channel(name: &str) -> ChannelName {
-    ChannelName::new(apps().by_id("app").unwrap(), name, 0)
+    ChannelName::new(apps().by_id("app").unwrap(), name, nature(name), 0)
 }
 
 impl Core {
@@ -45,7 +45,7 @@ impl Core {
         let config = config();
         let zps = Arc::new(zps::rules(&config).unwrap());
         let shard = shard_config(&config, &zps, (CoreId(0), 1), (0, 0));
-        let mut shard = Shard::new(shard, apps(), &crate::dialect::ROWS, Millis(0));
+        let mut shard = Shard::new(shard, apps(), &crate::dialect::DIALECTS, Millis(0));
         shard.set_unix_ms(NOW);
         let (batches, received) = bounded(1);
         let thread = LogThread { batches, counters: Arc::default() };

@@ -91,7 +91,7 @@ impl World {
         };
         let core = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..config.clone() };
-            let shard = Shard::new(config, apps.clone(), &crate::dialect::ROWS, Millis(0));
+            let shard = Shard::new(config, apps.clone(), &crate::dialect::DIALECTS, Millis(0));
             Core { shard, inflating: Inflating::new(300), going_on: Vec::new() }
         };
         let mut this = Self {
@@ -380,7 +380,7 @@ fn a_turn_inflates_no_more_than_it_may_and_one_message_and_everybody_goes_on() {
     const MESSAGE_BYTES: u64 = 30_000;
     const TURN_BYTES: u64 = 100_000;
     let apps = Apps::new(vec![App::new("id", "key", "secret")]).unwrap();
-    let mut shard = Shard::new(ShardConfig::default(), apps, &crate::dialect::ROWS, Millis(0));
+    let mut shard = Shard::new(ShardConfig::default(), apps, &crate::dialect::DIALECTS, Millis(0));
     let inflating = Inflating::new(TURN_BYTES as u32);
     let means = Means { message_bytes_max: 1 << 16, inflating: &inflating };
     let (mut packed, mut frame) = (Vec::new(), Vec::new());

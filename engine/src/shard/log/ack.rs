@@ -119,7 +119,7 @@ impl Shard {
             self.logs.acks.untold.push((owner(hash, self.config.cores), untold));
         } else {
             let ticket = self.open_acks(vec![untold]);
-            let channel = ChannelName::new(app, name, seed);
+            let channel = self.channel(app, name);
             let question = LogQuestion::Ack { subscriber_id: Arc::clone(subscriber_id), sequence };
             let ask = Message::Ask { ticket, channel: channel.clone(), question };
             self.tell_log_owner(&channel, ask);
@@ -159,7 +159,7 @@ impl Shard {
                 follower.acked = follower.acked.max(sequence);
             }
             Some(_) | None => {
-                let channel = ChannelName::new(app, name, self.config.hash_seed);
+                let channel = self.channel(app, name);
                 self.ack_parted(channel, subscriber_id, sequence);
             }
         }

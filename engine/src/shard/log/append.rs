@@ -14,7 +14,7 @@ use super::super::{Refusal, Shard, Word};
 use super::ChannelLog;
 use super::message::{Append, Message, NamedDraft, Target};
 use crate::id::{AppIndex, ConnId, SocketId};
-use crate::log::{Draft, Entry, Idempotency, Logged, NoLog, RecordKind, is_room};
+use crate::log::{Draft, Entry, Idempotency, Logged, NoLog, RecordKind};
 use crate::middleware::Operation;
 
 /// An event that is in its log.
@@ -163,7 +163,7 @@ impl Shard {
 
     /// Send `frame` to the subscribers of channel `name` without keeping it.
     pub fn publish_ephemeral(&mut self, app: AppIndex, name: &str, frame: Bytes) {
-        let channel = ChannelName::new(app, name, self.config.hash_seed);
+        let channel = self.channel(app, name);
         self.counters.publishes += 1;
         self.tell_log_owner(&channel.clone(), Message::Ephemeral { channel, frame });
     }
@@ -368,7 +368,7 @@ impl Shard {
         skip: Option<SocketId>,
         targets: &[Target],
     ) {
-        if is_room(channel.as_str()) {
+        if channel.nature().is_room {
             return;
         }
         let is_of_client = targets.iter().any(|target| matches!(target, Target::Conn(..)));

@@ -215,6 +215,6 @@ impl Shard {
         name: &str,
     ) -> Option<(ChannelName, DialectId)> {
         let (app, dialect) = self.speaks(conn)?;
-        Some((ChannelName::new(app, name, self.config.hash_seed), dialect))
+        Some((self.channel(app, name), dialect))
     }
 }

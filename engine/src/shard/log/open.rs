@@ -119,12 +119,11 @@ impl Shard {
         if self.logs.channels.len() >= channels_max && !self.drop_blank_log() {
             return Err(NoLog::Full { channels_max: channels_max as u32 });
         }
-        let seed = self.config.hash_seed;
         let name = channel.as_str();
         let rule = self.apps.app(channel.app()).history_rule(name).unwrap_or_else(|| {
             HistoryRule { events_max: 0, ..HistoryRule::new("") } // Its rule went with a reload.
         });
-        let wildcard = wildcard_of(name).map(|name| ChannelName::new(channel.app(), name, seed));
+        let wildcard = wildcard_of(name).map(|name| self.channel(channel.app(), name));
         let log = ChannelLog {
             rule,
             history: History::after(self.logs.floor),

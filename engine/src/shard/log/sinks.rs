@@ -24,9 +24,7 @@ use super::ChannelLog;
 use super::unkept::cursor_bytes;
 use crate::app::Sink;
 use crate::log::store::StoredCursor;
-use crate::log::{
-    AfterFailure, DeadLetter, Draft, Feed, FeedRange, Newest, PageLimits, is_match, is_room,
-};
+use crate::log::{AfterFailure, DeadLetter, Draft, Feed, FeedRange, Newest, PageLimits, is_match};
 
 /// What the name of a sink's cursor begins with. No subscriber may have such a name.
 pub(super) const SINK_PREFIX: &str = "\u{1}sink:";
@@ -109,7 +107,7 @@ impl Shard {
         let entry = self.logs.channels.at(index);
         let app = self.apps.app(entry.name.app());
         let name = entry.name.as_str();
-        if !is_room(name) || (app.sinks.is_empty() && entry.value.sinks.is_empty()) {
+        if !entry.name.nature().is_room || (app.sinks.is_empty() && entry.value.sinks.is_empty()) {
             return;
         }
         let wanted = app.sinks.iter().filter(|sink| is_match(&sink.rooms, name));

@@ -245,6 +245,6 @@ impl Shard {
     /// The wildcard of `channel`, if that is a room.
     pub(super) fn wildcard(&self, channel: &ChannelName) -> Option<ChannelName> {
         let name = wildcard_of(channel.as_str())?;
-        Some(ChannelName::new(channel.app(), name, self.config.hash_seed))
+        Some(self.channel(channel.app(), name))
     }
 }

@@ -21,7 +21,7 @@ fn shard(connections_max: usize) -> Shard {
     Shard::new(
         config,
         Apps::new(vec![app("a", true), app("b", true)]).unwrap(),
-        &crate::dialect::ROWS,
+        &crate::dialect::DIALECTS,
         Millis(0),
     )
 }
@@ -96,7 +96,8 @@ fn a_client_whose_app_goes_while_it_is_let_in_is_closed() {
 #[test]
 fn a_client_that_is_turned_away_counts_in_no_app() {
     let mut shard = shard(100);
-    shard = Shard::new(shard.config().clone(), Apps::default(), &crate::dialect::ROWS, Millis(0));
+    shard =
+        Shard::new(shard.config().clone(), Apps::default(), &crate::dialect::DIALECTS, Millis(0));
     let conn = shard.open(0).unwrap();
     shard.upgrade(conn, Dialect::Pusher);
     turn_away(&mut shard, conn, Refused::KeyUnknown);
@@ -119,7 +120,7 @@ fn a_learned_app_is_known_and_not_served() {
 #[test]
 fn a_client_is_turned_away_where_there_is_no_app_at_all() {
     let config = World::new(1, Limits::default()).shards.remove(0).config().clone();
-    let mut shard = Shard::new(config, Apps::default(), &crate::dialect::ROWS, Millis(0));
+    let mut shard = Shard::new(config, Apps::default(), &crate::dialect::DIALECTS, Millis(0));
     let conn = shard.open(0).unwrap();
     shard.upgrade(conn, Dialect::Pusher);
     turn_away(&mut shard, conn, Refused::KeyUnknown);

@@ -30,7 +30,7 @@ impl Room {
         let config =
             ShardConfig { outbox_bytes_soft, outbox_bytes_max, log, ..ShardConfig::default() };
         let shard =
-            Shard::new(config, Apps::new(vec![app]).unwrap(), &crate::dialect::ROWS, Millis(0));
+            Shard::new(config, Apps::new(vec![app]).unwrap(), &crate::dialect::DIALECTS, Millis(0));
         Self { shard, heard: Vec::new() }
     }
 

@@ -22,7 +22,8 @@ struct Life {
 impl Life {
     fn begin(dialect: Dialect) -> Self {
         let apps = Apps::new(vec![App::new("id", KEY, SECRET)]).unwrap();
-        let mut shard = Shard::new(ShardConfig::default(), apps, &crate::dialect::ROWS, Millis(0));
+        let mut shard =
+            Shard::new(ShardConfig::default(), apps, &crate::dialect::DIALECTS, Millis(0));
         shard.set_unix_ms(NOW * 1_000);
         let conn = shard.open(1).unwrap();
         shard.upgrade(conn, dialect);

@@ -300,7 +300,7 @@ fn restored(cursors: Vec<StoredCursor>, snapshot: Option<StoredSnapshot>) -> (Wo
     let mut shard = Shard::new(
         config,
         Apps::clone(&world.shards[0].apps()),
-        &crate::dialect::ROWS,
+        &crate::dialect::DIALECTS,
         Millis::default(),
     );
     shard.set_unix_ms(10_000);

@@ -286,7 +286,7 @@ fn a_sink_goes_on_where_it_was_after_a_start() {
     let mut shard = Shard::new(
         config,
         Apps::clone(&world.shards[0].apps()),
-        &crate::dialect::ROWS,
+        &crate::dialect::DIALECTS,
         Millis::default(),
     );
     let event = |sequence| StoredEvent {

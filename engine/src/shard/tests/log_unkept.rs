@@ -15,7 +15,12 @@ fn world(cores: usize, edit: impl Fn(&mut Limits)) -> World {
 }
 
 fn channel(world: &World, name: &str) -> ChannelName {
-    ChannelName::new(AppIndex(0), name, world.shards[0].config().hash_seed)
+    ChannelName::new(
+        AppIndex(0),
+        name,
+        crate::dialect::nature(name),
+        world.shards[0].config().hash_seed,
+    )
 }
 
 /// So many events that are kept.

@@ -38,7 +38,8 @@ struct Life {
 impl Life {
     fn begin(dialect: Dialect, client: Client) -> Self {
         let apps = Apps::new(vec![App::new("id", KEY, SECRET)]).unwrap();
-        let mut shard = Shard::new(ShardConfig::default(), apps, &crate::dialect::ROWS, Millis(0));
+        let mut shard =
+            Shard::new(ShardConfig::default(), apps, &crate::dialect::DIALECTS, Millis(0));
         let conn = shard.open(1).unwrap();
         shard.upgrade(conn, dialect);
         Self { shard, conn, client, told: Vec::new(), is_over: false }

@@ -104,7 +104,14 @@ fn hash_seed(cores: usize, text: &str) -> u64 {
         names.iter().all(|name| {
             let core: usize = name.rsplit('-').next().unwrap().parse().unwrap();
             [(*name).to_owned(), user_channel(name)].iter().all(|name| {
-                ChannelName::new(AppIndex(0), name.as_str(), *seed).owner(cores).0 as usize
+                ChannelName::new(
+                    AppIndex(0),
+                    name.as_str(),
+                    crate::dialect::nature(name.as_str()),
+                    *seed,
+                )
+                .owner(cores)
+                .0 as usize
                     == core % cores
             })
         })
@@ -365,7 +372,12 @@ impl World {
     }
 
     pub(super) fn channel(&self, name: &str) -> ChannelName {
-        ChannelName::new(AppIndex(0), name, self.shards[0].config().hash_seed)
+        ChannelName::new(
+            AppIndex(0),
+            name,
+            crate::dialect::nature(name),
+            self.shards[0].config().hash_seed,
+        )
     }
 }
 

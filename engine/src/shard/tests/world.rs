@@ -97,7 +97,7 @@ impl World {
         let apps = Apps::new(vec![app]).unwrap();
         let shard = |core| {
             let config = ShardConfig { core: CoreId(core as u8), cores, ..limits.shard.clone() };
-            Shard::new(config, apps.clone(), &crate::dialect::ROWS, Millis(0))
+            Shard::new(config, apps.clone(), &crate::dialect::DIALECTS, Millis(0))
         };
         Self {
             shards: (0..cores).map(shard).collect(),

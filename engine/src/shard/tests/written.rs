@@ -15,7 +15,7 @@ fn shard(webhooks: Vec<Webhook>) -> Shard {
     let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
     let app = App { policy, webhooks, ..App::new("id", "key", "secret") };
     let apps = Apps::new(vec![app]).unwrap();
-    let mut shard = Shard::new(ShardConfig::default(), apps, &crate::dialect::ROWS, Millis(0));
+    let mut shard = Shard::new(ShardConfig::default(), apps, &crate::dialect::DIALECTS, Millis(0));
     for client in 0..CLIENTS {
         let conn = shard.open(client).unwrap();
         shard.upgrade(conn, Dialect::Pusher);
@@ -59,7 +59,12 @@ fn act(shard: &mut Shard, number: usize, client: u32, channel: &str) {
         2 => shard.unsubscribe(conn, channel),
         3 => {
             let frame = server::event(r#""e""#, channel, &number.to_string(), None);
-            let channel = ChannelName::new(AppIndex(0), channel, shard.config().hash_seed);
+            let channel = ChannelName::new(
+                AppIndex(0),
+                channel,
+                crate::dialect::nature(channel),
+                shard.config().hash_seed,
+            );
             shard.publish(vec![Publication { channel, frame, skip: None, counted_as: None }]);
         }
         _ => {
