@@ -27,8 +27,8 @@ pub fn on_binary(shard: &mut Shard, conn: ConnId, bytes: &[u8]) {
     shard.send_message(conn, Opcode::Binary, bytes);
 }
 
-/// Append `word` as whole frames, and return how many: a frame that asks for an answer, and the last
-/// one. It subscribes to nothing, so there is nothing else to say.
+/// Append `word` as whole frames, and return how many: a frame that asks for an answer, and the
+/// last one. It subscribes to nothing, so there is nothing else to say.
 pub fn say(word: &Word<'_>, frames: &mut Vec<u8>) -> u32 {
     match word {
         Word::Ping => frames.extend_from_slice(encode::PING),

@@ -25,8 +25,8 @@ use crate::log::NoLog;
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Nature {
-    /// It always has a log, its events go to sinks and to its scope's wildcard, and users are entered
-    /// into it. It has no members, no count and no cached event.
+    /// It always has a log, its events go to sinks and to its scope's wildcard, and users are
+    /// entered into it. It has no members, no count and no cached event.
     pub is_room: bool,
     /// Its subscribers are members, who are told of each other.
     pub has_members: bool,

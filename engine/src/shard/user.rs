@@ -194,8 +194,8 @@ impl Shard {
         self.tell(owner, CoreMessage::User(message(user)));
     }
 
-    /// What the user `user_id` of `app` is called among the cores. Users have tables of their own, so
-    /// no channel can be taken for one.
+    /// What the user `user_id` of `app` is called among the cores. Users have tables of their own,
+    /// so no channel can be taken for one.
     pub(super) fn user_name(&self, app: AppIndex, user_id: &str) -> ChannelName {
         let nature = Nature { is_of_user: true, ..Nature::default() };
         ChannelName::new(app, user_id, nature, self.config.hash_seed)
