@@ -8,6 +8,7 @@ mod life;
 mod log;
 pub mod pusher;
 pub mod sse;
+mod unproven;
 pub mod zps;
 
 pub use life::{Life, Unanswered};

@@ -44,6 +44,13 @@ impl Shard {
         self.begin_close(conn, dialect.farewell(code, reason), Farewell::Awaited);
     }
 
+    /// Close `conn` with these frames, of which the last one is its close frame.
+    pub(super) fn close_saying(&mut self, conn: ConnId, mut frames: Vec<Bytes>) {
+        let Some(close) = frames.pop() else { return };
+        frames.into_iter().for_each(|frame| self.send(conn, frame));
+        self.begin_close(conn, close, Farewell::Awaited);
+    }
+
     pub(super) fn begin_close(&mut self, conn: ConnId, frame: Bytes, farewell: Farewell) {
         let until = self.now.plus(self.config.close_timeout_ms);
         let Some(form) = self.connection(conn).filter(|it| it.is_open()).map(|it| it.form()) else {

@@ -11,11 +11,8 @@ use super::connection::{Closing, Connection, Phase};
 use super::counters::Refusal;
 use super::user::AUTHORIZE_TICK_MS;
 use super::{Millis, Output, Shard};
-use crate::dialect::{Dialect, Life, Unanswered, zps};
+use crate::dialect::{Life, Unanswered};
 use crate::id::ConnId;
-
-/// Why a connection is closed whose credential has come to its end.
-const EXPIRED: &str = "Authentication token has expired";
 
 impl Shard {
     /// Set the wheel's entry to the connection's next deadline, if that is sooner than the one set.
@@ -72,11 +69,7 @@ impl Shard {
     pub fn close_expired(&mut self, conn: ConnId) {
         let Some(dialect) = self.connection(conn).map(|it| it.dialect) else { return };
         self.refuse(Refusal::TokenExpired);
-        match dialect {
-            Dialect::Pusher | Dialect::Echo => self.close_unauthorized(conn, EXPIRED),
-            Dialect::Zps => zps::on_expired(self, conn, EXPIRED),
-            Dialect::Sse => self.close_with(conn, Code::Unauthorized, EXPIRED),
-        }
+        self.close_saying(conn, dialect.expired());
     }
 
     /// The second `unix_s` since 1970 by the shard's own clock, as far as can be known now.
@@ -139,14 +132,7 @@ impl Shard {
             Phase::Open { authorize_by: Some(by), .. } if authorization_deadline(*by) <= now => {
                 let dialect = connection.dialect;
                 self.refuse(Refusal::SigninTimeout);
-                match dialect {
-                    Dialect::Pusher | Dialect::Echo => {
-                        let text = "the connection was not authorized in time";
-                        self.close_unauthorized(conn, text);
-                    }
-                    Dialect::Zps => zps::on_init_timeout(self, conn),
-                    Dialect::Sse => unreachable!("a stream is authorized before it begins"),
-                }
+                self.close_saying(conn, dialect.late());
             }
             Phase::Open { .. } if has_expired => self.close_expired(conn),
             Phase::Handshake { .. } => {

@@ -37,6 +37,23 @@ pub fn farewell(code: PusherCode, reason: &str) -> Bytes {
     }
 }
 
+/// The frames to a client of which nobody has said in time who it is.
+pub fn late() -> Vec<Bytes> {
+    closing(Code::InitTimeout).collect()
+}
+
+/// The frames to a client whose token has come to its end, which `text` says.
+pub fn expired(text: &str) -> Vec<Bytes> {
+    std::iter::once(server::error(text)).chain(closing(Code::Unauthorized)).collect()
+}
+
+/// What closes a connection for this protocol's reason, which is announced if the protocol has it
+/// so.
+fn closing(code: Code) -> impl Iterator<Item = Bytes> {
+    let announced = code.is_announced().then(|| server::closing_error(code));
+    announced.into_iter().chain([encode::close(CloseCode(code.value()), code.text())])
+}
+
 /// Tell `conn`, a websocket that is open and has been told nothing yet, why it is closed.
 pub fn turn_away(shard: &mut Shard, conn: ConnId, refused: Refused) {
     if let Some(refusal) = refused.refusal() {

@@ -22,7 +22,7 @@ pub use answer::{
     append_refused, enter_refused, join_refused, presence, replayed, snapshot, truncated, user_left,
 };
 pub use authorize::{Caller, accept, decided, go_on, verdict};
-pub use farewell::{farewell, turn_away};
+pub use farewell::{expired, farewell, late, turn_away};
 pub use rules::{EVENT_TYPES_MAX, Rules, SUB_BYTES_MAX};
 pub use state::State;
 pub use token::{Claims, KeyError, Verifier};
@@ -81,17 +81,6 @@ pub fn fail(shard: &mut Shard, conn: ConnId, code: CloseCode, reason: &str) {
     };
     shard.send(conn, server::closing_error(own));
     shard.fail(conn, CloseCode(own.value()), own.text());
-}
-
-/// Nobody has said in time who `conn` is.
-pub fn on_init_timeout(shard: &mut Shard, conn: ConnId) {
-    close(shard, conn, Code::InitTimeout);
-}
-
-/// The token that `conn` has shown has come to its end, which `text` says.
-pub fn on_expired(shard: &mut Shard, conn: ConnId, text: &str) {
-    shard.send(conn, server::error(text));
-    close(shard, conn, Code::Unauthorized);
 }
 
 fn carry_out(shard: &mut Shard, conn: ConnId, message: ClientMessage<'_>, text: &[u8]) {
