@@ -63,7 +63,7 @@ impl Dialect {
                 unanswered: Unanswered::Cut,
             },
             Self::Sse => Life {
-                sign_after_ms: config.zps.sse_heartbeat_ms,
+                sign_after_ms: config.sse_heartbeat_ms,
                 sign: sse::HEARTBEAT,
                 question_after_ms: u64::MAX,
                 question: (b"", 0),

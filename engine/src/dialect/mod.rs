@@ -7,11 +7,15 @@ pub mod echo;
 mod life;
 mod log;
 pub mod pusher;
+mod rules;
+mod session;
 pub mod sse;
 mod unproven;
 pub mod zps;
 
 pub use life::{Life, Unanswered};
+pub use rules::Rules;
+pub use session::{Session, Speaker};
 
 use bytes::Bytes;
 use uringcast_proto::pusher::codes::Code;

@@ -69,18 +69,18 @@ pub(super) async fn open(
         let judged = stream.rooms().try_for_each(|room| {
             core.ask(|shard| shard.judge(Operation::Subscribe, app, room, None, b""))
         });
-        judged.map_err(Refusing::Blocked).map(|()| stream)
+        judged.map_err(Refusing::Blocked).map(|()| (app, stream))
     });
-    let stream = checked.map_err(|refusing| refuse(core, &refusing, &cors))?;
+    let (app, stream) = checked.map_err(|refusing| refuse(core, &refusing, &cors))?;
     let head = format!("{HEAD}{cors}\r\n");
     let conn = arrival.conn;
-    let life = core.with_shard(|shard| {
+    let answer_ms = core.with_shard(|shard| {
         shard.upgrade(conn, Dialect::Sse);
         sse::begin(shard, conn, stream, head.as_bytes());
-        Dialect::Sse.life(shard.config(), &shard.zps_policy(conn))
+        core.speaker.borrow().rules.rooms(app).heartbeat_timeout_ms.into()
     });
     if let Some(socket) = core.socket(conn) {
-        socket.break_after_ms(life.answer_ms);
+        socket.break_after_ms(answer_ms);
     }
     Ok(())
 }
@@ -111,7 +111,7 @@ fn check(core: &Core, app: AppIndex, asked: &StreamRequest) -> Result<sse::Strea
         subscriptions_max: apps.zps(app).max_subscriptions,
     };
     let now_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
-    core.ask(|shard| sse::check(&shard.config().zps, &request, now_unix_s))
+    sse::check(&core.speaker.borrow().rules.zps, &request, now_unix_s)
 }
 
 /// Ask the app's server about each room, if it is to be asked; all together have the time of one.

@@ -28,7 +28,6 @@ impl Shard {
         assert!(self.apps.indices().count() <= apps.indices().count(), "no slot is ever lost");
         self.apps = Rc::new(apps);
         self.renew_history_rules();
-        self.forget_room_answers();
         self.evicted.clear(); // Their app may be back.
         let codes: Vec<Option<Code>> = self.apps.indices().map(|it| code(self, it)).collect();
         if codes.iter().all(Option::is_none) {

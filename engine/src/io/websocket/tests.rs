@@ -4,15 +4,17 @@
 //! What must hold: once all has come to rest, every client was answered all that it asked, in that
 //! order, and is listened to. `SEED=n` runs one world, `SEEDS=n` that many.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use serde_json::{Value, json};
-use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::FrameCursor;
 use uringcast_proto::ws::deflate::Deflater;
+use uringcast_proto::ws::{Opcode, encode};
 
 use super::*;
 use crate::app::{App, AppPolicy, Apps, ZpsPolicy};
+use crate::dialect::{Dialect, Rules};
 use crate::id::{AppIndex, CoreId};
 use crate::log::HistoryRule;
 use crate::shard::{CoreMessage, Millis, Output, Segment, ShardConfig};
@@ -55,6 +57,7 @@ struct Client {
 /// One core: its shard and what the I/O layer keeps for it.
 struct Core {
     shard: Shard,
+    speaker: RefCell<Speaker>,
     inflating: Inflating,
     going_on: Vec<ConnId>,
 }
@@ -92,7 +95,8 @@ impl World {
         let core = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..config.clone() };
             let shard = Shard::new(config, apps.clone(), Millis(0));
-            Core { shard, inflating: Inflating::new(300), going_on: Vec::new() }
+            let speaker = RefCell::new(Speaker::new(Rules::new(shard.apps())));
+            Core { shard, speaker, inflating: Inflating::new(300), going_on: Vec::new() }
         };
         let mut this = Self {
             random,
@@ -109,16 +113,16 @@ impl World {
     fn connect(&mut self, number: usize) {
         let core = self.random.below(self.cores.len());
         let is_deflated = self.random.one_in(2);
-        let shard = &mut self.cores[core].shard;
-        let conn = shard.open(number as u32).unwrap();
-        assert_eq!(shard.enter(conn, AppIndex(0), true), None);
+        let Core { shard, speaker, .. } = &mut self.cores[core];
+        let (conn, app) = (shard.open(number as u32).unwrap(), AppIndex(0));
+        assert_eq!(shard.enter(conn, app, true), None);
         shard.upgrade(conn, Dialect::Zps);
-        zps::greet(shard, conn, false);
+        let session = zps::greet(shard, &speaker.borrow().rules, conn, app, false);
         self.clients.push(Client {
             core,
             conn,
             is_deflated,
-            reader: Some(Reader::new(Agreed { dialect: Dialect::Zps, is_deflated })),
+            reader: Some(Reader::new(session, is_deflated)),
             is_listened_to: true,
             unread: VecDeque::new(),
             in_flight: None,
@@ -208,9 +212,11 @@ impl World {
         }
         let count = 1 + self.random.below(it.unread.len());
         let mut bytes: Vec<u8> = it.unread.drain(..count).collect();
-        let means = Means { message_bytes_max: 1 << 16, inflating: &core.inflating };
+        let speaker = core.speaker.borrow_mut();
+        let mut means = Means { inflating: &core.inflating, speaker };
         let reader = it.reader.as_mut().unwrap();
-        let next = reader.hear(&mut core.shard, &means, it.conn, &mut bytes);
+        let next = reader.hear(&mut core.shard, &mut means, it.conn, &mut bytes);
+        drop(means);
         self.proceed(client, next);
     }
 
@@ -231,9 +237,11 @@ impl World {
     fn go_on_one(&mut self, core: usize, conn: ConnId) {
         let client = self.client(core, conn);
         let core = &mut self.cores[core];
-        let means = Means { message_bytes_max: 1 << 16, inflating: &core.inflating };
+        let speaker = core.speaker.borrow_mut();
+        let mut means = Means { inflating: &core.inflating, speaker };
         let reader = self.clients[client].reader.as_mut().unwrap();
-        let next = reader.go_on(&mut core.shard, &means, conn);
+        let next = reader.go_on(&mut core.shard, &mut means, conn);
+        drop(means);
         self.proceed(client, next);
     }
 
@@ -245,7 +253,7 @@ impl World {
             self.cores[it.core].inflating.wait(it.conn);
         }
         self.has_waited[next as usize] = true;
-        it.reader = it.reader.take().map(|it| it.into_ear().map_or_else(|it| it, Reader::from));
+        it.reader = it.reader.take().map(|it| it.into_idle().map_or_else(|it| it, Reader::from));
     }
 
     fn end_turn(&mut self, core: usize) {
@@ -382,7 +390,8 @@ fn a_turn_inflates_no_more_than_it_may_and_one_message_and_everybody_goes_on() {
     let apps = Apps::new(vec![App::new("id", "key", "secret")]).unwrap();
     let mut shard = Shard::new(ShardConfig::default(), apps, Millis(0));
     let inflating = Inflating::new(TURN_BYTES as u32);
-    let means = Means { message_bytes_max: 1 << 16, inflating: &inflating };
+    let speaker = RefCell::new(Speaker::new(Rules::new(shard.apps())));
+    let mut means = Means { inflating: &inflating, speaker: speaker.borrow_mut() };
     let (mut packed, mut frame) = (Vec::new(), Vec::new());
     let text = "x".repeat(MESSAGE_BYTES as usize); // Not JSON: there is an error to send for each.
     Deflater::new().frame_into(Opcode::Text, text.as_bytes(), &mut packed);
@@ -393,12 +402,11 @@ fn a_turn_inflates_no_more_than_it_may_and_one_message_and_everybody_goes_on() {
         .map(|number| {
             let conn = shard.open(number as u32).unwrap();
             shard.upgrade(conn, Dialect::Pusher);
-            let agreed = Agreed { dialect: Dialect::Pusher, is_deflated: true };
-            (conn, Reader::new(agreed))
+            (conn, Reader::new(Session::Pusher, true))
         })
         .collect();
     for (conn, reader) in &mut readers {
-        let next = reader.hear(&mut shard, &means, *conn, &mut frame.repeat(MESSAGES));
+        let next = reader.hear(&mut shard, &mut means, *conn, &mut frame.repeat(MESSAGES));
         assert_eq!(next, Next::Queue);
         inflating.wait(*conn);
     }
@@ -410,7 +418,7 @@ fn a_turn_inflates_no_more_than_it_may_and_one_message_and_everybody_goes_on() {
         inflating.begin_turn();
         while let Some(conn) = inflating.next() {
             let (_, reader) = readers.iter_mut().find(|(it, _)| *it == conn).unwrap();
-            if reader.go_on(&mut shard, &means, conn) == Next::Queue {
+            if reader.go_on(&mut shard, &mut means, conn) == Next::Queue {
                 inflating.wait(conn);
             }
         }
