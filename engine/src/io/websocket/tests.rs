@@ -6,6 +6,8 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::iter;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use uringcast_proto::ws::client::FrameCursor;
@@ -14,6 +16,7 @@ use uringcast_proto::ws::{Opcode, encode};
 
 use super::*;
 use crate::app::{App, AppPolicy, Apps, ZpsPolicy};
+use crate::dialect::zps::RoomQuestion;
 use crate::dialect::{Dialect, Rules};
 use crate::id::{AppIndex, CoreId};
 use crate::log::HistoryRule;
@@ -60,6 +63,8 @@ struct Core {
     speaker: RefCell<Speaker>,
     inflating: Inflating,
     going_on: Vec<ConnId>,
+    /// Questions that the app's server has yet to answer, and who is held for each.
+    asked: Vec<(ConnId, RoomQuestion)>,
 }
 
 struct World {
@@ -84,8 +89,9 @@ impl World {
         };
         let policy = AppPolicy { zps, ..AppPolicy::default() };
         let history = vec![HistoryRule::new("*:*")];
-        let apps = Apps::new(vec![App { policy, history, ..App::new("id", "key", "secret") }]);
-        let apps = apps.unwrap();
+        let room_auth_url = random.one_in(4).then(|| "http://app/".to_owned());
+        let app = App { policy, history, room_auth_url, ..App::new("id", "key", "secret") };
+        let apps = Apps::new(vec![app]).unwrap();
         let config = ShardConfig {
             cores,
             hash_seed: seed,
@@ -95,8 +101,11 @@ impl World {
         let core = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..config.clone() };
             let shard = Shard::new(config, apps.clone(), Millis(0));
-            let speaker = RefCell::new(Speaker::new(Rules::new(shard.apps())));
-            Core { shard, speaker, inflating: Inflating::new(300), going_on: Vec::new() }
+            let mut rules = Rules::new(shard.apps());
+            Arc::make_mut(&mut rules.zps).room_auth.cache_ttl_ms = 0; // Every message asks.
+            let speaker = RefCell::new(Speaker::new(rules));
+            let (going_on, asked) = (Vec::new(), Vec::new());
+            Core { shard, speaker, inflating: Inflating::new(300), going_on, asked }
         };
         let mut this = Self {
             random,
@@ -136,13 +145,14 @@ impl World {
     fn step(&mut self) {
         let client = self.random.below(CLIENTS);
         let core = self.random.below(self.cores.len());
-        match self.random.below(20) {
+        match self.random.below(21) {
             0..4 => self.talk(client),
             4..8 => self.read(client),
             8..11 => self.end_turn(core),
             11..13 => self.go_on(core),
             13 => self.inflate(core),
-            14..17 => {
+            14 => self.answer(core),
+            15..18 => {
                 let mailbox = self.random.below(self.mail.len());
                 self.deliver(mailbox);
             }
@@ -157,13 +167,17 @@ impl World {
     fn talk(&mut self, client: usize) {
         for _ in 0..=self.random.below(6) {
             let room = ROOMS[self.random.below(ROOMS.len())];
-            let (message, answer) = match self.random.below(12) {
+            let (message, answer) = match self.random.below(13) {
                 0..4 => (json!({"type": "replay_request", "fromSequence": 0}), "replay"),
                 4..6 => (json!({"type": "subscribe"}), "subscribed"),
                 6 => (json!({"type": "unsubscribe"}), "unsubscribed"),
                 7 => (json!({"type": "ack", "sequence": 0}), "ack"),
                 8 => (json!({"type": "presence_enter", "user": {"userId": "u"}}), ""),
                 9 => (json!({"type": "presence_leave"}), ""),
+                10 => {
+                    self.subscribe_all(client);
+                    continue;
+                }
                 _ => {
                     let payload = "x".repeat(self.random.below(300));
                     let event = json!({"room": room, "type": "t", "payload": payload});
@@ -177,6 +191,12 @@ impl World {
                 self.clients[client].expected.push_back((answer, room));
             }
         }
+    }
+
+    /// The client subscribes to all rooms, each of which waits for the one before.
+    fn subscribe_all(&mut self, client: usize) {
+        self.write(client, &json!({"type": "subscribe", "room": ROOMS}));
+        self.clients[client].expected.extend(ROOMS.map(|room| ("subscribed", room)));
     }
 
     fn write(&mut self, client: usize, message: &Value) {
@@ -274,6 +294,22 @@ impl World {
                 other => panic!("nobody should want {other:?}"),
             }
         }
+        let Core { speaker, asked, .. } = &mut self.cores[core];
+        asked.extend(iter::from_fn(|| speaker.borrow_mut().poll_question()));
+    }
+
+    /// The app's server answers one of the questions of `core`, in whatever order.
+    fn answer(&mut self, core: usize) {
+        let Core { shard, speaker, asked, .. } = &mut self.cores[core];
+        if asked.is_empty() {
+            return;
+        }
+        let (conn, RoomQuestion { key, .. }) = asked.swap_remove(self.random.below(asked.len()));
+        let verdict = RoomVerdict::Allowed;
+        speaker.borrow_mut().verdicts.answered(shard, key.clone(), verdict);
+        let client = self.client(core, conn);
+        self.clients[client].reader.as_mut().unwrap().decided(key, verdict);
+        self.cores[core].shard.release(conn);
     }
 
     fn deliver(&mut self, mailbox: usize) {
@@ -326,6 +362,7 @@ impl World {
             for core in 0..self.cores.len() {
                 self.go_on(core);
                 self.inflate(core);
+                self.answer(core);
             }
             (0..self.mail.len()).for_each(|mailbox| self.deliver(mailbox));
             for client in 0..CLIENTS {
@@ -346,7 +383,7 @@ impl World {
             || self.clients.iter().any(|it| it.in_flight.is_some())
             || self.clients.iter().any(|it| it.is_listened_to && !it.unread.is_empty())
             || self.cores.iter().any(|it| it.shard.has_outputs() || !it.going_on.is_empty())
-            || self.cores.iter().any(|it| it.inflating.is_waited_for())
+            || self.cores.iter().any(|it| it.inflating.is_waited_for() || !it.asked.is_empty())
     }
 
     fn client(&self, core: usize, conn: ConnId) -> usize {
