@@ -1,4 +1,4 @@
-//! One client as its dialect knows it: what is remembered of it, and what is done with its messages.
+//! One client as its dialect knows it: what is remembered of it, and what comes of its messages.
 //!
 //! Whoever reads the client's socket keeps its [`Session`], and lends it the shard and the core's
 //! [`Speaker`] for each message. The shard knows neither. A message that needs an answer holds its
