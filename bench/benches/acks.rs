@@ -6,10 +6,11 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use uringcast::app::{App, AppPolicy, Apps, ZpsPolicy};
-use uringcast::dialect::{Dialect, zps};
-use uringcast::id::ConnId;
+use uringcast::dialect::{Dialect, Rules, Session, Speaker, zps};
+use uringcast::id::{AppIndex, ConnId};
 use uringcast::log::{LogLimits, LogRecord, Logged, RecordKind, Renewed};
 use uringcast::shard::{Millis, Output, Shard, ShardConfig};
+use uringcast_proto::ws::assembler::Message;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc; // As in the server.
@@ -39,8 +40,9 @@ criterion_main!(benches);
 /// Rooms with one subscriber each, and one publisher.
 struct World {
     shard: Shard,
-    publisher: ConnId,
-    subscribers: Vec<ConnId>,
+    speaker: Speaker,
+    publisher: Client,
+    subscribers: Vec<Client>,
     publishes: Vec<String>,
     /// The number of each room's last event.
     last: Vec<u64>,
@@ -53,12 +55,14 @@ impl World {
     fn new(is_durable: bool) -> Self {
         let mut shard = shard(is_durable);
         let rooms: Vec<String> = (0..ROOMS).map(|room| format!("load:room_{room}")).collect();
-        let publisher = open(&mut shard, "publisher");
+        let mut speaker = Speaker::new(Rules::new(shard.apps()));
+        let publisher = Client::open(&mut shard, &mut speaker, "publisher");
         let subscribe = |room: &String| {
-            let conn = open(&mut shard, &format!("subscriber of {room}"));
+            let id = format!("subscriber of {room}");
+            let mut client = Client::open(&mut shard, &mut speaker, &id);
             let text = format!(r#"{{"type":"subscribe","room":"{room}"}}"#);
-            zps::on_text(&mut shard, conn, &text);
-            conn
+            client.say(&mut shard, &mut speaker, &text);
+            client
         };
         let subscribers = rooms.iter().map(subscribe).collect();
         let payload = "x".repeat(PAYLOAD_BYTES);
@@ -74,6 +78,7 @@ impl World {
         let publishes = rooms.iter().map(publish).collect();
         let mut world = Self {
             shard,
+            speaker,
             publisher,
             subscribers,
             publishes,
@@ -93,7 +98,7 @@ impl World {
             let turn = first..events.min(first + TURN);
             for event in turn.clone() {
                 let text = &self.publishes[event % ROOMS];
-                zps::on_text(&mut self.shard, self.publisher, text);
+                self.publisher.say(&mut self.shard, &mut self.speaker, text);
             }
             self.end_turn();
             self.end_turn();
@@ -116,7 +121,7 @@ impl World {
         let (ack, sequence) = (&mut self.ack, self.last[room]);
         write!(ack, r#"{{"type":"ack","room":"load:room_{room}","sequence":{sequence}}}"#)
             .expect("a string takes all");
-        zps::on_text(&mut self.shard, self.subscribers[room], ack);
+        self.subscribers[room].say(&mut self.shard, &mut self.speaker, ack);
     }
 
     /// End the turn; every socket takes all that it is given, and the disk is done at once.
@@ -143,7 +148,7 @@ impl World {
                 | Output::Finish(_)
                 | Output::Abort(_)
                 | Output::HandshakeExpired(_) => unreachable!("nobody leaves"),
-                Output::Notice(_) | Output::AskRoom(..) | Output::PostToSink(_) => {
+                Output::Notice(_) | Output::PostToSink(_) => {
                     unreachable!("no app has a server")
                 }
             }
@@ -151,13 +156,25 @@ impl World {
     }
 }
 
-fn open(shard: &mut Shard, subscriber_id: &str) -> ConnId {
-    let conn = shard.open(1).expect("there is room");
-    shard.upgrade(conn, Dialect::Zps);
-    zps::greet(shard, conn, false);
-    let text = format!(r#"{{"type":"init","subscriberId":"{subscriber_id}"}}"#);
-    zps::on_text(shard, conn, &text);
-    conn
+struct Client {
+    conn: ConnId,
+    session: Session,
+}
+
+impl Client {
+    fn open(shard: &mut Shard, speaker: &mut Speaker, subscriber_id: &str) -> Self {
+        let conn = shard.open(1).expect("there is room");
+        shard.upgrade(conn, Dialect::Zps);
+        let session = zps::greet(shard, &speaker.rules, conn, AppIndex(0), false);
+        let mut client = Self { conn, session };
+        let text = format!(r#"{{"type":"init","subscriberId":"{subscriber_id}"}}"#);
+        client.say(shard, speaker, &text);
+        client
+    }
+
+    fn say(&mut self, shard: &mut Shard, speaker: &mut Speaker, text: &str) {
+        self.session.hear(shard, speaker, self.conn, Message::Text(text));
+    }
 }
 
 fn shard(is_durable: bool) -> Shard {

@@ -6,12 +6,12 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use uringcast::app::{App, AppPolicy, Apps};
-use uringcast::dialect::{Dialect, pusher};
+use uringcast::dialect::{Dialect, Rules, Session, Speaker};
 use uringcast::id::ConnId;
 use uringcast::shard::{Millis, Output, Shard, ShardConfig};
 use uringcast_proto::ws::{
     Opcode,
-    assembler::{Assembler, Limits, Message},
+    assembler::{Assembler, Message},
     encode,
 };
 
@@ -45,6 +45,7 @@ criterion_main!(benches);
 /// Rooms with one subscriber each, and one publisher that is subscribed to all.
 struct World {
     shard: Shard,
+    speaker: Speaker,
     assembler: Assembler,
     publisher: ConnId,
     rooms: Vec<String>,
@@ -64,7 +65,9 @@ impl World {
                 shard.subscribe(conn, room, None).expect("there is room");
             }
         }
-        let mut world = Self { shard, assembler: Assembler::new(), publisher, rooms };
+        let speaker = Speaker::new(Rules::new(shard.apps()));
+        let assembler = Assembler::new();
+        let mut world = Self { shard, speaker, assembler, publisher, rooms };
         world.end_turn();
         world
     }
@@ -87,15 +90,15 @@ impl World {
 
     /// Work off the bytes of one read, as `io::websocket` does, and send what comes of them.
     fn read(&mut self, mut bytes: &mut [u8]) {
-        let Self { shard, assembler, publisher, .. } = self;
-        let limits = Limits::default();
+        let Self { shard, speaker, assembler, publisher, .. } = self;
+        let mut session = Session::Pusher;
+        let limits = session.limits(&speaker.rules);
         shard.active(*publisher, bytes.len());
         while let Some(message) =
             assembler.next(&limits, None, &mut bytes).expect("the frames are valid")
         {
-            let Message::Text(text) = message else { unreachable!("all frames are text") };
-            assert!(shard.speaks(*publisher).is_some());
-            pusher::on_text(shard, *publisher, text);
+            assert!(matches!(message, Message::Text(_)));
+            session.hear(shard, speaker, *publisher, message);
             assert!(shard.may_hear(*publisher));
         }
         assert_eq!(self.end_turn(), EVENTS, "each room has one other subscriber");

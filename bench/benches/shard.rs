@@ -5,11 +5,11 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use uringcast::app::{App, AppPolicy, Apps};
-use uringcast::dialect::Dialect;
-use uringcast::dialect::pusher;
+use uringcast::dialect::{Dialect, Rules, Session, Speaker};
 use uringcast::id::{AppIndex, ConnId, CoreId};
 use uringcast::shard::{ChannelName, Millis, Output, Publication, Shard, ShardConfig};
 use uringcast_proto::pusher::server;
+use uringcast_proto::ws::assembler::Message;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc; // As in the server.
@@ -48,6 +48,7 @@ fn fan_out(c: &mut Criterion) {
 fn client_events(c: &mut Criterion) {
     let mut group = c.benchmark_group("shard/client event");
     let mut shard = shard(0, 1);
+    let mut speaker = Speaker::new(Rules::new(shard.apps()));
     let rooms: Vec<String> = (0..ROOMS).map(|room| format!("private-room-{room}")).collect();
     let publisher = open(&mut shard);
     for room in &rooms {
@@ -61,7 +62,8 @@ fn client_events(c: &mut Criterion) {
     group.bench_function("to the outbox and out, 100 rooms", |b| {
         b.iter(|| {
             for text in texts.iter().cycle().take(EVENTS) {
-                pusher::on_text(&mut shard, publisher, text);
+                let message = Message::Text(text);
+                Session::Pusher.hear(&mut shard, &mut speaker, publisher, message);
             }
             let frames = turn(&mut shard);
             assert_eq!(frames, EVENTS, "each room has one other subscriber");
@@ -130,7 +132,7 @@ fn run_turn(shard: &mut Shard) -> (usize, usize) {
             | Output::HandshakeExpired(_) => {
                 unreachable!("nobody leaves")
             }
-            Output::Notice(_) | Output::AskRoom(..) | Output::PostToSink(_) => {
+            Output::Notice(_) | Output::PostToSink(_) => {
                 unreachable!("no app has a webhook")
             }
             Output::ReadsLog(_) => unreachable!("no channel has a log"),

@@ -1,9 +1,10 @@
 //! What clients say, and what the server is known to have made of it.
 
-use uringcast::dialect::{Dialect, pusher};
+use uringcast::dialect::{Dialect, Session, pusher};
 use uringcast::id::{AppIndex, CoreId};
 use uringcast::shard::Refusal;
 use uringcast_proto::pusher::auth;
+use uringcast_proto::ws::assembler::Message;
 use uringcast_proto::ws::close::CloseCode;
 
 use crate::client::{Client, Reply, Stage};
@@ -48,7 +49,8 @@ impl Scenario {
         if client.is_multiple_of(3) {
             shard.agree_to_deflate(conn);
         }
-        pusher::greet(shard, conn);
+        let apps = shard.apps();
+        pusher::greet(shard, apps.app(AppIndex(0)), conn);
         self.world.clients[client].stage = Stage::Talking;
     }
 
@@ -195,12 +197,10 @@ impl Scenario {
 
     fn say(&mut self, client: usize, text: &str) {
         let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
-        let World { shards, .. } = &mut self.world;
-        let shard = &mut shards[usize::from(core.0)];
-        shard.active(conn, text.len());
-        if shard.speaks(conn).is_some() {
-            pusher::on_text(shard, conn, text);
-        }
+        let World { shards, speakers, .. } = &mut self.world;
+        let core = usize::from(core.0);
+        shards[core].active(conn, text.len());
+        Session::Pusher.hear(&mut shards[core], &mut speakers[core], conn, Message::Text(text));
     }
 
     /// A channel, mostly one that the client is subscribed to, or one that it is not.

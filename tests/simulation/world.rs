@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use uringcast::app::{App, AppPolicy, Apps, Webhook};
+use uringcast::dialect::{Rules, Speaker};
 use uringcast::id::{ConnId, CoreId};
 use uringcast::shard::{Answer, CoreMessage, Millis, Output, Shard, ShardConfig, Ticket};
 
@@ -21,6 +22,8 @@ pub(crate) const SECRET: &str = "secret";
 /// The whole world.
 pub(crate) struct World {
     pub(crate) shards: Vec<Shard>,
+    /// What each core lends to what its clients say.
+    pub(crate) speakers: Vec<Speaker>,
     pub(crate) clients: Vec<Client>,
     pub(crate) history: History,
     /// What the app's own server was told.
@@ -62,8 +65,11 @@ impl World {
             let config = ShardConfig { core: CoreId(core as u8), ..config.clone() };
             Shard::new(config, apps.clone(), &uringcast::dialect::DIALECTS, Millis(0))
         };
+        let shards: Vec<Shard> = (0..cores).map(shard).collect();
+        let speaker = |shard: &Shard| Speaker::new(Rules::new(shard.apps()));
         Self {
-            shards: (0..cores).map(shard).collect(),
+            speakers: shards.iter().map(speaker).collect(),
+            shards,
             clients: Vec::new(),
             history: History {
                 cache_ttl_ms,
@@ -127,9 +133,7 @@ impl World {
                 }
                 Output::ReadsLog(_) | Output::Log(_) => {}
                 Output::Notice(notice) => self.told.take(&notice),
-                Output::AskRoom(..) | Output::PostToSink(_) => {
-                    unreachable!("no app is asked about rooms or gets their events")
-                }
+                Output::PostToSink(_) => unreachable!("no app gets the events of rooms"),
             }
         }
     }
@@ -201,7 +205,7 @@ impl World {
         self.clients[client].stage = Stage::Gone;
         self.clients[client].in_flight = None;
         let (core, conn) = (self.clients[client].core, self.clients[client].conn);
-        self.shard(core).closed(conn);
+        self.shard(core).closed(conn, None);
     }
 
     /// Time moves on for everyone.

@@ -32,11 +32,11 @@ pub(super) const fn zps(config: &ShardConfig, rooms: &ZpsPolicy) -> Traits {
 
 /// A stream never says anything, so what answers is its machine, which acknowledges what it is
 /// sent: `pong_ms` after something was, our own kernel breaks the connection if it does not.
-pub(super) fn sse(config: &ShardConfig, rooms: &ZpsPolicy) -> Traits {
+pub(super) const fn sse(config: &ShardConfig, rooms: &ZpsPolicy) -> Traits {
     Traits {
-        keep_alive_ms: config.zps.sse_heartbeat_ms,
+        keep_alive_ms: config.sse_heartbeat_ms,
         activity_ms: u64::MAX,
-        pong_ms: rooms.heartbeat_timeout_ms.into(),
+        pong_ms: rooms.heartbeat_timeout_ms as u64,
         outbox_bytes_max: rooms.max_socket_buffered_bytes as usize,
     }
 }

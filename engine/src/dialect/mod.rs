@@ -7,8 +7,13 @@
 pub mod echo;
 mod life;
 pub mod pusher;
+mod rules;
+mod session;
 pub mod sse;
 pub mod zps;
+
+pub use rules::Rules;
+pub use session::{Session, Speaker};
 
 use uringcast_proto::pusher::channel::{ChannelKind, is_cache_channel};
 

@@ -14,10 +14,12 @@ use bytes::Bytes;
 use uringcast_proto::sse::{self, QueryError, StreamQuery};
 use uringcast_proto::zps::room::Room;
 
-use super::zps::{AccessError, Action, Caller, EVENT_TYPES_MAX, Rules, Shown, TokenError};
+use super::zps::{
+    AccessError, Action, Caller, EVENT_TYPES_MAX, RoomQuestion, Rules, Shown, TokenError,
+};
 use crate::app::App;
 use crate::id::{AppIndex, ConnId};
-use crate::shard::{LoggedWish, RoomQuestion, Shard, Start, SubscribeError};
+use crate::shard::{LoggedWish, Shard, Start, SubscribeError};
 
 /// What a client sends with its request.
 #[derive(Clone, Copy, Debug)]

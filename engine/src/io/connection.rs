@@ -14,10 +14,10 @@ use super::http::{self, Purpose};
 use super::peek::{self, Wanted};
 use super::socket::Socket;
 use super::stream;
-use super::websocket::{Agreed, Reader};
+use super::websocket::Reader;
 use crate::admission::{self, Refused, Request, TooSoon, ZpsPath, client_address, is_trusted};
 use crate::admission::{turn_away, zps_path};
-use crate::dialect::{Dialect, pusher, zps};
+use crate::dialect::{Dialect, Session, pusher, zps};
 use crate::id::{AppIndex, ConnId};
 use crate::shard::{Answer, ConnectionsFull, Refusal, Shard};
 
@@ -103,8 +103,7 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
     match wanted {
         Some((Wanted::WebSocket { upgrade, request }, rest)) => {
             match websocket(&core, &arrival, &request, upgrade).await {
-                Ok(agreed) => {
-                    let mut reader = Reader::new(agreed);
+                Ok(mut reader) => {
                     reader.hear_early(&core, conn, rest);
                     return Some(reader);
                 }
@@ -117,8 +116,7 @@ async fn serve_first(core: Rc<Core>, arrival: Arrival) -> Option<Reader> {
         Some((Wanted::Stream(request), _)) => match stream::open(&core, &arrival, &request).await {
             Ok(()) => {
                 socket.keep_unsent_few();
-                let agreed = Agreed { dialect: Dialect::Sse, is_deflated: false };
-                return Some(Reader::new(agreed));
+                return Some(Reader::new(Session::Sse, false));
             }
             Err(answer) => drop(socket.try_write(&answer)),
         },
@@ -136,7 +134,7 @@ async fn websocket(
     arrival: &Arrival,
     request: &Request,
     mut upgrade: Upgrade,
-) -> Result<Agreed, Vec<u8>> {
+) -> Result<Reader, Vec<u8>> {
     let conn = arrival.conn;
     let zps_path = zps_path(&core.rules(), request).filter(|_| arrival.purpose == Purpose::Public);
     let (dialect, admitted) = match arrival.purpose {
@@ -159,25 +157,32 @@ async fn websocket(
     if dialect == Dialect::Zps {
         arrival.socket.keep_unsent_few();
     }
-    core.with_shard(|shard| {
+    let session = core.with_shard(|shard| {
         shard.upgrade(conn, dialect);
         if is_deflated {
             shard.agree_to_deflate(conn);
         }
         shard.send(conn, Bytes::from(upgrade.response()));
+        let rules = &core.speaker.borrow().rules;
         match (dialect, admitted) {
-            (Dialect::Echo, _) => {}
-            (Dialect::Pusher, Ok(_)) => pusher::greet(shard, conn),
-            (Dialect::Pusher, Err(refused)) => turn_away(shard, conn, refused),
-            (Dialect::Zps, Ok(_)) => {
+            (Dialect::Echo, _) => Session::Echo,
+            (Dialect::Pusher, Ok(app)) => {
+                pusher::greet(shard, rules.app(app), conn);
+                Session::Pusher
+            }
+            (Dialect::Pusher, Err(refused)) => {
+                turn_away(shard, conn, refused);
+                Session::Pusher
+            }
+            (Dialect::Zps, Ok(app)) => {
                 let is_app_path = matches!(zps_path, Some(ZpsPath::App(_)));
-                zps::greet(shard, conn, is_app_path);
+                zps::greet(shard, rules, conn, app, is_app_path)
             }
             (Dialect::Zps, Err(refused)) => zps::turn_away(shard, conn, refused),
             (Dialect::Sse, _) => unreachable!("a stream is no websocket"),
         }
     });
-    Ok(Agreed { dialect, is_deflated })
+    Ok(Reader::new(session, is_deflated))
 }
 
 /// Count the client that a proxy speaks for; others were counted when they were accepted.

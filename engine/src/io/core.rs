@@ -27,6 +27,7 @@ use crate::action_log::LineCounters;
 use crate::admission::{IpRate, Rules, TooSoon};
 use crate::app::Apps;
 use crate::config::Config;
+use crate::dialect::{self, Speaker, zps};
 use crate::id::{ConnId, CoreId};
 use crate::middleware::Chain;
 use crate::rest::RestConfig;
@@ -53,6 +54,7 @@ const EAGER_ROUNDS_MAX: u16 = 4;
 pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) rest: RestConfig,
+    pub(super) zps: Arc<zps::Rules>,
     /// The embedder's own code.
     pub(super) middleware: Chain,
     /// What has become of the lines about what is done in rooms.
@@ -69,6 +71,8 @@ pub(super) struct Core {
     /// What is to outlive the process.
     pub(super) log: LogPort,
     pub(super) shard: RefCell<Shard>,
+    /// What clients' sessions share.
+    pub(super) speaker: RefCell<Speaker>,
     scratch: RefCell<Box<[u8]>>,
     /// What decompresses one message after the other for all connections.
     pub(super) inflating: Inflating,
@@ -122,6 +126,9 @@ impl Core {
         let readiness = Readiness::new()?;
         let sends = Sends::new(ring, &readiness)?;
         let inflating = Inflating::new(setup.config.core.inflated_bytes_max);
+        let message_bytes_max = limits.message_bytes_max as usize;
+        let (apps, zps) = (shard.apps(), Arc::clone(&setup.zps));
+        let rules = dialect::Rules { apps, message_bytes_max, zps };
         let scratch = vec![0; setup.config.core.read_scratch_bytes as usize].into_boxed_slice();
         Ok(Rc::new(Self {
             setup,
@@ -130,6 +137,7 @@ impl Core {
             calls: Calls::new(shard.config().core, side),
             sockets: RefCell::new(Vec::with_capacity(shard.config().sockets_reserved())),
             shard: RefCell::new(shard),
+            speaker: RefCell::new(Speaker::new(rules)),
             scratch: RefCell::new(scratch),
             inflating,
             waiters: RefCell::default(),
@@ -245,13 +253,16 @@ impl Core {
 
     /// The connection is over: end its socket and tell the shard.
     pub(super) fn forget(&self, conn: ConnId) {
+        let mut reader = None;
         if let Some(socket) = self.sockets.borrow_mut()[conn.slot as usize].take() {
+            reader = socket.take_reader();
             if socket.reporting.replace(Reporting::Nothing) != Reporting::Nothing {
                 self.readiness.remove(socket.fd(), conn);
             }
             socket.cut();
         }
-        self.with_shard(|shard| shard.closed(conn));
+        let subscriber_id = reader.as_ref().and_then(Reader::subscriber_id);
+        self.with_shard(|shard| shard.closed(conn, subscriber_id));
     }
 
     /// Read nothing more from the socket of `conn` until it is resumed, unless it is over.
@@ -401,7 +412,10 @@ impl Core {
                 drop(learned);
             }
             Some(Envelope::SetApps(apps)) => {
-                self.with_shard(|shard| shard.set_apps(Apps::clone(&apps)));
+                self.with_shard(|shard| {
+                    shard.set_apps(Apps::clone(&apps));
+                    self.speaker.borrow_mut().set_apps(shard);
+                });
             }
             Some(Envelope::Refused(refusal)) => self.count(|counters| counters.refuse(refusal)),
             Some(Envelope::Drain) => {
@@ -427,6 +441,7 @@ impl Core {
         while let Some(output) = shard.poll_output() {
             self.carry_out(&mut shard, output);
         }
+        self.ask_rooms();
         if self.sends.is_pushed() {
             self.sending.raise();
         }
@@ -497,7 +512,6 @@ impl Core {
                 None => {}
             },
             Output::ReadsLog(conn) => self.socket(conn).iter().for_each(|it| it.keep_unsent_few()),
-            Output::AskRoom(conn, question) => self.ask_room(conn, *question),
             Output::PostToSink(post) => self.post_to_sink(&shard.apps(), &post),
             Output::Log(record) => self.log.push(&shard.apps(), record),
             Output::Notice(notice) => self.notices.push(&shard.apps(), notice),

@@ -4,19 +4,35 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use crate::dialect::zps;
+use crate::dialect::zps::{self, RoomKey, RoomQuestion, RoomVerdict};
 use crate::id::ConnId;
-use crate::shard::{RoomQuestion, RoomVerdict};
+use crate::shard::Shard;
 use crate::side::{Call, CallError};
 
 impl Core {
-    /// Ask `question`, for which `conn` is held, and tell the shard what came of it.
-    pub(super) fn ask_room(self: &Rc<Self>, conn: ConnId, question: RoomQuestion) {
+    /// Ask what clients' messages wait for.
+    pub(super) fn ask_rooms(self: &Rc<Self>) {
+        let next = || self.speaker.borrow_mut().poll_question();
+        while let Some((conn, question)) = next() {
+            self.ask_room(conn, question);
+        }
+    }
+
+    /// Ask `question`, for which `conn` is held, and tell its session and the shard what came of
+    /// it.
+    fn ask_room(self: &Rc<Self>, conn: ConnId, question: RoomQuestion) {
         let core = Rc::clone(self);
         monoio::spawn(async move {
             let timeout = core.room_auth_timeout();
             let verdict = core.call_about_room(&question, timeout).await;
-            core.with_shard(|shard| shard.room_answered(Some(conn), question.key, verdict));
+            core.take_verdict(question.key.clone(), verdict);
+            if let Some(socket) = core.socket(conn)
+                && let Some(mut reader) = socket.take_reader()
+            {
+                reader.decided(question.key, verdict);
+                socket.keep_reader(reader);
+            }
+            core.with_shard(|shard| shard.release(conn));
         });
     }
 
@@ -26,13 +42,20 @@ impl Core {
         question: RoomQuestion,
         deadline: Instant,
     ) -> RoomVerdict {
-        if let Some(known) = self.with_shard(|shard| shard.open_room_question(&question.key)) {
+        let open =
+            |shard: &mut Shard| self.speaker.borrow_mut().verdicts.open(shard, &question.key);
+        if let Some(known) = self.with_shard(open) {
             return known;
         }
         let timeout = deadline.saturating_duration_since(Instant::now());
         let verdict = self.call_about_room(&question, timeout).await;
-        self.with_shard(|shard| shard.room_answered(None, question.key, verdict));
+        self.take_verdict(question.key, verdict);
         verdict
+    }
+
+    fn take_verdict(&self, key: RoomKey, verdict: RoomVerdict) {
+        let mut speaker = self.speaker.borrow_mut();
+        self.with_shard(|shard| speaker.verdicts.answered(shard, key, verdict));
     }
 
     fn room_auth_timeout(&self) -> Duration {

@@ -24,7 +24,6 @@ use super::zps;
 use crate::action_log::ActionLog;
 use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
-use crate::dialect::zps::Rules;
 use crate::id::{CORES_MAX, CoreId};
 use crate::log::LogLimits;
 use crate::middleware::{Chain, Middleware, Rest};
@@ -148,7 +147,6 @@ fn start(
     let (addresses, mailboxes): (Vec<_>, Vec<_>) = mailboxes?.into_iter().unzip();
     let hash_seed = getrandom::u64().map_err(io::Error::other)?;
     let epoch = draw_epoch(&setup.config)?;
-    let zps = Arc::new(zps::rules(&setup.config)?);
     let setup = Arc::new(setup);
     let (events, received) = unbounded();
     let side = start_side(&setup.config, addresses.clone(), events.clone(), watch)?;
@@ -162,7 +160,7 @@ fn start(
         let (order, ordered) = unbounded();
         orders.push(order);
         let start = Start {
-            shard: shard_config(&setup.config, &zps, (core, cores), (hash_seed, epoch)),
+            shard: shard_config(&setup.config, (core, cores), (hash_seed, epoch)),
             setup: Arc::clone(&setup),
             apps: apps.clone(),
             processor: processors.get(index).copied().filter(|_| cores <= processors.len()),
@@ -219,7 +217,8 @@ fn setup(config: Config, middleware: Chain) -> io::Result<Setup> {
             ..ZpsRestConfig::default()
         },
     };
-    Ok(Setup { config, rest, middleware, lines })
+    let zps = Arc::new(zps::rules(&config)?);
+    Ok(Setup { config, rest, zps, middleware, lines })
 }
 
 fn chain(all: [Box<dyn Middleware>; 2]) -> Chain {
@@ -234,7 +233,6 @@ fn draw_epoch(config: &Config) -> io::Result<u32> {
 
 pub(super) fn shard_config(
     config: &Config,
-    zps: &Arc<Rules>,
     (core, cores): (CoreId, usize),
     (hash_seed, epoch): (u64, u32),
 ) -> ShardConfig {
@@ -259,7 +257,7 @@ pub(super) fn shard_config(
         retained_bytes_max: config.core.retained_bytes_max as usize,
         mailbox_bytes_max: config.core.mailbox_bytes_max as usize,
         cache_bytes_max: config.core.cache_bytes_max as usize,
-        zps: Arc::clone(zps),
+        sse_heartbeat_ms: config.zps.sse_heartbeat_ms.into(),
         idempotency: IdempotencyLimits {
             keys_max: config.core.idempotency_keys_max as usize,
             bytes_max: config.core.idempotency_bytes_max as usize,

@@ -17,7 +17,7 @@ use monoio::net::{TcpStream, UnixStream};
 
 use super::readiness::Ready;
 use super::signal::Signal;
-use super::websocket::{Ear, Reader};
+use super::websocket::{Idle, Reader};
 use crate::id::ConnId;
 use crate::shard::Segment;
 
@@ -48,8 +48,8 @@ enum Listener {
     #[default]
     Nobody,
     /// A websocket of which nothing is left from the last read.
-    Ear(Ear),
-    /// One of which messages wait.
+    Idle(Idle),
+    /// One of which messages wait, or have come in part.
     Reader(Box<Reader>),
     /// The task that serves its requests.
     Task(Rc<More>),
@@ -115,8 +115,8 @@ impl Socket {
 
     /// From now on `reader` is to be asked for with [`take_reader`](Self::take_reader).
     pub(super) fn keep_reader(&self, reader: Reader) {
-        let listener = match reader.into_ear() {
-            Ok(ear) => Listener::Ear(ear),
+        let listener = match reader.into_idle() {
+            Ok(idle) => Listener::Idle(idle),
             Err(reader) => Listener::Reader(Box::new(reader)),
         };
         self.listener.set(listener);
@@ -126,7 +126,7 @@ impl Socket {
     /// and on plain HTTP.
     pub(super) fn take_reader(&self) -> Option<Reader> {
         match self.listener.take() {
-            Listener::Ear(ear) => Some(Reader::from(ear)),
+            Listener::Idle(idle) => Some(Reader::from(idle)),
             Listener::Reader(reader) => Some(*reader),
             other => {
                 self.listener.set(other);
@@ -135,10 +135,10 @@ impl Socket {
         }
     }
 
-    /// Whether messages of a websocket wait that were read.
+    /// Whether messages of a websocket wait that were read, if only for their rest to be done.
     pub(super) fn is_left(&self) -> bool {
         let listener = self.listener.take();
-        let is_left = matches!(listener, Listener::Reader(_));
+        let is_left = matches!(&listener, Listener::Reader(reader) if reader.is_left());
         self.listener.set(listener);
         is_left
     }
@@ -165,7 +165,7 @@ impl Socket {
                 }
                 true
             }
-            Listener::Nobody | Listener::Ear(_) | Listener::Reader(_) => false,
+            Listener::Nobody | Listener::Idle(_) | Listener::Reader(_) => false,
         };
         self.listener.set(listener);
         is_task

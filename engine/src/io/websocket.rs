@@ -1,4 +1,4 @@
-//! One websocket connection, from the bytes read to the dialect that understands them.
+//! One websocket connection, from the bytes read to the session that understands them.
 //!
 //! A read takes all that is there into the core's scratch buffer and is worked off before anything
 //! is flushed, so a busy publisher's events leave in few large sends. There is one read a turn from
@@ -6,16 +6,17 @@
 //!
 //! A message may have to wait, see [`Shard::may_hear`], or for room in a turn's bytes to inflate.
 //! What was read with it is kept, and nothing is read before it is worked off. There is one order
-//! in which that goes: what is left, as far as it may be heard, and then what the socket has.
+//! in which that goes: the rest of the message that was heard last, what is left, as far as it may
+//! be heard, and then what the socket has.
 
+use std::cell::RefMut;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use uringcast_proto::ws::assembler::{AssembleError, Assembler, Limits, Message};
+use uringcast_proto::ws::assembler::{AssembleError, Assembler, Message};
 use uringcast_proto::ws::close::CloseCode;
-use uringcast_proto::ws::encode;
 
 use super::core::Core;
 use super::inflating::{Inflating, Lent};
@@ -23,7 +24,8 @@ use super::pace::Pace;
 use super::readiness::Ready;
 use super::sends::ring::RING;
 use super::socket::Socket;
-use crate::dialect::{Dialect, echo, pusher, zps};
+use crate::dialect::zps::{self, RoomKey, RoomVerdict};
+use crate::dialect::{Session, Speaker};
 use crate::id::ConnId;
 use crate::shard::{Refusal, Shard};
 
@@ -40,17 +42,9 @@ const DEFLATED_READ_BYTES_MAX: usize = 32 * 1024;
 /// others have their turn: the least that the runtime's timer has.
 const INFLATING_PAUSE: Duration = Duration::from_millis(1);
 
-/// What the handshake came to.
-#[derive(Clone, Copy)]
-pub(super) struct Agreed {
-    pub(super) dialect: Dialect,
-    /// Whether messages may be compressed, in both directions.
-    pub(super) is_deflated: bool,
-}
-
 /// What a connection that has been failed or has said goodbye may still send: nothing that counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Hearing {
+pub(super) enum Hearing {
     /// Messages are understood.
     Listening,
     /// Bytes are read and thrown away until the stream ends, so that the peer gets our last words
@@ -58,13 +52,22 @@ enum Hearing {
     Deaf,
 }
 
-/// One websocket's reading side: what is kept of it between reads.
-pub(super) struct Ear {
+/// One websocket's reading side.
+struct Ear {
     assembler: Assembler,
-    dialect: Dialect,
+    session: Session,
     hearing: Hearing,
     /// Whether the handshake agreed to `permessage-deflate`.
     is_deflated: bool,
+}
+
+/// One websocket's reading side between reads, if nothing is left: there may be a million.
+pub(super) enum Idle {
+    Pusher(Assembler, Hearing, bool),
+    Sse(Assembler, Hearing, bool),
+    Echo(Assembler, Hearing, bool),
+    /// One that is between two messages, so that it needs no room for an assembler.
+    Zps(Box<zps::State>, Hearing, bool),
 }
 
 /// One websocket's reading side with what was read and not heard, if anything.
@@ -80,8 +83,8 @@ pub(super) struct Reader {
 
 /// What a core lends to who hears.
 pub(super) struct Means<'a> {
-    message_bytes_max: usize,
     inflating: &'a Inflating,
+    speaker: RefMut<'a, Speaker>,
 }
 
 /// What comes after hearing.
@@ -151,7 +154,10 @@ fn read(core: &Core, ready: Ready) {
     };
     match next {
         Some(next) => proceed(core, conn, &socket, reader, next),
-        None => core.forget(conn),
+        None => {
+            socket.keep_reader(reader); // It knows who has gone.
+            core.forget(conn);
+        }
     }
 }
 
@@ -159,7 +165,7 @@ fn read(core: &Core, ready: Ready) {
 fn go_on(core: &Core, conn: ConnId) {
     let Some(socket) = core.socket(conn) else { return };
     let Some(mut reader) = socket.take_reader() else { return };
-    let next = core.with_shard(|shard| reader.go_on(shard, &core.means(), conn));
+    let next = core.with_shard(|shard| reader.go_on(shard, &mut core.means(), conn));
     proceed(core, conn, &socket, reader, next);
 }
 
@@ -177,36 +183,57 @@ fn proceed(core: &Core, conn: ConnId, socket: &Socket, reader: Reader, next: Nex
 
 impl Core {
     fn means(&self) -> Means<'_> {
-        let message_bytes_max = self.setup.config.connection.message_bytes_max as usize;
-        Means { message_bytes_max, inflating: &self.inflating }
+        Means { inflating: &self.inflating, speaker: self.speaker.borrow_mut() }
     }
 }
 
 impl Reader {
-    /// The reader of a connection that speaks as was `agreed`.
-    pub(super) fn new(Agreed { dialect, is_deflated }: Agreed) -> Self {
+    /// The reader of a connection whose handshake has agreed to `permessage-deflate`, or not.
+    pub(super) fn new(session: Session, is_deflated: bool) -> Self {
         let assembler = Assembler::new();
-        let hearing = match dialect {
-            Dialect::Sse => Hearing::Deaf, // It has said all it has to say.
-            Dialect::Pusher | Dialect::Zps | Dialect::Echo => Hearing::Listening,
+        let hearing = match session {
+            Session::Sse => Hearing::Deaf, // It has said all it has to say.
+            Session::Pusher | Session::Zps(_) | Session::Echo => Hearing::Listening,
         };
-        Self::from(Ear { assembler, dialect, hearing, is_deflated })
+        Self::from(Ear { assembler, session, hearing, is_deflated })
     }
 
-    /// Whether bytes that were read have yet to be heard.
-    pub(super) const fn is_left(&self) -> bool {
-        !self.left.is_empty()
+    /// Whether bytes that were read have yet to be heard, or what was heard has yet to be done.
+    pub(super) fn is_left(&self) -> bool {
+        !self.left.is_empty() || self.ear.session.is_unfinished()
     }
 
     /// What has to be kept of a reader of which nothing is left; itself otherwise.
-    pub(super) fn into_ear(self) -> Result<Ear, Self> {
-        if self.is_left() { Err(self) } else { Ok(self.ear) }
+    pub(super) fn into_idle(self) -> Result<Idle, Self> {
+        if self.is_left() {
+            return Err(self);
+        }
+        let Ear { assembler, session, hearing, is_deflated } = self.ear;
+        Ok(match session {
+            Session::Pusher => Idle::Pusher(assembler, hearing, is_deflated),
+            Session::Sse => Idle::Sse(assembler, hearing, is_deflated),
+            Session::Echo => Idle::Echo(assembler, hearing, is_deflated),
+            Session::Zps(state) if assembler.is_empty() => Idle::Zps(state, hearing, is_deflated),
+            session @ Session::Zps(_) => {
+                return Err(Self::from(Ear { assembler, session, hearing, is_deflated }));
+            }
+        })
+    }
+
+    /// What a room's client calls itself, once it has said so.
+    pub(super) fn subscriber_id(&self) -> Option<&str> {
+        self.ear.session.subscriber_id()
+    }
+
+    /// An app's server has answered the question that a message waits for.
+    pub(super) fn decided(&mut self, key: RoomKey, verdict: RoomVerdict) {
+        self.ear.session.decided(key, verdict);
     }
 
     /// Work off bytes that came with the handshake: who sent them did not know what was agreed.
     pub(super) fn hear_early(&mut self, core: &Core, conn: ConnId, mut bytes: Vec<u8>) {
         let is_deflated = std::mem::take(&mut self.ear.is_deflated);
-        core.with_shard(|shard| self.hear(shard, &core.means(), conn, &mut bytes));
+        core.with_shard(|shard| self.hear(shard, &mut core.means(), conn, &mut bytes));
         self.ear.is_deflated = is_deflated;
     }
 
@@ -219,7 +246,7 @@ impl Reader {
                 Ok(0) => None,
                 Ok(bytes) => {
                     shard.active(conn, bytes);
-                    Some(self.hear(shard, &core.means(), conn, &mut scratch[..bytes]))
+                    Some(self.hear(shard, &mut core.means(), conn, &mut scratch[..bytes]))
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Next::Listen),
                 Err(_) => None,
@@ -231,7 +258,7 @@ impl Reader {
     fn hear(
         &mut self,
         shard: &mut Shard,
-        means: &Means<'_>,
+        means: &mut Means<'_>,
         conn: ConnId,
         bytes: &mut [u8],
     ) -> Next {
@@ -242,10 +269,7 @@ impl Reader {
     }
 
     /// Work off what is left, as far as it need not wait again.
-    fn go_on(&mut self, shard: &mut Shard, means: &Means<'_>, conn: ConnId) -> Next {
-        if !shard.may_hear(conn) {
-            return Next::Wait;
-        }
+    fn go_on(&mut self, shard: &mut Shard, means: &mut Means<'_>, conn: ConnId) -> Next {
         let (left, next) = self.ear.hear(shard, means, conn, &mut self.left[self.start..]);
         self.start = self.left.len() - left;
         if left == 0 {
@@ -261,13 +285,27 @@ impl From<Ear> for Reader {
     }
 }
 
+impl From<Idle> for Reader {
+    fn from(idle: Idle) -> Self {
+        let (assembler, session, hearing, is_deflated) = match idle {
+            Idle::Pusher(it, hearing, is_deflated) => (it, Session::Pusher, hearing, is_deflated),
+            Idle::Sse(it, hearing, is_deflated) => (it, Session::Sse, hearing, is_deflated),
+            Idle::Echo(it, hearing, is_deflated) => (it, Session::Echo, hearing, is_deflated),
+            Idle::Zps(state, hearing, is_deflated) => {
+                (Assembler::new(), Session::Zps(state), hearing, is_deflated)
+            }
+        };
+        Self::from(Ear { assembler, session, hearing, is_deflated })
+    }
+}
+
 impl Ear {
     /// Work off `bytes`; a panic on the way closes this connection and no other. Returns how many
     /// are left, and for what they wait.
     fn hear(
         &mut self,
         shard: &mut Shard,
-        means: &Means<'_>,
+        means: &mut Means<'_>,
         conn: ConnId,
         bytes: &mut [u8],
     ) -> (usize, Next) {
@@ -292,15 +330,21 @@ impl Ear {
     fn assemble(
         &mut self,
         shard: &mut Shard,
-        means: &Means<'_>,
+        means: &mut Means<'_>,
         conn: ConnId,
         mut bytes: &mut [u8],
     ) -> Result<(usize, Next), AssembleError> {
-        let limits = limits(means, shard, conn, self.dialect);
+        let speaker = &mut *means.speaker;
+        let limits = self.session.limits(&speaker.rules);
         let mut lent = self.is_deflated.then(|| means.inflating.lend());
         loop {
-            if !bytes.is_empty() && !shard.may_hear(conn) {
+            let is_unfinished = self.session.is_unfinished();
+            if (is_unfinished || !bytes.is_empty()) && !shard.may_hear(conn) {
                 return Ok((bytes.len(), Next::Wait));
+            }
+            if is_unfinished {
+                self.session.go_on(shard, speaker, conn);
+                continue;
             }
             if !bytes.is_empty() && lent.as_ref().is_some_and(Lent::is_used_up) {
                 shard.counters_mut().inflate_waits += 1;
@@ -315,61 +359,29 @@ impl Ear {
                 self.hearing = Hearing::Deaf; // RFC 6455 section 5.5.1: nothing follows it.
                 return Ok((0, Next::Listen));
             }
-            understand(shard, conn, self.dialect, message);
+            understand(&mut self.session, shard, speaker, conn, message);
         }
     }
 
     fn fail(&mut self, shard: &mut Shard, conn: ConnId, code: CloseCode, reason: &str) {
         self.hearing = Hearing::Deaf;
-        match self.dialect {
-            Dialect::Zps => zps::fail(shard, conn, code, reason),
-            Dialect::Pusher | Dialect::Echo | Dialect::Sse => shard.fail(conn, code, reason),
-        }
+        self.session.fail(shard, conn, code, reason);
     }
 }
 
-/// What one message of `dialect` may cost.
-fn limits(means: &Means<'_>, shard: &Shard, conn: ConnId, dialect: Dialect) -> Limits {
-    match dialect {
-        Dialect::Pusher => {
-            Limits { message_bytes_max: means.message_bytes_max, ..Limits::default() }
-        }
-        Dialect::Zps => Limits {
-            message_bytes_max: shard.zps_policy(conn).max_payload_bytes as usize,
-            ..Limits::default()
-        },
-        Dialect::Sse => Limits::default(), // It is not listened to.
-        Dialect::Echo => echo::LIMITS,
-    }
-}
-
-/// Do what one message asks, unless the connection is being closed.
-fn understand(shard: &mut Shard, conn: ConnId, dialect: Dialect, message: Message<'_>) {
-    if shard.speaks(conn).is_none() {
-        return;
-    }
-    match (dialect, message) {
-        (_, Message::Ping(payload)) => shard.send(conn, encode::pong(payload)),
-        // Noted when it was read; a stream is not listened to.
-        (_, Message::Pong(_) | Message::Close(_))
-        | (Dialect::Sse, Message::Text(_) | Message::Binary(_)) => {}
-        (Dialect::Pusher, Message::Text(text)) => pusher::on_text(shard, conn, text),
-        (Dialect::Pusher, Message::Binary(_)) => pusher::on_binary(shard, conn),
-        (Dialect::Zps, Message::Text(text)) => {
-            timed(shard, |shard| zps::on_text(shard, conn, text));
-        }
-        (Dialect::Zps, Message::Binary(bytes)) => {
-            timed(shard, |shard| zps::on_binary(shard, conn, bytes));
-        }
-        (Dialect::Echo, Message::Text(text)) => echo::on_text(shard, conn, text),
-        (Dialect::Echo, Message::Binary(bytes)) => echo::on_binary(shard, conn, bytes),
-    }
-}
-
-/// Work off one message of a room's client, and time it if its turn has come.
-fn timed(shard: &mut Shard, work_off: impl FnOnce(&mut Shard)) {
-    let started = shard.begins_operation().then(Instant::now);
-    work_off(shard);
+/// Have `message` done, and time it if it is one of a room's client whose turn has come.
+fn understand(
+    session: &mut Session,
+    shard: &mut Shard,
+    speaker: &mut Speaker,
+    conn: ConnId,
+    message: Message<'_>,
+) {
+    let is_operation = matches!(session, Session::Zps(_))
+        && matches!(message, Message::Text(_) | Message::Binary(_))
+        && shard.speaks(conn).is_some();
+    let started = (is_operation && shard.begins_operation()).then(Instant::now);
+    session.hear(shard, speaker, conn, message);
     if let Some(started) = started {
         shard.timed_operation(started.elapsed().as_nanos() as u64);
     }

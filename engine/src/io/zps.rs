@@ -6,8 +6,7 @@ use std::io;
 use uringcast_proto::zps::Provider;
 
 use crate::config::{Config, ZpsConfig};
-use crate::dialect::zps::{Access, KeyError, Rules, Verifier};
-use crate::shard::RoomAuthLimits;
+use crate::dialect::zps::{Access, KeyError, RoomAuthLimits, Rules, Verifier};
 
 /// What `config` says, once for all cores.
 ///
@@ -25,7 +24,6 @@ pub(super) fn rules(config: &Config) -> io::Result<Rules> {
         must_match_sub: config.subscriber_must_match_sub,
     };
     Ok(Rules {
-        sse_heartbeat_ms: config.sse_heartbeat_ms.into(),
         provider,
         access,
         room_auth: RoomAuthLimits {

@@ -28,7 +28,6 @@ impl Shard {
         self.traits = TraitsTable::new(&self.config, self.dialects.rows, &apps);
         self.apps = Rc::new(apps);
         self.renew_history_rules();
-        self.forget_room_answers();
         self.evicted.clear(); // Their app may be back.
         let endings: Vec<Option<Ending>> = self.apps.indices().map(|it| ending(self, it)).collect();
         if endings.iter().all(Option::is_none) {

@@ -234,8 +234,8 @@ impl Shard {
         self.wake(conn);
     }
 
-    /// The socket of `conn` is gone.
-    pub fn closed(&mut self, conn: ConnId) {
+    /// The socket of `conn` is gone; `subscriber_id` is what a room's client called itself.
+    pub fn closed(&mut self, conn: ConnId, subscriber_id: Option<&str>) {
         let Some(connection) = self.connection(conn) else { return };
         if connection.is_open() {
             self.leave_all(conn);
@@ -246,7 +246,7 @@ impl Shard {
             Place::Operator => self.operator_sockets -= 1,
             Place::TurnedAway => self.turned_away_sockets -= 1,
         }
-        self.note_close(&connection);
+        self.note_close(&connection, subscriber_id);
         if connection.is_counted {
             self.leave_app(connection.app);
         }

@@ -44,7 +44,6 @@ mod query;
 mod quota;
 mod reach;
 mod replies;
-mod room_auth;
 mod roster;
 mod slow;
 mod stream;
@@ -58,7 +57,6 @@ mod word;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use slab::Slab;
 use uringcast_proto::ws::deflate::Deflater;
@@ -85,7 +83,6 @@ pub use online::OnlineStatus;
 pub use output::Output;
 pub use parcel::Load;
 pub use query::Answer;
-pub use room_auth::{RoomAuthLimits, RoomKey, RoomQuestion, RoomVerdict};
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
 pub use word::{Begin, DialectId, DialectRow, Dialects, Ending, Members, Traits, Word};
@@ -101,7 +98,6 @@ use owner::Owned;
 use places::Places;
 use quota::AppConnections;
 use replies::Replies;
-use room_auth::RoomAuth;
 use subscription_count::Untold;
 use table::Table;
 use user::Users;
@@ -109,7 +105,6 @@ use wheel::Wheel;
 use word::TraitsTable;
 
 use crate::app::Apps;
-use crate::dialect::zps;
 use crate::id::{ConnId, CoreId};
 use crate::log::LogLimits;
 use crate::middleware::{Chain, Operation};
@@ -172,8 +167,8 @@ pub struct ShardConfig {
     pub mailbox_bytes_max: usize,
     /// Bytes that the last events of cache channels may take. Default 64 MiB.
     pub cache_bytes_max: usize,
-    /// What the operator has decided about zero-pub-sub.
-    pub zps: Arc<zps::Rules>,
+    /// Silence towards the client of a stream after which it is sent a comment. Default 15 s.
+    pub sse_heartbeat_ms: u64,
     /// What is kept of publishes that may be sent again. Default 100,000 keys and 32 MiB.
     pub idempotency: IdempotencyLimits,
     /// What is kept of channels with a log.
@@ -202,7 +197,7 @@ impl Default for ShardConfig {
             retained_bytes_max: 1 << 28,
             mailbox_bytes_max: 1 << 26,
             cache_bytes_max: 1 << 26,
-            zps: Arc::default(),
+            sse_heartbeat_ms: 15_000,
             idempotency: IdempotencyLimits::default(),
             log: LogLimits::default(),
         }
@@ -279,8 +274,6 @@ pub struct Shard {
     ledger: Ledger,
     /// Logs of the channels that this core owns.
     logs: Logs,
-    /// What apps' servers have said about rooms.
-    room_auth: RoomAuth,
     wheel: Wheel,
     /// Client events of each app with a limit on all of its clients together, by its index.
     event_rates: Vec<EventRate>,
@@ -351,7 +344,6 @@ impl Shard {
             appended: Vec::new(),
             ledger: Ledger::new(config.idempotency),
             logs: Logs::new(),
-            room_auth: RoomAuth::default(),
             wheel: Wheel::new(now),
             event_rates: Vec::new(),
             joiners: Default::default(),

@@ -90,14 +90,13 @@ impl Shard {
             || self.allows(Operation::CatchUp, &join.channel, subscriber_id, None)
     }
 
-    /// Count a room's client that has gone, and say so; nobody can keep it.
-    pub(super) fn note_close(&mut self, connection: &Connection) {
+    /// Count a room's client that has gone, and say so; nobody can keep it. `subscriber_id` is what
+    /// it called itself.
+    pub(super) fn note_close(&mut self, connection: &Connection, subscriber_id: Option<&str>) {
         if !connection.is_counted || !self.row(connection.dialect).follows_only_logs {
             return;
         }
         self.counters.operations[Operation::Close as usize] += 1;
-        let state = connection.log.as_ref().and_then(|log| log.zps.as_ref());
-        let subscriber_id = state.and_then(|state| state.subscriber_id());
         let _ = self.ask(Operation::Close, connection.app, "", subscriber_id, b"");
     }
 

@@ -1,6 +1,6 @@
 //! What a shard wants done: all that it cannot do itself, which is everything outside of it.
 
-use super::{Answer, Notice, RoomQuestion, SinkPost, Ticket};
+use super::{Answer, Notice, SinkPost, Ticket};
 use crate::id::ConnId;
 use crate::log::LogRecord;
 
@@ -24,8 +24,6 @@ pub enum Output {
     /// which it goes back when it reads too slowly. Said once; of a room's client never, which does
     /// nothing else.
     ReadsLog(ConnId),
-    /// Ask an app's server; the connection is held until the shard is told what it says.
-    AskRoom(ConnId, Box<RoomQuestion>),
     /// Post events to a sink, and tell the shard what comes of it.
     PostToSink(Box<SinkPost>),
     /// To be kept by the log thread, in this order.
@@ -44,12 +42,7 @@ impl Output {
             | Self::GoOn(conn)
             | Self::ReadsLog(conn)
             | Self::HandshakeExpired(conn) => Some(*conn),
-            // A question is counted, so it is asked although nobody waits any more.
-            Self::PostToSink(_)
-            | Self::AskRoom(..)
-            | Self::Answer(..)
-            | Self::Log(_)
-            | Self::Notice(_) => None,
+            Self::PostToSink(_) | Self::Answer(..) | Self::Log(_) | Self::Notice(_) => None,
         }
     }
 }

@@ -72,7 +72,7 @@ mod tests {
                 }
                 4..7 => shard.unsubscribe(conn, name),
                 _ => {
-                    shard.closed(conn);
+                    shard.closed(conn, None);
                     assert_eq!(shard.find_subscription(conn, name), None);
                     conns[which] = open(&mut shard);
                 }

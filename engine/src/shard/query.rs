@@ -283,7 +283,6 @@ impl Shard {
         counters.sockets = self.connections.len() as u64;
         counters.log = self.log_levels();
         (counters.sinks.in_flight, counters.sinks.pausing) = self.sink_levels();
-        (counters.room_calls_in_flight, counters.room_cache_entries) = self.room_levels();
         counters
     }
 

@@ -52,6 +52,11 @@ impl Assembler {
         Self { partial: None }
     }
 
+    /// Whether it holds nothing, so that a new one can take its place.
+    pub const fn is_empty(&self) -> bool {
+        self.partial.is_none()
+    }
+
     /// The next message, taken from the front of `input`.
     ///
     /// `Ok(None)` means that all of `input` is consumed and more is needed. Call it until then:

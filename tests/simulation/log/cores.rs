@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 use uringcast::app::{App, AppPolicy, Apps, ZpsPolicy};
-use uringcast::dialect::{Dialect, zps};
+use uringcast::dialect::{Dialect, Rules, Session, Speaker, zps};
 use uringcast::id::{AppIndex, ConnId, CoreId};
 use uringcast::log::HistoryRule;
 use uringcast::shard::{
@@ -15,6 +15,7 @@ use uringcast::shard::{
     ShardConfig, Ticket,
 };
 use uringcast_proto::ws::Opcode;
+use uringcast_proto::ws::assembler::Message;
 use uringcast_proto::ws::client::FrameCursor;
 
 use super::disk::Disk;
@@ -27,6 +28,7 @@ const EPOCH_UNIX_MS: u64 = 1_000_000;
 pub(crate) struct Socket {
     pub(crate) core: CoreId,
     pub(crate) conn: ConnId,
+    session: Session,
     pub(crate) is_gone: bool,
     pub(crate) pace: Pace,
     pub(crate) in_flight: Option<(Segment, usize)>,
@@ -39,10 +41,19 @@ pub(crate) struct Socket {
     cursor: FrameCursor,
 }
 
+impl Socket {
+    /// Whether anything is there to be heard that does not wait.
+    fn has_more(&self) -> bool {
+        let is_left = self.session.is_unfinished() || !self.unread.is_empty();
+        is_left && !self.is_gone && !self.is_waiting
+    }
+}
+
 /// The server and its clients' sockets.
 pub(crate) struct Cores {
     pub(crate) config: ShardConfig,
     pub(crate) shards: Vec<Shard>,
+    speakers: Vec<Speaker>,
     pub(crate) sockets: Vec<Socket>,
     /// There if logs are to outlive the process.
     pub(crate) disk: Option<Disk>,
@@ -70,6 +81,7 @@ impl Cores {
         let mut this = Self {
             config,
             shards: Vec::new(),
+            speakers: Vec::new(),
             sockets: Vec::new(),
             disk,
             answers: Vec::new(),
@@ -93,6 +105,8 @@ impl Cores {
             shard
         };
         self.shards = (0..cores).map(shard).collect();
+        let speaker = |shard: &Shard| Speaker::new(Rules::new(shard.apps()));
+        self.speakers = self.shards.iter().map(speaker).collect();
         self.mail = (0..cores * cores).map(|_| VecDeque::new()).collect();
         self.answers.clear();
         let floor = self.disk.as_ref().map_or(0, |disk| disk.floor);
@@ -121,14 +135,16 @@ impl Cores {
     /// Let a client in on `core`; it has said nothing yet.
     pub(crate) fn open(&mut self, core: CoreId) -> usize {
         let nonce = self.sockets.len() as u32 + 1;
-        let shard = self.shard(core);
+        let app = AppIndex(0);
+        let (shard, speaker) = self.speaking(core);
         let conn = shard.open(nonce).expect("there is room");
-        assert_eq!(shard.enter(conn, AppIndex(0), true), None, "the app has no limit");
+        assert_eq!(shard.enter(conn, app, true), None, "the app has no limit");
         shard.upgrade(conn, Dialect::Zps);
-        zps::greet(shard, conn, false);
+        let session = zps::greet(shard, &speaker.rules, conn, app, false);
         self.sockets.push(Socket {
             core,
             conn,
+            session,
             is_gone: false,
             pace: Pace::Whole,
             in_flight: None,
@@ -142,30 +158,32 @@ impl Cores {
 
     /// The socket is gone, with all that it has not taken and all that was not read of it.
     pub(crate) fn gone(&mut self, socket: usize) {
-        let Socket { core, conn, is_gone, in_flight, .. } = &mut self.sockets[socket];
+        let Socket { core, conn, session, is_gone, in_flight, .. } = &mut self.sockets[socket];
         (*is_gone, *in_flight) = (true, None);
-        let (core, conn) = (*core, *conn);
-        self.shard(core).closed(conn);
+        self.shards[usize::from(core.0)].closed(*conn, session.subscriber_id());
     }
 
     /// Read what the client has sent, as far as it may be; whether anything was.
     pub(crate) fn read(&mut self, socket: usize) -> bool {
         let mut has_read = false;
-        loop {
-            let Socket { core, conn, is_gone, ref unread, is_waiting, .. } = self.sockets[socket];
-            if is_gone || is_waiting || unread.is_empty() {
+        while self.sockets[socket].has_more() {
+            let Self { shards, speakers, sockets, .. } = self;
+            let Socket { core, conn, session, unread, is_waiting, .. } = &mut sockets[socket];
+            let core = usize::from(core.0);
+            let (shard, speaker, conn) = (&mut shards[core], &mut speakers[core], *conn);
+            if !shard.may_hear(conn) {
+                *is_waiting = true;
                 return has_read;
             }
-            if !self.shard(core).may_hear(conn) {
-                self.sockets[socket].is_waiting = true;
-                return has_read;
+            if session.is_unfinished() {
+                session.go_on(shard, speaker, conn);
+            } else if let Some(text) = unread.pop_front() {
+                shard.active(conn, text.len());
+                session.hear(shard, speaker, conn, Message::Text(&text));
             }
-            let text = self.sockets[socket].unread.pop_front().expect("text was seen above");
-            let shard = self.shard(core);
-            shard.active(conn, text.len());
-            zps::on_text(shard, conn, &text);
             has_read = true;
         }
+        has_read
     }
 
     /// End a turn of `core`: hand out what it gathered, post its mail, carry out what it wants.
@@ -293,6 +311,10 @@ impl Cores {
         &mut self.shards[usize::from(core.0)]
     }
 
+    fn speaking(&mut self, core: CoreId) -> (&mut Shard, &Speaker) {
+        (&mut self.shards[usize::from(core.0)], &self.speakers[usize::from(core.0)])
+    }
+
     pub(crate) const fn unix_ms(&self) -> u64 {
         EPOCH_UNIX_MS + self.now.0
     }
@@ -311,9 +333,7 @@ impl Cores {
                 }
                 Output::Answer(ticket, answer) => self.answers.push((core, ticket, answer)),
                 Output::Notice(_) | Output::ReadsLog(_) => {}
-                Output::AskRoom(..) | Output::PostToSink(_) => {
-                    unreachable!("the app has no server")
-                }
+                Output::PostToSink(_) => unreachable!("the app has no server"),
                 Output::Finish(conn) | Output::Abort(conn) | Output::HandshakeExpired(conn) => {
                     panic!("{conn:?} of {core:?} is closed, and nobody should be");
                 }

@@ -17,16 +17,15 @@ use uringcast_proto::pusher::server;
 
 pub use words::say;
 
+use crate::app::App;
 use crate::id::ConnId;
 use crate::shard::{Refusal, Shard};
 use client_event::ClientEvent;
 use subscribe::Credentials;
 
-/// Greet a client whose key is right: the first frame that it must see.
-pub fn greet(shard: &mut Shard, conn: ConnId) {
-    let Some((app, _)) = shard.speaks(conn) else { return };
-    let signin_timeout_s = shard.apps().app(app).policy.signin_timeout_s;
-    shard.await_authorization(conn, signin_timeout_s);
+/// Greet a client of `app` whose key is right: the first frame that it must see.
+pub fn greet(shard: &mut Shard, app: &App, conn: ConnId) {
+    shard.await_authorization(conn, app.policy.signin_timeout_s);
     let activity_timeout_s = (shard.config().activity_timeout_ms / 1_000) as u16;
     if let Some(id) = shard.socket_id(conn) {
         let frame = server::connection_established(&id.to_string(), activity_timeout_s);
@@ -34,11 +33,8 @@ pub fn greet(shard: &mut Shard, conn: ConnId) {
     }
 }
 
-/// Do what a client's text message asks.
-pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
-    let Some((app, _)) = shard.speaks(conn) else { return };
-    let apps = shard.apps();
-    let app = apps.app(app);
+/// Do what the text message of a client of `app` asks that is open.
+pub fn on_text(shard: &mut Shard, app: &App, conn: ConnId, text: &str) {
     let message = match ClientMessage::parse(text) {
         Ok(message) => message,
         Err(error) => return complain(shard, conn, None, &error.to_string(), Refusal::Json),

@@ -9,21 +9,20 @@ use uringcast_proto::zps::room::RoomError;
 
 use super::access::{AccessError, Action};
 use super::subscribe::event_types;
-use super::{Me, Refused, authorize};
-use crate::id::AppIndex;
+use super::{Refused, Talk, authorize};
 use crate::log::Draft;
-use crate::shard::{ReplayRange, Shard};
+use crate::shard::ReplayRange;
 
 /// Append an event to its room's log. Nobody is told but those who are subscribed.
-pub(super) fn on_publish(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused> {
-    if !shard.zps_policy(me.conn).allow_client_publish {
+pub(super) fn on_publish(talk: &mut Talk<'_>, event: &Event<'_>) -> Result<(), Refused> {
+    if !talk.policy().allow_client_publish {
         return Err(Refused::PublishDisabled);
     }
-    check_target(shard, me, &event.room)?;
-    check_event_type(shard, me, &event.event_type)?;
-    check_tenant(shard, me, event)?;
-    let (now, random) = (shard.unix_ms(), next_random(shard, me));
-    let draft = event.draft(now, random, shard.config().zps.provider)?;
+    check_target(talk, &event.room)?;
+    check_event_type(talk, &event.event_type)?;
+    check_tenant(talk, event)?;
+    let (now, random) = (talk.shard.unix_ms(), talk.state.next_random());
+    let draft = event.draft(now, random, talk.rules.zps.provider)?;
     let draft = Draft {
         id: draft.id,
         event_type: draft.event_type,
@@ -32,94 +31,73 @@ pub(super) fn on_publish(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Resul
         emitted_unix_ms: draft.emitted_unix_ms,
         expires_unix_ms: draft.expires_unix_ms,
     };
-    shard.append(me.conn, &event.room, draft);
+    talk.shard.append(talk.conn, &event.room, draft);
     Ok(())
 }
 
 /// Send an event to those who are subscribed to its room now.
-pub(super) fn on_ephemeral(shard: &mut Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused> {
-    check_target(shard, me, &event.room)?;
-    check_event_type(shard, me, &event.event_type)?;
-    check_tenant(shard, me, event)?;
-    let (now, random) = (shard.unix_ms(), next_random(shard, me));
+pub(super) fn on_ephemeral(talk: &mut Talk<'_>, event: &Event<'_>) -> Result<(), Refused> {
+    check_target(talk, &event.room)?;
+    check_event_type(talk, &event.event_type)?;
+    check_tenant(talk, event)?;
+    let (now, random) = (talk.shard.unix_ms(), talk.state.next_random());
     let frame = event.ephemeral(now, random)?;
-    if let Some(app) = app_of(shard, me) {
-        shard.publish_ephemeral(app, &event.room, frame);
-    }
+    talk.shard.publish_ephemeral(talk.state.app, &event.room, frame);
     Ok(())
 }
 
-fn check_tenant(shard: &Shard, me: &Me, event: &Event<'_>) -> Result<(), Refused> {
-    let is_missing = shard.zps_policy(me.conn).require_tenant && !has_tenant(event);
+fn check_tenant(talk: &Talk<'_>, event: &Event<'_>) -> Result<(), Refused> {
+    let is_missing = talk.policy().require_tenant && !has_tenant(event);
     if is_missing { Err(Refused::Tenant) } else { Ok(()) }
 }
 
 /// Remember how far the subscriber has read a room's log.
-pub(super) fn on_ack(shard: &mut Shard, me: &Me, room: &str, sequence: u64) -> Result<(), Refused> {
-    check(shard, me, room, Action::Ack)?;
-    shard.ack(me.conn, room, &me.cursor, sequence);
+pub(super) fn on_ack(talk: &mut Talk<'_>, room: &str, sequence: u64) -> Result<(), Refused> {
+    check(talk, room, Action::Ack)?;
+    talk.shard.ack(talk.conn, room, &talk.me.cursor, sequence);
     Ok(())
 }
 
 /// Send part of a room's log again.
-pub(super) fn on_replay(shard: &mut Shard, me: &Me, replay: Replay<'_>) -> Result<(), Refused> {
-    check(shard, me, &replay.room, Action::Replay)?;
-    let types = event_types(shard, me, replay.event_types)?;
+pub(super) fn on_replay(talk: &mut Talk<'_>, replay: Replay<'_>) -> Result<(), Refused> {
+    check(talk, &replay.room, Action::Replay)?;
+    let types = event_types(talk, replay.event_types)?;
     let range = ReplayRange {
         after: replay.from_sequence,
         to: replay.to_sequence,
         limit: replay.limit.map_or(0, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
         event_types: types.map(Arc::from),
     };
-    shard.replay(me.conn, &replay.room, range);
+    talk.shard.replay(talk.conn, &replay.room, range);
     Ok(())
 }
 
 /// Check that the client may do `action` with a room, and that the room's name is not too long;
 /// whether it stands for all rooms of its scope. The app's server, if it is asked, comes last.
-pub(super) fn check(
-    shard: &mut Shard,
-    me: &Me,
-    room: &str,
-    action: Action,
-) -> Result<bool, Refused> {
-    let Some((state, rules)) = shard.zps_and_rules(me.conn) else { return Err(denied(room)) };
-    let is_wildcard = rules.access.check(&state.shown, room, action)?.is_wildcard();
-    let Some(app) = app_of(shard, me) else { return Err(denied(room)) };
-    let max = shard.apps().app(app).policy.channel_name_max as usize;
+pub(super) fn check(talk: &mut Talk<'_>, room: &str, action: Action) -> Result<bool, Refused> {
+    let access = &talk.rules.zps.access;
+    let is_wildcard = access.check(&talk.state.shown, room, action)?.is_wildcard();
+    let max = talk.app().policy.channel_name_max as usize;
     if room.len() > max {
         return Err(Refused::Length { field: "room", max, unit: "bytes" });
     }
-    authorize::check(shard, me, room, action)?;
+    authorize::check(talk, room, action)?;
     Ok(is_wildcard)
 }
 
 /// Check that the client may publish to `room`: a single room, no wildcard, with a name that is not
 /// too long.
-pub(super) fn check_target(shard: &mut Shard, me: &Me, room: &str) -> Result<(), Refused> {
-    if check(shard, me, room, Action::Publish)? {
+pub(super) fn check_target(talk: &mut Talk<'_>, room: &str) -> Result<(), Refused> {
+    if check(talk, room, Action::Publish)? {
         return Err(AccessError::Room(RoomError(room.to_owned())).into());
     }
     Ok(())
 }
 
-pub(super) fn next_random(shard: &mut Shard, me: &Me) -> u64 {
-    shard.zps(me.conn).map_or(0, super::State::next_random)
-}
-
-fn check_event_type(shard: &mut Shard, me: &Me, event_type: &str) -> Result<(), Refused> {
-    let Some(app) = app_of(shard, me) else { return Ok(()) };
-    let max = shard.apps().app(app).policy.event_name_max as usize;
+fn check_event_type(talk: &mut Talk<'_>, event_type: &str) -> Result<(), Refused> {
+    let max = talk.app().policy.event_name_max as usize;
     if event_type.len() > max {
         return Err(Refused::Length { field: "event.type", max, unit: "bytes" });
     }
     Ok(())
-}
-
-fn app_of(shard: &mut Shard, me: &Me) -> Option<AppIndex> {
-    shard.speaks(me.conn).map(|(app, _)| app)
-}
-
-fn denied(room: &str) -> Refused {
-    AccessError::Denied(room.to_owned()).into()
 }

@@ -10,15 +10,13 @@ use bytes::Bytes;
 use jsonwebtoken::dangerous::insecure_decode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use uringcast_proto::zps::client::ClientMessage;
 use uringcast_proto::zps::fingerprint::fingerprint;
 
 use super::access::{AccessError, Action, Shown};
-use super::state::{Decided, Rest};
-use super::{Me, Refused, perform, refuse, subscribe};
+use super::verdicts::{RoomKey, RoomQuestion, RoomVerdict};
+use super::{Refused, Talk};
 use crate::app::App;
-use crate::id::{AppIndex, ConnId};
-use crate::shard::{RoomKey, RoomQuestion, RoomVerdict, Shard};
+use crate::id::AppIndex;
 
 /// A client as its app's server is told of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,54 +114,21 @@ pub fn accept(verdict: RoomVerdict, room: &str) -> Result<(), AccessError> {
 /// Whether the app's server allows `action` with `room`, if it is to be asked at all.
 ///
 /// [`Refused::Asked`] if it has yet to answer: the message is carried out again then.
-pub(super) fn check(shard: &mut Shard, me: &Me, room: &str, action: Action) -> Result<(), Refused> {
-    let Some((index, _)) = shard.speaks(me.conn) else { return Ok(()) };
-    let apps = shard.apps();
-    let app = apps.app(index);
+pub(super) fn check(talk: &mut Talk<'_>, room: &str, action: Action) -> Result<(), Refused> {
+    let app = talk.app();
     let Some(url) = &app.room_auth_url else { return Ok(()) };
-    let Some(state) = shard.zps(me.conn) else { return Ok(()) };
+    let Talk { shard, verdicts, state, conn, me, .. } = talk;
     // It is about the message that waited for it, which is this one.
-    let decided = state.decided.take().filter(|it| it.action == action && *it.room == *room);
+    let decided = state.decided.take().filter(|it| it.0.action == action && *it.0.room == *room);
     if let Some(decided) = decided {
-        return Ok(accept(decided.verdict, room)?);
+        return Ok(accept(decided.1, room)?);
     }
     let unknown = || Box::new(Caller::new(&me.subscriber_id, None)); // The URL is newer than it.
     let caller = &**state.caller.get_or_insert_with(unknown);
-    let question = caller.question((index, app), url, &state.shown, action, room);
-    match shard.ask_room(me.conn, question) {
+    let question = caller.question((state.app, app), url, &state.shown, action, room);
+    match verdicts.ask(shard, *conn, question) {
         Some(verdict) => Ok(accept(verdict, room)?),
         None => Err(Refused::Asked),
-    }
-}
-
-/// The answer that the message of `conn` waits for is here; it is carried out when it is released.
-pub fn decided(
-    shard: &mut Shard,
-    conn: ConnId,
-    action: Action,
-    room: Box<str>,
-    verdict: RoomVerdict,
-) {
-    if let Some(state) = shard.zps(conn) {
-        state.decided = Some(Box::new(Decided { action, room, verdict }));
-    }
-}
-
-/// The answer that `conn` waited for is here: carry on with the message that it belongs to.
-pub fn go_on(shard: &mut Shard, conn: ConnId) {
-    let Some(state) = shard.zps(conn) else { return };
-    let Some(rest) = state.rest.take() else { return };
-    let Some(me) = state.me(conn) else { return };
-    match *rest {
-        Rest::Rooms(rooms) => {
-            if let Err(refused) = subscribe::subscribe_all(shard, &me, rooms) {
-                refuse(shard, conn, &refused);
-            }
-        }
-        Rest::Message(text) => {
-            let message = ClientMessage::parse(&text).expect("it was understood when it was kept");
-            perform(shard, &me, message, text.as_bytes());
-        }
     }
 }
 

@@ -4,12 +4,15 @@ use uringcast_proto::ws::close::CloseCode;
 use uringcast_proto::zps::codes::Code;
 use uringcast_proto::zps::server;
 
+use super::State;
 use crate::admission::Refused;
-use crate::id::ConnId;
+use crate::dialect::Session;
+use crate::id::{AppIndex, ConnId};
 use crate::shard::Shard;
 
-/// Tell `conn`, a websocket that is open and has been told nothing yet, why it is closed.
-pub fn turn_away(shard: &mut Shard, conn: ConnId, refused: Refused) {
+/// Tell `conn`, a websocket that is open and has been told nothing yet, why it is closed. What it
+/// still says is heard by the session that is returned.
+pub fn turn_away(shard: &mut Shard, conn: ConnId, refused: Refused) -> Session {
     if let Some(refusal) = refused.refusal() {
         shard.refuse(refusal);
     }
@@ -31,4 +34,5 @@ pub fn turn_away(shard: &mut Shard, conn: ConnId, refused: Refused) {
             shard.close(conn, CloseCode(Code::Unauthorized.value()), &text);
         }
     }
+    Session::Zps(Box::new(State::new(AppIndex(0), false, 0, shard.now())))
 }

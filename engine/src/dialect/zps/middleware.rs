@@ -2,14 +2,12 @@
 
 use uringcast_proto::zps::client::ClientMessage;
 
-use super::{Me, Refused};
+use super::{Refused, Talk};
 use crate::middleware::Operation;
-use crate::shard::Shard;
 
 /// Count what `message`, which came as `text`, does, and ask whether it may.
 pub(super) fn judge(
-    shard: &mut Shard,
-    me: &Me,
+    talk: &mut Talk<'_>,
     message: &ClientMessage<'_>,
     text: &[u8],
 ) -> Result<(), Refused> {
@@ -17,7 +15,7 @@ pub(super) fn judge(
         ClientMessage::Init { .. } | ClientMessage::Unsubscribe { .. } => return Ok(()),
         ClientMessage::Subscribe(wish) => {
             let mut rooms = wish.rooms.iter();
-            return rooms.try_for_each(|room| one(shard, me, Operation::Subscribe, room, text));
+            return rooms.try_for_each(|room| one(talk, Operation::Subscribe, room, text));
         }
         ClientMessage::Publish(event) => (Operation::Publish, &event.room),
         ClientMessage::PublishEphemeral(event) => (Operation::EphemeralPublish, &event.room),
@@ -26,17 +24,10 @@ pub(super) fn judge(
         ClientMessage::Ack { room, .. } => (Operation::Ack, room),
         ClientMessage::Replay(replay) => (Operation::Replay, &replay.room),
     };
-    one(shard, me, operation, room, text)
+    one(talk, operation, room, text)
 }
 
-fn one(
-    shard: &mut Shard,
-    me: &Me,
-    operation: Operation,
-    room: &str,
-    text: &[u8],
-) -> Result<(), Refused> {
-    let Some((app, _)) = shard.speaks(me.conn) else { return Ok(()) };
-    let subscriber_id = Some(&*me.subscriber_id);
-    shard.judge(operation, app, room, subscriber_id, text).map_err(Refused::Blocked)
+fn one(talk: &mut Talk<'_>, operation: Operation, room: &str, text: &[u8]) -> Result<(), Refused> {
+    let subscriber_id = Some(&*talk.me.subscriber_id);
+    talk.shard.judge(operation, talk.state.app, room, subscriber_id, text).map_err(Refused::Blocked)
 }

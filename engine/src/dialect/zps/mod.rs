@@ -16,60 +16,106 @@ mod rules;
 mod state;
 mod subscribe;
 mod token;
+mod verdicts;
 mod words;
 
 pub use access::{Access, AccessError, Action, Shown, TokenError};
-pub use authorize::{Caller, accept, decided, go_on, verdict};
+pub use authorize::{Caller, accept, verdict};
 pub use farewell::turn_away;
 pub(super) use refusals::last_words;
 pub use rules::{EVENT_TYPES_MAX, Rules, SUB_BYTES_MAX};
 pub use state::State;
 pub use token::{Claims, KeyError, Verifier};
+pub use verdicts::{RoomAuthLimits, RoomKey, RoomQuestion, RoomVerdict, Verdicts};
 pub use words::say;
-
-use std::sync::Arc;
 
 use uringcast_proto::ws::close::CloseCode;
 use uringcast_proto::zps::client::ClientMessage;
 use uringcast_proto::zps::codes::Code;
 use uringcast_proto::zps::server;
 
-use crate::id::ConnId;
+use super::{Session, Speaker};
+use crate::app::{App, ZpsPolicy};
+use crate::dialect;
+use crate::id::{AppIndex, ConnId};
 use crate::middleware::Blocked;
 use crate::shard::{Refusal, Shard};
 use rules::SUBSCRIBER_ID_BYTES_MAX;
+use state::{Me, Rest};
 
-/// A client has connected: it is waited for to say who it is. It is told nothing before.
-pub fn greet(shard: &mut Shard, conn: ConnId, is_app_path: bool) {
+/// A client of `app` has connected: it is waited for to say who it is. It is told nothing before.
+pub fn greet(
+    shard: &mut Shard,
+    rules: &dialect::Rules,
+    conn: ConnId,
+    app: AppIndex,
+    is_app_path: bool,
+) -> Session {
     let random = shard.config().hash_seed ^ (u64::from(conn.generation) << 32);
     let random = random ^ u64::from(shard.config().core.0) << 24 ^ u64::from(conn.slot);
-    let state = State::new(is_app_path, random, shard.now());
-    shard.set_zps(conn, Box::new(state));
-    let timeout_ms = shard.zps_policy(conn).init_timeout_ms;
-    shard.await_authorization_ms(conn, timeout_ms.into());
+    shard.await_authorization_ms(conn, rules.rooms(app).init_timeout_ms.into());
+    Session::Zps(Box::new(State::new(app, is_app_path, random, shard.now())))
 }
 
-/// Do what a client's text message asks.
-pub fn on_text(shard: &mut Shard, conn: ConnId, text: &str) {
+/// Do what the text message of a client asks that is open.
+pub fn on_text(
+    state: &mut State,
+    shard: &mut Shard,
+    speaker: &mut Speaker,
+    conn: ConnId,
+    text: &str,
+) {
     if shard.has_expired(conn) {
         return shard.close_expired(conn); // The wheel has not come to it yet.
     }
     let message = ClientMessage::parse(text);
     let is_ack = matches!(message, Ok(ClientMessage::Ack { .. }));
-    if !is_ack && !admit_message(shard, conn) {
+    let policy = speaker.rules.rooms(state.app);
+    let (window_ms, max) = (policy.rate_limit_window_ms.into(), policy.max_messages_per_window);
+    if !is_ack && !state.admit_message(shard.now(), window_ms, max) {
         shard.refuse(Refusal::ZpsMessages);
         return close(shard, conn, Code::RateLimit);
     }
     match message {
-        Ok(message) => carry_out(shard, conn, message, text.as_bytes()),
+        Ok(ClientMessage::Init { subscriber_id, token }) => {
+            on_init(state, shard, &speaker.rules, conn, &subscriber_id, token.as_deref());
+        }
+        Ok(message) => carry_out(state, shard, speaker, conn, message, text),
         Err(error) => complain(shard, conn, &error.to_string(), Refusal::Json),
     }
 }
 
 /// A binary message counts as the text that it holds.
-pub fn on_binary(shard: &mut Shard, conn: ConnId, bytes: &[u8]) {
+pub fn on_binary(
+    state: &mut State,
+    shard: &mut Shard,
+    speaker: &mut Speaker,
+    conn: ConnId,
+    bytes: &[u8],
+) {
     // What is no UTF-8 is no JSON, either.
-    on_text(shard, conn, std::str::from_utf8(bytes).unwrap_or_default());
+    on_text(state, shard, speaker, conn, std::str::from_utf8(bytes).unwrap_or_default());
+}
+
+/// The answer that `conn` waited for is here: carry on with the message that it belongs to, unless
+/// the connection has begun to close.
+pub fn go_on(state: &mut State, shard: &mut Shard, speaker: &mut Speaker, conn: ConnId) {
+    let Some(rest) = state.rest.take() else { return };
+    if shard.speaks(conn).is_none() {
+        return;
+    }
+    let Some(mut talk) = Talk::new(state, shard, speaker, conn) else { return };
+    match *rest {
+        Rest::Rooms(rooms) => {
+            if let Err(refused) = subscribe::subscribe_all(&mut talk, rooms) {
+                refuse(shard, conn, &refused);
+            }
+        }
+        Rest::Message(text) => {
+            let message = ClientMessage::parse(&text).expect("it was understood when it was kept");
+            perform(&mut talk, message, &text);
+        }
+    }
 }
 
 /// Fail `conn` with `code`, or with this protocol's own where it has one for the same.
@@ -83,59 +129,80 @@ pub fn fail(shard: &mut Shard, conn: ConnId, code: CloseCode, reason: &str) {
     shard.fail(conn, CloseCode(own.value()), own.text());
 }
 
-fn carry_out(shard: &mut Shard, conn: ConnId, message: ClientMessage<'_>, text: &[u8]) {
-    if let ClientMessage::Init { subscriber_id, token } = message {
-        return on_init(shard, conn, &subscriber_id, token.as_deref());
-    }
-    let Some(me) = shard.zps(conn).and_then(|state| state.me(conn)) else {
+fn carry_out(
+    state: &mut State,
+    shard: &mut Shard,
+    speaker: &mut Speaker,
+    conn: ConnId,
+    message: ClientMessage<'_>,
+    text: &str,
+) {
+    let Some(mut talk) = Talk::new(state, shard, speaker, conn) else {
         let text = "Realtime connection must send init first";
         return complain(shard, conn, text, Refusal::Json);
     };
-    if let Err(refused) = middleware::judge(shard, &me, &message, text) {
-        return refuse(shard, conn, &refused);
+    match middleware::judge(&mut talk, &message, text.as_bytes()) {
+        Ok(()) => perform(&mut talk, message, text),
+        Err(refused) => refuse(shard, conn, &refused),
     }
-    perform(shard, &me, message, text);
 }
 
 /// Do what a message asks that may be done as far as the operator's own code is concerned.
-fn perform(shard: &mut Shard, me: &Me, message: ClientMessage<'_>, text: &[u8]) {
+fn perform(talk: &mut Talk<'_>, message: ClientMessage<'_>, text: &str) {
     let done = match message {
-        ClientMessage::Init { .. } => unreachable!("done above"),
-        ClientMessage::Subscribe(wish) => subscribe::on_subscribe(shard, me, wish),
+        ClientMessage::Init { .. } => unreachable!("done before anything else"),
+        ClientMessage::Subscribe(wish) => subscribe::on_subscribe(talk, wish),
         ClientMessage::Unsubscribe { room } => {
-            subscribe::on_unsubscribe(shard, me, &room);
+            subscribe::on_unsubscribe(talk, &room);
             Ok(())
         }
-        ClientMessage::Publish(event) => act::on_publish(shard, me, &event),
-        ClientMessage::PublishEphemeral(event) => act::on_ephemeral(shard, me, &event),
-        ClientMessage::PresenceEnter { room, user } => presence::on_enter(shard, me, &room, &user),
+        ClientMessage::Publish(event) => act::on_publish(talk, &event),
+        ClientMessage::PublishEphemeral(event) => act::on_ephemeral(talk, &event),
+        ClientMessage::PresenceEnter { room, user } => presence::on_enter(talk, &room, &user),
         ClientMessage::PresenceLeave { room, user_id } => {
-            presence::on_leave(shard, me, &room, user_id.as_deref())
+            presence::on_leave(talk, &room, user_id.as_deref())
         }
-        ClientMessage::Ack { room, sequence } => act::on_ack(shard, me, &room, sequence),
-        ClientMessage::Replay(replay) => act::on_replay(shard, me, replay),
+        ClientMessage::Ack { room, sequence } => act::on_ack(talk, &room, sequence),
+        ClientMessage::Replay(replay) => act::on_replay(talk, replay),
     };
     match done {
         Ok(()) => {}
-        Err(Refused::Asked) => wait_for_app(shard, me, text),
-        Err(refused) => refuse(shard, me.conn, &refused),
+        // It is carried out again when its app's server has answered.
+        Err(Refused::Asked) => talk.state.rest = Some(Box::new(Rest::Message(text.into()))),
+        Err(refused) => refuse(talk.shard, talk.conn, &refused),
     }
 }
 
-/// Keep a message until the app's server has answered.
-fn wait_for_app(shard: &mut Shard, me: &Me, text: &[u8]) {
-    if let Some(state) = shard.zps(me.conn) {
-        let text = String::from_utf8_lossy(text).into_owned().into_boxed_str();
-        state.rest = Some(Box::new(state::Rest::Message(text)));
-    }
-}
-
-/// The client whose message is heard: its connection and its names.
-struct Me {
+/// A client that has said who it is and whose message is carried out, with what that takes.
+struct Talk<'a> {
+    shard: &'a mut Shard,
+    rules: &'a dialect::Rules,
+    verdicts: &'a mut Verdicts,
+    state: &'a mut State,
     conn: ConnId,
-    subscriber_id: Arc<str>,
-    /// The name of its cursors.
-    cursor: Arc<str>,
+    me: Me,
+}
+
+impl<'a> Talk<'a> {
+    /// `None` if the client has not said who it is.
+    fn new(
+        state: &'a mut State,
+        shard: &'a mut Shard,
+        speaker: &'a mut Speaker,
+        conn: ConnId,
+    ) -> Option<Self> {
+        let me = state.me.clone()?;
+        let Speaker { rules, verdicts } = speaker;
+        Some(Self { shard, rules, verdicts, state, conn, me })
+    }
+
+    fn app(&self) -> &'a App {
+        self.rules.app(self.state.app)
+    }
+
+    fn policy(&self) -> &'a ZpsPolicy {
+        self.rules.rooms(self.state.app)
+    }
 }
 
 /// Why something was not done, or not yet. The client sees an `error` without a code; the
@@ -183,20 +250,23 @@ impl Refused {
     }
 }
 
-fn on_init(shard: &mut Shard, conn: ConnId, subscriber_id: &str, token: Option<&str>) {
+fn on_init(
+    state: &mut State,
+    shard: &mut Shard,
+    rules: &dialect::Rules,
+    conn: ConnId,
+    subscriber_id: &str,
+    token: Option<&str>,
+) {
     if subscriber_id.len() > SUBSCRIBER_ID_BYTES_MAX {
         let (field, max) = ("subscriberId", SUBSCRIBER_ID_BYTES_MAX);
         return refuse(shard, conn, &Refused::Length { field, max, unit: "bytes" });
     }
-    let Some((app, _)) = shard.speaks(conn) else { return };
-    let (apps, rules) = (shard.apps(), Arc::clone(&shard.config().zps));
-    let now_unix_s = shard.unix_ms() / 1_000;
-    let Some(state) = shard.zps(conn) else { return };
-    let app = apps.app(app);
-    let own_key_app = state.is_app_path.then_some(&**app);
-    let admitted = rules.access.admit(token, own_key_app, now_unix_s);
+    let (app, access) = (rules.app(state.app), &rules.zps.access);
+    let own_key_app = state.is_app_path.then_some(app);
+    let admitted = access.admit(token, own_key_app, shard.unix_ms() / 1_000);
     let named = admitted.and_then(|shown| {
-        let cursor = rules.access.cursor_name(&shown, subscriber_id)?;
+        let cursor = access.cursor_name(&shown, subscriber_id)?;
         Ok((shown, cursor))
     });
     match named {
@@ -206,10 +276,10 @@ fn on_init(shard: &mut Shard, conn: ConnId, subscriber_id: &str, token: Option<&
                 return refuse(shard, conn, &Refused::Length { field, max, unit: "bytes" });
             }
             let end = shown.end_unix_s();
-            (state.shown, state.cursor) = (shown, cursor);
+            state.shown = shown;
             let is_asked = app.room_auth_url.is_some();
             state.caller = is_asked.then(|| Box::new(Caller::new(subscriber_id, token)));
-            state.subscriber_id = Some(subscriber_id.into());
+            state.me = Some(Me { subscriber_id: subscriber_id.into(), cursor });
             shard.authorize(conn);
             shard.expire_at(conn, end);
             shard.send(conn, server::ready(subscriber_id));
@@ -219,13 +289,6 @@ fn on_init(shard: &mut Shard, conn: ConnId, subscriber_id: &str, token: Option<&
             close(shard, conn, Code::Unauthorized);
         }
     }
-}
-
-fn admit_message(shard: &mut Shard, conn: ConnId) -> bool {
-    let now = shard.now();
-    let policy = shard.zps_policy(conn);
-    let (window_ms, max) = (policy.rate_limit_window_ms.into(), policy.max_messages_per_window);
-    shard.zps(conn).is_some_and(|state| state.admit_message(now, window_ms, max))
 }
 
 /// Close `conn` for this protocol's reason, which is announced if the protocol has it so.

@@ -4,7 +4,7 @@
 use uringcast_proto::zps::Provider;
 
 use super::access::Access;
-use crate::shard::RoomAuthLimits;
+use super::verdicts::RoomAuthLimits;
 
 /// Rooms one connection may enter users into, for each that it may subscribe to.
 pub(super) const ENTERED_PER_SUBSCRIPTION: usize = 1;
@@ -21,8 +21,6 @@ pub const SUB_BYTES_MAX: usize = 255;
 /// What is the same for all apps.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// `zps.sse_heartbeat_ms`.
-    pub sse_heartbeat_ms: u64,
     /// What keeps the logs, as every event's metadata says.
     pub provider: Provider,
     /// Who may use which room.
@@ -35,7 +33,6 @@ impl Default for Rules {
     /// What the configuration has when nothing is configured.
     fn default() -> Self {
         Self {
-            sse_heartbeat_ms: 15_000,
             provider: Provider("memory"),
             access: Access::default(),
             room_auth: RoomAuthLimits::default(),

@@ -3,19 +3,19 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::Me;
-use super::access::{Action, Shown};
+use super::access::Shown;
 use super::authorize::Caller;
-use crate::id::ConnId;
-use crate::shard::{Millis, RoomVerdict, Start};
+use super::verdicts::{RoomKey, RoomVerdict};
+use crate::id::AppIndex;
+use crate::shard::{Millis, Start};
 
 /// One connection.
 #[derive(Debug)]
 pub struct State {
+    /// The app that it is a client of.
+    pub(in super::super) app: AppIndex,
     /// Who it is; `None` before the first `init`.
-    pub(super) subscriber_id: Option<Arc<str>>,
-    /// The name of its cursors.
-    pub(super) cursor: Arc<str>,
+    pub(super) me: Option<Me>,
     /// What it has shown of itself.
     pub(super) shown: Shown,
     /// Whether it came in by its app's own path, where the app's key may stand for a token.
@@ -28,15 +28,15 @@ pub struct State {
     /// What its app's server is told of it; `None` where that is not asked about rooms.
     pub(super) caller: Option<Box<Caller>>,
     /// What that has said to the message that is being carried out.
-    pub(super) decided: Option<Box<Decided>>,
+    pub(super) decided: Option<Box<(RoomKey, RoomVerdict)>>,
 }
 
-/// What an app's server has said.
-#[derive(Debug)]
-pub(super) struct Decided {
-    pub(super) action: Action,
-    pub(super) room: Box<str>,
-    pub(super) verdict: RoomVerdict,
+/// What a client is called.
+#[derive(Clone, Debug)]
+pub(super) struct Me {
+    pub(super) subscriber_id: Arc<str>,
+    /// The name of its cursors.
+    pub(super) cursor: Arc<str>,
 }
 
 /// What waits for an answer.
@@ -72,10 +72,10 @@ struct Window {
 
 impl State {
     /// A connection that has said nothing, as of `now`.
-    pub(super) fn new(is_app_path: bool, random: u64, now: Millis) -> Self {
+    pub(super) fn new(app: AppIndex, is_app_path: bool, random: u64, now: Millis) -> Self {
         Self {
-            subscriber_id: None,
-            cursor: Arc::from(""),
+            app,
+            me: None,
             shown: Shown::Nothing,
             is_app_path,
             window: Window { started: now, messages: 0 },
@@ -86,15 +86,19 @@ impl State {
         }
     }
 
-    /// Who it is, once it has said so.
+    /// What it calls itself, once it has said so.
     pub fn subscriber_id(&self) -> Option<&str> {
-        self.subscriber_id.as_deref()
+        self.me.as_ref().map(|me| &*me.subscriber_id)
     }
 
-    /// Who speaks on `conn`, whose state this is, once it has said so.
-    pub(super) fn me(&self, conn: ConnId) -> Option<Me> {
-        let subscriber_id = Arc::clone(self.subscriber_id.as_ref()?);
-        Some(Me { conn, subscriber_id, cursor: Arc::clone(&self.cursor) })
+    /// Whether part of a message has yet to be carried out.
+    pub const fn is_unfinished(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// The app's server has said this about what the message that waits for it wants.
+    pub fn decided(&mut self, key: RoomKey, verdict: RoomVerdict) {
+        self.decided = Some(Box::new((key, verdict)));
     }
 
     /// Count a message; false if it is one too many.
@@ -104,11 +108,6 @@ impl State {
         }
         self.window.messages = self.window.messages.saturating_add(1);
         messages_max == 0 || self.window.messages <= messages_max
-    }
-
-    /// The connection ends: what is left of its last message is not carried out.
-    pub fn abandon(&mut self) {
-        self.rest = None;
     }
 
     /// A number that is another one each time (splitmix64).
@@ -127,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_window_has_room_for_as_many_messages_as_are_allowed() {
-        let mut state = State::new(false, 0, Millis(5));
+        let mut state = State::new(AppIndex(0), false, 0, Millis(5));
         let mut admit = |now, max| state.admit_message(Millis(now), 1_000, max);
         assert!(admit(5, 2) && admit(1_004, 2) && !admit(1_004, 2));
         assert!(admit(1_005, 2) && admit(1_005, 2) && !admit(1_005, 2) && admit(1_005, 0));
@@ -135,7 +134,7 @@ mod tests {
 
     #[test]
     fn random_numbers_differ() {
-        let mut state = State::new(false, 7, Millis(0));
+        let mut state = State::new(AppIndex(0), false, 7, Millis(0));
         let mut numbers: Vec<u64> = (0..1_000).map(|_| state.next_random()).collect();
         numbers.sort_unstable();
         numbers.dedup();

@@ -10,16 +10,12 @@ use super::access::Action;
 use super::act::check;
 use super::rules::EVENT_TYPES_MAX;
 use super::state::{Rest, Rooms, Wish};
-use super::{Me, Refused};
-use crate::shard::{LoggedWish, Shard, Start, SubscribeError};
+use super::{Refused, Talk};
+use crate::shard::{LoggedWish, Start, SubscribeError};
 
 /// Subscribe to one room after the other; an error ends the message.
-pub(super) fn on_subscribe(
-    shard: &mut Shard,
-    me: &Me,
-    message: Subscribe<'_>,
-) -> Result<(), Refused> {
-    let event_types = event_types(shard, me, message.event_types)?;
+pub(super) fn on_subscribe(talk: &mut Talk<'_>, message: Subscribe<'_>) -> Result<(), Refused> {
+    let event_types = event_types(talk, message.event_types)?;
     let start = match (message.from_sequence, message.with_snapshot) {
         (Some(sequence), _) => Start::After(sequence),
         (None, true) => Start::Snapshot,
@@ -27,19 +23,18 @@ pub(super) fn on_subscribe(
     };
     let wish = Wish { start, with_snapshot: message.with_snapshot, event_types };
     let rooms = message.rooms.into_iter().map(Cow::into_owned).collect();
-    subscribe_all(shard, me, Rooms { rooms, wish })
+    subscribe_all(talk, Rooms { rooms, wish })
 }
 
 /// End the subscription to a room, if there is one.
-pub(super) fn on_unsubscribe(shard: &mut Shard, me: &Me, room: &str) {
-    shard.unsubscribe(me.conn, room);
-    shard.send(me.conn, server::unsubscribed(room));
+pub(super) fn on_unsubscribe(talk: &mut Talk<'_>, room: &str) {
+    talk.shard.unsubscribe(talk.conn, room);
+    talk.shard.send(talk.conn, server::unsubscribed(room));
 }
 
 /// The types that a client wants, if it does not want all.
 pub(super) fn event_types(
-    shard: &mut Shard,
-    me: &Me,
+    talk: &mut Talk<'_>,
     types: Option<Vec<Cow<'_, str>>>,
 ) -> Result<Option<Box<[Box<str>]>>, Refused> {
     // The original takes an empty list for no wish at all.
@@ -47,8 +42,7 @@ pub(super) fn event_types(
     if types.len() > EVENT_TYPES_MAX {
         return Err(Refused::Length { field: "eventTypes", max: EVENT_TYPES_MAX, unit: "types" });
     }
-    let Some((app, _)) = shard.speaks(me.conn) else { return Ok(None) };
-    let max = shard.apps().app(app).policy.event_name_max as usize;
+    let max = talk.app().policy.event_name_max as usize;
     if types.iter().any(|it| it.len() > max) {
         return Err(Refused::Length { field: "eventTypes", max, unit: "bytes each" });
     }
@@ -56,43 +50,43 @@ pub(super) fn event_types(
 }
 
 /// Subscribe to the rooms that are left; those behind one that needs an answer wait for it.
-pub(super) fn subscribe_all(shard: &mut Shard, me: &Me, mut left: Rooms) -> Result<(), Refused> {
+pub(super) fn subscribe_all(talk: &mut Talk<'_>, mut left: Rooms) -> Result<(), Refused> {
     while let Some(room) = left.rooms.pop_front() {
-        match subscribe(shard, me, &room, left.wish.clone()) {
+        match subscribe(talk, &room, left.wish.clone()) {
             Ok(()) => {}
             Err(Refused::Asked) => left.rooms.push_front(room),
             Err(refused) => return Err(refused),
         }
-        if !left.rooms.is_empty() && shard.is_held(me.conn) {
-            if let Some(state) = shard.zps(me.conn) {
-                state.rest = Some(Box::new(Rest::Rooms(left)));
-            }
+        if !left.rooms.is_empty() && talk.shard.is_held(talk.conn) {
+            talk.state.rest = Some(Box::new(Rest::Rooms(left)));
             return Ok(());
         }
     }
     Ok(())
 }
 
-fn subscribe(shard: &mut Shard, me: &Me, room: &str, wish: Wish) -> Result<(), Refused> {
-    let is_wildcard = check(shard, me, room, Action::Subscribe)?;
-    let policy = shard.zps_policy(me.conn);
+fn subscribe(talk: &mut Talk<'_>, room: &str, wish: Wish) -> Result<(), Refused> {
+    let is_wildcard = check(talk, room, Action::Subscribe)?;
+    let policy = talk.policy();
     let subscriptions_max = policy.max_subscriptions as usize;
-    if !shard.is_subscribed(me.conn, room) && shard.subscriptions(me.conn) >= subscriptions_max {
+    if !talk.shard.is_subscribed(talk.conn, room)
+        && talk.shard.subscriptions(talk.conn) >= subscriptions_max
+    {
         return Err(Refused::Subscriptions);
     }
     let fast_forward = policy.cursor_fast_forward && wish.start == Start::Cursor;
     if is_wildcard && wish.with_snapshot {
-        shard.send(me.conn, server::snapshot(room, None));
+        talk.shard.send(talk.conn, server::snapshot(room, None));
     }
     let wish = LoggedWish {
         start: wish.start,
-        subscriber_id: Arc::clone(&me.cursor),
+        subscriber_id: Arc::clone(&talk.me.cursor),
         event_types: wish.event_types,
         with_snapshot: wish.with_snapshot && !is_wildcard,
         fast_forward,
         member: None,
     };
-    match shard.subscribe_logged(me.conn, room, wish) {
+    match talk.shard.subscribe_logged(talk.conn, room, wish) {
         // One that is closing hears nothing more.
         Ok(()) | Err(SubscribeError::Closing) => Ok(()),
         Err(SubscribeError::TooMany { .. }) => Err(Refused::Subscriptions),

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use crossbeam_channel::Receiver;
 
 use super::super::server::shard_config;
-use super::super::zps;
 use super::*;
 use crate::app::App;
 use crate::config::Config;
@@ -43,8 +42,7 @@ fn channel(name: &str) -> ChannelName {
 impl Core {
     fn new() -> Self {
         let config = config();
-        let zps = Arc::new(zps::rules(&config).unwrap());
-        let shard = shard_config(&config, &zps, (CoreId(0), 1), (0, 0));
+        let shard = shard_config(&config, (CoreId(0), 1), (0, 0));
         let mut shard = Shard::new(shard, apps(), &crate::dialect::DIALECTS, Millis(0));
         shard.set_unix_ms(NOW);
         let (batches, received) = bounded(1);

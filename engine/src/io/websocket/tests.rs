@@ -4,15 +4,20 @@
 //! What must hold: once all has come to rest, every client was answered all that it asked, in that
 //! order, and is listened to. `SEED=n` runs one world, `SEEDS=n` that many.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::iter;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
-use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::FrameCursor;
 use uringcast_proto::ws::deflate::Deflater;
+use uringcast_proto::ws::{Opcode, encode};
 
 use super::*;
 use crate::app::{App, AppPolicy, Apps, ZpsPolicy};
+use crate::dialect::zps::RoomQuestion;
+use crate::dialect::{Dialect, Rules};
 use crate::id::{AppIndex, CoreId};
 use crate::log::HistoryRule;
 use crate::shard::{CoreMessage, Millis, Output, Segment, ShardConfig};
@@ -55,8 +60,11 @@ struct Client {
 /// One core: its shard and what the I/O layer keeps for it.
 struct Core {
     shard: Shard,
+    speaker: RefCell<Speaker>,
     inflating: Inflating,
     going_on: Vec<ConnId>,
+    /// Questions that the app's server has yet to answer, and who is held for each.
+    asked: Vec<(ConnId, RoomQuestion)>,
 }
 
 struct World {
@@ -81,8 +89,9 @@ impl World {
         };
         let policy = AppPolicy { zps, ..AppPolicy::default() };
         let history = vec![HistoryRule::new("*:*")];
-        let apps = Apps::new(vec![App { policy, history, ..App::new("id", "key", "secret") }]);
-        let apps = apps.unwrap();
+        let room_auth_url = random.one_in(4).then(|| "http://app/".to_owned());
+        let app = App { policy, history, room_auth_url, ..App::new("id", "key", "secret") };
+        let apps = Apps::new(vec![app]).unwrap();
         let config = ShardConfig {
             cores,
             hash_seed: seed,
@@ -91,8 +100,13 @@ impl World {
         };
         let core = |core| {
             let config = ShardConfig { core: CoreId(core as u8), ..config.clone() };
-            let shard = Shard::new(config, apps.clone(), &crate::dialect::DIALECTS, Millis(0));
-            Core { shard, inflating: Inflating::new(300), going_on: Vec::new() }
+            let dialects = &crate::dialect::DIALECTS;
+            let shard = Shard::new(config, apps.clone(), dialects, Millis(0));
+            let mut rules = Rules::new(shard.apps());
+            Arc::make_mut(&mut rules.zps).room_auth.cache_ttl_ms = 0; // Every message asks.
+            let speaker = RefCell::new(Speaker::new(rules));
+            let (going_on, asked) = (Vec::new(), Vec::new());
+            Core { shard, speaker, inflating: Inflating::new(300), going_on, asked }
         };
         let mut this = Self {
             random,
@@ -109,16 +123,16 @@ impl World {
     fn connect(&mut self, number: usize) {
         let core = self.random.below(self.cores.len());
         let is_deflated = self.random.one_in(2);
-        let shard = &mut self.cores[core].shard;
-        let conn = shard.open(number as u32).unwrap();
-        assert_eq!(shard.enter(conn, AppIndex(0), true), None);
+        let Core { shard, speaker, .. } = &mut self.cores[core];
+        let (conn, app) = (shard.open(number as u32).unwrap(), AppIndex(0));
+        assert_eq!(shard.enter(conn, app, true), None);
         shard.upgrade(conn, Dialect::Zps);
-        zps::greet(shard, conn, false);
+        let session = zps::greet(shard, &speaker.borrow().rules, conn, app, false);
         self.clients.push(Client {
             core,
             conn,
             is_deflated,
-            reader: Some(Reader::new(Agreed { dialect: Dialect::Zps, is_deflated })),
+            reader: Some(Reader::new(session, is_deflated)),
             is_listened_to: true,
             unread: VecDeque::new(),
             in_flight: None,
@@ -132,13 +146,14 @@ impl World {
     fn step(&mut self) {
         let client = self.random.below(CLIENTS);
         let core = self.random.below(self.cores.len());
-        match self.random.below(20) {
+        match self.random.below(21) {
             0..4 => self.talk(client),
             4..8 => self.read(client),
             8..11 => self.end_turn(core),
             11..13 => self.go_on(core),
             13 => self.inflate(core),
-            14..17 => {
+            14 => self.answer(core),
+            15..18 => {
                 let mailbox = self.random.below(self.mail.len());
                 self.deliver(mailbox);
             }
@@ -153,13 +168,17 @@ impl World {
     fn talk(&mut self, client: usize) {
         for _ in 0..=self.random.below(6) {
             let room = ROOMS[self.random.below(ROOMS.len())];
-            let (message, answer) = match self.random.below(12) {
+            let (message, answer) = match self.random.below(13) {
                 0..4 => (json!({"type": "replay_request", "fromSequence": 0}), "replay"),
                 4..6 => (json!({"type": "subscribe"}), "subscribed"),
                 6 => (json!({"type": "unsubscribe"}), "unsubscribed"),
                 7 => (json!({"type": "ack", "sequence": 0}), "ack"),
                 8 => (json!({"type": "presence_enter", "user": {"userId": "u"}}), ""),
                 9 => (json!({"type": "presence_leave"}), ""),
+                10 => {
+                    self.subscribe_all(client);
+                    continue;
+                }
                 _ => {
                     let payload = "x".repeat(self.random.below(300));
                     let event = json!({"room": room, "type": "t", "payload": payload});
@@ -173,6 +192,12 @@ impl World {
                 self.clients[client].expected.push_back((answer, room));
             }
         }
+    }
+
+    /// The client subscribes to all rooms, each of which waits for the one before.
+    fn subscribe_all(&mut self, client: usize) {
+        self.write(client, &json!({"type": "subscribe", "room": ROOMS}));
+        self.clients[client].expected.extend(ROOMS.map(|room| ("subscribed", room)));
     }
 
     fn write(&mut self, client: usize, message: &Value) {
@@ -208,9 +233,11 @@ impl World {
         }
         let count = 1 + self.random.below(it.unread.len());
         let mut bytes: Vec<u8> = it.unread.drain(..count).collect();
-        let means = Means { message_bytes_max: 1 << 16, inflating: &core.inflating };
+        let speaker = core.speaker.borrow_mut();
+        let mut means = Means { inflating: &core.inflating, speaker };
         let reader = it.reader.as_mut().unwrap();
-        let next = reader.hear(&mut core.shard, &means, it.conn, &mut bytes);
+        let next = reader.hear(&mut core.shard, &mut means, it.conn, &mut bytes);
+        drop(means);
         self.proceed(client, next);
     }
 
@@ -231,9 +258,11 @@ impl World {
     fn go_on_one(&mut self, core: usize, conn: ConnId) {
         let client = self.client(core, conn);
         let core = &mut self.cores[core];
-        let means = Means { message_bytes_max: 1 << 16, inflating: &core.inflating };
+        let speaker = core.speaker.borrow_mut();
+        let mut means = Means { inflating: &core.inflating, speaker };
         let reader = self.clients[client].reader.as_mut().unwrap();
-        let next = reader.go_on(&mut core.shard, &means, conn);
+        let next = reader.go_on(&mut core.shard, &mut means, conn);
+        drop(means);
         self.proceed(client, next);
     }
 
@@ -245,7 +274,7 @@ impl World {
             self.cores[it.core].inflating.wait(it.conn);
         }
         self.has_waited[next as usize] = true;
-        it.reader = it.reader.take().map(|it| it.into_ear().map_or_else(|it| it, Reader::from));
+        it.reader = it.reader.take().map(|it| it.into_idle().map_or_else(|it| it, Reader::from));
     }
 
     fn end_turn(&mut self, core: usize) {
@@ -266,6 +295,22 @@ impl World {
                 other => panic!("nobody should want {other:?}"),
             }
         }
+        let Core { speaker, asked, .. } = &mut self.cores[core];
+        asked.extend(iter::from_fn(|| speaker.borrow_mut().poll_question()));
+    }
+
+    /// The app's server answers one of the questions of `core`, in whatever order.
+    fn answer(&mut self, core: usize) {
+        let Core { shard, speaker, asked, .. } = &mut self.cores[core];
+        if asked.is_empty() {
+            return;
+        }
+        let (conn, RoomQuestion { key, .. }) = asked.swap_remove(self.random.below(asked.len()));
+        let verdict = RoomVerdict::Allowed;
+        speaker.borrow_mut().verdicts.answered(shard, key.clone(), verdict);
+        let client = self.client(core, conn);
+        self.clients[client].reader.as_mut().unwrap().decided(key, verdict);
+        self.cores[core].shard.release(conn);
     }
 
     fn deliver(&mut self, mailbox: usize) {
@@ -318,6 +363,7 @@ impl World {
             for core in 0..self.cores.len() {
                 self.go_on(core);
                 self.inflate(core);
+                self.answer(core);
             }
             (0..self.mail.len()).for_each(|mailbox| self.deliver(mailbox));
             for client in 0..CLIENTS {
@@ -338,7 +384,7 @@ impl World {
             || self.clients.iter().any(|it| it.in_flight.is_some())
             || self.clients.iter().any(|it| it.is_listened_to && !it.unread.is_empty())
             || self.cores.iter().any(|it| it.shard.has_outputs() || !it.going_on.is_empty())
-            || self.cores.iter().any(|it| it.inflating.is_waited_for())
+            || self.cores.iter().any(|it| it.inflating.is_waited_for() || !it.asked.is_empty())
     }
 
     fn client(&self, core: usize, conn: ConnId) -> usize {
@@ -382,7 +428,8 @@ fn a_turn_inflates_no_more_than_it_may_and_one_message_and_everybody_goes_on() {
     let apps = Apps::new(vec![App::new("id", "key", "secret")]).unwrap();
     let mut shard = Shard::new(ShardConfig::default(), apps, &crate::dialect::DIALECTS, Millis(0));
     let inflating = Inflating::new(TURN_BYTES as u32);
-    let means = Means { message_bytes_max: 1 << 16, inflating: &inflating };
+    let speaker = RefCell::new(Speaker::new(Rules::new(shard.apps())));
+    let mut means = Means { inflating: &inflating, speaker: speaker.borrow_mut() };
     let (mut packed, mut frame) = (Vec::new(), Vec::new());
     let text = "x".repeat(MESSAGE_BYTES as usize); // Not JSON: there is an error to send for each.
     Deflater::new().frame_into(Opcode::Text, text.as_bytes(), &mut packed);
@@ -393,12 +440,11 @@ fn a_turn_inflates_no_more_than_it_may_and_one_message_and_everybody_goes_on() {
         .map(|number| {
             let conn = shard.open(number as u32).unwrap();
             shard.upgrade(conn, Dialect::Pusher);
-            let agreed = Agreed { dialect: Dialect::Pusher, is_deflated: true };
-            (conn, Reader::new(agreed))
+            (conn, Reader::new(Session::Pusher, true))
         })
         .collect();
     for (conn, reader) in &mut readers {
-        let next = reader.hear(&mut shard, &means, *conn, &mut frame.repeat(MESSAGES));
+        let next = reader.hear(&mut shard, &mut means, *conn, &mut frame.repeat(MESSAGES));
         assert_eq!(next, Next::Queue);
         inflating.wait(*conn);
     }
@@ -410,7 +456,7 @@ fn a_turn_inflates_no_more_than_it_may_and_one_message_and_everybody_goes_on() {
         inflating.begin_turn();
         while let Some(conn) = inflating.next() {
             let (_, reader) = readers.iter_mut().find(|(it, _)| *it == conn).unwrap();
-            if reader.go_on(&mut shard, &means, conn) == Next::Queue {
+            if reader.go_on(&mut shard, &mut means, conn) == Next::Queue {
                 inflating.wait(conn);
             }
         }

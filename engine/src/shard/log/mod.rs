@@ -12,6 +12,7 @@
 mod ack;
 mod append;
 mod ask;
+mod conn_log;
 mod dead_letters;
 mod entered;
 mod feed;
@@ -30,7 +31,6 @@ mod sample;
 mod sinks;
 mod unkept;
 mod wish;
-mod zps;
 
 use std::collections::VecDeque;
 
@@ -46,8 +46,8 @@ pub use sinks::{SinkId, SinkOutcome, SinkPost};
 pub use wish::{LoggedWish, Start};
 
 pub(super) use ack::Untold;
+pub(super) use conn_log::ConnLog;
 pub(super) use follow::LocalLog;
-pub(super) use hold::ConnLog;
 pub(super) use wish::{JoinLog, LogWelcome};
 
 use super::message::ChannelName;

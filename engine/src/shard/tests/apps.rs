@@ -102,7 +102,7 @@ fn a_client_that_is_turned_away_counts_in_no_app() {
     shard.upgrade(conn, Dialect::Pusher);
     turn_away(&mut shard, conn, Refused::KeyUnknown);
     shard.end_turn();
-    shard.closed(conn);
+    shard.closed(conn, None);
     shard.end_turn();
     assert!(shard.is_vacant());
 }
@@ -126,7 +126,7 @@ fn a_client_is_turned_away_where_there_is_no_app_at_all() {
     turn_away(&mut shard, conn, Refused::KeyUnknown);
     shard.end_turn();
     assert_eq!(open(&mut shard, &[conn]), 0);
-    shard.closed(conn);
+    shard.closed(conn, None);
     shard.end_turn();
     assert!(shard.is_vacant());
 }

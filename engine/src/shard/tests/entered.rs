@@ -1,9 +1,12 @@
 //! Users whom zero-pub-sub's connections enter into rooms: who is told of them, and how often.
 
+use std::collections::HashMap;
+
+use uringcast_proto::ws::assembler::Message;
 use uringcast_proto::ws::client::FrameCursor;
 
 use crate::app::{App, AppPolicy, Apps, ZpsPolicy};
-use crate::dialect::{Dialect, zps};
+use crate::dialect::{Dialect, Rules, Session, Speaker, zps};
 use crate::id::{AppIndex, ConnId};
 use crate::log::LogLimits;
 use crate::shard::{Millis, Output, Refusal, Shard, ShardConfig};
@@ -11,6 +14,8 @@ use crate::shard::{Millis, Output, Refusal, Shard, ShardConfig};
 /// One core whose clients read all that they are sent.
 struct Room {
     shard: Shard,
+    speaker: Speaker,
+    sessions: HashMap<ConnId, Session>,
     heard: Vec<(ConnId, String)>,
 }
 
@@ -29,22 +34,25 @@ impl Room {
         let (outbox_bytes_soft, outbox_bytes_max) = (1 << 30, 1 << 30); // Nobody is slow here.
         let config =
             ShardConfig { outbox_bytes_soft, outbox_bytes_max, log, ..ShardConfig::default() };
-        let shard =
-            Shard::new(config, Apps::new(vec![app]).unwrap(), &crate::dialect::DIALECTS, Millis(0));
-        Self { shard, heard: Vec::new() }
+        let apps = Apps::new(vec![app]).unwrap();
+        let shard = Shard::new(config, apps, &crate::dialect::DIALECTS, Millis(0));
+        let speaker = Speaker::new(Rules::new(shard.apps()));
+        Self { shard, speaker, sessions: HashMap::new(), heard: Vec::new() }
     }
 
     fn connect(&mut self, name: &str) -> ConnId {
         let conn = self.shard.open(1).unwrap();
         assert_eq!(self.shard.enter(conn, AppIndex(0), true), None);
         self.shard.upgrade(conn, Dialect::Zps);
-        zps::greet(&mut self.shard, conn, false);
+        let session = zps::greet(&mut self.shard, &self.speaker.rules, conn, AppIndex(0), false);
+        self.sessions.insert(conn, session);
         self.say(conn, &format!(r#"{{"type":"init","subscriberId":"{name}"}}"#));
         conn
     }
 
     fn say(&mut self, conn: ConnId, text: &str) {
-        zps::on_text(&mut self.shard, conn, text);
+        let session = self.sessions.get_mut(&conn).unwrap();
+        session.hear(&mut self.shard, &mut self.speaker, conn, Message::Text(text));
     }
 
     fn enter(&mut self, conn: ConnId, user: &str, metadata: &str) {
@@ -176,7 +184,7 @@ fn as_much_is_done_for_many_who_leave_at_once_as_they_are() {
     room.turn(ann);
     let before = room.shard.counters.clone();
     for conn in leaving {
-        room.shard.closed(conn);
+        room.shard.closed(conn, None);
     }
     let heard = room.turn(ann);
     let after = &room.shard.counters;

@@ -5,7 +5,7 @@ use uringcast_proto::ws::client::FrameCursor;
 
 use super::world::{KEY, SECRET};
 use crate::app::{App, Apps};
-use crate::dialect::{Dialect, zps};
+use crate::dialect::Dialect;
 use crate::id::ConnId;
 use crate::shard::{Millis, Output, Refusal, Shard, ShardConfig};
 
@@ -27,9 +27,6 @@ impl Life {
         shard.set_unix_ms(NOW * 1_000);
         let conn = shard.open(1).unwrap();
         shard.upgrade(conn, dialect);
-        if dialect == Dialect::Zps {
-            zps::greet(&mut shard, conn, false);
-        }
         shard.authorize(conn);
         Self { shard, conn, sent: Vec::new() }
     }

@@ -194,7 +194,7 @@ fn an_event_of_a_slot_that_is_used_again_is_not_for_the_newcomer() {
     );
     let segment = shard.take_send(conn).unwrap();
     shard.landed(conn, segment.len());
-    shard.closed(conn);
+    shard.closed(conn, None);
     let newcomer = shard.open(7).unwrap();
     assert_eq!(newcomer.slot, conn.slot);
     assert!(shard.poll_output().is_none(), "who is gone needs nothing more");

@@ -140,7 +140,7 @@ fn those_who_are_turned_away_have_few_places_of_their_own() {
     assert!(shard.open(7).is_err());
     let conn = shard.open_to_turn_away(8).unwrap();
     assert!(shard.open_to_turn_away(9).is_err(), "the tests' limit is 1");
-    shard.closed(conn);
+    shard.closed(conn, None);
     assert!(shard.open(10).is_err(), "their places are not for clients");
     assert!(shard.open_to_turn_away(11).is_ok());
 }

@@ -50,7 +50,7 @@ fn replies_to_one_connection_keep_their_place_among_all_that_it_is_sent() {
 fn replies_to_a_connection_that_is_gone_go_nowhere() {
     let (mut world, [a, b]) = world();
     reply(&mut world, a, "1");
-    world.shards[0].closed(a);
+    world.shards[0].closed(a, None);
     reply(&mut world, a, "2");
     reply(&mut world, b, "other");
     assert_eq!(sent(&mut world, a).1, 0);

@@ -243,7 +243,7 @@ fn a_turn_with_very_many_changes_is_told_in_parts() {
         let conn = shard.open(0).unwrap();
         shard.upgrade(conn, Dialect::Pusher);
         assert_eq!(shard.sign_in(conn, "bob", "{}"), Ok(true));
-        shard.closed(conn);
+        shard.closed(conn, None);
     }
     assert!(shard.has_outputs());
 }

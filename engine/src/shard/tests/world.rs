@@ -4,14 +4,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use uringcast_proto::ws::assembler::Message;
 use uringcast_proto::ws::client::{Frame, FrameCursor};
 use uringcast_proto::ws::deflate::Inflater;
 
 use super::render::render;
 use crate::admission::{Refused, turn_away};
 use crate::app::{App, AppPolicy, Apps, Sink, Webhook};
-use crate::dialect::Dialect;
-use crate::dialect::pusher;
+use crate::dialect::{Dialect, Rules, Session, Speaker, pusher};
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 use crate::log::{HistoryRule, LogRecord};
 use crate::shard::{
@@ -57,6 +57,8 @@ fn shard_config() -> ShardConfig {
 /// The shards, their clients and the mail between them.
 pub(super) struct World {
     pub(super) shards: Vec<Shard>,
+    /// What each core lends to what its clients say.
+    speakers: Vec<Speaker>,
     pub(super) clients: Vec<Client>,
     pub(super) is_mail_held: bool,
     /// What waits for one core from another: from, to, and the envelopes in their order.
@@ -99,8 +101,11 @@ impl World {
             let config = ShardConfig { core: CoreId(core as u8), cores, ..limits.shard.clone() };
             Shard::new(config, apps.clone(), &crate::dialect::DIALECTS, Millis(0))
         };
+        let shards: Vec<Shard> = (0..cores).map(shard).collect();
+        let speaker = |shard: &Shard| Speaker::new(Rules::new(shard.apps()));
         Self {
-            shards: (0..cores).map(shard).collect(),
+            speakers: shards.iter().map(speaker).collect(),
+            shards,
             clients: Vec::new(),
             is_mail_held: false,
             mail: Vec::new(),
@@ -143,7 +148,8 @@ impl World {
         let shard = self.shard_of(client);
         shard.upgrade(conn, Dialect::Pusher);
         if is_admitted {
-            pusher::greet(shard, conn);
+            let apps = shard.apps();
+            pusher::greet(shard, apps.app(AppIndex(0)), conn);
         } else {
             turn_away(shard, conn, Refused::Quota);
         }
@@ -160,7 +166,8 @@ impl World {
         let Client { core, conn, .. } = self.clients[client];
         let shard = &mut self.shards[usize::from(core.0)];
         shard.active(conn, text.len());
-        pusher::on_text(shard, conn, text);
+        let speaker = &mut self.speakers[usize::from(core.0)];
+        Session::Pusher.hear(shard, speaker, conn, Message::Text(text));
     }
 
     /// The client's socket is gone.
@@ -168,7 +175,7 @@ impl World {
         self.clients[client].is_gone = true;
         self.clients[client].in_flight = None;
         let conn = self.clients[client].conn;
-        self.shard_of(client).closed(conn);
+        self.shard_of(client).closed(conn, None);
     }
 
     /// The client's socket takes `bytes` of its send in flight, and the next one starts.
@@ -285,7 +292,6 @@ impl World {
             Output::GoOn(conn) => self.note_client(core, conn, "goes on"),
             Output::ReadsLog(_) => {}
             Output::PostToSink(post) => self.posts.push((core, *post)),
-            Output::AskRoom(..) => unreachable!("no app has its rooms asked about"),
             Output::Log(record) => self.records.push((core, record)),
             Output::Answer(_, answer) => self.note("http", &super::render::answer(answer)),
             Output::Notice(notice) => self.note("app", &super::render::notice(&notice)),

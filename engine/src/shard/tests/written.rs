@@ -2,16 +2,17 @@
 //! of their own because the app's server is told of each.
 
 use crate::app::{App, AppPolicy, Apps, Webhook};
-use crate::dialect::{Dialect, pusher};
+use crate::dialect::{Dialect, Rules, Session, Speaker};
 use crate::id::{AppIndex, ConnId};
 use crate::shard::{ChannelName, Member, Millis, Output, Publication, Shard, ShardConfig};
 use uringcast_proto::pusher::server;
+use uringcast_proto::ws::assembler::Message;
 use uringcast_proto::ws::client::FrameCursor;
 
 const CHANNELS: [&str; 3] = ["private-a", "private-b", "presence-c"];
 const CLIENTS: u32 = 4;
 
-fn shard(webhooks: Vec<Webhook>) -> Shard {
+fn shard(webhooks: Vec<Webhook>) -> (Shard, Speaker) {
     let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
     let app = App { policy, webhooks, ..App::new("id", "key", "secret") };
     let apps = Apps::new(vec![app]).unwrap();
@@ -20,7 +21,8 @@ fn shard(webhooks: Vec<Webhook>) -> Shard {
         let conn = shard.open(client).unwrap();
         shard.upgrade(conn, Dialect::Pusher);
     }
-    shard
+    let speaker = Speaker::new(Rules::new(shard.apps()));
+    (shard, speaker)
 }
 
 fn conn(shard: &Shard, slot: u32) -> ConnId {
@@ -48,7 +50,7 @@ fn sent(shard: &mut Shard) -> Vec<Vec<String>> {
 }
 
 /// Do the `number`th of the things that can happen, to one client and one channel.
-fn act(shard: &mut Shard, number: usize, client: u32, channel: &str) {
+fn act((shard, speaker): &mut (Shard, Speaker), number: usize, client: u32, channel: &str) {
     let conn = conn(shard, client);
     let member = || Member { user_id: format!("user {client}").into(), user_info: "1".into() };
     match number % 16 {
@@ -71,7 +73,7 @@ fn act(shard: &mut Shard, number: usize, client: u32, channel: &str) {
             let data = "x".repeat(number % 300);
             let text =
                 format!(r#"{{"event":"client-e","channel":"{channel}","data":"{number} {data}"}}"#);
-            pusher::on_text(shard, conn, &text);
+            Session::Pusher.hear(shard, speaker, conn, Message::Text(&text));
         }
     }
 }
@@ -91,11 +93,12 @@ fn an_event_that_is_written_into_its_run_looks_like_one_with_a_frame_of_its_own(
             act(&mut written, number, client, channel);
             act(&mut framed, number, client, channel);
         }
-        let (written, framed) = (sent(&mut written), sent(&mut framed));
+        let (written, framed) = (sent(&mut written.0), sent(&mut framed.0));
         assert_eq!(written, framed, "turn {turn}");
         events += written.concat().iter().filter(|text| text.contains("client-e")).count();
     }
     assert!(events > 1_000, "only {events} events were sent");
-    assert_eq!(written.counters_mut().publishes, framed.counters_mut().publishes);
-    assert_eq!(written.counters_mut().deliveries, framed.counters_mut().deliveries);
+    let (written, framed) = (written.0.counters_mut(), framed.0.counters_mut());
+    assert_eq!(written.publishes, framed.publishes);
+    assert_eq!(written.deliveries, framed.deliveries);
 }

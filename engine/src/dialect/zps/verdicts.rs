@@ -11,9 +11,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hashbrown::HashMap;
 
-use super::{Millis, Output, Shard};
-use crate::dialect::zps;
+use super::access::Action;
 use crate::id::{AppIndex, ConnId};
+use crate::shard::{Millis, Shard};
 
 /// Who wants to do what with which room.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +23,7 @@ pub struct RoomKey {
     /// The subscriber and its token, as a fingerprint.
     pub caller: Arc<str>,
     /// What is to be done.
-    pub action: zps::Action,
+    pub action: Action,
     /// The room.
     pub room: Box<str>,
 }
@@ -69,94 +69,103 @@ impl Default for RoomAuthLimits {
     }
 }
 
-/// What apps' servers have said, and how many questions they have yet to answer.
-#[derive(Debug, Default)]
-pub(super) struct RoomAuth {
+/// What apps' servers have said, and which questions they have yet to answer.
+#[derive(Debug)]
+pub struct Verdicts {
+    limits: RoomAuthLimits,
     kept: HashMap<RoomKey, (bool, Millis), foldhash::fast::RandomState>,
     by_age: VecDeque<(RoomKey, Millis)>,
+    /// Questions that nobody has been asked yet, and who is held for each.
+    asked: VecDeque<(ConnId, RoomQuestion)>,
     in_flight: usize,
 }
 
-impl RoomAuth {
+impl Verdicts {
+    pub(crate) fn new(limits: RoomAuthLimits) -> Self {
+        let (kept, by_age, asked) = (HashMap::default(), VecDeque::new(), VecDeque::new());
+        Self { limits, kept, by_age, asked, in_flight: 0 }
+    }
+
+    /// What is known of `key`; `None` if its app's server must be asked. Then the caller asks, and
+    /// tells [`answered`](Self::answered) whatever comes of it.
+    pub fn open(&mut self, shard: &mut Shard, key: &RoomKey) -> Option<RoomVerdict> {
+        if let Some(is_allowed) = self.find(key, shard.now()) {
+            shard.counters_mut().room_cache_hits += 1;
+            return Some(if is_allowed { RoomVerdict::Allowed } else { RoomVerdict::Denied });
+        }
+        if self.in_flight >= self.limits.in_flight_max {
+            return Some(RoomVerdict::Busy);
+        }
+        self.in_flight += 1;
+        shard.counters_mut().room_calls += 1;
+        self.tell_levels(shard);
+        None
+    }
+
+    /// What is known of `question`, on which a message of `conn` depends. `None` if its app's
+    /// server is asked: `conn` is held until it is released after the answer.
+    pub(super) fn ask(
+        &mut self,
+        shard: &mut Shard,
+        conn: ConnId,
+        question: RoomQuestion,
+    ) -> Option<RoomVerdict> {
+        let known = self.open(shard, &question.key);
+        if known.is_none() {
+            shard.hold(conn);
+            self.asked.push_back((conn, question));
+        }
+        known
+    }
+
+    /// The answer to the question of `key` is here.
+    pub fn answered(&mut self, shard: &mut Shard, key: RoomKey, verdict: RoomVerdict) {
+        self.in_flight -= 1;
+        match verdict {
+            RoomVerdict::Allowed => self.keep(key, true, shard.now()),
+            RoomVerdict::Denied => self.keep(key, false, shard.now()),
+            RoomVerdict::Unavailable | RoomVerdict::Busy => {}
+        }
+        self.tell_levels(shard);
+    }
+
+    pub(crate) fn poll(&mut self) -> Option<(ConnId, RoomQuestion)> {
+        self.asked.pop_front()
+    }
+
+    /// Another server may be asked from now on.
+    pub(crate) fn forget(&mut self, shard: &mut Shard) {
+        self.kept.clear();
+        self.by_age.clear();
+        self.tell_levels(shard);
+    }
+
     fn find(&self, key: &RoomKey, now: Millis) -> Option<bool> {
         let &(is_allowed, end) = self.kept.get(key)?;
         (now < end).then_some(is_allowed)
     }
 
-    fn keep(&mut self, key: RoomKey, is_allowed: bool, now: Millis, limits: RoomAuthLimits) {
-        if limits.cache_ttl_ms == 0 || limits.cache_entries_max == 0 {
+    fn keep(&mut self, key: RoomKey, is_allowed: bool, now: Millis) {
+        let RoomAuthLimits { cache_ttl_ms, cache_entries_max, .. } = self.limits;
+        if cache_ttl_ms == 0 || cache_entries_max == 0 {
             return;
         }
-        let end = now.plus(limits.cache_ttl_ms);
+        let end = now.plus(cache_ttl_ms);
         if self.kept.insert(key.clone(), (is_allowed, end)).is_some() {
             self.by_age.retain(|(known, _)| *known != key); // Asked twice at the same time: rare.
         }
         self.by_age.push_back((key, end));
         let is_old = |(_, end): &(RoomKey, Millis)| *end <= now;
-        while self.by_age.len() > limits.cache_entries_max
-            || self.by_age.front().is_some_and(is_old)
-        {
+        while self.by_age.len() > cache_entries_max || self.by_age.front().is_some_and(is_old) {
             let Some((oldest, _)) = self.by_age.pop_front() else { return };
             self.kept.remove(&oldest);
         }
     }
 
-    fn forget(&mut self) {
-        self.kept.clear();
-        self.by_age.clear();
-    }
-}
-
-impl Shard {
-    /// What is known of `key`; `None` if its app's server must be asked. Then the caller asks, and
-    /// tells [`room_answered`](Self::room_answered) whatever comes of it.
-    pub fn open_room_question(&mut self, key: &RoomKey) -> Option<RoomVerdict> {
-        if let Some(is_allowed) = self.room_auth.find(key, self.now) {
-            self.counters.room_cache_hits += 1;
-            return Some(if is_allowed { RoomVerdict::Allowed } else { RoomVerdict::Denied });
-        }
-        if self.room_auth.in_flight >= self.config.zps.room_auth.in_flight_max {
-            return Some(RoomVerdict::Busy);
-        }
-        self.room_auth.in_flight += 1;
-        self.counters.room_calls += 1;
-        None
-    }
-
-    /// What is known of `question`, on which a message of `conn` depends. `None` if its app's
-    /// server is asked: `conn` is held until [`room_answered`](Self::room_answered).
-    pub fn ask_room(&mut self, conn: ConnId, question: RoomQuestion) -> Option<RoomVerdict> {
-        let known = self.open_room_question(&question.key);
-        if known.is_none() {
-            self.hold(conn);
-            self.outputs.push_back(Output::AskRoom(conn, Box::new(question)));
-        }
-        known
-    }
-
-    /// The answer to a question is here; `conn` is who is held for it, if anybody is.
-    pub fn room_answered(&mut self, conn: Option<ConnId>, key: RoomKey, verdict: RoomVerdict) {
-        self.room_auth.in_flight -= 1;
-        let (now, limits) = (self.now, self.config.zps.room_auth);
-        let (action, room) = (key.action, key.room.clone());
-        match verdict {
-            RoomVerdict::Allowed => self.room_auth.keep(key, true, now, limits),
-            RoomVerdict::Denied => self.room_auth.keep(key, false, now, limits),
-            RoomVerdict::Unavailable | RoomVerdict::Busy => {}
-        }
-        let Some(conn) = conn else { return };
-        zps::decided(self, conn, action, room, verdict);
-        self.release(conn);
-    }
-
-    /// Questions that wait for an answer, and answers that are kept.
-    pub(super) fn room_levels(&self) -> (u64, u64) {
-        (self.room_auth.in_flight as u64, self.room_auth.kept.len() as u64)
-    }
-
-    /// Another server may be asked from now on.
-    pub(super) fn forget_room_answers(&mut self) {
-        self.room_auth.forget();
+    fn tell_levels(&self, shard: &mut Shard) {
+        let counters = shard.counters_mut();
+        counters.room_calls_in_flight = self.in_flight as u64;
+        counters.room_cache_entries = self.kept.len() as u64;
     }
 }
 
@@ -165,7 +174,7 @@ mod tests {
     use super::*;
 
     fn key(room: &str) -> RoomKey {
-        let (app, action) = (AppIndex(0), zps::Action::Publish);
+        let (app, action) = (AppIndex(0), Action::Publish);
         RoomKey { app, caller: "caller".into(), action, room: room.into() }
     }
 
@@ -174,35 +183,39 @@ mod tests {
 
     #[test]
     fn an_answer_is_good_until_its_end_and_for_its_own_question_only() {
-        let mut auth = RoomAuth::default();
-        auth.keep(key("a:1"), true, Millis(5), LIMITS);
-        auth.keep(key("a:2"), false, Millis(5), LIMITS);
+        let mut auth = Verdicts::new(LIMITS);
+        auth.keep(key("a:1"), true, Millis(5));
+        auth.keep(key("a:2"), false, Millis(5));
         assert_eq!(auth.find(&key("a:1"), Millis(14)), Some(true));
         assert_eq!(auth.find(&key("a:2"), Millis(14)), Some(false));
         assert_eq!(auth.find(&key("a:1"), Millis(15)), None);
         assert_eq!(auth.find(&key("a:3"), Millis(5)), None);
-        let other = RoomKey { action: zps::Action::Subscribe, ..key("a:1") };
+        let other = RoomKey { action: Action::Subscribe, ..key("a:1") };
         assert_eq!(auth.find(&other, Millis(5)), None);
     }
 
     #[test]
     fn as_many_answers_are_kept_as_may_be_and_the_oldest_goes() {
-        let mut auth = RoomAuth::default();
+        let mut auth = Verdicts::new(LIMITS);
         for room in ["a:1", "a:2", "a:1", "a:3"] {
-            auth.keep(key(room), true, Millis(0), LIMITS);
+            auth.keep(key(room), true, Millis(0));
         }
         let kept = ["a:1", "a:2", "a:3"].map(|room| auth.find(&key(room), Millis(0)).is_some());
         assert_eq!(kept, [true, false, true]);
         assert_eq!((auth.kept.len(), auth.by_age.len()), (2, 2));
-        auth.keep(key("a:4"), true, Millis(10), LIMITS);
+        auth.keep(key("a:4"), true, Millis(10));
         assert_eq!((auth.kept.len(), auth.by_age.len()), (1, 1), "what is over goes, too");
     }
 
     #[test]
     fn without_time_or_room_nothing_is_kept() {
-        let mut auth = RoomAuth::default();
-        auth.keep(key("a:1"), true, Millis(0), RoomAuthLimits { cache_ttl_ms: 0, ..LIMITS });
-        auth.keep(key("a:1"), true, Millis(0), RoomAuthLimits { cache_entries_max: 0, ..LIMITS });
-        assert!(auth.kept.is_empty() && auth.by_age.is_empty());
+        for limits in [
+            RoomAuthLimits { cache_ttl_ms: 0, ..LIMITS },
+            RoomAuthLimits { cache_entries_max: 0, ..LIMITS },
+        ] {
+            let mut auth = Verdicts::new(limits);
+            auth.keep(key("a:1"), true, Millis(0));
+            assert!(auth.kept.is_empty() && auth.by_age.is_empty());
+        }
     }
 }
