@@ -2,13 +2,12 @@
 
 use super::answer::Answer;
 use super::broadcasting::Question;
-use super::idempotency::IdempotencyKey;
 use super::info::Info;
 use super::publish::{Publication, Reply};
-use super::rate::{Budget, Cost};
 use super::zintrust::Review;
 use super::zps::ZpsAction;
 use crate::id::AppIndex;
+use crate::shard::{Budget, Cost, Once};
 
 /// What a request asks for, checked and complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,15 +76,6 @@ pub struct Publish {
     pub reply: Reply,
     /// What names this publish, if the publisher may send it again.
     pub once: Option<Once>,
-}
-
-/// A publish that must be carried out once, however often it is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Once {
-    /// The name of the publish.
-    pub key: IdempotencyKey,
-    /// Tells another publish under the same name apart.
-    pub fingerprint: u64,
 }
 
 impl Publish {

@@ -11,12 +11,11 @@ use uringcast_proto::pusher::rest::{
 };
 
 use super::error::RestError;
-use super::idempotency::Kept;
 use super::info::{ChannelInfo, Info, Occupancy};
 use super::publish::Reply;
-use super::rate::Spent;
 use super::ready::Readiness;
 use super::socket_path::{KEY_UNKNOWN_BODY, upgrade_required_body};
+use crate::shard::{Kept, Spent};
 
 /// One response. Its content type is `application/json` unless the body is empty or `headers` has
 /// another.

@@ -4,11 +4,11 @@ use uringcast_proto::pusher::channel::ChannelNameError;
 use uringcast_proto::pusher::rest::BodyError;
 use uringcast_proto::pusher::signature::SignatureError;
 
-use super::rate::{Budget, Spent};
 use super::zintrust::ZinTrustError;
 use super::zps::ZpsError;
 use crate::id::SocketIdError;
 use crate::log::NoLog;
+use crate::shard::{Budget, Spent};
 
 /// Why a request is refused: the peer sees the status and the words, as JSON.
 ///

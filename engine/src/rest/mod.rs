@@ -5,9 +5,6 @@
 //! [`Route::finish`] takes the body. What the engine found out is turned into bytes by [`Answer`].
 //! Nothing here knows connections, channels' state, sockets or the clock.
 //!
-//! What outlives a request is kept here as plain values that are told the time: [`Bucket`]s for
-//! limits, the [`IdempotencyStore`] for publishes that are sent again.
-//!
 //! Invariant: an [`Action::Publish`] is complete and valid. A batch with one bad event yields none.
 
 mod action;
@@ -17,10 +14,9 @@ mod broadcasting;
 mod config;
 mod cors;
 mod error;
-mod idempotency;
 mod info;
+mod once;
 mod publish;
-mod rate;
 mod ready;
 mod resource;
 mod route;
@@ -28,16 +24,14 @@ mod socket_path;
 mod zintrust;
 pub mod zps;
 
-pub use action::{Action, Once, Publish};
+pub use action::{Action, Publish};
 pub use answer::Answer;
 pub use broadcasting::Question;
 pub use config::{RestConfig, ZpsRestConfig};
 pub use cors::{Cors, OriginError, Origins};
 pub use error::RestError;
-pub use idempotency::{IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Reserved};
 pub use info::{ChannelInfo, Info, Occupancy};
 pub use publish::{Encoded, Publication, Reply};
-pub use rate::{Bucket, Budget, Cost, Spent};
 pub use ready::Readiness;
 pub use route::{Head, Route, route};
 pub use socket_path::socket_key;

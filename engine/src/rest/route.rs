@@ -11,18 +11,19 @@ use http::HeaderMap;
 use uringcast_proto::pusher::rest::{BatchBody, PublishBody};
 use uringcast_proto::pusher::signature::Query;
 
-use super::action::{Action, Once, Publish};
+use super::action::{Action, Publish};
 use super::authenticate::Authenticated;
 use super::broadcasting::{self, Caller};
 use super::config::RestConfig;
 use super::error::RestError;
-use super::idempotency::{self, IdempotencyKey};
+use super::once;
 use super::publish::{publish, publish_batch, publish_to_channel};
 use super::resource::{READ, Resource, Target, WRITE, decode};
 use super::socket_path;
 use super::zintrust::{Draft, Drafts, Review, ZinTrustError, sent_secret};
 use super::zps;
 use crate::app::Apps;
+use crate::shard::{IdempotencyKey, Once};
 
 /// What is known of a request before its body is read.
 #[derive(Clone, Copy, Debug)]
@@ -174,7 +175,7 @@ impl Route {
         let app = sender.index;
         let once = match named {
             Some(Named { header, salt }) => {
-                let key = idempotency::key(header.as_deref(), id.as_deref())?;
+                let key = once::key(header.as_deref(), id.as_deref())?;
                 let fingerprint = FixedState::with_seed(salt).hash_one(body);
                 key.map(|text| Once { key: IdempotencyKey { app, text }, fingerprint })
             }

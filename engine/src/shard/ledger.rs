@@ -11,10 +11,12 @@ use hashbrown::HashMap;
 use super::message::{CoreMessage, Ticket, hash, owner};
 use super::{Millis, Refusal, Shard};
 use crate::id::{AppIndex, CoreId};
-use crate::rest::{
-    Bucket, Budget, Cost, IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once,
-    Reserved, Spent,
-};
+
+mod idempotency;
+mod rate;
+
+pub use idempotency::{IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once, Reserved};
+pub use rate::{Bucket, Budget, Cost, Spent};
 
 /// The accounts that one core keeps.
 #[derive(Debug)]

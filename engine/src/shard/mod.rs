@@ -67,7 +67,10 @@ pub use counters::{
     Counters, Durations, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals, SinkCounts,
 };
 pub use frames::Frames;
-pub use ledger::{Application, Decision, Settlement};
+pub use ledger::{
+    Application, Bucket, Budget, Cost, Decision, IdempotencyKey, IdempotencyLimits,
+    IdempotencyStore, Kept, Once, Reserved, Settlement, Spent,
+};
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
     AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, Lags, LogAnswer,
@@ -108,7 +111,6 @@ use crate::dialect::zps;
 use crate::id::{ConnId, CoreId};
 use crate::log::LogLimits;
 use crate::middleware::{Chain, Operation};
-use crate::rest::IdempotencyLimits;
 
 /// Milliseconds since an arbitrary moment before the engine started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

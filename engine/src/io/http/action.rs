@@ -6,8 +6,8 @@ use super::super::core::Core;
 use super::super::memory;
 use super::{consult, publish, zps};
 use crate::id::AppIndex;
-use crate::rest::{self, Action, Answer, Cost, Info, Readiness, RestError, Spent};
-use crate::shard::{self, ChannelName, Decision, Query, Ticket};
+use crate::rest::{self, Action, Answer, Info, Readiness, RestError};
+use crate::shard::{self, ChannelName, Cost, Decision, Query, Spent, Ticket};
 
 /// Do what `action` says, within its app's budget.
 pub(super) async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer, RestError> {

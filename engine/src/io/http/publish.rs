@@ -6,8 +6,8 @@ use super::super::core::Core;
 use super::super::guarded::run_apart;
 use super::action::{decision, spend};
 use super::append::{Events, append};
-use crate::rest::{Answer, Occupancy, Once, Publish, Reply, Reserved, RestError};
-use crate::shard::{self, Counted, Decision, Query, Settlement};
+use crate::rest::{Answer, Occupancy, Publish, Reply, RestError};
+use crate::shard::{self, Counted, Decision, Once, Query, Reserved, Settlement};
 
 /// Publish all of `publish`, or nothing.
 pub(super) async fn carry_out(core: &Rc<Core>, mut publish: Publish) -> Result<Answer, RestError> {

@@ -1,8 +1,8 @@
 //! What a refused request counts as.
 
 use crate::rest::zps::ZpsError;
-use crate::rest::{Budget, RestError, ZinTrustError};
-use crate::shard::Refusal;
+use crate::rest::{RestError, ZinTrustError};
+use crate::shard::{Budget, Refusal};
 
 /// The limit or rule that `error` is about; `None` where the channel's log has counted it.
 pub(super) fn counted_as(error: &RestError) -> Option<Refusal> {

@@ -15,10 +15,10 @@ use crate::id::AppIndex;
 use crate::log::{DeadLetter, Draft, Snapshot};
 use crate::middleware::Operation;
 use crate::rest::zps::{DeadLetterView, Health, ZpsAction, ZpsError, ZpsEvents, ZpsMetrics};
-use crate::rest::{Answer, Budget, Cost, RestError};
+use crate::rest::{Answer, RestError};
 use crate::shard::{
-    self, AppendError, Appended, ChannelName, Durations, LogAnswer, NamedDraft, ReplayRange, Shard,
-    SnapshotError, Ticket,
+    self, AppendError, Appended, Budget, ChannelName, Cost, Durations, LogAnswer, NamedDraft,
+    ReplayRange, Shard, SnapshotError, Ticket,
 };
 
 /// Do what `action` says.

@@ -1,7 +1,7 @@
 //! Every answer, byte for byte.
 
 use super::*;
-use crate::rest::Budget;
+use crate::shard::Budget;
 
 const ALL: Info = Info { subscription_count: true, user_count: true, cache: false };
 const USERS: Info = Info { subscription_count: false, user_count: true, cache: false };

@@ -1,6 +1,7 @@
 //! Publishes that name themselves.
 
 use super::*;
+use crate::shard::Once;
 
 /// The once of a publish with `header` and `id`.
 fn once(header: Option<&str>, id: Option<&str>) -> Result<Option<Once>, RestError> {

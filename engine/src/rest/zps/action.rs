@@ -17,7 +17,8 @@ use crate::dialect::zps::{EVENT_TYPES_MAX, SUB_BYTES_MAX};
 use crate::id::AppIndex;
 use crate::log::cursor_name;
 use crate::middleware::Operation;
-use crate::rest::{Budget, Cost, Head, RestError, ZpsRestConfig};
+use crate::rest::{Head, RestError, ZpsRestConfig};
+use crate::shard::{Budget, Cost};
 
 /// What a request asks for; all of it is checked, except events, which want the time first.
 #[derive(Clone, Debug, PartialEq, Eq)]

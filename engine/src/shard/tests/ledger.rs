@@ -3,8 +3,8 @@
 use super::transcript::check_on;
 use super::world::{Limits, World};
 use crate::id::AppIndex;
-use crate::rest::{Budget, Cost, IdempotencyKey, IdempotencyLimits, Kept, Once};
 use crate::shard::Settlement;
+use crate::shard::{Budget, Cost, IdempotencyKey, IdempotencyLimits, Kept, Once};
 
 fn world(limits: impl Fn(&mut Limits)) -> World {
     check_on(3, limits, "")

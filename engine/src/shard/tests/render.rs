@@ -5,9 +5,8 @@ use uringcast_proto::pusher::webhook::Relayed;
 use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::Frame;
 
-use crate::rest::Reserved;
 use crate::shard::{
-    Answer, AppendError, Appended, ChannelLogInfo, Decision, Fact, LogAnswer, Notice,
+    Answer, AppendError, Appended, ChannelLogInfo, Decision, Fact, LogAnswer, Notice, Reserved,
 };
 
 /// A frame that a client received.

@@ -13,14 +13,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hashbrown::HashMap;
 
-use super::error::RestError;
 use crate::id::AppIndex;
-
-/// The longest key, in bytes: room for any id that is in use.
-const KEY_BYTES_MAX: usize = 128;
 
 /// Gaps in the order that are not worth the walk.
 const GAPS_MIN: usize = 64;
+
+/// A publish that must be carried out once, however often it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// The name of the publish.
+    pub key: IdempotencyKey,
+    /// Tells another publish under the same name apart.
+    pub fingerprint: u64,
+}
 
 /// Names one publish of an app.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -196,19 +201,6 @@ impl Entry {
     }
 }
 
-/// The key of a publish: the header's or the body's, which must agree if both are there.
-pub(super) fn key(header: Option<&str>, id: Option<&str>) -> Result<Option<Arc<str>>, RestError> {
-    let text = match (header, id) {
-        (Some(header), Some(id)) if header != id => return Err(RestError::IdempotencyKeys),
-        (Some(text), _) | (None, Some(text)) => text,
-        (None, None) => return Ok(None),
-    };
-    if !(1..=KEY_BYTES_MAX).contains(&text.len()) {
-        return Err(RestError::IdempotencyKey { bytes: text.len(), bytes_max: KEY_BYTES_MAX });
-    }
-    Ok(Some(Arc::from(text)))
-}
-
 /// About how much memory an entry takes, its places in the map and in the order included.
 fn weight_bytes(key: &IdempotencyKey, entry: &Entry) -> usize {
     let kept = entry.kept.as_ref().map_or(0, |kept| kept.body.len());
@@ -349,19 +341,5 @@ mod tests {
         assert_eq!(settle(2 * bytes + 9), 1);
         entry.settle(&named("a"), serial, Some(kept("0123456789")));
         assert_eq!(entry.bytes, bytes + 10);
-    }
-
-    #[test]
-    fn a_key_has_1_to_128_bytes_and_only_one_form() {
-        let long = "k".repeat(128);
-        assert_eq!(key(Some(&long), None).unwrap().as_deref(), Some(&*long));
-        assert_eq!(key(None, Some("a")).unwrap().as_deref(), Some("a"));
-        assert_eq!(key(Some("a"), Some("a")).unwrap().as_deref(), Some("a"));
-        assert_eq!(key(None, None).unwrap(), None);
-        for (header, id) in [(None, Some("")), (Some(""), None), (Some("a"), Some("b"))] {
-            assert_eq!(key(header, id).unwrap_err().status(), 400);
-        }
-        let error = key(None, Some(&"k".repeat(129))).unwrap_err();
-        assert!(error.to_string().contains("129 bytes"), "{error}");
     }
 }
