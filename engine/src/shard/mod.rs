@@ -40,6 +40,7 @@ mod owner;
 mod parcel;
 mod places;
 mod query;
+mod question;
 mod quota;
 mod reach;
 mod replies;
@@ -68,23 +69,27 @@ pub use counters::{
 };
 pub use frames::Frames;
 pub use ledger::{
-    Application, Bucket, Budget, Cost, Decision, IdempotencyKey, IdempotencyLimits,
-    IdempotencyStore, Kept, Once, Reserved, Settlement, Spent,
+    Bucket, Budget, Cost, IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once,
+    Reserved, Settlement, Spent,
 };
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
-    AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, Lags, LogAnswer,
-    LogMessage, LoggedWish, NamedDraft, RefusedAck, ReplayRange, Resume, ResumesFull, SinkId,
-    SinkOutcome, SinkPost, SnapshotError, Start,
+    AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, ForgetDeadLetters,
+    KeepDeadLetter, Lags, ListDeadLetters, LogInfo, LogMessage, LoggedWish, NamedDraft, RefusedAck,
+    Replay, ReplayRange, Resume, ResumesFull, SinkId, SinkOutcome, SinkPost, SnapshotError,
+    SnapshotOf, Start,
 };
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,
-    Member, OwnedId, Partial, Publication, Query, Ticket, UserMessage,
+    Member, OwnedId, Publication, Ticket, UserMessage,
 };
 pub use notice::{Fact, Notice};
 pub use output::Output;
 pub use parcel::Load;
-pub use query::Answer;
+pub use question::{
+    AllCounters, Answer, Asked, ChannelOf, Channels, Connections, Errand, Part, Question, Reach,
+    Terminate, To, UsersOf, WorstLags,
+};
 pub use room_auth::{RoomAuthLimits, RoomKey, RoomQuestion, RoomVerdict};
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
@@ -397,10 +402,10 @@ impl Shard {
             }
         }
         let answers = self.published.drain(..);
-        let answer = |(ticket, counted)| Output::Answer(ticket, Answer::Published(counted));
+        let answer = |(ticket, counted)| Output::Answer(ticket, Answer::published(counted));
         self.outputs.extend(answers.map(answer));
         let answers = self.appended.drain(..);
-        let answer = |(ticket, outcomes)| Output::Answer(ticket, Answer::Appended(outcomes));
+        let answer = |(ticket, outcomes)| Output::Answer(ticket, Answer::appended(outcomes));
         self.outputs.extend(answers.map(answer));
         self.post_to_sinks();
         self.joiners.iter_mut().for_each(Joiner::forget);
@@ -516,15 +521,13 @@ impl Shard {
                 self.on_routed(ticket, cores, counted);
             }
             CoreMessage::Queued { ticket } => self.on_queued(ticket),
-            CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
-            CoreMessage::Answer { ticket, partial } => self.on_answer(ticket, partial),
+            CoreMessage::Ask { ticket, errand } => self.on_ask(ticket, errand),
+            CoreMessage::Part { ticket, core, part } => self.on_part(ticket, core, part),
             CoreMessage::Enter { app, ticket, connections_max } => {
                 self.on_enter(app, ticket, connections_max);
             }
             CoreMessage::Entered { ticket, is_admitted } => self.on_entered(ticket, is_admitted),
             CoreMessage::Exit { app } => self.on_exit(app),
-            CoreMessage::Apply { ticket, application } => self.on_apply(ticket, *application),
-            CoreMessage::Decided { ticket, decision } => self.on_decided(ticket, decision),
         }
     }
 

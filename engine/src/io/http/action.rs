@@ -6,8 +6,10 @@ use super::super::core::Core;
 use super::super::memory;
 use super::{consult, publish, zps};
 use crate::id::AppIndex;
-use crate::rest::{self, Action, Answer, Info, Readiness, RestError};
-use crate::shard::{self, ChannelName, Cost, Decision, Query, Spent, Ticket};
+use crate::rest::{self, Action, Answer, Info, Pending, Readiness, RestError};
+use crate::shard::{
+    self, ChannelName, ChannelOf, Channels, Connections, Cost, Question, Spent, Terminate, UsersOf,
+};
 
 /// Do what `action` says, within its app's budget.
 pub(super) async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer, RestError> {
@@ -25,26 +27,20 @@ pub(super) async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer,
         Action::Review(review) => consult::review(core, *review).await?,
         Action::Channels { app, prefix, info } => {
             let prefix = prefix.unwrap_or_default().into();
-            Answer::channels(channels(core, Query::Channels { app, prefix }).await, info)
+            let channels = ask(core, Channels { app, prefix }).await;
+            Answer::channels(channels.into_iter().map(seen).collect(), info)
         }
         Action::Channel { app, channel, info } => one_channel(core, app, channel, info).await,
         Action::Users { app, channel } => {
-            let query = Query::Users(name(core, app, &channel));
-            let shard::Answer::Users(users) = ask(core, query).await else {
-                unreachable!("users were asked for");
-            };
+            let users = ask(core, UsersOf(name(core, app, &channel))).await;
             Answer::users(&users.iter().map(ToString::to_string).collect::<Vec<_>>())
         }
         Action::Connections { app } => {
-            let shard::Answer::Connections(connections) = ask(core, Query::Connections(app)).await
-            else {
-                unreachable!("connections were asked for");
-            };
-            Answer::connections(connections.into())
+            Answer::connections(ask(core, Connections(app)).await.into())
         }
         Action::Zps(action) => zps::carry_out(core, action).await?,
         Action::Terminate { app, user_id } => {
-            ask(core, Query::Terminate { app, user_id: user_id.into() }).await;
+            ask(core, Terminate { app, user_id: user_id.into() }).await;
             Answer::terminated()
         }
     };
@@ -53,20 +49,13 @@ pub(super) async fn carry_out(core: &Rc<Core>, action: Action) -> Result<Answer,
 
 /// Take `cost` out of its app's budget; `None` if that has no limit.
 pub(super) async fn spend(core: &Rc<Core>, cost: Cost) -> Result<Option<Spent>, RestError> {
-    let Some(ticket) = core.with_shard(|shard| shard.spend(cost)) else { return Ok(None) };
-    match decision(core, ticket).await {
-        Decision::Spent(spent) if spent.is_admitted => Ok(Some(spent)),
-        Decision::Spent(spent) => Err(RestError::RateLimited(cost.budget, spent)),
-        Decision::Reserved(_) | Decision::Settled => unreachable!("something was to be spent"),
+    let Some(asked) = core.with_shard(|shard| shard.spend(cost)) else { return Ok(None) };
+    let spent = core.answer(&asked).await;
+    if spent.is_admitted {
+        Ok(Some(spent))
+    } else {
+        Err(RestError::RateLimited(cost.budget, spent))
     }
-}
-
-/// Wait for what the core decides that was applied to.
-pub(super) async fn decision(core: &Core, ticket: Ticket) -> Decision {
-    let shard::Answer::Decided(decision) = core.answer(ticket).await else {
-        unreachable!("a decision was asked for");
-    };
-    *decision
 }
 
 /// Whether new clients should come here.
@@ -84,9 +73,8 @@ pub(super) fn readiness(core: &Core) -> Readiness {
 }
 
 /// Ask the shards and wait for the whole answer.
-pub(super) async fn ask(core: &Rc<Core>, query: Query) -> shard::Answer {
-    let ticket = core.with_shard(|shard| shard.query(&query));
-    core.answer(ticket).await
+pub(super) fn ask<Q: Question>(core: &Core, question: Q) -> Pending<Q::Answer> {
+    core.answer(&core.with_shard(|shard| shard.ask(question)))
 }
 
 /// A channel's name with its hash.
@@ -95,23 +83,19 @@ pub(super) fn name(core: &Core, app: AppIndex, channel: &str) -> ChannelName {
 }
 
 async fn one_channel(core: &Rc<Core>, app: AppIndex, channel: String, info: Info) -> Answer {
-    let found = channels(core, Query::Channel(name(core, app, &channel))).await;
+    let found = ask(core, ChannelOf(name(core, app, &channel))).await;
     let vacant = || {
         let user_count = info.user_count.then_some(0); // It was asked of a presence channel.
         rest::ChannelInfo { name: channel, user_count, ..rest::ChannelInfo::default() }
     };
-    Answer::channel(&found.into_iter().next().unwrap_or_else(vacant), info)
+    Answer::channel(&found.map_or_else(vacant, seen), info)
 }
 
-pub(super) async fn channels(core: &Rc<Core>, query: Query) -> Vec<rest::ChannelInfo> {
-    let shard::Answer::Channels(channels) = ask(core, query).await else {
-        unreachable!("channels were asked for");
-    };
-    let channels = channels.into_iter().map(|it| rest::ChannelInfo {
+fn seen(it: shard::ChannelInfo) -> rest::ChannelInfo {
+    rest::ChannelInfo {
         name: it.name.to_string(),
         subscription_count: it.subscription_count,
         user_count: it.user_count,
         cache: it.cache.map(|cached| (cached.data_json.into(), cached.ttl_s)),
-    });
-    channels.collect()
+    }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use uringcast_proto::pusher::channel::ChannelKind;
 
 use super::super::core::Core;
-use super::action::channels;
+use super::action::ask;
 use crate::id::{AppIndex, SocketId};
 use crate::log::Draft;
 use crate::rest::{self, Encoded, RestError};
-use crate::shard::{self, AppendError, ChannelName, Counted, NamedDraft, Publication, Query};
+use crate::shard::{AppendError, ChannelName, ChannelOf, Counted, NamedDraft, Publication};
 
 /// The events of one publish, by what their channels make of them.
 pub(super) struct Events {
@@ -83,10 +83,8 @@ pub(super) async fn append(
     if drafts.is_empty() {
         return Ok(counts);
     }
-    let ticket = core.with_shard(|shard| shard.append_all(drafts));
-    let shard::Answer::Appended(outcomes) = core.answer(ticket).await else {
-        unreachable!("events were appended");
-    };
+    let asked = core.with_shard(|shard| shard.append_all(drafts));
+    let outcomes = core.answer(&asked).await;
     match outcomes.into_iter().find_map(Result::err) {
         Some(error) => Err(refused(error)),
         None => Ok(counts),
@@ -96,7 +94,7 @@ pub(super) async fn append(
 /// Who is in `channel`.
 async fn count(core: &Rc<Core>, place: u32, channel: ChannelName) -> Counted {
     let is_presence = ChannelKind::of(channel.as_str()) == ChannelKind::Presence;
-    let found = channels(core, Query::Channel(channel)).await.into_iter().next();
+    let found = ask(core, ChannelOf(channel)).await;
     let users = found.as_ref().and_then(|channel| channel.user_count);
     Counted {
         place,

@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use super::super::core::Core;
 use super::super::guarded::run_apart;
-use super::action::{decision, spend};
+use super::action::{ask, spend};
 use super::append::{Events, append};
 use crate::rest::{Answer, Occupancy, Publish, Reply, RestError};
-use crate::shard::{self, Counted, Decision, Once, Query, Reserved, Settlement};
+use crate::shard::{Counted, Once, Reach, Reserved, Settlement};
 
 /// Publish all of `publish`, or nothing.
 pub(super) async fn carry_out(core: &Rc<Core>, mut publish: Publish) -> Result<Answer, RestError> {
@@ -21,18 +21,15 @@ pub(super) async fn carry_out(core: &Rc<Core>, mut publish: Publish) -> Result<A
 async fn publish_once(core: Rc<Core>, publish: Publish, once: Once) -> Result<Answer, RestError> {
     let _open = core.open_request();
     let key = once.key.clone();
-    let ticket = core.with_shard(|shard| shard.reserve(once));
-    let serial = match decision(&core, ticket).await {
-        Decision::Reserved(Reserved::First(serial)) => serial,
-        Decision::Reserved(Reserved::Running) => return Err(RestError::IdempotencyRunning),
-        Decision::Reserved(Reserved::Done(kept)) => return Ok(Answer::replayed(kept)),
-        Decision::Reserved(Reserved::OtherBody) => return Err(RestError::IdempotencyBody),
-        Decision::Spent(_) | Decision::Settled => unreachable!("a key was to be reserved"),
+    let serial = match ask(&core, once).await {
+        Reserved::First(serial) => serial,
+        Reserved::Running => return Err(RestError::IdempotencyRunning),
+        Reserved::Done(kept) => return Ok(Answer::replayed(kept)),
+        Reserved::OtherBody => return Err(RestError::IdempotencyBody),
     };
     let result = publish_now(&core, publish, Some(&key.text)).await;
     let kept = result.as_ref().ok().map(Answer::kept);
-    let ticket = core.with_shard(|shard| shard.settle(Settlement { key, serial, kept }));
-    decision(&core, ticket).await; // Whoever reads the answer and asks again is not told to wait.
+    ask(&core, Settlement { key, serial, kept }).await; // Whoever reads the answer and asks again is not told to wait.
     result
 }
 
@@ -64,23 +61,17 @@ async fn publish_all(core: &Rc<Core>, mut events: Events) -> Result<Vec<Counted>
     if events.plain.is_empty() {
         return Ok(counts);
     }
-    let ticket = core.with_shard(|shard| shard.publish(events.plain));
-    let shard::Answer::Published(counted) = core.answer(ticket).await else {
-        unreachable!("a publish was asked for");
-    };
-    counts.extend(counted);
+    let asked = core.with_shard(|shard| shard.publish(events.plain));
+    counts.extend(core.answer(&asked).await);
     Ok(counts)
 }
 
 /// Publish one event; how many sockets it went to.
 async fn deliver(core: &Rc<Core>, events: Events) -> Result<u32, RestError> {
-    let query = Query::Reach { channels: events.channels(), skip: events.skip() };
     // At once, so that both see the same subscribers unless some come or go this very moment.
-    let reached = core.answer(core.with_shard(|shard| shard.query(&query)));
+    let reached = ask(core, Reach { channels: events.channels(), skip: events.skip() });
     let published = publish_all(core, events).await;
-    let shard::Answer::Reached(sockets) = reached.await else {
-        unreachable!("the reach was asked for");
-    };
+    let sockets = reached.await;
     published.map(|_| sockets)
 }
 

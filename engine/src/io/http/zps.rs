@@ -9,16 +9,15 @@ use uringcast_proto::zps::http::sequence_of;
 use uringcast_proto::zps::server::{self, snapshot_json};
 
 use super::super::core::{Core, now_unix_us};
-use super::action::{name, readiness, spend};
-use super::operator::counters;
+use super::action::{ask, name, readiness, spend};
 use crate::id::AppIndex;
 use crate::log::{DeadLetter, Draft, Snapshot};
 use crate::middleware::Operation;
 use crate::rest::zps::{DeadLetterView, Health, ZpsAction, ZpsError, ZpsEvents, ZpsMetrics};
 use crate::rest::{Answer, RestError};
 use crate::shard::{
-    self, AppendError, Appended, Budget, ChannelName, Cost, Durations, LogAnswer, NamedDraft,
-    ReplayRange, Shard, SnapshotError, Ticket,
+    self, AllCounters, AppendError, Appended, Budget, ChannelName, Cost, Durations,
+    ForgetDeadLetters, ListDeadLetters, NamedDraft, Replay, ReplayRange, SnapshotError, SnapshotOf,
 };
 
 /// Do what `action` says.
@@ -38,10 +37,10 @@ pub(super) async fn carry_out(core: &Rc<Core>, action: ZpsAction) -> Result<Answ
         }
         ZpsAction::Ack { app, room, cursor, sequence } => {
             let room = name(core, app, &room);
-            match ask(core, |shard| shard.ack_for(&room, &cursor, sequence)).await {
-                LogAnswer::Acked(Ok(())) => Ok(Answer::zps_done()),
-                LogAnswer::Acked(Err(error)) => Err(ZpsError::Ack(error).into()),
-                other => unreachable!("an ack was asked for, not {other:?}"),
+            let asked = core.with_shard(|shard| shard.ack_for(&room, &cursor, sequence));
+            match core.answer(&asked).await {
+                Ok(()) => Ok(Answer::zps_done()),
+                Err(error) => Err(ZpsError::Ack(error).into()),
             }
         }
         ZpsAction::SetSnapshot { app, room, last_sequence, state_json, created_unix_ms } => {
@@ -51,27 +50,20 @@ pub(super) async fn carry_out(core: &Rc<Core>, action: ZpsAction) -> Result<Answ
             set_snapshot(core, &name(core, app, &room), snapshot).await
         }
         ZpsAction::Snapshot { app, room } => {
-            let found = name(core, app, &room);
-            let LogAnswer::Snapshot(snapshot) = ask(core, |shard| shard.snapshot(&found)).await
-            else {
-                unreachable!("a snapshot was asked for");
-            };
+            let snapshot = ask(core, SnapshotOf(name(core, app, &room))).await;
             Ok(Answer::zps_snapshot(snapshot.map(|snapshot| json(&room, &snapshot))))
         }
         ZpsAction::DeadLetters { app, room, limit, from_unix_ms } => {
-            let found = name(core, app, &room);
-            let asked = ask(core, |shard| shard.dead_letters(&found, limit, from_unix_ms)).await;
-            Ok(list(&room, &letters(asked)))
+            let channel = name(core, app, &room);
+            let letters = ask(core, ListDeadLetters { channel, limit, from_unix_ms }).await;
+            Ok(list(&room, &letters))
         }
         ZpsAction::ReplayDeadLetters { app, room } => {
             replay_dead_letters(core, &name(core, app, &room)).await
         }
         ZpsAction::ClearDeadLetters { app, room } => {
-            let room = name(core, app, &room);
-            match ask(core, |shard| shard.clear_dead_letters(&room)).await {
-                LogAnswer::DeadLettersCleared(count) => Ok(Answer::zps_count(count)),
-                other => unreachable!("dead letters were to be forgotten, not {other:?}"),
-            }
+            let channel = name(core, app, &room);
+            Ok(Answer::zps_count(ask(core, ForgetDeadLetters { channel, ids: None }).await))
         }
         ZpsAction::Health => Ok(Answer::zps_health(&health(core).await)),
     }
@@ -131,10 +123,8 @@ async fn append(core: &Rc<Core>, drafts: Vec<NamedDraft>) -> Result<Vec<Bytes>, 
 /// Append all of `drafts`, of which there is one at least; the frame of each, or why there is none,
 /// in their order.
 async fn append_each(core: &Rc<Core>, drafts: Vec<NamedDraft>) -> Vec<Result<Bytes, RestError>> {
-    let ticket = core.with_shard(|shard| shard.append_all(drafts));
-    let shard::Answer::Appended(outcomes) = core.answer(ticket).await else {
-        unreachable!("events were to be appended");
-    };
+    let asked = core.with_shard(|shard| shard.append_all(drafts));
+    let outcomes = core.answer(&asked).await;
     let frame = |outcome: Result<Appended, AppendError>| match outcome {
         Ok(appended) => Ok(appended.frame),
         Err(AppendError::TooLarge { bytes, .. }) => Err(ZpsError::Unkept(bytes as usize).into()),
@@ -157,8 +147,8 @@ async fn replay(
     let (mut frames, mut bytes) = (Vec::new(), 0);
     while frames.len() < limit {
         range.limit = (limit - frames.len()) as u32;
-        let asked = ask(core, |shard| shard.ask_replay(room, range.clone())).await;
-        let LogAnswer::Replayed(page) = asked else { unreachable!("a replay was asked for") };
+        let replay = Replay { channel: room.clone(), range: range.clone() };
+        let page = ask(core, replay).await;
         let Some(last) = page.last().and_then(|frame| server::envelope_of(frame)) else { break };
         range.after = sequence_of(last).expect("every event of a log has a sequence");
         bytes += page.iter().map(Bytes::len).sum::<usize>();
@@ -176,11 +166,8 @@ async fn set_snapshot(
     snapshot: Snapshot,
 ) -> Result<Answer, RestError> {
     let answer = Answer::zps_snapshot(Some(json(room.as_str(), &snapshot)));
-    let asked = ask(core, |shard| shard.set_snapshot(room, snapshot)).await;
-    let LogAnswer::SnapshotSet(outcome) = asked else {
-        unreachable!("a snapshot was to be kept");
-    };
-    match outcome {
+    let asked = core.with_shard(|shard| shard.set_snapshot(room, snapshot));
+    match core.answer(&asked).await {
         Ok(()) => Ok(answer),
         Err(SnapshotError::TooLarge(error)) => Err(ZpsError::Snapshot(error.to_string()).into()),
         Err(SnapshotError::NoLog(error)) => Err(ZpsError::NoLog(error).into()),
@@ -194,8 +181,8 @@ async fn set_snapshot(
 /// A letter is forgotten once its event is kept, so a crash in between leaves both. The answer has
 /// the events that were kept; it is an error only if none was.
 async fn replay_dead_letters(core: &Rc<Core>, room: &ChannelName) -> Result<Answer, RestError> {
-    let limit = DEAD_LETTERS_AT_ONCE;
-    let dead = letters(ask(core, |shard| shard.dead_letters(room, limit, 0)).await);
+    let (channel, limit) = (room.clone(), DEAD_LETTERS_AT_ONCE);
+    let dead = ask(core, ListDeadLetters { channel, limit, from_unix_ms: 0 }).await;
     if dead.is_empty() {
         return Ok(Answer::zps_events(&[], true));
     }
@@ -218,7 +205,7 @@ async fn replay_dead_letters(core: &Rc<Core>, room: &ChannelName) -> Result<Answ
     if let Some(error) = failure.filter(|_| frames.is_empty()) {
         return Err(error);
     }
-    ask(core, |shard| shard.forget_dead_letters(room, published)).await;
+    ask(core, ForgetDeadLetters { channel: room.clone(), ids: Some(published) }).await;
     Ok(Answer::zps_events(&frames, true))
 }
 
@@ -226,7 +213,7 @@ async fn replay_dead_letters(core: &Rc<Core>, room: &ChannelName) -> Result<Answ
 const DEAD_LETTERS_AT_ONCE: u32 = 100;
 
 async fn health(core: &Rc<Core>) -> Health {
-    let cores = counters(core).await;
+    let cores = ask(core, AllCounters).await;
     let mut metrics = ZpsMetrics::default();
     let (mut connections, mut failed_writes) = (0, 0);
     let (mut lag, mut replay) = (Durations::default(), Durations::default());
@@ -259,22 +246,6 @@ async fn health(core: &Rc<Core>) -> Health {
         cores: cores.len(),
         metrics,
     }
-}
-
-/// Ask the owner of a room about its log and wait for the answer.
-async fn ask(core: &Rc<Core>, ask: impl FnOnce(&mut Shard) -> Ticket) -> LogAnswer {
-    let ticket = core.with_shard(ask);
-    let shard::Answer::Log(answer) = core.answer(ticket).await else {
-        unreachable!("the owner of a log was asked");
-    };
-    answer
-}
-
-fn letters(answer: LogAnswer) -> Vec<DeadLetter> {
-    let LogAnswer::DeadLetters(letters) = answer else {
-        unreachable!("dead letters were asked for");
-    };
-    letters
 }
 
 fn list(room: &str, letters: &[DeadLetter]) -> Answer {

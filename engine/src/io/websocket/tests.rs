@@ -111,7 +111,7 @@ impl World {
         let is_deflated = self.random.one_in(2);
         let shard = &mut self.cores[core].shard;
         let conn = shard.open(number as u32).unwrap();
-        assert_eq!(shard.enter(conn, AppIndex(0), true), None);
+        assert!(shard.enter(conn, AppIndex(0), true).is_none());
         shard.upgrade(conn, Dialect::Zps);
         zps::greet(shard, conn, false);
         self.clients.push(Client {

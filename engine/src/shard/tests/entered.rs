@@ -35,7 +35,7 @@ impl Room {
 
     fn connect(&mut self, name: &str) -> ConnId {
         let conn = self.shard.open(1).unwrap();
-        assert_eq!(self.shard.enter(conn, AppIndex(0), true), None);
+        assert!(self.shard.enter(conn, AppIndex(0), true).is_none());
         self.shard.upgrade(conn, Dialect::Zps);
         zps::greet(&mut self.shard, conn, false);
         self.say(conn, &format!(r#"{{"type":"init","subscriberId":"{name}"}}"#));

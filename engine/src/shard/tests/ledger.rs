@@ -25,13 +25,13 @@ fn key(text: &str) -> IdempotencyKey {
 }
 
 fn reserve(world: &mut World, core: usize, text: &str, fingerprint: u64) {
-    world.shards[core].reserve(Once { key: key(text), fingerprint });
+    world.shards[core].ask(Once { key: key(text), fingerprint });
 }
 
 /// The first reservation of a store is number 1.
 fn settle(world: &mut World, core: usize, text: &str, status: Option<u16>) {
     let kept = status.map(|status| Kept { status, body: "{}".into() });
-    world.shards[core].settle(Settlement { key: key(text), serial: 1, kept });
+    world.shards[core].ask(Settlement { key: key(text), serial: 1, kept });
     assert_eq!(told(world), ["settled"]);
 }
 
