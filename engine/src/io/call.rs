@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use super::core::Core;
+use crate::api::Reply;
 use crate::id::CoreId;
-use crate::rest::Pending;
 use crate::shard::Refusal;
 use crate::side::{Call, CallError, CallId, CallOutcome, Side};
 
@@ -14,7 +14,7 @@ pub(super) struct Calls {
     core: CoreId,
     side: Side,
     last: Cell<u64>,
-    waiters: RefCell<HashMap<CallId, Pending<CallOutcome>>>,
+    waiters: RefCell<HashMap<CallId, Reply<CallOutcome>>>,
 }
 
 impl Calls {
@@ -32,9 +32,9 @@ impl Calls {
 
 impl Core {
     /// Call another server; a call that cannot be made is counted.
-    pub(super) fn call(&self, call: Call) -> Pending<CallOutcome> {
+    pub(super) fn call(&self, call: Call) -> Reply<CallOutcome> {
         let Calls { core, side, last, waiters } = &self.calls;
-        let (id, reply) = (CallId(last.get() + 1), Pending::new());
+        let (id, reply) = (CallId(last.get() + 1), Reply::new());
         last.set(id.0);
         match side.call(*core, id, call) {
             // Every call that was taken is answered, so no waiter is left behind, not even by a

@@ -25,11 +25,11 @@ use super::socket::{More, Reporting, Socket};
 use super::websocket::Reader;
 use crate::action_log::LineCounters;
 use crate::admission::{IpRate, Rules, TooSoon};
+use crate::api::{Reply, RestConfig, Waiter};
 use crate::app::Apps;
 use crate::config::Config;
 use crate::id::{ConnId, CoreId};
 use crate::middleware::Chain;
-use crate::rest::{Pending, RestConfig, Waiter};
 use crate::shard::{Asked, Counters, Millis, Output, Refusal, Shard, Ticket};
 use crate::side::Side;
 
@@ -285,8 +285,8 @@ impl Core {
     }
 
     /// The answer to what was just asked; it may be waited for later.
-    pub(super) fn answer<A: 'static>(&self, asked: &Asked<A>) -> Pending<A> {
-        let reply = Pending::new();
+    pub(super) fn answer<A: 'static>(&self, asked: &Asked<A>) -> Reply<A> {
+        let reply = Reply::new();
         self.waiters.borrow_mut().insert(asked.ticket, reply.waiter());
         reply
     }

@@ -9,7 +9,7 @@
 use hashbrown::HashMap;
 
 use super::message::{hash, owner};
-use super::question::{Asked, Question, To, only};
+use super::question::{Question, To, only};
 use super::{Millis, Refusal, Shard, ShardConfig};
 use crate::id::{AppIndex, CoreId};
 
@@ -40,7 +40,7 @@ pub struct Settlement {
 
 /// To take something out of a budget of so many a second.
 #[derive(Clone, Debug)]
-struct Spend(Cost, u32);
+pub struct Spend(Cost, u32);
 
 impl Question for Spend {
     type Part = Spent;
@@ -124,10 +124,10 @@ impl Ledger {
 }
 
 impl Shard {
-    /// Ask to take `cost` out of its budget; `None` if that has no limit.
-    pub fn spend(&mut self, cost: Cost) -> Option<Asked<Spent>> {
+    /// The question that takes `cost` out of its budget; `None` if that has no limit.
+    pub fn price(&self, cost: Cost) -> Option<Spend> {
         let per_second = cost.budget.per_second(&self.apps.app(cost.app).policy);
-        (per_second > 0).then(|| self.ask(Spend(cost, per_second)))
+        (per_second > 0).then_some(Spend(cost, per_second))
     }
 
     fn count_forgotten(&mut self, forgotten: u64) {

@@ -41,6 +41,7 @@ mod parcel;
 mod places;
 mod query;
 mod question;
+mod questions;
 mod quota;
 mod reach;
 mod replies;
@@ -70,7 +71,7 @@ pub use counters::{
 pub use frames::Frames;
 pub use ledger::{
     Bucket, Budget, Cost, IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once,
-    Reserved, Settlement, Spent,
+    Reserved, Settlement, Spend, Spent,
 };
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
@@ -86,9 +87,9 @@ pub use message::{
 pub use notice::{Fact, Notice};
 pub use output::Output;
 pub use parcel::Load;
-pub use question::{
-    AllCounters, Answer, Asked, ChannelOf, Channels, Connections, Errand, Part, Question, Reach,
-    Terminate, To, UsersOf, WorstLags,
+pub use question::{Answer, Asked, Errand, Part, Question, To};
+pub use questions::{
+    AllCounters, ChannelOf, Channels, Connections, Reach, Terminate, UsersOf, WorstLags,
 };
 pub use room_auth::{RoomAuthLimits, RoomKey, RoomQuestion, RoomVerdict};
 pub use subscribe::{SubscribeError, Subscribed};

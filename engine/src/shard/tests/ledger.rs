@@ -17,7 +17,9 @@ fn told(world: &mut World) -> Vec<String> {
 }
 
 fn spend(world: &mut World, core: usize, budget: Budget, amount: u32) -> bool {
-    world.shards[core].spend(Cost { app: AppIndex(0), budget, amount }).is_some()
+    let shard = &mut world.shards[core];
+    let spend = shard.price(Cost { app: AppIndex(0), budget, amount });
+    spend.map(|spend| shard.ask(spend)).is_some()
 }
 
 fn key(text: &str) -> IdempotencyKey {
