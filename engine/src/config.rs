@@ -16,6 +16,7 @@ mod form;
 mod key;
 mod keys;
 mod logging;
+mod origins;
 mod print;
 mod problem;
 mod rows;
@@ -33,6 +34,7 @@ use crate::app::{App, AppPolicy};
 
 pub use flags::{Command, DeadLetters, Gateway, Options};
 pub use logging::LoggingConfig;
+pub use origins::{OriginError, Origins};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
 pub use rows::AppRow;
 pub use sections::{

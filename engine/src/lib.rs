@@ -2,6 +2,7 @@
 
 pub mod action_log;
 pub mod admission;
+pub mod api;
 pub mod app;
 pub mod config;
 pub mod dialect;
@@ -10,7 +11,6 @@ pub mod io;
 pub mod log;
 pub mod metrics;
 pub mod middleware;
-pub mod rest;
 pub mod shard;
 pub mod side;
 pub mod standard_error;

@@ -22,7 +22,7 @@ mod wrong;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use uringcast::shard::{Answer, Query};
+use uringcast::shard::{AllCounters, Question, UsersOf};
 
 use crate::checker::{Belief, check};
 use crate::client::{Pace, Stage};
@@ -128,13 +128,7 @@ fn check_rosters(scenario: &mut Scenario, beliefs: &[Belief]) {
                 assert_eq!(*members, truth, "client {index} of {channel}");
             }
         }
-        let query = Query::Users(scenario.name(channel));
-        let ticket = scenario.world.shards[0].query(&query);
-        scenario.world.questions.insert(ticket);
-        scenario.world.settle();
-        let Some(Answer::Users(users)) = scenario.world.answers.pop() else {
-            panic!("no answer to a question");
-        };
+        let users = answer(scenario, UsersOf(scenario.name(channel)));
         let users: BTreeSet<String> = users.iter().map(ToString::to_string).collect();
         assert_eq!(users, truth, "the owner of {channel}");
     }
@@ -177,14 +171,17 @@ fn present(scenario: &mut Scenario, channel: &str) -> BTreeSet<String> {
     users
 }
 
+/// What `question` is answered once nothing moves.
+fn answer<Q: Question>(scenario: &mut Scenario, question: Q) -> Q::Answer {
+    let asked = scenario.world.shards[0].ask(question);
+    scenario.world.questions.insert(asked.ticket);
+    scenario.world.settle();
+    asked.open(scenario.world.answers.pop().expect("a question is answered"))
+}
+
 /// Everyone has gone: nothing is left of them.
 fn check_vacant(scenario: &mut Scenario) {
-    let ticket = scenario.world.shards[0].query(&Query::Counters);
-    scenario.world.questions.insert(ticket);
-    scenario.world.settle();
-    let Some(Answer::Counters(cores)) = scenario.world.answers.pop() else {
-        panic!("no answer to a question");
-    };
+    let cores = answer(scenario, AllCounters);
     assert_eq!(cores.len(), scenario.world.shards.len());
     for (core, counters) in cores {
         let left = [counters.sockets, counters.connections, counters.subscriptions];

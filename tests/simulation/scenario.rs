@@ -2,7 +2,10 @@
 
 use uringcast::app::AppPolicy;
 use uringcast::id::{AppIndex, CoreId};
-use uringcast::shard::{ChannelName, Publication, Query, ShardConfig};
+use uringcast::shard::{
+    AllCounters, ChannelName, ChannelOf, Channels, Connections, Publication, Question, ShardConfig,
+    Terminate, UsersOf,
+};
 use uringcast_proto::pusher::server;
 
 use crate::client::{Client, Pace, Reply, Stage};
@@ -130,19 +133,23 @@ impl Scenario {
     pub(crate) fn ask(&mut self) {
         let name = self.random.pick(&CHANNELS);
         let app = AppIndex(0);
-        let query = match self.random.below(6) {
-            0 => Query::Channels { app, prefix: "pr".into() },
-            1 => Query::Channel(self.name(name)),
-            2 => Query::Users(self.name(name)),
+        match self.random.below(6) {
+            0 => self.put(Channels { app, prefix: "pr".into() }),
+            1 => self.put(ChannelOf(self.name(name))),
+            2 => self.put(UsersOf(self.name(name))),
             3 if self.random.one_in(3) => {
-                Query::Terminate { app, user_id: self.random.pick(&USERS).into() }
+                let user_id = self.random.pick(&USERS).into();
+                self.put(Terminate { app, user_id });
             }
-            4 => Query::Connections(app),
-            _ => Query::Counters,
-        };
+            4 => self.put(Connections(app)),
+            _ => self.put(AllCounters),
+        }
+    }
+
+    fn put<Q: Question>(&mut self, question: Q) {
         let core = self.any_core();
-        let ticket = self.world.shard(core).query(&query);
-        assert!(self.world.questions.insert(ticket), "tickets differ");
+        let asked = self.world.shard(core).ask(question);
+        assert!(self.world.questions.insert(asked.ticket), "tickets differ");
     }
 
     pub(crate) fn name(&self, name: &str) -> ChannelName {
@@ -232,7 +239,7 @@ impl Scenario {
         for (channel, id) in owned.cloned().collect::<Vec<_>>() {
             self.world.take_event(&channel, id);
         }
-        let ticket = self.world.shard(core).publish(publications);
+        let ticket = self.world.shard(core).publish(publications).ticket;
         let before = self.world.publishes.insert(ticket, events);
         assert!(before.is_none(), "tickets differ");
     }

@@ -44,7 +44,7 @@ impl Scenario {
     fn upgrade(&mut self, client: usize) {
         let (core, conn) = (self.world.clients[client].core, self.world.clients[client].conn);
         let shard = self.world.shard(core);
-        assert_eq!(shard.enter(conn, AppIndex(0), false), None, "the app has no limit");
+        assert!(shard.enter(conn, AppIndex(0), false).is_none(), "the app has no limit");
         shard.upgrade(conn, Dialect::Pusher);
         if client.is_multiple_of(3) {
             shard.agree_to_deflate(conn);

@@ -165,13 +165,11 @@ impl World {
                 | CoreMessage::User(_)
                 | CoreMessage::Routed { .. }
                 | CoreMessage::Queued { .. }
-                | CoreMessage::Query { .. }
-                | CoreMessage::Answer { .. }
+                | CoreMessage::Ask { .. }
+                | CoreMessage::Part { .. }
                 | CoreMessage::Enter { .. }
                 | CoreMessage::Entered { .. }
-                | CoreMessage::Exit { .. }
-                | CoreMessage::Apply { .. }
-                | CoreMessage::Decided { .. } => None,
+                | CoreMessage::Exit { .. } => None,
             };
             if let Some(((core, conn), channel)) = join {
                 self.on_join(core, conn, &channel);
@@ -287,8 +285,7 @@ impl World {
     }
 
     fn on_answer(&mut self, core: CoreId, ticket: Ticket, answer: Answer) {
-        if let Answer::Published(_) = answer {
-            let events = self.publishes.remove(&ticket).expect("one answer for each publish");
+        if let Some(events) = self.publishes.remove(&ticket) {
             self.published.push((core, events));
         } else {
             assert!(self.questions.remove(&ticket), "one answer for each question");

@@ -135,8 +135,7 @@ fn the_engine_says_nothing_but_through_its_own_lines() {
 fn the_engines_core_is_pure() {
     check_wall(
         |source| {
-            let pure =
-                ["shard", "dialect", "rest", "admission"].map(|it| format!("engine/src/{it}"));
+            let pure = ["shard", "dialect", "admission"].map(|it| format!("engine/src/{it}"));
             source.is_rust() && source.is_in(&pure.each_ref().map(String::as_str))
         },
         &[
@@ -151,6 +150,27 @@ fn the_engines_core_is_pure() {
             "tracing",
         ],
         "time, randomness and ids come in as arguments, and cores share nothing",
+    );
+}
+
+#[test]
+fn the_http_api_does_no_io() {
+    check_wall(
+        |source| source.is_rust() && source.is_in(&["engine/src/api"]),
+        &[
+            "std::net",
+            "std::fs",
+            "Instant",
+            "SystemTime",
+            "Mutex",
+            "RwLock",
+            "Atomic",
+            "hyper",
+            "tokio",
+            "spawn",
+            "tracing",
+        ],
+        "it asks `Shards` and waits for `Reply`s; the runtime, the time and chance are behind those",
     );
 }
 

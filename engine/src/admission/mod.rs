@@ -11,6 +11,7 @@ mod origin;
 mod proxy;
 mod refused;
 mod request;
+mod socket_path;
 mod version;
 mod zps;
 
@@ -20,6 +21,7 @@ use proxy::private_networks;
 pub use proxy::{client_address, is_trusted};
 pub use refused::{Refused, turn_away};
 pub use request::Request;
+pub use socket_path::socket_key;
 pub use zps::{StreamPath, ZpsPath, path as zps_path};
 
 use core::net::IpAddr;
@@ -28,7 +30,6 @@ use ipnet::IpNet;
 
 use crate::app::{App, Apps};
 use crate::id::AppIndex;
-use crate::rest;
 
 /// What the operator decides about every connection; what an app decides is its policy.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +78,7 @@ pub fn admit_stream(
 }
 
 fn admit_key(apps: &Apps, rules: &Rules<'_>, request: &Request) -> Result<AppIndex, Refused> {
-    let key = rest::socket_key(rules.socket_path, &request.target).ok_or(Refused::PathUnknown)?;
+    let key = socket_key(rules.socket_path, &request.target).ok_or(Refused::PathUnknown)?;
     let index = apps.by_key(&key).ok_or(Refused::KeyUnknown)?;
     version::check(request.query(), rules.is_protocol_required)?;
     Ok(index)

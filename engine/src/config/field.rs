@@ -10,9 +10,9 @@ use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
+use super::origins::Origins;
 use super::print::quoted;
 use super::problem::ValueFault;
-use crate::rest::Origins;
 
 /// What a key of a `T` may hold, and where in it.
 pub(super) enum Field<T> {

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
+use super::origins::Origins;
 use crate::log::{HistoryRule, LogLimits};
-use crate::rest::Origins;
 
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;

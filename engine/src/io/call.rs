@@ -2,10 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use super::core::Core;
-use super::signal::Signal;
+use crate::api::Reply;
 use crate::id::CoreId;
 use crate::shard::Refusal;
 use crate::side::{Call, CallError, CallId, CallOutcome, Side};
@@ -15,13 +14,7 @@ pub(super) struct Calls {
     core: CoreId,
     side: Side,
     last: Cell<u64>,
-    waiters: RefCell<HashMap<CallId, Rc<Waiter>>>,
-}
-
-#[derive(Default)]
-struct Waiter {
-    outcome: RefCell<Option<CallOutcome>>,
-    arrived: Signal,
+    waiters: RefCell<HashMap<CallId, Reply<CallOutcome>>>,
 }
 
 impl Calls {
@@ -32,35 +25,28 @@ impl Calls {
     /// The side thread says what came of `call`.
     pub(super) fn answered(&self, call: CallId, outcome: CallOutcome) {
         if let Some(waiter) = self.waiters.borrow_mut().remove(&call) {
-            *waiter.outcome.borrow_mut() = Some(outcome);
-            waiter.arrived.raise();
-        }
-    }
-
-    async fn call(&self, call: Call) -> CallOutcome {
-        let id = CallId(self.last.get() + 1);
-        self.last.set(id.0);
-        self.side.call(self.core, id, call)?;
-        // Every call that was taken is answered, so no waiter is left behind, not even by a task
-        // that no longer waits.
-        let waiter = Rc::new(Waiter::default());
-        self.waiters.borrow_mut().insert(id, Rc::clone(&waiter));
-        loop {
-            waiter.arrived.wait().await;
-            if let Some(outcome) = waiter.outcome.borrow_mut().take() {
-                return outcome;
-            }
+            waiter.fill(outcome);
         }
     }
 }
 
 impl Core {
-    /// Call another server and wait for its answer; one that cannot be made is counted.
-    pub(super) async fn call(&self, call: Call) -> CallOutcome {
-        let outcome = self.calls.call(call).await;
-        if outcome == Err(CallError::Busy) {
-            self.count(|counters| counters.refuse(Refusal::CallsInFlight));
+    /// Call another server; a call that cannot be made is counted.
+    pub(super) fn call(&self, call: Call) -> Reply<CallOutcome> {
+        let Calls { core, side, last, waiters } = &self.calls;
+        let (id, reply) = (CallId(last.get() + 1), Reply::new());
+        last.set(id.0);
+        match side.call(*core, id, call) {
+            // Every call that was taken is answered, so no waiter is left behind, not even by a
+            // task that no longer waits.
+            Ok(()) => _ = waiters.borrow_mut().insert(id, reply.clone()),
+            Err(error) => {
+                if error == CallError::Busy {
+                    self.count(|counters| counters.refuse(Refusal::CallsInFlight));
+                }
+                reply.fill(Err(error));
+            }
         }
-        outcome
+        reply
     }
 }

@@ -19,7 +19,7 @@ use crate::admission::{self, Refused, Request, TooSoon, ZpsPath, client_address,
 use crate::admission::{turn_away, zps_path};
 use crate::dialect::{Dialect, Session, pusher, zps};
 use crate::id::{AppIndex, ConnId};
-use crate::shard::{Answer, ConnectionsFull, Refusal, Shard};
+use crate::shard::{ConnectionsFull, Refusal, Shard};
 
 const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -241,13 +241,10 @@ pub(super) async fn enter(
     if core.is_draining() {
         return Err(Refused::Draining);
     }
-    let Some(ticket) = core.with_shard(|shard| shard.enter(conn, app, is_zps)) else {
+    let Some(asked) = core.with_shard(|shard| shard.enter(conn, app, is_zps)) else {
         return Ok(app);
     };
-    let Answer::Entered(is_admitted) = core.answer(ticket).await else {
-        unreachable!("an entry was asked for");
-    };
-    if is_admitted { Ok(app) } else { Err(Refused::Quota) }
+    if core.answer(&asked).await { Ok(app) } else { Err(Refused::Quota) }
 }
 
 pub(super) fn too_many_requests(TooSoon { retry_after_s }: TooSoon) -> Vec<u8> {

@@ -25,13 +25,13 @@ use super::socket::{More, Reporting, Socket};
 use super::websocket::Reader;
 use crate::action_log::LineCounters;
 use crate::admission::{IpRate, Rules, TooSoon};
+use crate::api::{Reply, RestConfig, Waiter};
 use crate::app::Apps;
 use crate::config::Config;
 use crate::dialect::{self, Speaker, zps};
 use crate::id::{ConnId, CoreId};
 use crate::middleware::Chain;
-use crate::rest::RestConfig;
-use crate::shard::{Answer, Counters, Millis, Output, Refusal, Shard, Ticket};
+use crate::shard::{Asked, Counters, Millis, Output, Refusal, Shard, Ticket};
 use crate::side::Side;
 
 /// How often the shard is told the time.
@@ -79,7 +79,7 @@ pub(super) struct Core {
     /// The socket of each connection, by its slot.
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     /// Who waits for which answer.
-    waiters: RefCell<HashMap<Ticket, Rc<Waiter>, foldhash::fast::RandomState>>,
+    waiters: RefCell<HashMap<Ticket, Rc<dyn Waiter>, foldhash::fast::RandomState>>,
     /// Which websockets have something to read.
     pub(super) readiness: Readiness,
     pub(super) sends: Sends,
@@ -99,12 +99,6 @@ pub(super) struct Core {
     pub(super) requests_open: Cell<usize>,
     ip_rate: RefCell<IpRate>,
     parting: RefCell<Parting>,
-}
-
-#[derive(Default)]
-struct Waiter {
-    answer: RefCell<Option<Answer>>,
-    arrived: Signal,
 }
 
 impl Core {
@@ -301,18 +295,11 @@ impl Core {
         })
     }
 
-    /// The answer to a question that was just asked; it may be waited for later.
-    pub(super) fn answer(&self, ticket: Ticket) -> impl Future<Output = Answer> + use<> {
-        let waiter = Rc::new(Waiter::default());
-        self.waiters.borrow_mut().insert(ticket, Rc::clone(&waiter));
-        async move {
-            loop {
-                waiter.arrived.wait().await;
-                if let Some(answer) = waiter.answer.borrow_mut().take() {
-                    return answer;
-                }
-            }
-        }
+    /// The answer to what was just asked; it may be waited for later.
+    pub(super) fn answer<A: 'static>(&self, asked: &Asked<A>) -> Reply<A> {
+        let reply = Reply::new();
+        self.waiters.borrow_mut().insert(asked.ticket, reply.waiter());
+        reply
     }
 
     /// Count an HTTP request as open until the guard is dropped.
@@ -498,8 +485,7 @@ impl Core {
             Output::Answer(ticket, answer) => {
                 let waiter = self.waiters.borrow_mut().remove(&ticket);
                 if let Some(waiter) = waiter {
-                    *waiter.answer.borrow_mut() = Some(answer);
-                    waiter.arrived.raise();
+                    waiter.hear(answer);
                 }
             }
             Output::GoOn(conn) => match self.socket(conn) {

@@ -1,19 +1,13 @@
 //! Plain HTTP: the API on the public port, the metrics on theirs.
 //!
-//! hyper reads requests and writes responses; what they mean is decided in [`crate::rest`] without
+//! hyper reads requests and writes responses; what they mean is decided in [`crate::api`] without
 //! any I/O. A request that is refused by its head is refused before its body is read: a little that
-//! is left of it is read behind the answer, else the answer says that the connection ends. What is
-//! then done is in [`action`], what the operator may ask in [`operator`].
+//! is left of it is read behind the answer, else the answer says that the connection ends. What the
+//! operator may ask is in [`operator`].
 //!
 //! A request that wants a websocket or a stream is not hyper's to answer: it ends the loop here.
 
-mod action;
-mod append;
-mod consult;
 mod operator;
-mod publish;
-mod refusal;
-mod zps;
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
@@ -41,8 +35,8 @@ use super::peek::{self, Wanted};
 use super::sends::answer::Passage;
 use super::socket::{More, Socket};
 use super::stream;
+use crate::api::{self, Answer, Cors, Head, RestError};
 use crate::id::ConnId;
-use crate::rest::{self, Answer, Head, RestError};
 use crate::shard::Refusal;
 
 /// Requests that one connection may have answered within a turn: it may send many at once.
@@ -292,12 +286,12 @@ async fn public(
     parts: &Parts,
     unread: &mut Option<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let cors = core.setup.rest.cors_origins.check(&head(parts, unread.as_ref()));
+    let cors = Cors::of(&core.setup.rest.cors_origins, &head(parts, unread.as_ref()));
     let answer = match cors.preflight() {
         Some(answer) => answer,
         None if stream::is_asked(core, parts.uri.path()) => Answer::stream_method(),
         None => answer(core, parts, unread).await.unwrap_or_else(|error| {
-            if let Some(refusal) = refusal::counted_as(&error) {
+            if let Some(refusal) = api::counted_as(&error) {
                 core.count(|counters| counters.refuse(refusal));
             }
             Answer::refused(&error)
@@ -312,10 +306,9 @@ async fn answer(
     unread: &mut Option<Incoming>,
 ) -> Result<Answer, RestError> {
     let setup = &core.setup;
-    let route =
-        rest::route(&core.apps(), &setup.rest, &head(parts, unread.as_ref()), now_unix_s())?;
+    let route = api::route(&core.apps(), &setup.rest, &head(parts, unread.as_ref()), now_unix_s())?;
     let body = read_body(unread, route.body_bytes_max(&setup.rest)).await?;
-    action::carry_out(core, route.finish(&setup.rest, &body)?).await
+    route.finish(&setup.rest, &body)?.answer(core).await
 }
 
 fn head<'a>(parts: &'a Parts, unread: Option<&Incoming>) -> Head<'a> {

@@ -27,6 +27,7 @@ mod reload;
 mod room_auth;
 mod sends;
 mod server;
+mod shards;
 mod signal;
 mod sinks;
 mod socket;

@@ -22,13 +22,13 @@ use super::reload::{LOOK_INTERVAL, Reload, Told, watch};
 use super::thread::{Event, Start, run};
 use super::zps;
 use crate::action_log::ActionLog;
+use crate::api::{RestConfig, ZpsRestConfig};
 use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::id::{CORES_MAX, CoreId};
 use crate::log::LogLimits;
 use crate::middleware::{Chain, Middleware, Rest};
-use crate::rest::{IdempotencyLimits, RestConfig, ZpsRestConfig};
-use crate::shard::ShardConfig;
+use crate::shard::{IdempotencyLimits, ShardConfig};
 use crate::side::registry::Watch;
 use crate::side::{self, Side};
 use crate::{standard_error, webhook};
@@ -204,7 +204,11 @@ fn setup(config: Config, middleware: Chain) -> io::Result<Setup> {
         Some(log) => chain([Box::new(log), Box::new(Rest(middleware))]),
         None => middleware,
     };
+    // The asker is to be answered before its own time is over.
+    let request_ms = 1_000 * u64::from(config.http.request_timeout_s) * 3 / 4;
+    let timeout_ms = 1_000 * u64::from(config.webhook.timeout_s);
     let rest = RestConfig {
+        time_to_answer: Duration::from_millis(timeout_ms.min(request_ms)),
         body_bytes_max: config.http.body_bytes_max as usize,
         cors_origins: config.http.cors_origins.clone(),
         socket_path: config.server.socket_path.clone(),

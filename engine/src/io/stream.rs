@@ -13,12 +13,12 @@ use uringcast_proto::pusher::rest::error_body;
 use super::connection::{Arrival, admit_client, enter, too_many_requests};
 use super::core::Core;
 use crate::admission::{self, Refused, Request, StreamPath};
+use crate::api::{Cors, Head, bearer};
 use crate::dialect::Dialect;
 use crate::dialect::sse::{self, Asked, StreamError};
 use crate::dialect::zps::{self, AccessError};
 use crate::id::{AppIndex, ConnId};
 use crate::middleware::{Blocked, Operation};
-use crate::rest::{Head, bearer};
 use crate::shard::Refusal;
 
 /// A request for a stream, as its head has it.
@@ -144,7 +144,7 @@ fn cors_lines(core: &Core, asked: &StreamRequest) -> String {
         content_length: None,
         headers: &asked.headers,
     };
-    let headers = core.setup.rest.cors_origins.check(&head).headers();
+    let headers = Cors::of(&core.setup.rest.cors_origins, &head).headers();
     let line = |(name, value): &(HeaderName, HeaderValue)| {
         format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()))
     };

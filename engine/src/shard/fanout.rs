@@ -10,10 +10,11 @@ use bytes::Bytes;
 use super::channel::{Channel, Form, RUN_BYTES_MAX, Run, Skip, Subscriber, remainder};
 use super::deflate::Sealed;
 use super::frames::Frames;
-use super::message::{CoreMessage, LocalId, Member, OwnedId, Publication, Ticket};
+use super::message::{CoreMessage, Counted, LocalId, Member, OwnedId, Publication, Ticket};
 use super::notice::is_of_interest;
 use super::owner::Foothold;
 use super::parcel::{Load, Withheld};
+use super::question::Asked;
 use super::subscribe::Subscribed;
 use super::{Segment, Shard};
 use crate::app::WebhookEvent;
@@ -76,8 +77,9 @@ impl Shard {
         self.on_publish(owned, Frames::one(frame.into()), skip);
     }
 
-    /// Publish all of `publications`; the answer comes when each is queued to every subscriber.
-    pub fn publish(&mut self, publications: Vec<Publication>) -> Ticket {
+    /// Publish all of `publications`; the answer comes when each is queued to every subscriber it
+    /// had when its owner took it: who was there, in no order, where that was asked.
+    pub fn publish(&mut self, publications: Vec<Publication>) -> Asked<Vec<Counted>> {
         let ticket = self.open_publish(publications.len() as u32);
         self.counters.publishes += publications.len() as u64;
         for publication in publications {
@@ -89,7 +91,7 @@ impl Shard {
             let publication = Box::new(publication);
             self.tell(owner, CoreMessage::PublishNamed { publication, ticket });
         }
-        ticket
+        Asked::new(ticket)
     }
 
     /// Who is to see an event of a subscriber here in the channel at `local`, which this core puts

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 
-use super::counters::{Counters, Refusal};
+use super::counters::Refusal;
 use super::frames::Frames;
-use super::ledger::{Application, Decision};
-use super::log::{Delivery, JoinLog, Lags, LogMessage, LogWelcome};
+use super::log::{Delivery, JoinLog, LogMessage, LogWelcome};
 use super::online::OnlineStatus;
 use super::parcel::Load;
+use super::question::{Errand, Part};
 use super::word::{DialectId, Said};
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 use crate::log::NoLog;
@@ -266,42 +266,6 @@ impl Welcome {
     }
 }
 
-/// What is asked of the owner or of every core.
-#[derive(Clone, Debug)]
-pub enum Query {
-    /// Every occupied channel of an app whose name starts with `prefix`.
-    Channels {
-        /// The app.
-        app: AppIndex,
-        /// What the names start with; empty for all.
-        prefix: Arc<str>,
-    },
-    /// One channel.
-    Channel(ChannelName),
-    /// The users of one presence channel.
-    Users(ChannelName),
-    /// Close every connection of a user with 4009.
-    Terminate {
-        /// The app.
-        app: AppIndex,
-        /// The user.
-        user_id: Arc<str>,
-    },
-    /// What the core has counted.
-    Counters,
-    /// The channels whose subscribers are furthest behind, at most as many.
-    Lags(u32),
-    /// How many websockets an app has on this node.
-    Connections(AppIndex),
-    /// How many connections are subscribed to any of these channels.
-    Reach {
-        /// The channels.
-        channels: Arc<[ChannelName]>,
-        /// A connection that is not counted.
-        skip: Option<SocketId>,
-    },
-}
-
 /// A channel as the HTTP API shows it: an occupied one, or one that is asked for by its name and
 /// has a cached event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -312,12 +276,12 @@ pub struct ChannelInfo {
     pub subscription_count: u32,
     /// Distinct users, on presence channels only.
     pub user_count: Option<u32>,
-    /// The last event of a cache channel; only in the answer to [`Query::Channel`].
+    /// The last event of a cache channel; only where it is asked for by its name.
     pub cache: Option<CachedInfo>,
 }
 
 impl ChannelInfo {
-    fn weight_bytes(&self) -> usize {
+    pub(super) fn weight_bytes(&self) -> usize {
         size_of::<Self>() + self.cache.as_ref().map_or(0, |cached| cached.data_json.len())
     }
 }
@@ -329,37 +293,6 @@ pub struct CachedInfo {
     pub data_json: Box<str>,
     /// Seconds until it is forgotten, rounded up: at least 1.
     pub ttl_s: u32,
-}
-
-/// One core's part of the answer to a [`Query`].
-#[derive(Clone, Debug)]
-pub enum Partial {
-    /// The answer to [`Query::Channels`] and [`Query::Channel`].
-    Channels(Vec<ChannelInfo>),
-    /// The answer to [`Query::Users`].
-    Users(Vec<Box<str>>),
-    /// The answer to [`Query::Terminate`]: connections that are being closed.
-    Terminated(u32),
-    /// The answer to [`Query::Counters`].
-    Counters(CoreId, Box<Counters>),
-    /// The answer to [`Query::Lags`], with how many were asked for.
-    Lags(Lags, u32),
-    /// The answer to [`Query::Connections`].
-    Connections(u32),
-    /// The answer to [`Query::Reach`]: connections of this core.
-    Reached(u32),
-}
-
-impl Partial {
-    fn weight_bytes(&self) -> usize {
-        match self {
-            Self::Channels(channels) => channels.iter().map(ChannelInfo::weight_bytes).sum(),
-            Self::Users(users) => users.iter().map(|id| id.len() + size_of::<Box<str>>()).sum(),
-            Self::Counters(..) => size_of::<Counters>(),
-            Self::Lags(lags, _) => lags.weight_bytes(),
-            Self::Terminated(_) | Self::Connections(_) | Self::Reached(_) => 0,
-        }
-    }
 }
 
 /// What cores say to each other about users. A user is named by their own channel.
@@ -489,18 +422,20 @@ pub enum CoreMessage {
         ticket: Ticket,
     },
     /// To an owner or to every core: a question.
-    Query {
+    Ask {
         /// The question's name.
         ticket: Ticket,
         /// The question.
-        query: Query,
+        errand: Errand,
     },
     /// To the asker: one core's part of the answer.
-    Answer {
+    Part {
         /// The question's name.
         ticket: Ticket,
-        /// The part.
-        partial: Partial,
+        /// The core.
+        core: CoreId,
+        /// What it says.
+        part: Part,
     },
     /// To the owner of an app: a connection enters it.
     Enter {
@@ -523,20 +458,6 @@ pub enum CoreMessage {
         /// The app.
         app: AppIndex,
     },
-    /// To the core that keeps the account: may this be done?
-    Apply {
-        /// The question's name.
-        ticket: Ticket,
-        /// What is asked.
-        application: Box<Application>,
-    },
-    /// To the asker: whether it may.
-    Decided {
-        /// The question's name.
-        ticket: Ticket,
-        /// The answer.
-        decision: Box<Decision>,
-    },
 }
 
 impl CoreMessage {
@@ -554,15 +475,13 @@ impl CoreMessage {
             Self::DeliverLogged(delivery) => delivery.frame.len(),
             Self::Log(message) => message.weight_bytes(),
             Self::User(message) => message.weight_bytes(),
-            Self::Query { .. }
-            | Self::Routed { .. }
+            Self::Routed { .. }
             | Self::Queued { .. }
             | Self::Enter { .. }
             | Self::Entered { .. }
             | Self::Exit { .. } => 0,
-            Self::Answer { partial, .. } => partial.weight_bytes(),
-            Self::Apply { application, .. } => application.weight_bytes(),
-            Self::Decided { .. } => size_of::<Decision>(),
+            Self::Ask { errand, .. } => errand.weight_bytes(),
+            Self::Part { part, .. } => part.bytes,
         };
         held + size_of::<Self>()
     }

@@ -41,6 +41,8 @@ mod owner;
 mod parcel;
 mod places;
 mod query;
+mod question;
+mod questions;
 mod quota;
 mod reach;
 mod replies;
@@ -67,22 +69,29 @@ pub use counters::{
 };
 pub use counts::DIALECTS_MAX;
 pub use frames::Frames;
-pub use ledger::{Application, Decision, Settlement};
+pub use ledger::{
+    Bucket, Budget, Cost, IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once,
+    Reserved, Settlement, Spend, Spent,
+};
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
-    AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, Lags, LogAnswer,
-    LogMessage, LoggedWish, NamedDraft, RefusedAck, ReplayRange, Resume, ResumesFull, SinkId,
-    SinkOutcome, SinkPost, SnapshotError, Start,
+    AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, ForgetDeadLetters,
+    KeepDeadLetter, Lags, ListDeadLetters, LogInfo, LogMessage, LoggedWish, NamedDraft, RefusedAck,
+    Replay, ReplayRange, Resume, ResumesFull, SinkId, SinkOutcome, SinkPost, SnapshotError,
+    SnapshotOf, Start,
 };
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,
-    Member, Nature, OwnedId, Partial, Publication, Query, Ticket, UserMessage,
+    Member, Nature, OwnedId, Publication, Ticket, UserMessage,
 };
 pub use notice::{Fact, Notice};
 pub use online::OnlineStatus;
 pub use output::Output;
 pub use parcel::Load;
-pub use query::Answer;
+pub use question::{Answer, Asked, Errand, Part, Question, To};
+pub use questions::{
+    AllCounters, ChannelOf, Channels, Connections, Reach, Terminate, UsersOf, WorstLags,
+};
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
 pub use word::{Begin, DialectId, DialectRow, Dialects, Ending, Members, Traits, Word};
@@ -108,7 +117,6 @@ use crate::app::Apps;
 use crate::id::{ConnId, CoreId};
 use crate::log::LogLimits;
 use crate::middleware::{Chain, Operation};
-use crate::rest::IdempotencyLimits;
 
 /// Milliseconds since an arbitrary moment before the engine started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -401,10 +409,10 @@ impl Shard {
             }
         }
         let answers = self.published.drain(..);
-        let answer = |(ticket, counted)| Output::Answer(ticket, Answer::Published(counted));
+        let answer = |(ticket, counted)| Output::Answer(ticket, Answer::published(counted));
         self.outputs.extend(answers.map(answer));
         let answers = self.appended.drain(..);
-        let answer = |(ticket, outcomes)| Output::Answer(ticket, Answer::Appended(outcomes));
+        let answer = |(ticket, outcomes)| Output::Answer(ticket, Answer::appended(outcomes));
         self.outputs.extend(answers.map(answer));
         self.post_to_sinks();
         self.joiners.iter_mut().for_each(Joiner::forget);
@@ -520,15 +528,13 @@ impl Shard {
                 self.on_routed(ticket, cores, counted);
             }
             CoreMessage::Queued { ticket } => self.on_queued(ticket),
-            CoreMessage::Query { ticket, query } => self.on_query(ticket, &query),
-            CoreMessage::Answer { ticket, partial } => self.on_answer(ticket, partial),
+            CoreMessage::Ask { ticket, errand } => self.on_ask(ticket, errand),
+            CoreMessage::Part { ticket, core, part } => self.on_part(ticket, core, part),
             CoreMessage::Enter { app, ticket, connections_max } => {
                 self.on_enter(app, ticket, connections_max);
             }
             CoreMessage::Entered { ticket, is_admitted } => self.on_entered(ticket, is_admitted),
             CoreMessage::Exit { app } => self.on_exit(app),
-            CoreMessage::Apply { ticket, application } => self.on_apply(ticket, *application),
-            CoreMessage::Decided { ticket, decision } => self.on_decided(ticket, decision),
         }
     }
 

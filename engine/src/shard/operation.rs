@@ -38,7 +38,7 @@ impl Shard {
     ) -> Result<(), Blocked> {
         self.counters.operations[operation as usize] += 1;
         self.operation = Some(operation);
-        self.ask(operation, app, room, subscriber_id, message)
+        self.ask_middleware(operation, app, room, subscriber_id, message)
     }
 
     /// A message of a room's client is about to be worked off; whether it is one of those that are
@@ -75,7 +75,7 @@ impl Shard {
         }
         let message = frame.and_then(|frame| encode::payload(frame)).unwrap_or_default();
         let is_allowed =
-            self.ask(operation, channel.app(), channel.as_str(), subscriber_id, message);
+            self.ask_middleware(operation, channel.app(), channel.as_str(), subscriber_id, message);
         if is_allowed.is_err() {
             self.refuse(Refusal::PublishPolicy);
         }
@@ -97,10 +97,10 @@ impl Shard {
             return;
         }
         self.counters.operations[Operation::Close as usize] += 1;
-        let _ = self.ask(Operation::Close, connection.app, "", subscriber_id, b"");
+        let _ = self.ask_middleware(Operation::Close, connection.app, "", subscriber_id, b"");
     }
 
-    fn ask(
+    fn ask_middleware(
         &self,
         operation: Operation,
         app: AppIndex,

@@ -1,48 +1,15 @@
-//! Questions that more than one core must answer.
+//! What was asked for and is not answered yet.
 //!
-//! The asker's core opens a request, sends the question out and gathers the parts; when the last
-//! one is here the answer is an output. A publish is such a question, too: it is answered when
-//! every core has queued it to its subscribers, in whatever order the cores report.
+//! The asker's core opens a request, sends out what it is about and gathers what comes back; when
+//! all is here the answer is an output. A publish is one, too: it is answered when every core has
+//! queued it to its subscribers, in whatever order the cores report. What is merely asked is a
+//! [`Question`](super::Question), which gathers its own parts.
 
-use super::counters::Counters;
-use super::ledger::Decision;
-use super::log::{AppendError, Appended, Lags, LogAnswer, Untold};
-use super::message::{ChannelInfo, ChannelName, CoreMessage, Counted, Partial, Query, Ticket};
-use super::owner::Owned;
+use super::log::{AppendError, Appended, LogAnswer, Untold};
+use super::message::{ChannelName, Counted, Ticket};
+use super::question::{Answer, Gather};
 use super::quota::Entering;
-use super::table::Entry;
 use super::{Output, Shard};
-use crate::id::CoreId;
-
-/// The whole answer to a question.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// Every event is queued to every subscriber it had when its owner took it; who was there, in
-    /// no order, where that was asked.
-    Published(Vec<Counted>),
-    /// What an app asked to do may be done or not.
-    Decided(Box<Decision>),
-    /// The occupied channels, in no order.
-    Channels(Vec<ChannelInfo>),
-    /// The users of a presence channel, in no order.
-    Users(Vec<Box<str>>),
-    /// How many connections of a user are being closed.
-    Terminated(u32),
-    /// Each core's numbers, in the order of the cores.
-    Counters(Vec<(CoreId, Box<Counters>)>),
-    /// The channels whose subscribers are furthest behind.
-    Lags(Lags),
-    /// How many websockets an app has.
-    Connections(u32),
-    /// How many connections are subscribed to any of the channels asked about.
-    Reached(u32),
-    /// Whether a connection has entered its app; it has not where the app is full.
-    Entered(bool),
-    /// What became of each event, in the order of the question.
-    Appended(Vec<Result<Appended, AppendError>>),
-    /// About a channel's log.
-    Log(LogAnswer),
-}
 
 /// What became of one event of a log.
 type AppendOutcome = Result<Appended, AppendError>;
@@ -51,11 +18,11 @@ type AppendOutcome = Result<Appended, AppendError>;
 #[derive(Debug)]
 pub(super) struct Request {
     serial: u32,
-    state: State,
+    pub(super) state: State,
 }
 
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     /// `unrouted` owners have yet to say how many cores they told; `unqueued` is what is known to
     /// be missing. A core may report before the owner does, so it can fall below 0.
     Publish { unrouted: u32, unqueued: i64, counted: Vec<Counted> },
@@ -63,10 +30,10 @@ enum State {
     /// what is known to be missing, or below 0. Each of the `outcomes` is here once its owner has
     /// answered.
     Append { unrouted: u32, unqueued: i64, outcomes: Vec<Option<AppendOutcome>> },
-    /// One core has yet to decide.
-    Application,
-    /// `missing` parts have yet to come.
-    Query { missing: usize, answer: Answer },
+    /// Parts of the answer have yet to come.
+    Question(Box<dyn Gather>),
+    /// The owner of a log has yet to say what came of an acknowledgement or a snapshot.
+    Log,
     /// The owner of an app has yet to say whether there is room.
     Enter(Entering),
     /// The owner of a log has yet to say what came of acknowledgements; clients are told.
@@ -74,27 +41,6 @@ enum State {
 }
 
 impl Shard {
-    /// Ask; the answer comes as an [`Output::Answer`] with the ticket returned.
-    pub fn query(&mut self, query: &Query) -> Ticket {
-        let cores = self.config.cores;
-        let (targets, answer) = match query {
-            Query::Channels { .. } => (0..cores, Answer::Channels(Vec::new())),
-            Query::Channel(name) => (only(name.owner(cores)), Answer::Channels(Vec::new())),
-            Query::Users(name) => (only(name.owner(cores)), Answer::Users(Vec::new())),
-            Query::Terminate { .. } => (0..cores, Answer::Terminated(0)),
-            Query::Counters => (0..cores, Answer::Counters(Vec::new())),
-            Query::Lags(_) => (0..cores, Answer::Lags(Lags::default())),
-            Query::Connections(app) => (only(self.app_owner(*app)), Answer::Connections(0)),
-            Query::Reach { .. } => (0..cores, Answer::Reached(0)),
-        };
-        let ticket = self.open_request(State::Query { missing: targets.len(), answer });
-        for core in targets {
-            let query = query.clone();
-            self.tell(CoreId(core as u8), CoreMessage::Query { ticket, query });
-        }
-        ticket
-    }
-
     /// Open the request of a publish of `events` events.
     pub(super) fn open_publish(&mut self, events: u32) -> Ticket {
         assert!(events > 0, "a publish has at least one event");
@@ -123,7 +69,7 @@ impl Shard {
         self.progress_publish(ticket, 1, i64::from(cores));
     }
 
-    /// The owner of a channel has answered a question about its log.
+    /// The owner of a log says what came of an acknowledgement or a snapshot.
     pub(super) fn on_log_answer(&mut self, ticket: Ticket, answer: LogAnswer) {
         match (self.requests.remove(ticket.index as usize).state, answer) {
             (State::Acks(untold), LogAnswer::Acked(outcome)) => {
@@ -134,7 +80,9 @@ impl Shard {
             (State::Acks(untold), LogAnswer::TurnAcked(refused)) => {
                 self.on_acked(untold, &refused);
             }
-            (_, answer) => self.outputs.push_back(Output::Answer(ticket, Answer::Log(answer))),
+            (_, LogAnswer::Acked(outcome)) => self.answer(ticket, Answer::new(outcome)),
+            (_, LogAnswer::SnapshotSet(outcome)) => self.answer(ticket, Answer::new(outcome)),
+            (_, LogAnswer::TurnAcked(_)) => unreachable!("a turn's acks are asked about together"),
         }
     }
 
@@ -157,9 +105,13 @@ impl Shard {
         entering
     }
 
-    /// Open the request of something that one core decides.
-    pub(super) fn open_application(&mut self) -> Ticket {
-        self.open_request(State::Application)
+    /// Open the request of something that the owner of a log is to keep.
+    pub(super) fn open_keeping(&mut self) -> Ticket {
+        self.open_request(State::Log)
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        self.outputs.push_back(Output::Answer(ticket, answer));
     }
 
     pub(super) fn on_routed(&mut self, ticket: Ticket, cores: u32, count: Option<Counted>) {
@@ -169,56 +121,8 @@ impl Shard {
         self.progress_publish(ticket, 1, i64::from(cores));
     }
 
-    pub(super) fn on_decided(&mut self, ticket: Ticket, decision: Box<Decision>) {
-        self.requests.remove(ticket.index as usize);
-        self.outputs.push_back(Output::Answer(ticket, Answer::Decided(decision)));
-    }
-
     pub(super) fn on_queued(&mut self, ticket: Ticket) {
         self.progress_publish(ticket, 0, -1);
-    }
-
-    /// This core's part of an answer.
-    pub(super) fn on_query(&mut self, ticket: Ticket, query: &Query) {
-        let partial = match query {
-            Query::Channels { app, prefix } => {
-                // A user's own channel says who is online: it is no channel of the app.
-                let is_asked = |entry: &&Entry<Owned>| {
-                    let name = entry.name.as_str();
-                    let is_user = entry.name.nature().is_of_user;
-                    entry.name.app() == *app && name.starts_with(&**prefix) && !is_user
-                };
-                Partial::Channels(self.owned.iter().filter(is_asked).map(info).collect())
-            }
-            Query::Channel(name) => {
-                Partial::Channels(self.channel_info(name).into_iter().collect())
-            }
-            Query::Users(name) => {
-                let found = self.owned.find_name(name).map(|index| users(self.owned.at(index)));
-                Partial::Users(found.unwrap_or_default())
-            }
-            Query::Terminate { app, user_id } => Partial::Terminated(self.terminate(*app, user_id)),
-            Query::Counters => Partial::Counters(self.config.core, Box::new(self.counters())),
-            Query::Lags(max) => Partial::Lags(self.lags(*max as usize), *max),
-            Query::Connections(app) => Partial::Connections(self.app_connections(*app)),
-            Query::Reach { channels, skip } => Partial::Reached(self.reach(channels, *skip)),
-        };
-        self.tell(ticket.core, CoreMessage::Answer { ticket, partial });
-    }
-
-    fn channel_info(&mut self, name: &ChannelName) -> Option<ChannelInfo> {
-        let found = self.owned.find_name(name).map(|index| info(self.owned.at(index)));
-        let cache = self.cached_info(name);
-        if found.is_none() && cache.is_none() {
-            return None;
-        }
-        let vacant = || ChannelInfo {
-            name: name.shared(),
-            subscription_count: 0,
-            user_count: None,
-            cache: None,
-        };
-        Some(ChannelInfo { cache, ..found.unwrap_or_else(vacant) })
     }
 
     /// Who is in `channel`, for the publish of an event that has this place in it.
@@ -235,57 +139,6 @@ impl Shard {
         }
     }
 
-    pub(super) fn on_answer(&mut self, ticket: Ticket, partial: Partial) {
-        let request = self.request(ticket);
-        let State::Query { missing, answer } = &mut request.state else {
-            unreachable!("a publish is not answered in parts");
-        };
-        match (answer, partial) {
-            (Answer::Channels(all), Partial::Channels(part)) => all.extend(part),
-            (Answer::Users(all), Partial::Users(part)) => all.extend(part),
-            (Answer::Counters(all), Partial::Counters(core, part)) => all.push((core, part)),
-            (Answer::Lags(all), Partial::Lags(part, max)) => all.merge(part, max as usize),
-            (Answer::Terminated(all), Partial::Terminated(part))
-            | (Answer::Reached(all), Partial::Reached(part)) => *all += part,
-            (Answer::Connections(all), Partial::Connections(part)) => *all = part,
-            (
-                Answer::Published(_)
-                | Answer::Decided(_)
-                | Answer::Channels(_)
-                | Answer::Users(_)
-                | Answer::Terminated(_)
-                | Answer::Counters(_)
-                | Answer::Lags(_)
-                | Answer::Connections(_)
-                | Answer::Reached(_)
-                | Answer::Entered(_)
-                | Answer::Appended(_)
-                | Answer::Log(_),
-                _,
-            ) => {
-                unreachable!("a part answers the question that was asked")
-            }
-        }
-        *missing -= 1;
-        if *missing == 0 {
-            self.finish(ticket);
-        }
-    }
-
-    /// The counters with what is a level and not a count.
-    fn counters(&self) -> Counters {
-        let mut counters = self.counters.clone();
-        let outgoing = self.outgoing.iter().map(|to| to.messages.len() as u64);
-        counters.mailbox_depth += outgoing.sum::<u64>();
-        counters.retained_bytes = self.retained.bytes() as u64;
-        counters.cached_events = self.cache.len() as u64;
-        counters.cached_bytes = self.cache.bytes() as u64;
-        counters.sockets = self.connections.len() as u64;
-        counters.log = self.log_levels();
-        (counters.sinks.in_flight, counters.sinks.pausing) = self.sink_levels();
-        counters
-    }
-
     fn progress_publish(&mut self, ticket: Ticket, routed: u32, queued: i64) {
         let (State::Publish { unrouted, unqueued, .. } | State::Append { unrouted, unqueued, .. }) =
             &mut self.request(ticket).state
@@ -299,13 +152,13 @@ impl Shard {
         }
     }
 
-    fn open_request(&mut self, state: State) -> Ticket {
+    pub(super) fn open_request(&mut self, state: State) -> Ticket {
         let serial = self.next_serial();
         let index = self.requests.insert(Request { serial, state }) as u32;
         Ticket { core: self.config.core, index, serial }
     }
 
-    fn request(&mut self, ticket: Ticket) -> &mut Request {
+    pub(super) fn request(&mut self, ticket: Ticket) -> &mut Request {
         let request = &mut self.requests[ticket.index as usize];
         assert_eq!(request.serial, ticket.serial, "a request is open until its last part");
         request
@@ -320,39 +173,10 @@ impl Shard {
                 let outcomes = outcomes.into_iter().map(|it| it.expect("all answers have come"));
                 self.appended.push((ticket, outcomes.collect()));
             }
-            State::Application => unreachable!("a decision is the whole answer"),
-            State::Query { answer, .. } => {
-                self.outputs.push_back(Output::Answer(ticket, in_order(answer)));
-            }
+            State::Question(_) => unreachable!("parts of an answer are gathered by the question"),
+            State::Log => unreachable!("the owner of a log says all at once"),
             State::Enter(_) => unreachable!("an entry is closed by its own answer"),
             State::Acks(_) => unreachable!("acknowledgements have an answer of their own"),
         }
     }
-}
-
-fn only(core: CoreId) -> std::ops::Range<usize> {
-    let core = usize::from(core.0);
-    core..core + 1
-}
-
-/// The cores answer in any order; a reader of the numbers expects theirs.
-fn in_order(mut answer: Answer) -> Answer {
-    if let Answer::Counters(all) = &mut answer {
-        all.sort_unstable_by_key(|(core, _)| *core);
-    }
-    answer
-}
-
-fn info(entry: &Entry<Owned>) -> ChannelInfo {
-    ChannelInfo {
-        name: entry.name.shared(),
-        subscription_count: entry.value.subscriptions(),
-        user_count: entry.value.roster.as_ref().map(|roster| roster.len()),
-        cache: None,
-    }
-}
-
-fn users(entry: &Entry<Owned>) -> Vec<Box<str>> {
-    let roster = entry.value.roster.as_ref();
-    roster.map(|roster| roster.members().map(|(id, _)| id.into()).collect()).unwrap_or_default()
 }

@@ -10,8 +10,8 @@
 
 use super::message::{CoreMessage, Ticket};
 use super::notice::Fact;
-use super::query::Answer;
-use super::{Output, Shard};
+use super::question::{Answer, Asked};
+use super::{Output, Shard, ShardConfig};
 use crate::app::{App, AppPolicy, WebhookEvent};
 use crate::id::{AppIndex, ConnId, CoreId};
 
@@ -41,9 +41,9 @@ impl Shard {
     ///
     /// Rooms' clients (`is_zps`) have a limit of their own besides.
     ///
-    /// With a ticket the answer is an [`Answer::Entered`], and until it is there the connection
-    /// must be told nothing. Without one it is in.
-    pub fn enter(&mut self, conn: ConnId, app: AppIndex, is_zps: bool) -> Option<Ticket> {
+    /// Where that is asked the answer is whether there was room, and until it is there the
+    /// connection must be told nothing. With `None` it is in.
+    pub fn enter(&mut self, conn: ConnId, app: AppIndex, is_zps: bool) -> Option<Asked<bool>> {
         self.connection(conn)?.app = app;
         let AppPolicy { connections_max, zps, .. } = &self.apps.app(app).policy;
         let own = if is_zps { zps.max_connections } else { 0 };
@@ -58,7 +58,7 @@ impl Shard {
             self.connection(conn)?.is_counted = true;
         }
         self.tell(self.app_owner(app), CoreMessage::Enter { app, ticket, connections_max });
-        ticket
+        ticket.map(Asked::new)
     }
 
     /// To the owner: a connection enters `app`, if there are fewer than `connections_max` where
@@ -85,7 +85,7 @@ impl Shard {
             None if is_admitted => self.tell(self.app_owner(app), CoreMessage::Exit { app }),
             None => {}
         }
-        self.outputs.push_back(Output::Answer(ticket, Answer::Entered(is_admitted)));
+        self.outputs.push_back(Output::Answer(ticket, Answer::new(is_admitted)));
     }
 
     /// A connection that was counted in `app` is gone.
@@ -120,7 +120,14 @@ impl Shard {
 
     /// The core that counts the connections of `app`.
     pub(super) fn app_owner(&self, app: AppIndex) -> CoreId {
-        CoreId((usize::from(app.0) % self.config.cores) as u8)
+        self.config.app_owner(app)
+    }
+}
+
+impl ShardConfig {
+    /// The core that counts the connections of `app`.
+    pub(super) fn app_owner(&self, app: AppIndex) -> CoreId {
+        CoreId((usize::from(app.0) % self.cores) as u8)
     }
 }
 

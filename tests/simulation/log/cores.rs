@@ -11,7 +11,7 @@ use uringcast::dialect::{Dialect, Rules, Session, Speaker, zps};
 use uringcast::id::{AppIndex, ConnId, CoreId};
 use uringcast::log::HistoryRule;
 use uringcast::shard::{
-    Answer, ChannelLogInfo, ChannelName, CoreMessage, LogAnswer, Millis, Output, Segment, Shard,
+    Answer, ChannelLogInfo, ChannelName, CoreMessage, LogInfo, Millis, Output, Segment, Shard,
     ShardConfig, Ticket,
 };
 use uringcast_proto::ws::Opcode;
@@ -138,7 +138,7 @@ impl Cores {
         let app = AppIndex(0);
         let (shard, speaker) = self.speaking(core);
         let conn = shard.open(nonce).expect("there is room");
-        assert_eq!(shard.enter(conn, app, true), None, "the app has no limit");
+        assert!(shard.enter(conn, app, true).is_none(), "the app has no limit");
         shard.upgrade(conn, Dialect::Zps);
         let session = zps::greet(shard, &speaker.rules, conn, app, false);
         self.sockets.push(Socket {
@@ -288,15 +288,13 @@ impl Cores {
     /// The log of `room` in numbers, as its owner knows it now.
     pub(crate) fn info(&mut self, room: &str) -> Option<ChannelLogInfo> {
         let (channel, owner) = (self.channel(room), self.owner(room));
-        let ticket = self.shard(owner).log_info(&channel);
+        let asked = self.shard(owner).ask(LogInfo(channel));
         self.poll(owner);
-        let is_it =
-            |(core, answered, _): &(CoreId, Ticket, Answer)| (*core, *answered) == (owner, ticket);
-        let index = self.answers.iter().position(is_it).expect("the owner answers itself at once");
-        let (_, _, Answer::Log(LogAnswer::Info(info))) = self.answers.swap_remove(index) else {
-            panic!("the log's numbers were asked for");
+        let is_it = |(core, answered, _): &(CoreId, Ticket, Answer)| {
+            (*core, *answered) == (owner, asked.ticket)
         };
-        info
+        let index = self.answers.iter().position(is_it).expect("the owner answers itself at once");
+        asked.open(self.answers.swap_remove(index).2)
     }
 
     pub(crate) fn channel(&self, room: &str) -> ChannelName {

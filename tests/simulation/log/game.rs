@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uringcast::id::CoreId;
 use uringcast::log::{Draft, HistoryRule, NotKept, Snapshot};
 use uringcast::shard::{
-    Answer, AppendError, LogAnswer, NamedDraft, ReplayRange, ShardConfig, SnapshotError, Ticket,
+    AppendError, Appended, NamedDraft, Replay, ReplayRange, ShardConfig, SnapshotError, Ticket,
 };
 use uringcast_proto::ws::encode;
 
@@ -139,19 +139,17 @@ impl Game {
         loop {
             let channel = self.cores.channel(room);
             let range = ReplayRange { after, ..ReplayRange::default() };
-            let ticket = self.cores.shard(CoreId(0)).ask_replay(&channel, range);
+            let asked = self.cores.shard(CoreId(0)).ask(Replay { channel, range });
             self.cores.settle();
-            let answers = std::mem::take(&mut self.cores.answers);
-            let [(CoreId(0), answered, Answer::Log(LogAnswer::Replayed(frames)))] = &answers[..]
-            else {
-                panic!("a replay was asked for");
-            };
-            assert_eq!(*answered, ticket);
+            let (core, answered, answer) = self.cores.answers.pop().expect("a replay is answered");
+            assert!(self.cores.answers.is_empty(), "nothing else was asked");
+            assert_eq!((core, answered), (CoreId(0), asked.ticket));
+            let frames = asked.open(answer);
             if frames.is_empty() {
                 break;
             }
             for frame in frames {
-                let text = encode::payload(frame).expect("a text frame");
+                let text = encode::payload(&frame).expect("a text frame");
                 let event: Value = serde_json::from_slice(text).expect("valid JSON");
                 see(&event["data"], &mut self.truth, &mut self.cores);
                 after = event["data"]["sequence"].as_u64().expect("a number");
@@ -341,7 +339,7 @@ impl Game {
             published.open += 1;
         }
         self.drafts.extend(drafts.iter().cloned());
-        let ticket = self.cores.shard(core).append_all(drafts);
+        let ticket = self.cores.shard(core).append_all(drafts).ticket;
         self.asked.insert((core, ticket), Asked::Append(ids));
     }
 
@@ -356,7 +354,7 @@ impl Game {
         let draft = self.draft(core, &room);
         let id = draft.draft.id.to_string();
         self.truth.published.get_mut(&id).expect("it was noted above").open += 1;
-        let ticket = self.cores.shard(core).append_all(vec![draft]);
+        let ticket = self.cores.shard(core).append_all(vec![draft]).ticket;
         self.asked.insert((core, ticket), Asked::Append(vec![id]));
         self.visits.insert(room, u64::MAX); // Until it is answered.
     }
@@ -418,7 +416,7 @@ impl Game {
         let snapshot = Snapshot { last_sequence, state_json, created_unix_ms };
         // From one core, so that they come to the owner in this order.
         let (core, channel) = (CoreId(0), self.cores.channel(room));
-        let ticket = self.cores.shard(core).set_snapshot(&channel, snapshot);
+        let ticket = self.cores.shard(core).set_snapshot(&channel, snapshot).ticket;
         self.asked.insert((core, ticket), Asked::Snapshot(room, number));
     }
 
@@ -496,26 +494,31 @@ impl Game {
                 client.hear(&message, &mut self.truth, &mut self.cores);
             }
         }
-        for (core, ticket, answer) in std::mem::take(&mut self.cores.answers) {
-            match (self.asked.remove(&(core, ticket)).expect("somebody has asked"), answer) {
-                (Asked::Append(ids), Answer::Appended(outcomes)) => {
+        for (core, ticket, mut answer) in std::mem::take(&mut self.cores.answers) {
+            match self.asked.remove(&(core, ticket)).expect("somebody has asked") {
+                Asked::Append(ids) => {
+                    let outcomes: Vec<Result<Appended, _>> = answer.take().expect("outcomes");
                     assert_eq!(ids.len(), outcomes.len());
                     for (id, outcome) in ids.iter().zip(outcomes) {
                         self.appended(id, outcome.map(|it| (it.sequence, it.is_duplicate)));
                     }
                 }
-                (Asked::Snapshot(room, number), Answer::Log(LogAnswer::SnapshotSet(Ok(())))) => {
-                    // What is acknowledged is on the disk, or something newer is.
-                    if let Some(disk) = &self.cores.disk {
-                        assert!(disk.snapshot(room) >= Some(number), "{room} lost {number}");
-                        self.durable_snapshots += 1;
+                Asked::Snapshot(room, number) => match answer
+                    .take::<Result<(), SnapshotError>>()
+                    .expect("an outcome")
+                {
+                    Ok(()) => {
+                        // What is acknowledged is on the disk, or something newer is.
+                        if let Some(disk) = &self.cores.disk {
+                            assert!(disk.snapshot(room) >= Some(number), "{room} lost {number}");
+                            self.durable_snapshots += 1;
+                        }
                     }
-                }
-                (Asked::Snapshot(..), Answer::Log(LogAnswer::SnapshotSet(Err(error)))) => {
-                    assert_eq!(error, SnapshotError::NotKept(NotKept::NotWritten));
-                    assert!(self.cores.disk.is_some(), "memory is no disk");
-                }
-                (_, answer) => panic!("{answer:?}"),
+                    Err(error) => {
+                        assert_eq!(error, SnapshotError::NotKept(NotKept::NotWritten));
+                        assert!(self.cores.disk.is_some(), "memory is no disk");
+                    }
+                },
             }
         }
     }

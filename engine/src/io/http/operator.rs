@@ -8,20 +8,18 @@ use hyper::{Response, StatusCode};
 
 use super::super::core::Core;
 use super::super::memory;
-use super::action::{ask, readiness};
 use super::{not_found, respond_with, text};
-use crate::id::CoreId;
+use crate::api::{Answer, Facts, Shards};
 use crate::metrics::{self, Threads};
-use crate::rest::Answer;
-use crate::shard::{self, Counters, Lags, Query};
+use crate::shard::{AllCounters, WorstLags};
 use crate::{standard_error, usage};
 
 /// Answer a request for `path` on the metrics port.
 pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>> {
     match path {
         "/metrics" => {
-            let counters = counters(core).await;
-            let lags = lags(core).await;
+            let counters = core.ask(AllCounters).await;
+            let lags = core.ask(WorstLags(core.setup.config.log.lag_series_max)).await;
             let threads = Threads {
                 webhooks: core.notices.counters(),
                 log: core.log.counters(),
@@ -34,25 +32,10 @@ pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>
         "/usage" => {
             let limit_bytes = u64::from(core.setup.config.server.memory_mib_max) << 20;
             let total = if limit_bytes > 0 { limit_bytes } else { memory::machine_bytes() };
-            let body = usage::render(&counters(core).await, memory::resident_bytes(), total);
+            let body = usage::render(&core.ask(AllCounters).await, memory::resident_bytes(), total);
             text(StatusCode::OK, "application/json", body.into())
         }
-        "/ready" => respond_with(Answer::ready(readiness(core)), Vec::new()),
+        "/ready" => respond_with(Answer::ready(core.readiness()), Vec::new()),
         _ => not_found(),
     }
-}
-
-async fn lags(core: &Rc<Core>) -> Lags {
-    let series_max = core.setup.config.log.lag_series_max;
-    let shard::Answer::Lags(lags) = ask(core, Query::Lags(series_max)).await else {
-        unreachable!("it was asked who is behind");
-    };
-    lags
-}
-
-pub(super) async fn counters(core: &Rc<Core>) -> Vec<(CoreId, Box<Counters>)> {
-    let shard::Answer::Counters(cores) = ask(core, Query::Counters).await else {
-        unreachable!("counters were asked for");
-    };
-    cores
 }

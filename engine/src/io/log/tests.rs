@@ -12,10 +12,13 @@ use crate::app::App;
 use crate::config::Config;
 use crate::log::{DeadLetter, Draft};
 use crate::shard::{
-    Answer, AppendError, LogAnswer, Millis, NamedDraft, Output, ReplayRange, Ticket,
+    Answer, AppendError, Appended, Asked, ForgetDeadLetters, KeepDeadLetter, ListDeadLetters,
+    Millis, NamedDraft, Output, Replay, ReplayRange, Ticket,
 };
 
 const NOW: u64 = 1_700_000_000_000;
+
+type Outcomes = Vec<Result<Appended, AppendError>>;
 
 /// A core of one, with a log thread that is played by the test.
 struct Core {
@@ -51,7 +54,7 @@ impl Core {
         Self { shard, port, batches: received, answers: Vec::new() }
     }
 
-    fn publish(&mut self, room: &str, id: &str) -> Ticket {
+    fn publish(&mut self, room: &str, id: &str) -> Asked<Outcomes> {
         let draft = Draft {
             id: id.into(),
             event_type: "t".into(),
@@ -81,20 +84,21 @@ impl Core {
     }
 
     /// The sequence that the event of `ticket` was given, or why it has none.
-    fn outcome(&mut self, ticket: Ticket) -> Option<Result<u64, AppendError>> {
-        let at = self.answers.iter().position(|(answered, _)| *answered == ticket)?;
-        let Answer::Appended(outcomes) = self.answers.remove(at).1 else { panic!("no append") };
-        Some(outcomes[0].clone().map(|appended| appended.sequence))
+    fn outcome(&mut self, asked: &Asked<Outcomes>) -> Option<Result<u64, AppendError>> {
+        Some(self.answer(asked)?[0].clone().map(|appended| appended.sequence))
+    }
+
+    /// The answer to what was asked, if it has come.
+    fn answer<A: 'static>(&mut self, asked: &Asked<A>) -> Option<A> {
+        let at = self.answers.iter().position(|(answered, _)| *answered == asked.ticket)?;
+        Some(asked.open(self.answers.remove(at).1))
     }
 
     fn replayed(&mut self, room: &str) -> usize {
-        let ticket = self.shard.ask_replay(&channel(room), ReplayRange::default());
+        let range = ReplayRange::default();
+        let asked = self.shard.ask(Replay { channel: channel(room), range });
         self.end_turn();
-        let at = self.answers.iter().position(|(answered, _)| *answered == ticket).unwrap();
-        let Answer::Log(LogAnswer::Replayed(frames)) = self.answers.remove(at).1 else {
-            panic!("no replay")
-        };
-        frames.len()
+        self.answer(&asked).unwrap().len()
     }
 
     /// Sequences of the events of the next batch.
@@ -114,13 +118,13 @@ fn nothing_is_seen_or_answered_before_it_is_durable() {
     let tickets = ["a", "b", "c"].map(|id| core.publish("room:1", id));
     assert!(core.end_turn());
     assert_eq!(core.handed_over(), (0, vec![1, 2, 3]));
-    assert_eq!((core.replayed("room:1"), core.outcome(tickets[0])), (0, None));
+    assert_eq!((core.replayed("room:1"), core.outcome(&tickets[0])), (0, None));
     core.committed(&Committed::Synced { records: 2 });
     assert_eq!(core.replayed("room:1"), 2);
-    assert_eq!(tickets.map(|it| core.outcome(it)), [Some(Ok(1)), Some(Ok(2)), None]);
+    assert_eq!(tickets.each_ref().map(|it| core.outcome(it)), [Some(Ok(1)), Some(Ok(2)), None]);
     assert!(!core.port.is_empty());
     core.committed(&Committed::Synced { records: 1 });
-    assert_eq!((core.outcome(tickets[2]), core.port.is_empty()), (Some(Ok(3)), true));
+    assert_eq!((core.outcome(&tickets[2]), core.port.is_empty()), (Some(Ok(3)), true));
 }
 
 #[test]
@@ -153,16 +157,16 @@ fn a_failure_is_told_to_every_publisher_and_its_numbers_are_given_again() {
     // These are of the turn in which the core hears of it.
     let running = [core.publish("room:1", "e"), core.publish("room:3", "f")];
     core.committed(&Committed::Failed);
-    assert_eq!(core.outcome(durable), Some(Ok(1)));
+    assert_eq!(core.outcome(&durable), Some(Ok(1)));
     for ticket in posted.into_iter().chain([waiting]).chain(running) {
-        assert_eq!(core.outcome(ticket), Some(Err(AppendError::NotWritten)));
+        assert_eq!(core.outcome(&ticket), Some(Err(AppendError::NotWritten)));
     }
     assert!(core.port.is_empty() && core.batches.is_empty());
     let again = [core.publish("room:1", "e"), core.publish("room:2", "c")];
     core.end_turn();
     assert_eq!(core.handed_over(), (1, vec![2, 1]));
     core.committed(&Committed::Synced { records: 2 });
-    assert_eq!(again.map(|it| core.outcome(it)), [Some(Ok(2)), Some(Ok(1))]);
+    assert_eq!(again.map(|it| core.outcome(&it)), [Some(Ok(2)), Some(Ok(1))]);
     assert_eq!((core.replayed("room:1"), core.replayed("room:3")), (2, 0));
 }
 
@@ -217,7 +221,7 @@ fn a_shard_goes_on_with_what_was_stored_and_leaves_the_rest_alone() {
     assert_eq!(core.replayed("room:1"), 3);
     let known = core.publish("room:1", "id-2");
     core.end_turn();
-    assert_eq!(core.outcome(known), Some(Ok(2)), "it is known by its id");
+    assert_eq!(core.outcome(&known), Some(Ok(2)), "it is known by its id");
     core.publish("room:1", "new");
     core.publish("room:2", "new");
     core.end_turn();
@@ -230,14 +234,15 @@ fn letter(id: &str) -> DeadLetter {
     DeadLetter { id: id.into(), draft, error: "no".into(), attempts: 3, failed_unix_ms: NOW }
 }
 
+fn keep(core: &mut Core, letter: DeadLetter) {
+    core.shard.ask(KeepDeadLetter { channel: channel("room:1"), letter: letter.into() });
+}
+
 fn dead_letters(core: &mut Core, room: &str) -> Vec<DeadLetter> {
-    let ticket = core.shard.dead_letters(&channel(room), 9, 0);
+    let list = ListDeadLetters { channel: channel(room), limit: 9, from_unix_ms: 0 };
+    let asked = core.shard.ask(list);
     core.end_turn();
-    let at = core.answers.iter().position(|(answered, _)| *answered == ticket).unwrap();
-    let Answer::Log(LogAnswer::DeadLetters(letters)) = core.answers.remove(at).1 else {
-        panic!("no letters")
-    };
-    letters
+    core.answer(&asked).unwrap()
 }
 
 /// What a shard says of its dead letters is what the next one begins with, however often.
@@ -254,9 +259,10 @@ fn dead_letters_outlive_the_process() {
         }
         if start == 0 {
             for id in ["a", "b", "c"] {
-                core.shard.add_dead_letter(&channel("room:1"), letter(id));
+                keep(&mut core, letter(id));
             }
-            core.shard.forget_dead_letters(&channel("room:1"), vec!["b".into()]);
+            let ids = Some(vec!["b".into()]);
+            core.shard.ask(ForgetDeadLetters { channel: channel("room:1"), ids });
         }
         assert_eq!(dead_letters(&mut core, "room:1"), expected, "start {start}");
         let batches: Vec<Batch> = core.batches.try_iter().collect();
@@ -270,7 +276,7 @@ fn dead_letters_outlive_the_process() {
 #[test]
 fn a_dead_letter_that_cannot_be_stored_is_tried_again_with_what_comes_next() {
     let mut core = Core::new();
-    core.shard.add_dead_letter(&channel("room:1"), letter("a"));
+    keep(&mut core, letter("a"));
     core.end_turn();
     let first = core.batches.try_recv().unwrap().records;
     core.committed(&Committed::Failed);

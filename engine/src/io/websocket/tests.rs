@@ -125,7 +125,7 @@ impl World {
         let is_deflated = self.random.one_in(2);
         let Core { shard, speaker, .. } = &mut self.cores[core];
         let (conn, app) = (shard.open(number as u32).unwrap(), AppIndex(0));
-        assert_eq!(shard.enter(conn, app, true), None);
+        assert!(shard.enter(conn, app, true).is_none());
         shard.upgrade(conn, Dialect::Zps);
         let session = zps::greet(shard, &speaker.borrow().rules, conn, app, false);
         self.clients.push(Client {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::super::message::{ChannelName, CoreMessage, LocalId, Ticket};
 use super::super::owner::Foothold;
+use super::super::question::Asked;
 use super::super::{Refusal, Shard, Word};
 use super::ChannelLog;
 use super::message::{Append, Message, NamedDraft, Target};
@@ -145,12 +146,15 @@ impl Shard {
         self.tell_log_owner(&channel, Message::Append(append));
     }
 
-    /// Append all of `drafts`; the answer, an [`Answer::Appended`](super::super::Answer), comes
-    /// when each is queued to every subscriber, or has failed.
+    /// Append all of `drafts`; the answer comes when each is queued to every subscriber, or has
+    /// failed: what became of each, in their order.
     ///
     /// # Panics
     /// If there is none.
-    pub fn append_all(&mut self, drafts: Vec<NamedDraft>) -> Ticket {
+    pub fn append_all(
+        &mut self,
+        drafts: Vec<NamedDraft>,
+    ) -> Asked<Vec<Result<Appended, AppendError>>> {
         let ticket = self.open_append(drafts.len());
         self.counters.publishes += drafts.len() as u64;
         for (place, NamedDraft { channel, draft, skip }) in drafts.into_iter().enumerate() {
@@ -158,7 +162,7 @@ impl Shard {
             let append = Append { channel: channel.clone(), draft, skip, target };
             self.tell_log_owner(&channel, Message::Append(append));
         }
-        ticket
+        Asked::new(ticket)
     }
 
     /// Send `frame` to the subscribers of channel `name` without keeping it.

@@ -24,6 +24,7 @@ mod message;
 mod open;
 mod page;
 mod present;
+mod questions;
 mod replay;
 mod restore;
 mod resume;
@@ -36,16 +37,20 @@ use std::collections::VecDeque;
 
 pub use ack::RefusedAck;
 pub use append::{AppendError, Appended, Delivery};
-pub use ask::{ChannelLogInfo, LogAnswer, SnapshotError};
+pub use ask::SnapshotError;
 pub use entered::EnterError;
 pub use lag::{ChannelLag, Lags};
 pub use message::{LogMessage, NamedDraft};
+pub use questions::{
+    ChannelLogInfo, ForgetDeadLetters, KeepDeadLetter, ListDeadLetters, LogInfo, Replay, SnapshotOf,
+};
 pub use replay::ReplayRange;
 pub use resume::{Resume, ResumesFull};
 pub use sinks::{SinkId, SinkOutcome, SinkPost};
 pub use wish::{LoggedWish, Start};
 
 pub(super) use ack::Untold;
+pub(super) use ask::LogAnswer;
 pub(super) use conn_log::ConnLog;
 pub(super) use follow::LocalLog;
 pub(super) use wish::{JoinLog, LogWelcome};
@@ -56,7 +61,6 @@ use super::{DialectId, Millis, Shard};
 use crate::id::ConnId;
 use crate::log::{Cursors, DeadLetters, History, HistoryRule, Snapshot, rule_of, wildcard_of};
 use append::Unsynced;
-use ask::LogQuestion;
 use entered::{Rosters, UntoldUsers};
 use page::PageOf;
 use present::Entered;

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::message::{ChannelName, Ticket};
+use super::super::message::ChannelName;
 use super::super::{Shard, Word};
-use super::LogQuestion;
 use super::message::Message;
 use super::page::is_wanted;
 use crate::id::ConnId;
@@ -34,12 +33,6 @@ impl Shard {
         let replay = Message::Replay { channel: channel.clone(), core, conn, range };
         self.hold(conn);
         self.tell_log_owner(&channel, replay);
-    }
-
-    /// Read some events of `channel` again for whoever waits for the ticket: the answer is a
-    /// [`LogAnswer::Replayed`](super::LogAnswer).
-    pub fn ask_replay(&mut self, channel: &ChannelName, range: ReplayRange) -> Ticket {
-        self.ask_log(channel, LogQuestion::Replay(range))
     }
 
     /// The owner's part. Bounded by what a connection may have waiting.

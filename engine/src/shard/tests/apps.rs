@@ -28,7 +28,7 @@ fn shard(connections_max: usize) -> Shard {
 
 fn connect(shard: &mut Shard, app: u16) -> ConnId {
     let conn = shard.open(0).unwrap();
-    assert_eq!(shard.enter(conn, AppIndex(app), false), None, "the app has no limit");
+    assert!(shard.enter(conn, AppIndex(app), false).is_none(), "the app has no limit");
     shard.upgrade(conn, Dialect::Pusher);
     conn
 }

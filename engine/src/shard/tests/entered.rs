@@ -42,7 +42,7 @@ impl Room {
 
     fn connect(&mut self, name: &str) -> ConnId {
         let conn = self.shard.open(1).unwrap();
-        assert_eq!(self.shard.enter(conn, AppIndex(0), true), None);
+        assert!(self.shard.enter(conn, AppIndex(0), true).is_none());
         self.shard.upgrade(conn, Dialect::Zps);
         let session = zps::greet(&mut self.shard, &self.speaker.rules, conn, AppIndex(0), false);
         self.sessions.insert(conn, session);

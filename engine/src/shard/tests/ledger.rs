@@ -3,8 +3,8 @@
 use super::transcript::check_on;
 use super::world::{Limits, World};
 use crate::id::AppIndex;
-use crate::rest::{Budget, Cost, IdempotencyKey, IdempotencyLimits, Kept, Once};
 use crate::shard::Settlement;
+use crate::shard::{Budget, Cost, IdempotencyKey, IdempotencyLimits, Kept, Once};
 
 fn world(limits: impl Fn(&mut Limits)) -> World {
     check_on(3, limits, "")
@@ -17,7 +17,9 @@ fn told(world: &mut World) -> Vec<String> {
 }
 
 fn spend(world: &mut World, core: usize, budget: Budget, amount: u32) -> bool {
-    world.shards[core].spend(Cost { app: AppIndex(0), budget, amount }).is_some()
+    let shard = &mut world.shards[core];
+    let spend = shard.price(Cost { app: AppIndex(0), budget, amount });
+    spend.map(|spend| shard.ask(spend)).is_some()
 }
 
 fn key(text: &str) -> IdempotencyKey {
@@ -25,13 +27,13 @@ fn key(text: &str) -> IdempotencyKey {
 }
 
 fn reserve(world: &mut World, core: usize, text: &str, fingerprint: u64) {
-    world.shards[core].reserve(Once { key: key(text), fingerprint });
+    world.shards[core].ask(Once { key: key(text), fingerprint });
 }
 
 /// The first reservation of a store is number 1.
 fn settle(world: &mut World, core: usize, text: &str, status: Option<u16>) {
     let kept = status.map(|status| Kept { status, body: "{}".into() });
-    world.shards[core].settle(Settlement { key: key(text), serial: 1, kept });
+    world.shards[core].ask(Settlement { key: key(text), serial: 1, kept });
     assert_eq!(told(world), ["settled"]);
 }
 

@@ -5,18 +5,20 @@ use super::world::World;
 use crate::id::CoreId;
 use crate::log::{AckError, DeadLetter, RecordKind, Snapshot};
 use crate::middleware::{Blocked, Call, Middleware, Operation};
-use crate::shard::{Answer, LogAnswer, Output, Refusal, ReplayRange, Ticket};
+use crate::shard::{
+    Asked, ForgetDeadLetters, KeepDeadLetter, ListDeadLetters, Output, Refusal, Replay, ReplayRange,
+};
 
 fn world(edit: impl Fn(&mut super::world::Limits)) -> World {
     check_on(1, edit, "http: append log one\nhttp> appended 1")
 }
 
 /// What `ask` is answered on one core.
-fn answer(world: &mut World, ask: impl Fn(&mut World) -> Ticket) -> LogAnswer {
+fn answer<A: 'static>(world: &mut World, ask: impl Fn(&mut World) -> Asked<A>) -> A {
     let asked = ask(world);
     while let Some(output) = world.shards[0].poll_output() {
         match output {
-            Output::Answer(ticket, Answer::Log(answer)) if ticket == asked => return answer,
+            Output::Answer(ticket, answer) if ticket == asked.ticket => return asked.open(answer),
             Output::Log(record) => world.records.push((CoreId(0), record)),
             _ => {}
         }
@@ -31,14 +33,21 @@ fn letter(id: &str, failed_unix_ms: u64) -> DeadLetter {
 
 fn add(world: &mut World, name: &str, id: &str) -> bool {
     let channel = world.channel(name);
-    let add = |world: &mut World| world.shards[0].add_dead_letter(&channel, letter(id, 5));
-    matches!(answer(world, add), LogAnswer::DeadLetterAdded(true))
+    let keep = KeepDeadLetter { channel, letter: letter(id, 5).into() };
+    answer(world, |world| world.shards[0].ask(keep.clone()))
+}
+
+/// Forget the letters with `ids`, or all; how many there were.
+fn forget(world: &mut World, ids: Option<&[&str]>) -> u32 {
+    let ids = ids.map(|ids| ids.iter().map(|&id| id.into()).collect());
+    let forget = ForgetDeadLetters { channel: world.channel("log"), ids };
+    answer(world, |world| world.shards[0].ask(forget.clone()))
 }
 
 fn ids(world: &mut World, limit: u32, from_unix_ms: u64) -> Vec<String> {
     let channel = world.channel("log");
-    let list = |world: &mut World| world.shards[0].dead_letters(&channel, limit, from_unix_ms);
-    let LogAnswer::DeadLetters(letters) = answer(world, list) else { panic!("no letters") };
+    let list = ListDeadLetters { channel, limit, from_unix_ms };
+    let letters = answer(world, |world| world.shards[0].ask(list.clone()));
     letters.into_iter().map(|it| it.id.into()).collect()
 }
 
@@ -79,9 +88,7 @@ fn dead_letters_are_kept_listed_and_cleared() {
         (vec!["a".into(), "b".into()], 1)
     );
     assert_eq!((ids(&mut world, 9, 5).len(), ids(&mut world, 9, 6).len()), (2, 0));
-    let channel = world.channel("log");
-    let clear = |world: &mut World| world.shards[0].clear_dead_letters(&channel);
-    assert!(matches!(answer(&mut world, clear), LogAnswer::DeadLettersCleared(2)));
+    assert_eq!(forget(&mut world, None), 2);
     assert!(ids(&mut world, 9, 0).is_empty());
     let levels = world.shards[0].log_levels();
     assert_eq!(levels.dead_letters, 0);
@@ -91,16 +98,8 @@ fn dead_letters_are_kept_listed_and_cleared() {
 fn dead_letters_are_forgotten_by_their_ids() {
     let mut world = world(|_| {});
     assert!(["a", "b", "c"].iter().all(|id| add(&mut world, "log", id)));
-    let channel = world.channel("log");
-    let mut forget = |ids: &[&str]| {
-        let ids: Vec<Box<str>> = ids.iter().map(|&id| id.into()).collect();
-        let forget = |world: &mut World| world.shards[0].forget_dead_letters(&channel, ids.clone());
-        let LogAnswer::DeadLettersCleared(count) = answer(&mut world, forget) else {
-            panic!("nothing was forgotten")
-        };
-        count
-    };
-    assert_eq!((forget(&["c", "a", "z"]), forget(&["a"])), (2, 0));
+    assert_eq!(forget(&mut world, Some(&["c", "a", "z"])), 2);
+    assert_eq!(forget(&mut world, Some(&["a"])), 0);
     assert_eq!(ids(&mut world, 9, 0), ["b"]);
     assert!(add(&mut world, "log", "d"));
     assert_eq!(ids(&mut world, 9, 0), ["b", "d"]);
@@ -128,13 +127,8 @@ fn dead_letters_are_stored_when_they_come_and_when_they_go() {
     assert!(["a", "b", "c"].iter().all(|id| add(&mut world, "log", id)));
     world.settle();
     assert_eq!(records(&mut world), ["add a", "add b", "add c"]);
-    let channel = world.channel("log");
-    let forget = |world: &mut World| {
-        world.shards[0].forget_dead_letters(&channel, vec!["b".into(), "z".into()])
-    };
-    answer(&mut world, forget);
-    let clear = |world: &mut World| world.shards[0].clear_dead_letters(&channel);
-    answer(&mut world, clear);
+    forget(&mut world, Some(&["b", "z"]));
+    forget(&mut world, None);
     world.settle();
     assert_eq!(records(&mut world), ["gone b", "gone a", "gone c"]);
 }
@@ -146,7 +140,7 @@ fn a_snapshot_is_kept_within_its_limit_and_counted_once() {
         let channel = world.channel(name);
         let snapshot = Snapshot { last_sequence: 1, state_json: state.into(), created_unix_ms: 0 };
         let set = |world: &mut World| world.shards[0].set_snapshot(&channel, snapshot.clone());
-        matches!(answer(&mut world, set), LogAnswer::SnapshotSet(Ok(())))
+        answer(&mut world, set).is_ok()
     };
     assert!(set("log", "1234") && set("log", "12"));
     assert!(!set("log", "12345"), "one past the limit");
@@ -166,9 +160,8 @@ fn a_replay_has_at_most_as_many_events_as_were_asked_for_and_as_a_page() {
     let mut count = |limit, types: Option<&str>| {
         let event_types = types.map(|it| [Box::from(it)].into());
         let range = ReplayRange { limit, event_types, ..ReplayRange::default() };
-        let read = |world: &mut World| world.shards[0].ask_replay(&channel, range.clone());
-        let LogAnswer::Replayed(frames) = answer(&mut world, read) else { panic!("no frames") };
-        frames.len()
+        let replay = Replay { channel: channel.clone(), range };
+        answer(&mut world, |world| world.shards[0].ask(replay.clone())).len()
     };
     assert_eq!([count(1, None), count(2, None), count(3, None), count(0, None)], [1, 2, 2, 2]);
     assert_eq!(count(0, Some("one")), 2);
@@ -180,8 +173,7 @@ fn cursors_are_kept_up_to_their_limit_and_known_ones_move_on() {
     let channel = world.channel("log");
     let mut ack = |who: &str, sequence| {
         let ack = |world: &mut World| world.shards[0].ack_for(&channel, who, sequence);
-        let LogAnswer::Acked(outcome) = answer(&mut world, ack) else { panic!("no ack") };
-        outcome
+        answer(&mut world, ack)
     };
     assert_eq!((ack("ann", 1), ack("ann", 1)), (Ok(()), Ok(())));
     assert_eq!(ack("ann", 2), Err(AckError::AboveHead { sequence: 2, last: 1 }));

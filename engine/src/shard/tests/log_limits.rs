@@ -5,7 +5,7 @@ use super::world::{Limits, World};
 use crate::app::Apps;
 use crate::log::store::{StoredCursor, StoredLog, StoredSnapshot};
 use crate::log::{HistoryRule, Newest, RecordKind, Renewed};
-use crate::shard::{Answer, LogAnswer, Millis, Output, Refusal, Shard};
+use crate::shard::{LogInfo, Millis, Output, Refusal, Shard};
 
 /// So many logs whose events expire after a second, and cursors that are kept for two.
 fn few(channels_max: usize) -> impl Fn(&mut Limits) {
@@ -320,9 +320,9 @@ fn restored(cursors: Vec<StoredCursor>, snapshot: Option<StoredSnapshot>) -> (Wo
 }
 
 fn info(world: &World, shard: &mut Shard) -> (u64, u32) {
-    shard.log_info(&world.channel("log-1"));
+    let asked = shard.ask(LogInfo(world.channel("log-1")));
     let found = std::iter::from_fn(|| shard.poll_output()).find_map(|output| match output {
-        Output::Answer(_, Answer::Log(LogAnswer::Info(info))) => info,
+        Output::Answer(_, answer) => asked.open(answer),
         _ => None,
     });
     found.map(|info| (info.last_sequence, info.cursors)).expect("the log is there")

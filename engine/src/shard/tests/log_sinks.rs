@@ -11,7 +11,7 @@ use crate::app::{App, Apps, Backoff, Flow, RetryPolicy, Sink};
 use crate::id::CoreId;
 use crate::log::store::{StoredCursor, StoredEvent, StoredLog};
 use crate::log::{AckError, DeadLetter, Draft, Logged, RecordKind};
-use crate::shard::{Answer, LogAnswer, Millis, NamedDraft, Output, Shard, SinkOutcome, SinkPost};
+use crate::shard::{ListDeadLetters, Millis, NamedDraft, Output, Shard, SinkOutcome, SinkPost};
 
 const RETRY: RetryPolicy = RetryPolicy {
     backoff: Backoff::Fixed,
@@ -84,12 +84,12 @@ fn expect(world: &mut World, expected: &[u64], is_taken: bool) {
 
 fn letters(world: &mut World, room: &str) -> Vec<DeadLetter> {
     let channel = world.channel(room);
-    let asked = world.shards[0].dead_letters(&channel, 99, 0);
+    let asked = world.shards[0].ask(ListDeadLetters { channel, limit: 99, from_unix_ms: 0 });
     while let Some(output) = world.shards[0].poll_output() {
-        if let Output::Answer(ticket, Answer::Log(LogAnswer::DeadLetters(letters))) = output
-            && ticket == asked
+        if let Output::Answer(ticket, answer) = output
+            && ticket == asked.ticket
         {
-            return letters;
+            return asked.open(answer);
         }
     }
     panic!("no answer came");
@@ -256,10 +256,10 @@ fn nobody_else_moves_the_cursor_of_a_sink() {
     let channel = world.channel("chat:1");
     let asked = world.shards[0].ack_for(&channel, "\u{1}sink:a", 2);
     let answered = std::iter::from_fn(|| world.shards[0].poll_output()).find_map(|it| match it {
-        Output::Answer(ticket, Answer::Log(answer)) if ticket == asked => Some(answer),
+        Output::Answer(ticket, answer) if ticket == asked.ticket => Some(asked.open(answer)),
         _ => None,
     });
-    assert!(matches!(answered, Some(LogAnswer::Acked(Err(AckError::Full)))), "{answered:?}");
+    assert_eq!(answered, Some(Err(AckError::Full)));
     expect(&mut world, &[1], true);
     expect(&mut world, &[2], true);
 }

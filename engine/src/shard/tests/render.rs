@@ -5,9 +5,10 @@ use uringcast_proto::pusher::webhook::Relayed;
 use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::Frame;
 
-use crate::rest::Reserved;
+use crate::log::AckError;
 use crate::shard::{
-    Answer, AppendError, Appended, ChannelLogInfo, Decision, Fact, LogAnswer, Notice,
+    Answer, AppendError, Appended, CachedInfo, ChannelInfo, ChannelLag, ChannelLogInfo, Counted,
+    Fact, Lags, Notice, Reserved, SnapshotError, Spent,
 };
 
 /// A frame that a client received.
@@ -26,52 +27,72 @@ pub(super) fn render(frame: &Frame<'_>) -> String {
     }
 }
 
-/// The answer to a question.
-pub(super) fn answer(answer: Answer) -> String {
-    let words = match answer {
-        Answer::Appended(outcomes) => return appended(outcomes),
-        Answer::Log(LogAnswer::Info(Some(info))) => {
-            let ChannelLogInfo { first_sequence, last_sequence, cursors, lag, .. } = info;
-            return format!(
-                "info {first_sequence} to {last_sequence}, {cursors} cursor, lag {lag}"
-            );
-        }
-        Answer::Log(answer) => return format!("{answer:?}"),
-        Answer::Published(counted) if counted.is_empty() => return "published".to_owned(),
-        Answer::Published(counted) => {
-            let word = |it: &crate::shard::Counted| {
-                let users = it.user_count.map_or(String::new(), |users| format!("/{users}"));
-                format!("{}:{}{users}", it.place, it.subscription_count)
-            };
-            counted.iter().map(word).collect()
-        }
-        Answer::Decided(decision) => return decided(&decision),
-        Answer::Terminated(connections) => return format!("terminated {connections}"),
-        Answer::Reached(sockets) => return format!("reached {sockets}"),
-        Answer::Connections(connections) => return format!("connections {connections}"),
-        Answer::Channels(channels) => {
-            let word = |info: &crate::shard::ChannelInfo| {
-                let users = info.user_count.map_or(String::new(), |users| format!("/{users}"));
-                let cached =
-                    |it: &crate::shard::CachedInfo| format!("={}@{}", it.data_json, it.ttl_s);
-                let cached = info.cache.as_ref().map_or(String::new(), cached);
-                format!("{}:{}{users}{cached}", info.name, info.subscription_count)
-            };
-            channels.iter().map(word).collect()
-        }
-        Answer::Users(users) => users.iter().map(ToString::to_string).collect(),
-        Answer::Entered(_) => unreachable!("an entry is not asked for over HTTP"),
-        Answer::Lags(lags) => {
-            let word = |it: &crate::shard::ChannelLag| format!("{}:{}", it.channel, it.events);
-            return format!(
-                "lags {} of {}",
-                lags.worst.iter().map(word).collect::<Vec<_>>().join(" "),
-                lags.lagging
-            );
-        }
-        Answer::Counters(cores) => cores.iter().map(|(core, _)| core.0.to_string()).collect(),
+/// The answer to something that is asked for by its own name.
+pub(super) fn answer(mut answer: Answer) -> String {
+    if let Some(counted) = answer.take::<Vec<Counted>>() {
+        let word = |it: &Counted| {
+            format!("{}:{}{}", it.place, it.subscription_count, users(it.user_count))
+        };
+        return if counted.is_empty() {
+            "published".to_owned()
+        } else {
+            sorted(counted.iter().map(word).collect())
+        };
+    }
+    if let Some(outcomes) = answer.take() {
+        return appended(outcomes);
+    }
+    if let Some(spent) = answer.take::<Spent>() {
+        let word = if spent.is_admitted { "spent" } else { "not spent" };
+        return format!("{word}, {} left", spent.remaining);
+    }
+    if let Some(reserved) = answer.take() {
+        return match reserved {
+            Reserved::First(_) => "first".to_owned(),
+            Reserved::Running => "running".to_owned(),
+            Reserved::Done(kept) => format!("done {}", kept.status),
+            Reserved::OtherBody => "other body".to_owned(),
+        };
+    }
+    if answer.take::<()>().is_some() {
+        return "settled".to_owned();
+    }
+    if let Some(outcome) = answer.take::<Result<(), SnapshotError>>() {
+        return format!("SnapshotSet({outcome:?})");
+    }
+    if let Some(outcome) = answer.take::<Result<(), AckError>>() {
+        return format!("Acked({outcome:?})");
+    }
+    panic!("nobody says how {answer:?} is to be read");
+}
+
+pub(super) fn channels(channels: impl IntoIterator<Item = ChannelInfo>) -> String {
+    let word = |info: ChannelInfo| {
+        let cached = |it: CachedInfo| format!("={}@{}", it.data_json, it.ttl_s);
+        let cached = info.cache.map_or(String::new(), cached);
+        format!("{}:{}{}{cached}", info.name, info.subscription_count, users(info.user_count))
     };
-    sorted(words)
+    sorted(channels.into_iter().map(word).collect())
+}
+
+pub(super) fn names(names: Vec<Box<str>>) -> String {
+    sorted(names.into_iter().map(String::from).collect())
+}
+
+pub(super) fn lags(lags: Lags) -> String {
+    let word = |it: &ChannelLag| format!("{}:{}", it.channel, it.events);
+    let worst: Vec<String> = lags.worst.iter().map(word).collect();
+    format!("lags {} of {}", worst.join(" "), lags.lagging)
+}
+
+pub(super) fn info(info: Option<ChannelLogInfo>) -> String {
+    let Some(info) = info else { return "no info".to_owned() };
+    let ChannelLogInfo { first_sequence, last_sequence, cursors, lag, .. } = info;
+    format!("info {first_sequence} to {last_sequence}, {cursors} cursor, lag {lag}")
+}
+
+fn users(count: Option<u32>) -> String {
+    count.map_or(String::new(), |users| format!("/{users}"))
 }
 
 /// What an app's server is to be told.
@@ -93,18 +114,6 @@ pub(super) fn notice(notice: &Notice) -> String {
         }
         Fact::SubscriptionCount { subscriptions } => format!("{event} {channel} {subscriptions}"),
         Fact::ConnectionCount { connections } => format!("{event} {connections}"),
-    }
-}
-
-fn decided(decision: &Decision) -> String {
-    match decision {
-        Decision::Spent(spent) if spent.is_admitted => format!("spent, {} left", spent.remaining),
-        Decision::Spent(spent) => format!("not spent, {} left", spent.remaining),
-        Decision::Reserved(Reserved::First(_)) => "first".to_owned(),
-        Decision::Reserved(Reserved::Running) => "running".to_owned(),
-        Decision::Reserved(Reserved::Done(kept)) => format!("done {}", kept.status),
-        Decision::Settled => "settled".to_owned(),
-        Decision::Reserved(Reserved::OtherBody) => "other body".to_owned(),
     }
 }
 

@@ -28,10 +28,14 @@ use uringcast_proto::pusher::user::user_channel;
 use uringcast_proto::pusher::{auth, server};
 use uringcast_proto::ws::close::CloseCode;
 
+use super::render;
 use super::world::{KEY, Limits, SECRET, World};
 use crate::id::{AppIndex, CoreId, SocketId};
 use crate::log::{Draft, Logged, Newest, Renewed, Snapshot};
-use crate::shard::{ChannelName, LoggedWish, NamedDraft, Publication, Query, ReplayRange, Start};
+use crate::shard::{
+    AllCounters, ChannelName, ChannelOf, Channels, Connections, LogInfo, LoggedWish, NamedDraft,
+    Publication, Reach, ReplayRange, SnapshotOf, Start, Terminate, UsersOf, WorstLags,
+};
 
 /// Check `text` on one core, on two and on three, with the clients spread over them.
 pub(super) fn check(text: &str) {
@@ -132,15 +136,21 @@ impl World {
             ("mail", ["release"]) => self.is_mail_held = false,
             ("http", ["publish", rest @ ..]) => self.publish(rest),
             ("http", ["channels"]) => {
-                self.ask(&Query::Channels { app: AppIndex(0), prefix: "".into() });
+                self.ask(Channels { app: AppIndex(0), prefix: "".into() }, render::channels);
             }
-            ("http", ["channel", name]) => self.ask(&Query::Channel(self.channel(name))),
-            ("http", ["users", name]) => self.ask(&Query::Users(self.channel(name))),
+            ("http", ["channel", name]) => {
+                self.ask(ChannelOf(self.channel(name)), render::channels)
+            }
+            ("http", ["users", name]) => self.ask(UsersOf(self.channel(name)), render::names),
             ("http", ["terminate", user]) => {
-                self.ask(&Query::Terminate { app: AppIndex(0), user_id: (*user).into() });
+                let terminate = Terminate { app: AppIndex(0), user_id: (*user).into() };
+                self.ask(terminate, |connections| format!("terminated {connections}"));
             }
-            ("http", ["lags", max]) => self.ask(&Query::Lags(max.parse().unwrap())),
-            ("http", ["counters"]) => self.ask(&Query::Counters),
+            ("http", ["lags", max]) => self.ask(WorstLags(max.parse().unwrap()), render::lags),
+            ("http", ["counters"]) => self.ask(AllCounters, |cores| {
+                let cores: Vec<String> = cores.iter().map(|(core, _)| core.0.to_string()).collect();
+                format!("[{}]", cores.join(" "))
+            }),
             ("http", ["reach", rest @ ..]) => self.reach(rest),
             ("http", ["append", rest @ ..]) => self.append(rest),
             ("http", ["ephemeral", channel, name]) => {
@@ -149,8 +159,7 @@ impl World {
             }
             ("http", ["snapshot", channel, rest @ ..]) => self.snapshot(channel, rest),
             ("http", ["info", channel]) => {
-                let channel = self.channel(channel);
-                self.shards[0].log_info(&channel);
+                self.ask(LogInfo(self.channel(channel)), render::info);
             }
             ("disk", ["renewed", channel, who]) => {
                 let (channel, what) = (self.channel(channel), Newest::Cursor((*who).into()));
@@ -160,7 +169,9 @@ impl World {
             ("disk", [what, channel, sequence]) => {
                 self.log_answer(channel, sequence.parse().unwrap(), *what == "kept");
             }
-            ("http", ["connections"]) => self.ask(&Query::Connections(AppIndex(0))),
+            ("http", ["connections"]) => {
+                self.ask(Connections(AppIndex(0)), |count| format!("connections {count}"));
+            }
             ("time" | "server" | "mail" | "http" | "disk", _) => panic!("{who} cannot {words:?}"),
             _ => self.client_step(who, words),
         }
@@ -302,8 +313,7 @@ impl World {
     fn snapshot(&mut self, channel: &str, words: &[&str]) {
         let channel = self.channel(channel);
         let [sequence, state] = words else {
-            self.shards[0].snapshot(&channel);
-            return;
+            return self.ask(SnapshotOf(channel), |snapshot| format!("Snapshot({snapshot:?})"));
         };
         let snapshot = Snapshot {
             last_sequence: sequence.parse().unwrap(),
@@ -344,7 +354,7 @@ impl World {
     fn reach(&mut self, words: &[&str]) {
         let (names, skip) = self.split_skip(words);
         let channels = names.iter().map(|name| self.channel(name)).collect();
-        self.ask(&Query::Reach { channels, skip });
+        self.ask(Reach { channels, skip }, |sockets| format!("reached {sockets}"));
     }
 
     /// The words before `except CLIENT`, and that client's socket.
@@ -365,10 +375,6 @@ impl World {
         let (event, data) = (format!("{event:?}"), format!("{:?}", "x".repeat(bytes)));
         let frame = server::event(&event, name, &data, None);
         Publication { channel: self.channel(name), frame, skip, counted_as }
-    }
-
-    fn ask(&mut self, query: &Query) {
-        self.shards[0].query(query);
     }
 
     pub(super) fn channel(&self, name: &str) -> ChannelName {

@@ -15,7 +15,8 @@ use crate::dialect::{Dialect, Rules, Session, Speaker, pusher};
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 use crate::log::{HistoryRule, LogRecord};
 use crate::shard::{
-    Answer, CoreMessage, Millis, Output, Segment, Shard, ShardConfig, SinkPost, Ticket,
+    Answer, Asked, CoreMessage, Millis, Output, Question, Segment, Shard, ShardConfig, SinkPost,
+    Ticket,
 };
 
 pub(super) const KEY: &str = "key";
@@ -54,6 +55,8 @@ fn shard_config() -> ShardConfig {
     }
 }
 
+type Reading = Box<dyn Fn(Answer) -> String>;
+
 /// The shards, their clients and the mail between them.
 pub(super) struct World {
     pub(super) shards: Vec<Shard>,
@@ -64,7 +67,9 @@ pub(super) struct World {
     /// What waits for one core from another: from, to, and the envelopes in their order.
     mail: Vec<(CoreId, CoreId, VecDeque<Vec<CoreMessage>>)>,
     /// Clients that wait to be let in.
-    entering: Vec<(Ticket, usize)>,
+    entering: Vec<(Asked<bool>, usize)>,
+    /// How answers are read that do not say what they are about.
+    readings: Vec<(CoreId, Ticket, Reading)>,
     seen: Vec<(String, String)>,
     /// What the log thread is to keep, and for which core.
     pub(super) records: Vec<(CoreId, LogRecord)>,
@@ -110,6 +115,7 @@ impl World {
             is_mail_held: false,
             mail: Vec::new(),
             entering: Vec::new(),
+            readings: Vec::new(),
             seen: Vec::new(),
             records: Vec::new(),
             posts: Vec::new(),
@@ -138,7 +144,7 @@ impl World {
     pub(super) fn upgrade(&mut self, client: usize) {
         let conn = self.clients[client].conn;
         match self.shard_of(client).enter(conn, AppIndex(0), false) {
-            Some(ticket) => self.entering.push((ticket, client)),
+            Some(asked) => self.entering.push((asked, client)),
             None => self.establish(client, true),
         }
     }
@@ -283,19 +289,37 @@ impl World {
                 self.note_client(core, conn, "cut");
                 self.gone(self.client(core, conn));
             }
-            Output::Answer(ticket, Answer::Entered(is_admitted)) => {
-                let is_it = |(waiting, _): &(Ticket, usize)| *waiting == ticket;
-                let index = self.entering.iter().position(is_it).expect("somebody waits for it");
-                let (_, client) = self.entering.remove(index);
-                self.establish(client, is_admitted);
-            }
+            Output::Answer(ticket, answer) => self.answered(core, ticket, answer),
             Output::GoOn(conn) => self.note_client(core, conn, "goes on"),
             Output::ReadsLog(_) => {}
             Output::PostToSink(post) => self.posts.push((core, *post)),
             Output::Log(record) => self.records.push((core, record)),
-            Output::Answer(_, answer) => self.note("http", &super::render::answer(answer)),
             Output::Notice(notice) => self.note("app", &super::render::notice(&notice)),
         }
+    }
+
+    /// Ask on core 0; the answer is a line that `read` makes of it.
+    pub(super) fn ask<Q: Question>(
+        &mut self,
+        question: Q,
+        read: impl Fn(Q::Answer) -> String + 'static,
+    ) {
+        let asked = self.shards[0].ask(question);
+        let ticket = asked.ticket;
+        self.readings.push((CoreId(0), ticket, Box::new(move |answer| read(asked.open(answer)))));
+    }
+
+    fn answered(&mut self, core: CoreId, ticket: Ticket, answer: Answer) {
+        if let Some(index) = self.entering.iter().position(|(asked, _)| asked.ticket == ticket) {
+            let (asked, client) = self.entering.remove(index);
+            return self.establish(client, asked.open(answer));
+        }
+        let is_it = |(at, asked, _): &(CoreId, Ticket, Reading)| (*at, *asked) == (core, ticket);
+        let line = match self.readings.iter().position(is_it) {
+            Some(index) => self.readings.remove(index).2(answer),
+            None => super::render::answer(answer),
+        };
+        self.note("http", &line);
     }
 
     fn flush(&mut self, client: usize) {

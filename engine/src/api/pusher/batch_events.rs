@@ -1,0 +1,43 @@
+//! `POST /apps/{app}/batch_events`: publish several events, all or none.
+
+use bytes::Bytes;
+use uringcast_proto::pusher::rest::BatchBody;
+
+use super::Own;
+use crate::api::answer::Answer;
+use crate::api::config::RestConfig;
+use crate::api::endpoint::{Endpoint, WRITE};
+use crate::api::error::RestError;
+use crate::api::head::Asked;
+use crate::api::publish::publish_batch;
+use crate::api::publishing::{Publisher, Publishing};
+use crate::api::shards::Shards;
+use crate::api::zintrust::{Draft, Drafts};
+
+#[derive(Debug)]
+pub(crate) struct BatchEvents(Publisher);
+
+impl Endpoint for BatchEvents {
+    const PATH: &'static str = "/apps/{}/batch_events";
+    const ALLOW: &'static str = WRITE;
+    type Action = Publishing;
+
+    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+        let Own { sender, query } = Own::new(asked)?;
+        Publisher::new(asked.head, sender, &query).map(Self)
+    }
+
+    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Publishing, RestError> {
+        let Self(publisher) = self;
+        publisher.check_body(body)?;
+        let read = BatchBody::parse(body)?;
+        let drafts = || Drafts::Batch(read.events.iter().map(Draft::of_batch).collect());
+        let drafts = publisher.has_policy().then(drafts);
+        let events = publish_batch(publisher.app(), &read)?;
+        publisher.finish(body, events, read.id.as_deref(), drafts)
+    }
+
+    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<Answer, RestError> {
+        publish.answer(shards).await
+    }
+}

@@ -1,0 +1,68 @@
+//! `GET /apps/{app}/channels`: the occupied channels whose names begin with a prefix.
+
+use bytes::Bytes;
+use uringcast_proto::pusher::rest::channels_body;
+
+use super::Own;
+use crate::api::answer::Answer;
+use crate::api::authenticate::Authenticated;
+use crate::api::config::RestConfig;
+use crate::api::endpoint::{Endpoint, READ};
+use crate::api::error::RestError;
+use crate::api::head::Asked;
+use crate::api::info::{ChannelInfo, Info};
+use crate::api::shards::{Shards, spend_read};
+use crate::id::AppIndex;
+use crate::shard;
+
+#[derive(Debug)]
+pub(crate) struct Channels {
+    sender: Authenticated,
+    wanted: Wanted,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(in crate::api) app: AppIndex,
+    /// `filter_by_prefix`.
+    pub(in crate::api) prefix: Option<String>,
+    /// What to tell about each.
+    pub(in crate::api) info: Info,
+}
+
+impl Endpoint for Channels {
+    const PATH: &'static str = "/apps/{}/channels";
+    const ALLOW: &'static str = READ;
+    type Action = Wanted;
+
+    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+        let Own { sender, query } = Own::new(asked)?;
+        let prefix = query.value("filter_by_prefix");
+        let info = Info::parse_for_list(query.value("info"), prefix)?;
+        let wanted = Wanted { app: sender.index, prefix: prefix.map(str::to_owned), info };
+        Ok(Self { sender, wanted })
+    }
+
+    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Wanted, RestError> {
+        self.sender.check_body(body).map(|()| self.wanted)
+    }
+
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<Answer, RestError> {
+        let Wanted { app, prefix, info } = wanted;
+        let spent = spend_read(shards, app).await?;
+        let prefix = prefix.unwrap_or_default().into();
+        let channels = shards.ask(shard::Channels { app, prefix }).await;
+        let channels = channels.into_iter().map(ChannelInfo::from).collect();
+        Ok(Answer::channels(channels, info).with_budget(spent.as_ref()))
+    }
+}
+
+impl Answer {
+    /// The occupied channels, in any order, that begin with the prefix asked for.
+    pub(in crate::api) fn channels(mut channels: Vec<ChannelInfo>, info: Info) -> Self {
+        channels.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        let channels =
+            channels.iter().map(|channel| (channel.name.as_str(), channel.attributes(info)));
+        Self::ok(channels_body(channels).into())
+    }
+}

@@ -1,0 +1,45 @@
+//! `GET /apps/{app}/connections`: how many websockets the app has.
+
+use bytes::Bytes;
+use uringcast_proto::pusher::rest::connections_body;
+
+use super::Own;
+use crate::api::answer::Answer;
+use crate::api::authenticate::Authenticated;
+use crate::api::config::RestConfig;
+use crate::api::endpoint::{Endpoint, READ};
+use crate::api::error::RestError;
+use crate::api::head::Asked;
+use crate::api::shards::{Shards, spend_read};
+use crate::id::AppIndex;
+use crate::shard;
+
+#[derive(Debug)]
+pub(crate) struct Connections(Authenticated);
+
+impl Endpoint for Connections {
+    const PATH: &'static str = "/apps/{}/connections";
+    const ALLOW: &'static str = READ;
+    type Action = AppIndex;
+
+    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+        Own::new(asked).map(|own| Self(own.sender))
+    }
+
+    fn body(self, _: &RestConfig, body: &Bytes) -> Result<AppIndex, RestError> {
+        self.0.check_body(body).map(|()| self.0.index)
+    }
+
+    async fn answer(app: AppIndex, shards: &impl Shards) -> Result<Answer, RestError> {
+        let spent = spend_read(shards, app).await?;
+        let connections = shards.ask(shard::Connections(app)).await;
+        Ok(Answer::connections(connections.into()).with_budget(spent.as_ref()))
+    }
+}
+
+impl Answer {
+    /// How many there are.
+    pub(in crate::api) fn connections(connections: u64) -> Self {
+        Self::ok(connections_body(connections).into())
+    }
+}

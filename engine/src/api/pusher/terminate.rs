@@ -1,0 +1,68 @@
+//! `POST /apps/{app}/users/{user}/terminate_connections`: close every connection of one user.
+
+use bytes::Bytes;
+use uringcast_proto::pusher::rest::PUBLISHED_BODY;
+
+use super::Own;
+use crate::api::answer::Answer;
+use crate::api::authenticate::Authenticated;
+use crate::api::config::RestConfig;
+use crate::api::endpoint::{Endpoint, WRITE};
+use crate::api::error::RestError;
+use crate::api::head::{Asked, decode};
+use crate::api::shards::{Shards, spend_read};
+use crate::app::App;
+use crate::id::AppIndex;
+use crate::shard;
+
+#[derive(Debug)]
+pub(crate) struct Terminate {
+    sender: Authenticated,
+    wanted: Wanted,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(in crate::api) app: AppIndex,
+    /// The user whose connections are closed.
+    pub(in crate::api) user_id: String,
+}
+
+impl Endpoint for Terminate {
+    const PATH: &'static str = "/apps/{}/users/{}/terminate_connections";
+    const ALLOW: &'static str = WRITE;
+    type Action = Wanted;
+
+    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+        let Own { sender, .. } = Own::new(asked)?;
+        let wanted = Wanted { app: sender.index, user_id: user_id(&sender.app, asked.names[1])? };
+        Ok(Self { sender, wanted })
+    }
+
+    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Wanted, RestError> {
+        self.sender.check_body(body).map(|()| self.wanted)
+    }
+
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<Answer, RestError> {
+        let Wanted { app, user_id } = wanted;
+        let spent = spend_read(shards, app).await?;
+        shards.ask(shard::Terminate { app, user_id: user_id.into() }).await;
+        Ok(Answer::terminated().with_budget(spent.as_ref()))
+    }
+}
+
+impl Answer {
+    /// Every core has been told.
+    pub(in crate::api) const fn terminated() -> Self {
+        Self::ok(Bytes::from_static(PUBLISHED_BODY.as_bytes()))
+    }
+}
+
+fn user_id(app: &App, segment: &str) -> Result<String, RestError> {
+    let user_id = decode(segment)?;
+    let (bytes, bytes_max) = (user_id.len(), app.policy.presence_user_id_max as usize);
+    if (1..=bytes_max).contains(&bytes) {
+        return Ok(user_id.into_owned());
+    }
+    Err(RestError::UserIdLength { bytes, bytes_max })
+}

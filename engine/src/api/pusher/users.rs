@@ -1,0 +1,63 @@
+//! `GET /apps/{app}/channels/{channel}/users`: the users of a presence channel.
+
+use bytes::Bytes;
+use uringcast_proto::pusher::channel::ChannelKind;
+use uringcast_proto::pusher::rest::users_body;
+
+use super::{Own, channel};
+use crate::api::answer::Answer;
+use crate::api::authenticate::Authenticated;
+use crate::api::config::RestConfig;
+use crate::api::endpoint::{Endpoint, READ};
+use crate::api::error::RestError;
+use crate::api::head::Asked;
+use crate::api::shards::{self, Shards, spend_read};
+use crate::id::AppIndex;
+use crate::shard::UsersOf;
+
+#[derive(Debug)]
+pub(crate) struct Users {
+    sender: Authenticated,
+    wanted: Wanted,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(in crate::api) app: AppIndex,
+    /// The channel's name, valid.
+    pub(in crate::api) channel: String,
+}
+
+impl Endpoint for Users {
+    const PATH: &'static str = "/apps/{}/channels/{}/users";
+    const ALLOW: &'static str = READ;
+    type Action = Wanted;
+
+    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+        let Own { sender, .. } = Own::new(asked)?;
+        let (channel, kind) = channel(asked.names[1])?;
+        if kind != ChannelKind::Presence {
+            return Err(RestError::NotPresence);
+        }
+        let wanted = Wanted { app: sender.index, channel };
+        Ok(Self { sender, wanted })
+    }
+
+    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Wanted, RestError> {
+        self.sender.check_body(body).map(|()| self.wanted)
+    }
+
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<Answer, RestError> {
+        let Wanted { app, channel } = wanted;
+        let spent = spend_read(shards, app).await?;
+        let users = shards.ask(UsersOf(shards::channel(shards, app, &channel))).await;
+        Ok(Answer::users(&users).with_budget(spent.as_ref()))
+    }
+}
+
+impl Answer {
+    /// Each user once.
+    pub(in crate::api) fn users(user_ids: &[Box<str>]) -> Self {
+        Self::ok(users_body(user_ids.iter().map(|id| &**id)).into())
+    }
+}

@@ -1,0 +1,69 @@
+//! `POST /events`: keep events and send them to who is there.
+
+use bytes::Bytes;
+
+use super::answer::events;
+use super::body::{Limits, ZpsEvents};
+use super::caller::app_of;
+use super::carry::{append, judge, tell_time};
+use crate::api::answer::Answer;
+use crate::api::config::RestConfig;
+use crate::api::endpoint::{Endpoint, WRITE};
+use crate::api::error::RestError;
+use crate::api::head::Asked;
+use crate::api::shards::{self, Shards, spend};
+use crate::id::AppIndex;
+use crate::log::Draft;
+use crate::middleware::Operation;
+use crate::shard::{Budget, Cost, NamedDraft};
+
+#[derive(Debug)]
+pub(crate) struct Events(AppIndex, Limits);
+
+impl Endpoint for Events {
+    const PATH: &'static str = "/events";
+    const ALLOW: &'static str = WRITE;
+    type Action = ZpsEvents;
+
+    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+        app_of(asked).map(|(app, limits)| Self(app, limits))
+    }
+
+    fn body(self, _: &RestConfig, body: &Bytes) -> Result<ZpsEvents, RestError> {
+        Ok(ZpsEvents { app: self.0, limits: self.1, body: body.clone() })
+    }
+
+    /// The answer is theirs once each is kept and queued.
+    async fn answer(read: ZpsEvents, shards: &impl Shards) -> Result<Answer, RestError> {
+        tell_time(shards);
+        let app = read.app;
+        if shards.is_backlogged() {
+            return Err(RestError::Overloaded);
+        }
+        let (now_unix_ms, random) = (shards.unix_us() / 1_000, shards.random());
+        let (drafts, is_array) = read.drafts(&shards.config().zps, now_unix_ms, random)?;
+        for (room, draft) in &drafts {
+            judge(shards, Operation::Publish, (app, room), &draft.text)?;
+        }
+        let cost = Cost { app, budget: Budget::Publish, amount: drafts.len() as u32 };
+        let spent = spend(shards, cost).await?;
+        let drafts = drafts.into_iter().map(|(room, draft)| {
+            let channel = shards::channel(shards, app, &room);
+            NamedDraft { channel, draft: kept(draft), skip: None }
+        });
+        let frames = append(shards, drafts.collect()).await?;
+        Ok(events(&frames, is_array).with_budget(spent.as_ref()))
+    }
+}
+
+/// A draft in the log's terms.
+fn kept(draft: uringcast_proto::zps::Draft) -> Draft {
+    Draft {
+        id: draft.id,
+        event_type: draft.event_type,
+        text: draft.text.into(),
+        sequence_at: draft.sequence_at,
+        emitted_unix_ms: draft.emitted_unix_ms,
+        expires_unix_ms: draft.expires_unix_ms,
+    }
+}

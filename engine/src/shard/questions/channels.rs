@@ -1,0 +1,118 @@
+//! Who is in which channel, as the channels' owners know.
+
+use std::sync::Arc;
+
+use super::super::message::{ChannelInfo, ChannelName};
+use super::super::owner::Owned;
+use super::super::question::{Question, To, only};
+use super::super::table::Entry;
+use super::super::{Shard, ShardConfig};
+use crate::id::{AppIndex, CoreId};
+
+/// Every occupied channel of an app whose name starts with `prefix`. The answer is in no order.
+#[derive(Clone, Debug)]
+pub struct Channels {
+    /// The app.
+    pub app: AppIndex,
+    /// What the names start with; empty for all.
+    pub prefix: Arc<str>,
+}
+
+impl Question for Channels {
+    type Part = Vec<ChannelInfo>;
+    type Answer = Vec<ChannelInfo>;
+
+    fn to(&self, _: &ShardConfig) -> To {
+        To::Every
+    }
+
+    fn part(self, shard: &mut Shard) -> Vec<ChannelInfo> {
+        // A user's own channel says who is online: it is no channel of the app.
+        let is_asked = |entry: &&Entry<Owned>| {
+            let name = entry.name.as_str();
+            let is_user = entry.name.nature().is_of_user;
+            entry.name.app() == self.app && name.starts_with(&*self.prefix) && !is_user
+        };
+        shard.owned.iter().filter(is_asked).map(info).collect()
+    }
+
+    fn whole(self, parts: Vec<(CoreId, Vec<ChannelInfo>)>) -> Vec<ChannelInfo> {
+        parts.into_iter().flat_map(|(_, part)| part).collect()
+    }
+
+    fn part_bytes(part: &Vec<ChannelInfo>) -> usize {
+        part.iter().map(ChannelInfo::weight_bytes).sum()
+    }
+}
+
+/// One channel; `None` if it is vacant and has no cached event.
+#[derive(Clone, Debug)]
+pub struct ChannelOf(pub ChannelName);
+
+impl Question for ChannelOf {
+    type Part = Option<ChannelInfo>;
+    type Answer = Option<ChannelInfo>;
+
+    fn to(&self, config: &ShardConfig) -> To {
+        To::One(self.0.owner(config.cores))
+    }
+
+    fn part(self, shard: &mut Shard) -> Option<ChannelInfo> {
+        let found = shard.owned.find_name(&self.0).map(|index| info(shard.owned.at(index)));
+        let cache = shard.cached_info(&self.0);
+        if found.is_none() && cache.is_none() {
+            return None;
+        }
+        let vacant = || ChannelInfo {
+            name: self.0.shared(),
+            subscription_count: 0,
+            user_count: None,
+            cache: None,
+        };
+        Some(ChannelInfo { cache, ..found.unwrap_or_else(vacant) })
+    }
+
+    fn whole(self, parts: Vec<(CoreId, Option<ChannelInfo>)>) -> Option<ChannelInfo> {
+        only(parts)
+    }
+
+    fn part_bytes(part: &Option<ChannelInfo>) -> usize {
+        part.as_ref().map_or(0, ChannelInfo::weight_bytes)
+    }
+}
+
+/// The users of one presence channel. The answer is in no order.
+#[derive(Clone, Debug)]
+pub struct UsersOf(pub ChannelName);
+
+impl Question for UsersOf {
+    type Part = Vec<Box<str>>;
+    type Answer = Vec<Box<str>>;
+
+    fn to(&self, config: &ShardConfig) -> To {
+        To::One(self.0.owner(config.cores))
+    }
+
+    fn part(self, shard: &mut Shard) -> Vec<Box<str>> {
+        let Some(index) = shard.owned.find_name(&self.0) else { return Vec::new() };
+        let roster = shard.owned.at(index).value.roster.as_ref();
+        roster.map(|it| it.members().map(|(id, _)| id.into()).collect()).unwrap_or_default()
+    }
+
+    fn whole(self, parts: Vec<(CoreId, Vec<Box<str>>)>) -> Vec<Box<str>> {
+        only(parts)
+    }
+
+    fn part_bytes(part: &Vec<Box<str>>) -> usize {
+        part.iter().map(|id| id.len() + size_of::<Box<str>>()).sum()
+    }
+}
+
+fn info(entry: &Entry<Owned>) -> ChannelInfo {
+    ChannelInfo {
+        name: entry.name.shared(),
+        subscription_count: entry.value.subscriptions(),
+        user_count: entry.value.roster.as_ref().map(|roster| roster.len()),
+        cache: None,
+    }
+}

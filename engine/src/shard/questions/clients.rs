@@ -1,0 +1,81 @@
+//! How many connections an app, a user or some channels have.
+
+use std::sync::Arc;
+
+use super::super::message::ChannelName;
+use super::super::question::{Question, To, only};
+use super::super::{Shard, ShardConfig};
+use crate::id::{AppIndex, CoreId, SocketId};
+
+/// How many websockets an app has on this node.
+#[derive(Clone, Debug)]
+pub struct Connections(pub AppIndex);
+
+impl Question for Connections {
+    type Part = u32;
+    type Answer = u32;
+
+    fn to(&self, config: &ShardConfig) -> To {
+        To::One(config.app_owner(self.0))
+    }
+
+    fn part(self, shard: &mut Shard) -> u32 {
+        shard.app_connections(self.0)
+    }
+
+    fn whole(self, parts: Vec<(CoreId, u32)>) -> u32 {
+        only(parts)
+    }
+}
+
+/// Close every connection of a user with 4009. The answer is how many are being closed.
+#[derive(Clone, Debug)]
+pub struct Terminate {
+    /// The app.
+    pub app: AppIndex,
+    /// The user.
+    pub user_id: Arc<str>,
+}
+
+impl Question for Terminate {
+    type Part = u32;
+    type Answer = u32;
+
+    fn to(&self, _: &ShardConfig) -> To {
+        To::Every
+    }
+
+    fn part(self, shard: &mut Shard) -> u32 {
+        shard.terminate(self.app, &self.user_id)
+    }
+
+    fn whole(self, parts: Vec<(CoreId, u32)>) -> u32 {
+        parts.into_iter().map(|(_, part)| part).sum()
+    }
+}
+
+/// How many connections are subscribed to any of some channels.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// The channels.
+    pub channels: Arc<[ChannelName]>,
+    /// A connection that is not counted.
+    pub skip: Option<SocketId>,
+}
+
+impl Question for Reach {
+    type Part = u32;
+    type Answer = u32;
+
+    fn to(&self, _: &ShardConfig) -> To {
+        To::Every
+    }
+
+    fn part(self, shard: &mut Shard) -> u32 {
+        shard.reach(&self.channels, self.skip)
+    }
+
+    fn whole(self, parts: Vec<(CoreId, u32)>) -> u32 {
+        parts.into_iter().map(|(_, part)| part).sum()
+    }
+}
