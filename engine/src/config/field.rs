@@ -73,12 +73,11 @@ impl fmt::Display for Value {
             Self::Off => f.write_str("\"off\""),
             Self::Switch(is_on) => write!(f, "{is_on}"),
             Self::Origins(origins) => write!(f, "\"{origins}\""),
-            Self::Path(path) => write!(f, "{path:?}"),
             Self::Networks(networks) => {
                 let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
                 write!(f, "\"{}\"", networks.join(", "))
             }
-            Self::Text(text) => f.write_str(&quoted(text)),
+            Self::Path(text) | Self::Text(text) => f.write_str(&quoted(text)),
         }
     }
 }

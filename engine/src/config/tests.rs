@@ -441,6 +441,14 @@ fn the_printed_defaults_are_a_file_that_yields_the_defaults() {
     assert_eq!(load(&printed, &[], &[]).unwrap().config, Config::default());
 }
 
+/// An escape of Rust's is none of TOML's.
+#[test]
+fn a_printed_path_is_read_as_the_same_path() {
+    let config = |text: &str| load(text, &[], &[]).unwrap();
+    let effective = config("webhook.dead_letter_file = 'a\"\\\u{301}'");
+    assert_eq!(config(&effective.to_string()).config, effective.config);
+}
+
 #[test]
 fn the_printed_form_names_sources_and_hides_secrets() {
     let effective = load(
