@@ -1,6 +1,6 @@
 //! Settings: one row each, from which a struct, its `Default` and all that is said of it come.
 //!
-//! [`table!`] stands where the struct does. It knows no file, no variable and no flag: the
+//! `table!` stands where the struct does. It knows no file, no variable and no flag: the
 //! configuration lists the tables and goes over their rows.
 //!
 //! Invariant: `set` of what `value` has given changes nothing.
@@ -113,7 +113,7 @@ const fn row(kind: Kind) -> Row {
 }
 
 impl Row {
-    /// The row of the field called `field`, whose comment is `doc`. For [`table!`] alone.
+    /// The row of the field called `field`, whose comment is `doc`. For `table!` alone.
     pub const fn of(mut self, field: &'static str, doc: &'static str) -> Self {
         if self.name.is_empty() {
             self.name = field;
@@ -296,7 +296,7 @@ fn network(text: &str) -> Option<IpNet> {
 /// The most networks of one setting: each is compared with the address of each new connection.
 pub const NETWORKS_MAX: usize = 64;
 
-/// A struct from rows, with its `Default`, its `ROWS` and its [`Table`].
+/// A struct from rows, with its `Default`, its `ROWS` and its `Table`.
 ///
 /// Each row is `field: type = default, kind;` under a comment whose first paragraph is the line
 /// for the operator and whose second says why the default is what it is. Fields that are no
@@ -349,7 +349,7 @@ macro_rules! table {
     };
 }
 
-/// The `Default` of a [`table!`].
+/// The `Default` of a `table!`.
 macro_rules! defaults {
     ($table:ident { $($name:ident: $default:expr,)+ }) => {
         impl Default for $table {
