@@ -97,7 +97,7 @@ pub struct CoreConfig {
     ///
     /// At 800 publishes a second, all keys of the default window of 120 s.
     idempotency_keys_max: u32 = 100_000, number(1, 100_000_000, "keys");
-    /// Bytes of these keys and of the answers kept for them.
+    /// Bytes of idempotency keys and of the answers kept for them.
     ///
     /// What 100,000 ordinary keys need.
     idempotency_bytes_max: u32 = 32 * MIB, number(64 * KIB, u32::MAX, "bytes");

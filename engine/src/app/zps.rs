@@ -29,7 +29,7 @@ pub struct ZpsPolicy const DEFAULT {
     ///
     /// As the original has it, where acks count and close fast readers.
     max_messages_per_window: u32 = 100, number(0, 10_000_000, "messages");
-    /// Length of that window.
+    /// Length of the window of `max_messages_per_window`.
     ///
     /// As the original has it.
     rate_limit_window_ms: u32 = 1_000, number(100, 3_600_000, "milliseconds");
@@ -41,7 +41,7 @@ pub struct ZpsPolicy const DEFAULT {
     ///
     /// As the original has it, which pings whoever talks, too.
     heartbeat_interval_ms: u32 = 30_000, number(100, 3_600_000, "milliseconds");
-    /// Time to answer it before the socket is cut.
+    /// Time to answer the server's ping before the socket is cut.
     ///
     /// As the original has it.
     heartbeat_timeout_ms: u32 = 10_000, number(100, 3_600_000, "milliseconds");

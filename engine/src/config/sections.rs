@@ -117,15 +117,15 @@ pub struct WebhookConfig {
     ///
     /// Hosted Pusher's three seconds.
     debounce_ms: u32 = 3_000, number(0, 60_000, "milliseconds");
-    /// Events held back for that; beyond it the oldest are told early.
+    /// Events held back for `debounce_ms`; beyond it the oldest are told early.
     ///
     /// About 20 MB.
     debounce_events_max: u32 = 100_000, number(1, 10_000_000, "events");
     /// Requests waiting for one endpoint before new ones are dead letters at once.
     queue_batches_max: u32 = 10_000, number(1, 1_000_000, "requests");
-    /// Their bytes; also the bytes waiting for the dead-letter file.
+    /// Bytes waiting for one endpoint; also those waiting for the dead-letter file.
     queue_bytes_max: u32 = 16 * MIB, number(MIB, u32::MAX, "bytes");
-    /// The same for all endpoints together.
+    /// Bytes waiting for all endpoints together.
     ///
     /// A server of many apps whose endpoints are all away needs no more.
     queue_total_bytes_max: u32 = 256 * MIB, number(MIB, u32::MAX, "bytes");
@@ -135,7 +135,7 @@ pub struct WebhookConfig {
     ///
     /// The operator must choose a disk for it.
     dead_letter_file: Option<String> = None, text(&form::OPTIONAL_PATH);
-    /// Largest size of that file; beyond it events are lost.
+    /// Largest size of the dead-letter file; beyond it events are lost.
     dead_letter_bytes_max: u32 = 256 * MIB, number(KIB, u32::MAX, "bytes");
 }
 }
@@ -154,7 +154,7 @@ pub struct LogConfig {
     /// It is where the server was started.
     dir: String = "uringcast-log".to_owned(),
         text(&form::DIRECTORY).flag("connection").alias("ZERO_PUBSUB_CONNECTION");
-    /// What a start does about damage in it: strict ends with an error, skip goes on without.
+    /// What a start does about damaged logs: strict ends with an error, skip goes on without.
     ///
     /// What is lost should be known.
     recover: String = "strict".to_owned(), text(&form::LOG_RECOVER);
@@ -261,7 +261,7 @@ pub struct ZpsConfig {
     ///
     /// As the original has it.
     http_replay_events_max: u32 = 10_000, number(1, 1_000_000, "events");
-    /// Their bytes; what is more is refused.
+    /// Bytes one request to /replay may ask for; what is more is refused.
     http_replay_bytes_max: u32 = 16 * 1024 * 1024, number(64 * KIB, 1024 * MIB, "bytes");
     /// Secret of HS256 tokens; "" is none. Without any key for tokens everybody is let in.
     jwt_secret: String = String::new(), text(&form::ZPS_SECRET);
@@ -279,11 +279,11 @@ pub struct ZpsConfig {
     ///
     /// Its client waits for as long.
     authorize_timeout_ms: u32 = 5_000, number(10, 600_000, "milliseconds");
-    /// Time its answer is good for; 0 asks each time.
+    /// Time an answer of a `room_auth_url` is good for; 0 asks each time.
     ///
     /// Who loses a right keeps it for half a minute.
     authorize_cache_ttl_ms: u32 = 30_000, number(0, 86_400_000, "milliseconds");
-    /// Answers one core keeps; the oldest goes first.
+    /// Answers about rooms that one core keeps; the oldest goes first.
     ///
     /// Some 4 MB.
     authorize_cache_entries_max: u32 = 10_000, number(0, 10_000_000, "answers");

@@ -30,7 +30,7 @@ pub struct LogLimits {
     ///
     /// About 1 MB.
     cursors_max: usize = 10_000, number(1, 1_000_000, "subscribers");
-    /// Time after which an unused one is forgotten, but never before the channel's events are.
+    /// Time after which an unused cursor is forgotten, but never before the channel's events are.
     ///
     /// Who is away for holidays begins where it stopped.
     cursor_idle_ms: u64 = 7 * 86_400_000,
