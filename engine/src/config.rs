@@ -15,7 +15,6 @@ mod flags;
 mod form;
 mod key;
 mod keys;
-mod logging;
 mod origins;
 mod print;
 mod problem;
@@ -23,7 +22,6 @@ mod rows;
 mod rules;
 mod sections;
 mod sources;
-mod zps;
 
 use std::ffi::OsString;
 
@@ -32,17 +30,16 @@ use self::draft::Draft;
 use self::environment::Variables;
 use crate::app::{App, AppPolicy};
 
+pub use crate::limits::{ConnectionConfig, CoreConfig};
+
 pub use flags::{Command, DeadLetters, Gateway, Options};
-pub use logging::LoggingConfig;
 pub use origins::{OriginError, Origins};
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
 pub use rows::AppRow;
 pub use sections::{
-    ConnectionConfig, CoreConfig, HttpConfig, LogConfig, RegistryConfig, ServerConfig,
-    WebhookConfig,
+    HttpConfig, LogConfig, LoggingConfig, RegistryConfig, ServerConfig, WebhookConfig, ZpsConfig,
 };
 pub use sources::{Sources, Stamp};
-pub use zps::ZpsConfig;
 
 /// The whole effective configuration of one process.
 ///

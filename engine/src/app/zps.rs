@@ -3,64 +3,61 @@
 //! Limits are named after the original server's (spec `seeds.md`, S3-21), in snake case and with
 //! their units.
 
+use crate::setting::{SWITCH, number, table};
+
+const KIB: u32 = 1024;
+const MIB: u32 = 1024 * KIB;
+
+table! {
 /// Limits and features of one app's rooms. The section `zps` of the configuration has what apps
 /// have by default; the table `zps` of an app's own may differ in any key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ZpsPolicy {
-    /// Connections of the app on this node, whatever they speak, at which a new websocket or stream
-    /// of this protocol is closed with 1013; 0 is unlimited. Default 0, as the original has it.
-    pub max_connections: u32,
-    /// Rooms one connection may subscribe to. Default 128, as the original has it.
-    pub max_subscriptions: u32,
-    /// The largest message, in bytes; a larger one closes with 4409. Default 64 KiB, as the
-    /// original has it.
-    pub max_payload_bytes: u32,
-    /// Messages in a window, acks not counted; one more closes with 4408; 0 is unlimited.
-    /// Default 100, as the original has it, where acks count and close fast readers.
-    pub max_messages_per_window: u32,
-    /// Milliseconds of a window. Default 1000, as the original has it.
-    pub rate_limit_window_ms: u32,
-    /// Milliseconds to the first `init`, after which the connection is closed with 4408. Default
-    /// 10,000, as the original has it.
-    pub init_timeout_ms: u32,
-    /// Milliseconds of silence after which the server pings. Default 30,000, as the original has
-    /// it, which pings whoever talks, too.
-    pub heartbeat_interval_ms: u32,
-    /// Milliseconds to answer a ping, after which the socket is cut. Default 10,000, as the
-    /// original has it.
-    pub heartbeat_timeout_ms: u32,
-    /// Unsent bytes of one connection, above which it is closed with 1013. Default 1 MiB, as the
-    /// original has it.
-    pub max_socket_buffered_bytes: u32,
-    /// Whether every event must name its tenant in `metadata.tenantId`. Default false.
-    pub require_tenant: bool,
-    /// Whether clients may publish events. Default false, as the original's command line has it.
-    pub allow_client_publish: bool,
-    /// Whether a client that is not sent its room's first event is told by a snapshot where it
-    /// begins. Default true: original clients would otherwise ask for what is gone for ever.
-    pub cursor_fast_forward: bool,
+pub struct ZpsPolicy const DEFAULT {
+    /// Connections of one app on this node at which a new one gets 1013; 0 is unlimited.
+    ///
+    /// As the original has it.
+    max_connections: u32 = 0, number(0, 100_000_000, "connections");
+    /// Rooms one connection may subscribe to.
+    ///
+    /// As the original has it.
+    max_subscriptions: u32 = 128, number(1, 100_000, "rooms");
+    /// Largest message a client may send; a larger one is closed with 4409.
+    ///
+    /// As the original has it.
+    max_payload_bytes: u32 = 64 * 1024, number(KIB, 16 * MIB, "bytes");
+    /// Messages in a window, acks not counted; one more is closed with 4408; 0 is unlimited.
+    ///
+    /// As the original has it, where acks count and close fast readers.
+    max_messages_per_window: u32 = 100, number(0, 10_000_000, "messages");
+    /// Length of the window of `max_messages_per_window`.
+    ///
+    /// As the original has it.
+    rate_limit_window_ms: u32 = 1_000, number(100, 3_600_000, "milliseconds");
+    /// Time to the first init before the connection is closed with 4408.
+    ///
+    /// As the original has it.
+    init_timeout_ms: u32 = 10_000, number(100, 3_600_000, "milliseconds");
+    /// Silence after which the server sends a websocket ping.
+    ///
+    /// As the original has it, which pings whoever talks, too.
+    heartbeat_interval_ms: u32 = 30_000, number(100, 3_600_000, "milliseconds");
+    /// Time to answer the server's ping before the socket is cut.
+    ///
+    /// As the original has it.
+    heartbeat_timeout_ms: u32 = 10_000, number(100, 3_600_000, "milliseconds");
+    /// Whether every event must have a `metadata.tenantId`.
+    require_tenant: bool = false, SWITCH;
+    /// Waiting bytes above which a client is closed with 1013.
+    ///
+    /// As the original has it.
+    max_socket_buffered_bytes: u32 = 1024 * 1024, number(KIB, 1024 * MIB, "bytes");
+    /// Whether clients may publish events.
+    ///
+    /// As the original's command line has it.
+    allow_client_publish: bool = false, SWITCH.flag("allow-client-publish");
+    /// Whether clients are told by a snapshot where they begin, if not at a room's first event.
+    ///
+    /// Original clients would otherwise ask for what is gone for ever.
+    cursor_fast_forward: bool = true, SWITCH;
 }
-
-impl ZpsPolicy {
-    /// What holds where nothing is configured.
-    pub const DEFAULT: Self = Self {
-        max_connections: 0,
-        max_subscriptions: 128,
-        max_payload_bytes: 64 * 1024,
-        max_messages_per_window: 100,
-        rate_limit_window_ms: 1_000,
-        init_timeout_ms: 10_000,
-        heartbeat_interval_ms: 30_000,
-        heartbeat_timeout_ms: 10_000,
-        max_socket_buffered_bytes: 1024 * 1024,
-        require_tenant: false,
-        allow_client_publish: false,
-        cursor_fast_forward: true,
-    };
-}
-
-impl Default for ZpsPolicy {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
 }

@@ -101,9 +101,9 @@ impl Draft {
     /// Lay the flags on top.
     pub(super) fn set_flags(&mut self, options: &Options) {
         for (index, key) in KEYS.iter().enumerate() {
-            let Some(flag) = &key.flag else { continue };
-            if let Some(text) = (flag.text)(options) {
-                self.set(index, Written::Text(text), Source::Flag(flag.name));
+            let Some(flag) = key.row.flag else { continue };
+            if let Some(text) = options.text(flag) {
+                self.set(index, Written::Text(text), Source::Flag(flag));
             }
         }
         if !options.apps.is_empty() {

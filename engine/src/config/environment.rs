@@ -26,7 +26,7 @@ impl Variables {
     /// Lay the variables over `draft`.
     pub(super) fn read(&self, draft: &mut Draft) {
         for (index, key) in KEYS.iter().enumerate() {
-            let names = [Some(key.variable()), key.alias.map(str::to_owned)];
+            let names = [Some(key.variable()), key.row.alias.map(str::to_owned)];
             // The long name is the more deliberate one: it hides the short one.
             let Some(name) = names.into_iter().flatten().find(|name| self.0.contains_key(name))
             else {

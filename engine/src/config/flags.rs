@@ -131,6 +131,28 @@ pub struct Options {
     pub gateway: Option<Gateway>,
 }
 
+impl Options {
+    /// What was given for the flag of a key.
+    pub(super) fn text(&self, flag: &str) -> Option<&str> {
+        let text = match flag {
+            "host" => &self.host,
+            "port" => &self.port,
+            "cores" => &self.cores,
+            "metrics-port" => &self.metrics_port,
+            "client-event-rate" => &self.client_event_rate,
+            "activity-timeout" => &self.activity_timeout,
+            "drain-timeout" => &self.drain_timeout,
+            "test-echo-port" => &self.test_echo_port,
+            "provider" => &self.provider,
+            "connection" => &self.connection,
+            "history" => &self.history,
+            "allow-client-publish" => &self.allow_client_publish,
+            _ => unreachable!("a row names a flag that there is"),
+        };
+        text.as_deref()
+    }
+}
+
 /// The defaults of `uringcast gateway`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gateway {

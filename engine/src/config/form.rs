@@ -4,8 +4,8 @@
 
 use http::Uri;
 
-use super::field::TextForm;
 use super::problem::Fault;
+use crate::setting::TextForm;
 
 /// What a text may be.
 pub(super) struct Form {
@@ -101,49 +101,57 @@ pub(super) static HEADER_VALUE: Form = Form {
     is_secret: true,
 };
 
-/// What keeps logs.
-pub(super) static LOG_DRIVER: TextForm = TextForm {
-    allowed: "memory or file",
-    parse: |text| ["memory", "file"].contains(&text).then(|| text.to_owned()),
-    mask: str::to_owned,
+/// The address of a listener.
+pub(super) static ADDRESS: TextForm =
+    TextForm::typed("IP address", "an IPv4 or IPv6 address, or localhost");
+
+/// Addresses and networks.
+pub(super) static NETWORKS: TextForm = TextForm {
+    is_list: true,
+    ..TextForm::typed("IP networks", "up to 64 addresses or networks, as one string or an array")
 };
+
+/// Who may read answers of the HTTP API.
+pub(super) static ORIGINS: TextForm =
+    TextForm::typed("origins", "* alone, origins such as https://example.com, or \"off\"");
+
+/// The path of a file, or `off`; at most `PATH_MAX` of Linux, its end not counted.
+pub(super) static OPTIONAL_PATH: TextForm = TextForm {
+    parse: |text| {
+        let is_path = (1..=4_095).contains(&text.len()) && is_printable(text);
+        is_path.then(|| text.to_owned())
+    },
+    ..TextForm::typed("path", "1 to 4095 bytes without control characters, or \"off\"")
+};
+
+/// What keeps logs.
+pub(super) static LOG_DRIVER: TextForm = TextForm::new("memory or file", |text| {
+    ["memory", "file"].contains(&text).then(|| text.to_owned())
+});
 
 /// What a start does about files of logs that are damaged.
-pub(super) static LOG_RECOVER: TextForm = TextForm {
-    allowed: "strict or skip",
-    parse: |text| ["strict", "skip"].contains(&text).then(|| text.to_owned()),
-    mask: str::to_owned,
-};
+pub(super) static LOG_RECOVER: TextForm = TextForm::new("strict or skip", |text| {
+    ["strict", "skip"].contains(&text).then(|| text.to_owned())
+});
 
 /// A directory.
-pub(super) static DIRECTORY: TextForm = TextForm {
-    allowed: "the path of a directory, of at most 2048 bytes without control characters",
-    parse: |text| {
+pub(super) static DIRECTORY: TextForm = TextForm::new(
+    "the path of a directory, of at most 2048 bytes without control characters",
+    |text| {
         let is_good = !text.is_empty() && text.len() <= URL_MAX && is_printable(text);
         is_good.then(|| text.to_owned())
     },
-    mask: str::to_owned,
-};
+);
 
 /// The path of websockets. It may be any that the HTTP API leaves free.
-pub(super) static SOCKET_PATH: TextForm = TextForm {
-    allowed: "a path such as /app, of at most 128 letters, digits or any of - . _ ~ and single \
+pub(super) static SOCKET_PATH: TextForm = TextForm::new(
+    "a path such as /app, of at most 128 letters, digits or any of - . _ ~ and single \
               slashes, and not under /apps, /broadcasting, /ready, /up or /usage",
-    parse: socket_path,
-    mask: str::to_owned,
-};
+    socket_path,
+);
 
 /// Where the table of apps is.
 pub(super) static DATABASE_URL: TextForm = TextForm {
-    allowed: "empty, postgres://user:password@host/database or sqlite://path, of at most 2048 \
-              bytes, with the password itself and not its mask",
-    parse: |text| {
-        let schemes = ["postgres://", "postgresql://", "sqlite:"];
-        let is_known = schemes.iter().any(|it| text.len() > it.len() && text.starts_with(it));
-        let is_masked = text.contains(SECRET_MASK) || text.contains("password=");
-        let is_good = is_known && !is_masked && text.len() <= URL_MAX && is_printable(text);
-        (text.is_empty() || is_good).then(|| text.to_owned())
-    },
     mask: |text| {
         let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
         // The last one: a password may have an unescaped one of its own.
@@ -153,72 +161,76 @@ pub(super) static DATABASE_URL: TextForm = TextForm {
             None => text.to_owned(),
         }
     },
+    ..TextForm::new(
+        "empty, postgres://user:password@host/database or sqlite://path, of at most 2048 \
+              bytes, with the password itself and not its mask",
+        |text| {
+            let schemes = ["postgres://", "postgresql://", "sqlite:"];
+            let is_known = schemes.iter().any(|it| text.len() > it.len() && text.starts_with(it));
+            let is_masked = text.contains(SECRET_MASK) || text.contains("password=");
+            let is_good = is_known && !is_masked && text.len() <= URL_MAX && is_printable(text);
+            (text.is_empty() || is_good).then(|| text.to_owned())
+        },
+    )
 };
 
 /// The id of an app, or empty.
-pub(super) static APP_ID: TextForm = TextForm {
-    allowed: "empty, or 1 to 128 letters, digits or any of - . _ ~",
-    parse: |text| (text.is_empty() || (NAME.is_met)(text)).then(|| text.to_owned()),
-    mask: str::to_owned,
-};
+pub(super) static APP_ID: TextForm =
+    TextForm::new("empty, or 1 to 128 letters, digits or any of - . _ ~", |text| {
+        (text.is_empty() || (NAME.is_met)(text)).then(|| text.to_owned())
+    });
 
 /// The secret of tokens, or empty.
 pub(super) static ZPS_SECRET: TextForm = TextForm {
-    allowed: "empty, or 1 to 256 bytes without control characters, and not a mask",
-    parse: |text| {
+    mask: |text| if text.is_empty() { String::new() } else { SECRET_MASK.to_owned() },
+    ..TextForm::new("empty, or 1 to 256 bytes without control characters, and not a mask", |text| {
         let is_mask = !text.is_empty() && text.bytes().all(|byte| byte == b'*');
         let is_good = text.is_empty() || ((SECRET.is_met)(text) && !is_mask);
         is_good.then(|| text.to_owned())
-    },
-    mask: |text| if text.is_empty() { String::new() } else { SECRET_MASK.to_owned() },
+    })
 };
 
 /// Scopes of rooms between commas.
-pub(super) static ZPS_SCOPES: TextForm = TextForm {
-    allowed: "empty, or scopes of rooms between commas, each of 1 to 64 letters, digits or any of \
+pub(super) static ZPS_SCOPES: TextForm = TextForm::new(
+    "empty, or scopes of rooms between commas, each of 1 to 64 letters, digits or any of \
               . _ -",
-    parse: |text| {
+    |text| {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let is_scope = |it: &str| (1..=64).contains(&it.len()) && it.bytes().all(is_allowed);
         let scopes: Vec<&str> = text.split(',').map(str::trim).collect();
         let is_good = text.is_empty() || scopes.iter().all(|it| is_scope(it));
         is_good.then(|| scopes.join(","))
     },
-    mask: str::to_owned,
-};
+);
 
 /// Patterns of channels; between commas, so that none has one.
-pub(super) static CHANNEL_PATTERNS: TextForm = TextForm {
-    allowed: "empty, or up to 100 patterns between commas, each of 1 to 200 letters, digits or any \
+pub(super) static CHANNEL_PATTERNS: TextForm = TextForm::new(
+    "empty, or up to 100 patterns between commas, each of 1 to 200 letters, digits or any \
               of # _ - = @ . ; : *",
-    parse: |text| {
+    |text| {
         let patterns: Vec<&str> = text.split(',').map(str::trim).collect();
         let is_good =
             patterns.len() <= 100 && patterns.iter().all(|it| (CHANNEL_PATTERN.is_met)(it));
         (text.is_empty() || is_good).then(|| patterns.join(","))
     },
-    mask: str::to_owned,
-};
+);
 
 /// Names of JSON fields between commas.
-pub(super) static FIELD_NAMES: TextForm = TextForm {
-    allowed: "empty, or up to 100 names between commas, each of 1 to 128 bytes without control \
+pub(super) static FIELD_NAMES: TextForm = TextForm::new(
+    "empty, or up to 100 names between commas, each of 1 to 128 bytes without control \
               characters",
-    parse: |text| {
+    |text| {
         let is_name = |it: &&str| (1..=128).contains(&it.len()) && !it.contains(char::is_control);
         let names: Vec<&str> = text.split(',').map(str::trim).collect();
         let is_good = text.is_empty() || (names.len() <= 100 && names.iter().all(is_name));
         is_good.then(|| names.join(","))
     },
-    mask: str::to_owned,
-};
+);
 
 /// Who decides about rooms.
-pub(super) static ZPS_AUTHORIZE: TextForm = TextForm {
-    allowed: "\"claims\" or \"open\"",
-    parse: |text| matches!(text, "claims" | "open").then(|| text.to_owned()),
-    mask: str::to_owned,
-};
+pub(super) static ZPS_AUTHORIZE: TextForm = TextForm::new("\"claims\" or \"open\"", |text| {
+    matches!(text, "claims" | "open").then(|| text.to_owned())
+});
 
 const SOCKET_PATH_MAX: usize = 128;
 const SOCKET_PATH_DEFAULT: &str = "/app";

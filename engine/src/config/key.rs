@@ -1,10 +1,10 @@
 //! One configuration key: what it is called wherever it may be written, and where its value lives.
 
 use super::Config;
-use super::field::{Field, Named, Value, Written};
-use super::flags::Options;
+use super::field::{Field, Written};
 use super::problem::ValueFault;
 use crate::app::AppPolicy;
+use crate::setting::Row;
 
 /// What every variable of ours begins with.
 pub(super) const VARIABLE_PREFIX: &str = "URINGCAST_";
@@ -15,29 +15,15 @@ pub(super) struct Key {
     pub(super) section: &'static str,
     /// Its name inside that table.
     pub(super) name: &'static str,
-    /// What one of it is.
-    pub(super) unit: &'static str,
-    /// One line for the operator.
-    pub(super) doc: &'static str,
-    /// The flag of `uringcast serve`, for the few keys that have one.
-    pub(super) flag: Option<Flag>,
-    /// A second, shorter name in the environment; the long one wins.
-    pub(super) alias: Option<&'static str>,
-    /// Where it lives, its type and its range.
+    /// All that is said of it.
+    pub(super) row: &'static Row,
+    /// Where it lives.
     pub(super) place: Place,
-}
-
-/// A key's place on the command line.
-pub(super) struct Flag {
-    /// The long flag, without dashes.
-    pub(super) name: &'static str,
-    /// What was given for it.
-    pub(super) text: fn(&Options) -> &Option<String>,
 }
 
 /// Where a key lives.
 pub(super) enum Place {
-    /// In the [`Config`], under the section of its name.
+    /// In the [`Config`].
     Config(Field<Config>),
     /// On the policy: what all apps have in the sections `pusher` and `zps`, one app's own in its
     /// table.
@@ -68,19 +54,11 @@ impl Key {
         format!("{VARIABLE_PREFIX}{}_{}", self.section, self.name).to_ascii_uppercase()
     }
 
-    /// What `config` holds under this key.
-    pub(super) fn value(&self, config: &Config) -> Value {
+    /// What `config` holds under this key, as it is written in a file; secrets are masked.
+    pub(super) fn shown(&self, config: &Config) -> String {
         match &self.place {
-            Place::Config(field) => field.value(config),
-            Place::Policy(field) => field.value(&config.pusher),
-        }
-    }
-
-    /// What may stand under this key, in words.
-    pub(super) fn allowed(&self) -> String {
-        match &self.place {
-            Place::Config(field) => field.allowed(),
-            Place::Policy(field) => field.allowed(),
+            Place::Config(field) => field.shown(config),
+            Place::Policy(field) => field.shown(&config.pusher),
         }
     }
 
@@ -90,10 +68,9 @@ impl Key {
         config: &mut Config,
         written: Written<'_>,
     ) -> Result<(), ValueFault> {
-        let named = Named { path: &self.path(), unit: self.unit };
         match &self.place {
-            Place::Config(field) => field.write(config, written, &named),
-            Place::Policy(field) => field.write(&mut config.pusher, written, &named),
+            Place::Config(field) => field.write(config, written, &self.path()),
+            Place::Policy(field) => field.write(&mut config.pusher, written, &self.path()),
         }
     }
 
@@ -103,19 +80,5 @@ impl Key {
             Place::Config(_) => None,
             Place::Policy(field) => Some(field),
         }
-    }
-
-    pub(super) const fn flag(
-        mut self,
-        name: &'static str,
-        text: fn(&Options) -> &Option<String>,
-    ) -> Self {
-        self.flag = Some(Flag { name, text });
-        self
-    }
-
-    pub(super) const fn alias(mut self, alias: &'static str) -> Self {
-        self.alias = Some(alias);
-        self
     }
 }

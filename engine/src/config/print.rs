@@ -37,7 +37,7 @@ pub(super) fn write_sections<'a>(
         let keys = KEYS.iter().enumerate().filter(|(_, key)| key.section == *section);
         for (index, key) in keys {
             write_documentation(out, key)?;
-            write!(out, "{} = {}", key.name, key.value(config))?;
+            write!(out, "{} = {}", key.name, key.shown(config))?;
             match source(index) {
                 Some(source) => writeln!(out, " # {}", one_line(source))?,
                 None => writeln!(out)?,
@@ -48,9 +48,9 @@ pub(super) fn write_sections<'a>(
 }
 
 fn write_documentation(out: &mut impl Write, key: &Key) -> fmt::Result {
-    let default = key.value(&Config::default());
-    writeln!(out, "\n# {}", key.doc)?;
-    let (unit, allowed) = (key.unit, key.allowed());
+    let default = key.shown(&Config::default());
+    writeln!(out, "\n# {}", key.row.summary())?;
+    let (unit, allowed) = (key.row.unit(), key.row.allowed());
     let line = format!("# Unit: {unit}. Default: {default}. Allowed: {allowed}.");
     if line.len() <= COLUMNS_MAX {
         writeln!(out, "{line}")?;
@@ -58,11 +58,11 @@ fn write_documentation(out: &mut impl Write, key: &Key) -> fmt::Result {
         writeln!(out, "# Unit: {unit}. Default:\n# {default}.\n# Allowed: {allowed}.")?;
     }
     out.write_str("# ")?;
-    if let Some(flag) = &key.flag {
-        write!(out, "Flag: --{}. ", flag.name)?;
+    if let Some(flag) = key.row.flag {
+        write!(out, "Flag: --{flag}. ")?;
     }
     write!(out, "Environment: {}", key.variable())?;
-    match key.alias {
+    match key.row.alias {
         Some(alias) => writeln!(out, " or {alias}."),
         None => writeln!(out, "."),
     }

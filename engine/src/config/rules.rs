@@ -168,7 +168,7 @@ impl Judged<'_> {
         }
         let [left, right] = sides.map(|side| {
             let key = &KEYS[side];
-            let value = key.value(config).to_string();
+            let value = key.shown(config);
             match own.iter().find(|(index, _)| *index == side) {
                 Some((_, source)) => (key.path_in_app(), value, source.clone()),
                 None => (key.path(), value, self.sources[side].clone()),
@@ -189,7 +189,7 @@ pub(super) fn breaches_while_running(running: &Config, apps: &[App]) -> Vec<Stri
         config.pusher.clone_from(&app.policy);
         let broken = RULES.iter().filter(|rule| !(rule.holds)(&config));
         lines.extend(broken.map(|Rule { key, relation, other_key, .. }| {
-            let values = [key, other_key].map(|path| KEYS[index_of(path)].value(&config));
+            let values = [key, other_key].map(|path| KEYS[index_of(path)].shown(&config));
             let [value, other_value] = values;
             format!(
                 "app {:?}: {key} is {value} until a restart, but must {relation} {other_key}, \

@@ -71,7 +71,7 @@ impl Effective {
         let keys = keys.filter(|(_, key)| matches!(key.place, Place::Config(_)));
         let keys = keys.filter(|(_, key)| key.path() != "log.history"); // It is taken up by apps.
         let changed = keys.filter_map(|(index, key)| {
-            let (new, old) = (key.value(&self.config), key.value(running));
+            let (new, old) = (key.shown(&self.config), key.shown(running));
             let source = &self.sources[index];
             (new != old).then(|| {
                 format!("{source}: {} is {new}, but stays {old} until a restart", key.path())

@@ -28,7 +28,7 @@ use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::id::{CORES_MAX, CoreId};
 use crate::log::LogLimits;
 use crate::middleware::{Chain, Middleware, Rest};
-use crate::shard::{IdempotencyLimits, ShardConfig};
+use crate::shard::ShardConfig;
 use crate::side::registry::Watch;
 use crate::side::{self, Side};
 use crate::{standard_error, webhook};
@@ -240,33 +240,13 @@ pub(super) fn shard_config(
     (core, cores): (CoreId, usize),
     (hash_seed, epoch): (u64, u32),
 ) -> ShardConfig {
-    let connection = &config.connection;
-    let ms = |seconds: u16| u64::from(seconds) * 1_000;
     ShardConfig {
         core,
         cores,
         hash_seed,
-        connections_max: config.core.connections_max as usize,
-        turned_away_max: config.core.turned_away_max as usize,
-        activity_timeout_ms: ms(connection.activity_timeout_s),
-        ping_interval_ms: ms(connection.ping_interval_s),
-        pong_timeout_ms: ms(connection.pong_timeout_s),
-        handshake_timeout_ms: ms(connection.handshake_timeout_s),
-        close_timeout_ms: ms(connection.close_timeout_s),
-        outbox_bytes_soft: connection.outbox_bytes_soft as usize,
-        outbox_bytes_max: connection.outbox_bytes_max as usize,
-        outbox_stall_ms: ms(connection.outbox_stall_s),
-        is_coalescing: config.core.coalesce,
-        subscriptions_max: connection.subscriptions_max as usize,
-        retained_bytes_max: config.core.retained_bytes_max as usize,
-        mailbox_bytes_max: config.core.mailbox_bytes_max as usize,
-        cache_bytes_max: config.core.cache_bytes_max as usize,
         sse_heartbeat_ms: config.zps.sse_heartbeat_ms.into(),
-        idempotency: IdempotencyLimits {
-            keys_max: config.core.idempotency_keys_max as usize,
-            bytes_max: config.core.idempotency_bytes_max as usize,
-        },
         log: LogLimits { epoch, ..config.log.limits() },
+        ..ShardConfig::new(&config.connection, &config.core)
     }
 }
 

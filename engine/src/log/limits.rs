@@ -1,5 +1,10 @@
 //! How much logs may keep, with the reason of each default.
 
+use crate::setting::{number, table};
+
+const KIB: u32 = 1024;
+const MIB: u32 = 1024 * KIB;
+
 /// What the log of one channel may keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryLimits {
@@ -11,54 +16,75 @@ pub struct HistoryLimits {
     pub ttl_ms: u64,
 }
 
+table! {
 /// What all logs of one core may keep together, and what one of them may besides its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimits {
-    /// Whether events must be synced by a log thread before anybody sees them.
-    pub is_durable: bool,
-    /// Tells logs that end with the process from those of another one, which give the same numbers
-    /// to other events; 0 if logs outlive it. Drawn at the start.
-    pub epoch: u32,
-    /// Channels with a log. Default 100,000: some tens of megabytes when all are empty.
-    pub channels_max: usize,
-    /// Bytes of all events, snapshots and dead letters; above it the oldest events go. Default
-    /// 256 MiB.
-    pub bytes_max: usize,
-    /// Subscriber ids one channel remembers a cursor for. Default 10,000: about 1 MB.
-    pub cursors_max: usize,
-    /// Time for which a cursor that is not used is kept, in milliseconds, if its channel does not
-    /// keep events for longer. Default a week: who is away for holidays begins where it stopped.
-    pub cursor_idle_ms: u64,
-    /// Logs that one connection may begin within a minute; 0 is no limit. Default 1,000.
-    pub new_rate: u32,
-    /// Logs that one app may begin within a minute; 0 is no limit. Default 100,000: all that there
-    /// may be, for when all clients come back at once.
-    pub new_rate_app: u32,
-    /// Event ids one channel knows again. Default 10,000: the window of publishes tried again.
-    pub ids_max: usize,
-    /// Bytes of one snapshot's state. Default 1 MiB.
-    pub snapshot_bytes_max: usize,
-    /// Dead letters of one channel. Default 1,000.
-    pub dead_letters_max: usize,
-    /// Users that one channel's connections may have entered. Default 1,000: all are told to all.
-    pub entered_max: usize,
-    /// Bytes of what is told of those users. Default 256 KiB: a quarter of what a room's client may
-    /// have unsent.
-    pub entered_bytes_max: usize,
-    /// Events of one page of catching up, and of one answer to a replay. Default 500, as the
-    /// original of zero-pub-sub has it.
-    pub page_events_max: usize,
-    /// Bytes of one page. Default 64 KiB: a socket takes it at once.
-    pub page_bytes_max: usize,
-    /// Bytes of events, cursors and snapshots that wait to be synced; above it they are refused.
-    /// Default 64 MiB.
-    pub unsynced_bytes_max: usize,
-    /// Requests to sinks that are in flight. Default 16: four cores leave three quarters of all
-    /// calls to others.
-    pub sinks_in_flight_max: usize,
-    /// Bytes of events in one request to a sink; a larger event goes alone. Default 256 KiB, as
-    /// webhooks have it.
-    pub sink_post_bytes_max: usize,
+    /// Channels of one core with a log: rooms, and those that an app's history names.
+    ///
+    /// Some tens of megabytes when all are empty.
+    channels_max: usize = 100_000, number(1, 10_000_000, "channels");
+    /// Events, snapshots and dead letters of one core; above it the oldest events go.
+    bytes_max: usize = 256 << 20, number(MIB, u32::MAX, "bytes");
+    /// Subscribers whose place in one channel is remembered; acks of others are refused.
+    ///
+    /// About 1 MB.
+    cursors_max: usize = 10_000, number(1, 1_000_000, "subscribers");
+    /// Time after which an unused cursor is forgotten, but never before the channel's events are.
+    ///
+    /// Who is away for holidays begins where it stopped.
+    cursor_idle_ms: u64 = 7 * 86_400_000,
+        number(1, 3_153_600_000, "seconds").written("cursor_idle_s", 1_000);
+    /// Logs that one connection may begin on one core; 0 is unlimited.
+    ///
+    /// One for each channel that it may subscribe to.
+    new_rate: u32 = 1_000, number(0, 10_000_000, "logs per minute");
+    /// Logs of one app on one core above which its clients begin no more; 0 is unlimited.
+    ///
+    /// All that there may be, for when all clients come back at once.
+    new_rate_app: u32 = 100_000, number(0, 10_000_000, "logs per minute");
+    /// Newest events of one channel that are not taken again under the same id.
+    ///
+    /// The window of publishes tried again.
+    ids_max: usize = 10_000, number(0, 10_000_000, "events");
+    /// Largest state of one snapshot.
+    snapshot_bytes_max: usize = 1 << 20, number(KIB, 64 * MIB, "bytes");
+    /// Events of one channel that could not be delivered and are kept.
+    dead_letters_max: usize = 1_000, number(0, 1_000_000, "events");
+    /// Users that connections may have entered into one room.
+    ///
+    /// All are told to all.
+    entered_max: usize = 1_000, number(1, 100_000, "users");
+    /// What is told of those users, as JSON; whoever does not fit is refused.
+    ///
+    /// A quarter of what a room's client may have unsent.
+    entered_bytes_max: usize = 256 << 10, number(KIB, 16 * MIB, "bytes");
+    /// Events that a subscriber gets at a time while it catches up, and of one replay.
+    ///
+    /// As the original of zero-pub-sub has it.
+    page_events_max: usize = 500, number(1, 100_000, "events");
+    /// Bytes that a subscriber gets at a time while it catches up; a larger event goes alone.
+    ///
+    /// A socket takes it at once.
+    page_bytes_max: usize = 64 << 10, number(KIB, 16 * MIB, "bytes");
+    /// Events, acks and snapshots of one core that wait to be written; more are refused.
+    unsynced_bytes_max: usize = 64 << 20, number(MIB, u32::MAX, "bytes");
+    /// Requests of one core to sinks that are in flight.
+    ///
+    /// Four cores leave three quarters of all calls to others.
+    sinks_in_flight_max: usize = 16, number(1, 65_536, "requests");
+    /// Events in one request to a sink; a larger event goes alone.
+    ///
+    /// As webhooks have it.
+    sink_post_bytes_max: usize = 256 << 10, number(KIB, 16 * MIB, "bytes");
+    besides {
+        /// Whether events must be synced by a log thread before anybody sees them.
+        is_durable: bool = false;
+        /// Tells logs that end with the process from those of another one, which give the same
+        /// numbers to other events; 0 if logs outlive it. Drawn at the start.
+        epoch: u32 = 0;
+    }
+}
 }
 
 /// Why a channel without a log gets none. It may be asked for again later.
@@ -82,29 +108,4 @@ pub enum NoLog {
         /// The limit.
         new_max: u32,
     },
-}
-
-impl Default for LogLimits {
-    fn default() -> Self {
-        Self {
-            is_durable: false,
-            epoch: 0,
-            channels_max: 100_000,
-            bytes_max: 256 << 20,
-            cursors_max: 10_000,
-            cursor_idle_ms: 7 * 86_400_000,
-            new_rate: 1_000,
-            new_rate_app: 100_000,
-            ids_max: 10_000,
-            snapshot_bytes_max: 1 << 20,
-            dead_letters_max: 1_000,
-            entered_max: 1_000,
-            entered_bytes_max: 256 << 10,
-            page_events_max: 500,
-            page_bytes_max: 64 << 10,
-            unsynced_bytes_max: 64 << 20,
-            sinks_in_flight_max: 16,
-            sink_post_bytes_max: 256 << 10,
-        }
-    }
 }

@@ -115,6 +115,7 @@ use word::TraitsTable;
 
 use crate::app::Apps;
 use crate::id::{ConnId, CoreId};
+use crate::limits::{ConnectionConfig, CoreConfig};
 use crate::log::LogLimits;
 use crate::middleware::{Chain, Operation};
 
@@ -135,7 +136,8 @@ impl Millis {
     }
 }
 
-/// What a shard must know of the engine and its limits. Every limit is a key of the configuration.
+/// What a shard must know of the engine and its limits. Every limit is a key of the configuration,
+/// with the default of its row.
 #[derive(Clone, Debug)]
 pub struct ShardConfig {
     /// Which core this shard is.
@@ -144,40 +146,39 @@ pub struct ShardConfig {
     pub cores: usize,
     /// Seeds the hash of channel names; the same on all cores.
     pub hash_seed: u64,
-    /// Sockets this core may hold. Default 100,000.
+    /// Sockets this core may hold.
     pub connections_max: usize,
-    /// Sockets beyond those that are read and told why they cannot stay. Default 256.
+    /// Sockets beyond those that are read and told why they cannot stay.
     pub turned_away_max: usize,
-    /// Silence of its client after which a websocket is pinged. Default 120 s.
+    /// Silence of its client after which a websocket is pinged.
     pub activity_timeout_ms: u64,
-    /// Silence towards its client after which it is sent a ping frame. Default 50 s.
+    /// Silence towards its client after which it is sent a ping frame.
     pub ping_interval_ms: u64,
-    /// Further silence after which it is closed with 4201. Default 30 s.
+    /// Further silence after which it is closed with 4201.
     pub pong_timeout_ms: u64,
-    /// Time to send a first request's whole head. Default 10 s.
+    /// Time to send a first request's whole head.
     pub handshake_timeout_ms: u64,
-    /// Time a peer has to answer a close frame. Default 2 s.
+    /// Time a peer has to answer a close frame.
     pub close_timeout_ms: u64,
-    /// Unsent bytes of a connection from which on its own messages are not read. Default 256 KiB.
+    /// Unsent bytes of a connection from which on its own messages are not read.
     pub outbox_bytes_soft: usize,
-    /// Unsent bytes of a connection above which it is a slow consumer. Default 1 MiB.
+    /// Unsent bytes of a connection above which it is a slow consumer.
     pub outbox_bytes_max: usize,
-    /// Time without any byte taken after which it is a slow consumer, too. Default 10 s.
+    /// Time without any byte taken after which it is a slow consumer, too.
     pub outbox_stall_ms: u64,
     /// Whether events of one turn travel together, and what waits for a send leaves together.
-    /// Default true; false is there to measure what that saves.
     pub is_coalescing: bool,
-    /// Channels one connection may be subscribed to. Default 1,000.
+    /// Channels one connection may be subscribed to.
     pub subscriptions_max: usize,
-    /// Bytes of shared frames that may wait for slow sockets. Default 256 MiB.
+    /// Bytes of shared frames that may wait for slow sockets.
     pub retained_bytes_max: usize,
-    /// Bytes that may wait for another core before publishes are refused. Default 64 MiB.
+    /// Bytes that may wait for another core before publishes are refused.
     pub mailbox_bytes_max: usize,
-    /// Bytes that the last events of cache channels may take. Default 64 MiB.
+    /// Bytes that the last events of cache channels may take.
     pub cache_bytes_max: usize,
-    /// Silence towards the client of a stream after which it is sent a comment. Default 15 s.
+    /// Silence towards the client of a stream after which it is sent a comment.
     pub sse_heartbeat_ms: u64,
-    /// What is kept of publishes that may be sent again. Default 100,000 keys and 32 MiB.
+    /// What is kept of publishes that may be sent again.
     pub idempotency: IdempotencyLimits,
     /// What is kept of channels with a log.
     pub log: LogLimits,
@@ -186,33 +187,42 @@ pub struct ShardConfig {
 impl Default for ShardConfig {
     /// The only core of an engine, with every limit at its default.
     fn default() -> Self {
-        Self {
-            core: CoreId(0),
-            cores: 1,
-            hash_seed: 0,
-            connections_max: 100_000,
-            turned_away_max: 256,
-            activity_timeout_ms: 120_000,
-            ping_interval_ms: 50_000,
-            pong_timeout_ms: 30_000,
-            handshake_timeout_ms: 10_000,
-            close_timeout_ms: 2_000,
-            outbox_bytes_soft: 1 << 18,
-            outbox_bytes_max: 1 << 20,
-            outbox_stall_ms: 10_000,
-            is_coalescing: true,
-            subscriptions_max: 1_000,
-            retained_bytes_max: 1 << 28,
-            mailbox_bytes_max: 1 << 26,
-            cache_bytes_max: 1 << 26,
-            sse_heartbeat_ms: 15_000,
-            idempotency: IdempotencyLimits::default(),
-            log: LogLimits::default(),
-        }
+        Self::new(&ConnectionConfig::default(), &CoreConfig::default())
     }
 }
 
 impl ShardConfig {
+    /// The only core of an engine, with these limits; those of logs are at their defaults.
+    pub fn new(connection: &ConnectionConfig, core: &CoreConfig) -> Self {
+        let ms = |seconds: u16| u64::from(seconds) * 1_000;
+        Self {
+            core: CoreId(0),
+            cores: 1,
+            hash_seed: 0,
+            connections_max: core.connections_max as usize,
+            turned_away_max: core.turned_away_max as usize,
+            activity_timeout_ms: ms(connection.activity_timeout_s),
+            ping_interval_ms: ms(connection.ping_interval_s),
+            pong_timeout_ms: ms(connection.pong_timeout_s),
+            handshake_timeout_ms: ms(connection.handshake_timeout_s),
+            close_timeout_ms: ms(connection.close_timeout_s),
+            outbox_bytes_soft: connection.outbox_bytes_soft as usize,
+            outbox_bytes_max: connection.outbox_bytes_max as usize,
+            outbox_stall_ms: ms(connection.outbox_stall_s),
+            is_coalescing: core.coalesce,
+            subscriptions_max: connection.subscriptions_max as usize,
+            retained_bytes_max: core.retained_bytes_max as usize,
+            mailbox_bytes_max: core.mailbox_bytes_max as usize,
+            cache_bytes_max: core.cache_bytes_max as usize,
+            sse_heartbeat_ms: 15_000,
+            idempotency: IdempotencyLimits {
+                keys_max: core.idempotency_keys_max as usize,
+                bytes_max: core.idempotency_bytes_max as usize,
+            },
+            log: LogLimits::default(),
+        }
+    }
+
     /// Sockets that a core reserves addresses for.
     ///
     /// Memory is taken when it is first used, so the reserve costs nothing; a list that grew by

@@ -49,7 +49,7 @@ fn write_own(
             continue;
         }
         let field = key.policy_field().expect("own keys are keys of the policy");
-        writeln!(out, "{} = {} # {}", key.name, field.value(&app.policy), one_line(source))?;
+        writeln!(out, "{} = {} # {}", key.name, field.shown(&app.policy), one_line(source))?;
     }
     Ok(())
 }

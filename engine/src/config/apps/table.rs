@@ -1,7 +1,6 @@
 //! One app, from its table.
 
 use super::super::document::{Entry, Fields};
-use super::super::field::Named;
 use super::super::form::{NAME, ORIGIN, SECRET, URL};
 use super::super::keys::KEYS;
 use super::super::problem::{Fault, ValueFault};
@@ -73,8 +72,7 @@ fn read_policy(fields: &mut Fields<'_>, origin: &mut AppOrigin) -> AppPolicy {
         let table = if key.app_table().is_none() { Some(&mut *fields) } else { rooms.as_mut() };
         let Some(entry) = table.and_then(|table| table.take(key.name)) else { continue };
         let Some(written) = entry.written() else { continue };
-        let named = Named { path: &entry.name, unit: key.unit };
-        match field.write(&mut policy, written, &named) {
+        match field.write(&mut policy, written, &entry.name) {
             Ok(()) => origin.own.push((index, entry.source())),
             Err(fault) => entry.report(fault),
         }

@@ -67,13 +67,6 @@ pub struct IdempotencyLimits {
     pub bytes_max: usize,
 }
 
-impl Default for IdempotencyLimits {
-    /// 100,000 keys and 32 MiB: at 800 publishes a second, all keys of the default window of 120 s.
-    fn default() -> Self {
-        Self { keys_max: 100_000, bytes_max: 32 * 1024 * 1024 }
-    }
-}
-
 /// The keys that are remembered, of all apps.
 #[derive(Debug)]
 pub struct IdempotencyStore {
