@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use uringcast_tests::{Http, Server, Stopped, Zps, until};
+use uringcast_tests::{Http, Server, Stopped, Zps, skip, until};
 
 use crate::log_file::Directory;
 
@@ -63,7 +63,7 @@ fn begins_with(server: &Server, name: &str, room: &str) -> u64 {
 fn what_was_acknowledged_on_a_full_disk_outlives_a_kill() {
     let directory = Directory::new();
     if !directory.is_mounted("512k") {
-        return eprintln!("skipped: this process may not mount a file system");
+        return skip("this process may not mount a file system");
     }
     let mut server = Server::start(directory.options());
     let mut publisher = Zps::connect(&server, "publisher");
@@ -106,7 +106,7 @@ fn what_was_acknowledged_on_a_full_disk_outlives_a_kill() {
 fn what_could_not_be_written_is_tried_again() {
     let directory = Directory::new();
     if !directory.is_mounted("512k") {
-        return eprintln!("skipped: this process may not mount a file system");
+        return skip("this process may not mount a file system");
     }
     let mut server = Server::start(directory.options());
     assert_eq!(put(&server, "room:1", 1, 0).response().status, 200);
@@ -140,7 +140,7 @@ fn a_disk_that_does_not_answer_is_waited_for_within_a_limit_and_said() {
     assert_eq!(begin(&server, "POST", "/events", &event).response().status, 200);
     client.expect_event("room:1", 1);
     let Some(stopped) = Stopped::stop(server.pid(), "log") else {
-        return eprintln!("skipped: this process may not stop a thread of another");
+        return skip("this process may not stop a thread of another");
     };
     // Of one room the newest waits, of many as many as there may.
     let mut asked: Vec<Http> = Vec::new();

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
-use uringcast_tests::{Options, Server, Zps, until};
+use uringcast_tests::{Options, Server, Zps, skip, until};
 
 /// A directory of one test, which is gone afterwards.
 pub(crate) struct Directory(pub(crate) PathBuf);
@@ -81,7 +81,7 @@ fn events_that_were_taken_outlive_a_clean_end() {
 fn a_full_disk_is_told_to_publishers_and_subscribers_stay() {
     let directory = Directory::new();
     if !directory.is_mounted("512k") {
-        return eprintln!("skipped: this process may not mount a file system");
+        return skip("this process may not mount a file system");
     }
     let mut server = Server::start(directory.options());
     let mut client = Zps::connect(&server, "ann");

@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use uringcast_tests::{Api, Client, Http, Options, Response, Server, Stream, Zps};
+use uringcast_tests::{Api, Client, Http, Options, Response, Server, Stream, Zps, skip};
 
 use crate::log_file::Directory;
 
@@ -142,7 +142,7 @@ fn who_has_seen_more_than_there_is_is_told_where_the_log_goes_on() {
 fn a_full_disk_is_told_over_http_and_subscribers_stay() {
     let directory = Directory::new();
     if !directory.is_mounted("512k") {
-        return eprintln!("skipped: this process may not mount a file system");
+        return skip("this process may not mount a file system");
     }
     let mut server = Server::start(durable(&directory));
     let mut zps = Zps::connect(&server, "ann");

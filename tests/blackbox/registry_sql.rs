@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use uringcast_tests::{Api, App, Client, Database, Options, Raw, Server, until};
+use uringcast_tests::{Api, App, Client, Database, Options, Raw, Server, skip, until};
 
 /// The statement that makes the table, as operators are given it.
 fn schema() -> String {
@@ -165,7 +165,7 @@ fn sighup_reads_the_table_at_once() {
 fn postgres() -> Option<Database> {
     let database = Database::postgres();
     if database.is_none() {
-        eprintln!("skipped: PostgreSQL is not installed in /usr/lib/postgresql");
+        skip("PostgreSQL is not installed in /usr/lib/postgresql");
     }
     database
 }

@@ -4,6 +4,7 @@
 //! file and line. What rustfmt, clippy and the compiler check is not repeated here.
 
 mod circles;
+mod invariants;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -219,6 +220,16 @@ fn clients_and_black_box_tests_do_not_link_the_engine() {
         |source| ["loadtest/Cargo.toml", "proto/Cargo.toml"].contains(&source.path.as_str()),
         &["uringcast.workspace", "uringcast ="],
         "proto <- engine, and loadtest -> proto",
+    );
+}
+
+/// Cores share set-up that nobody writes, mailboxes and nothing else.
+#[test]
+fn no_lock_is_shared_between_cores() {
+    check_wall(
+        |source| source.is_rust() && source.is_in(&["engine/src"]),
+        &["Mutex", "RwLock", "Condvar", "Semaphore"],
+        "a core that waits for another one stops all of its clients",
     );
 }
 

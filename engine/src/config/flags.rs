@@ -87,10 +87,11 @@ pub struct Options {
     /// Configuration file; every key is documented in uringcast.example.toml.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Address to listen on [default: 127.0.0.1] [env: HOST].
+    /// Address to listen on [default: 127.0.0.1, of gateway 0.0.0.0] [env: HOST].
     #[arg(long, value_name = "ADDRESS")]
     pub host: Option<String>,
-    /// Port of websockets and the HTTP API, 0 for any free one [default: 6001] [env: PORT].
+    /// Port of websockets and the HTTP API, 0 for any free one [default: 6001, of gateway 8080]
+    /// [env: PORT].
     #[arg(long, allow_negative_numbers = true)]
     pub port: Option<String>,
     /// Cores to use, 0 for all allowed ones [default: 0].
@@ -99,7 +100,7 @@ pub struct Options {
     /// An app to serve; repeat for more.
     #[arg(long = "app", value_name = "ID:KEY:SECRET", help = APP_HELP)]
     pub apps: Vec<String>,
-    /// Port of /metrics, 0 for any free one, off for none [default: 9601].
+    /// Port of /metrics, 0 for any free one, off for none [default: 9601, of gateway off].
     #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
     pub metrics_port: Option<String>,
     /// Client events per second and connection, 0 for unlimited [default: 10].
@@ -163,5 +164,5 @@ pub struct Gateway {
 }
 
 const APP_HELP: &str = "An app to serve; repeat for more \
-     [default: app-id:app-key:app-secret, on loopback only] \
+     [default: app-id:app-key:app-secret, on loopback only; of gateway one with a random key] \
      [env: PUSHER_APP_ID, PUSHER_APP_KEY, PUSHER_APP_SECRET]";

@@ -1,3 +1,9 @@
+// laravel-echo with the settings that it needs, and an event of a backend.
+//
+//   npm install laravel-echo pusher-js pusher && node orders.mjs
+//
+// prints `order 7 has shipped` and ends. uringcast must run; PORT names another port than 6001.
+
 import Echo from 'laravel-echo';
 import PusherServer from 'pusher';
 import Pusher from 'pusher-js';

@@ -1,3 +1,9 @@
+// pusher-js hears what the server's own SDK publishes.
+//
+//   npm install pusher-js pusher && node hello.mjs
+//
+// prints `hello from the server` and ends. uringcast must run; PORT names another port than 6001.
+
 import PusherServer from 'pusher';
 import Pusher from 'pusher-js';
 
