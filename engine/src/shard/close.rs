@@ -47,7 +47,9 @@ impl Shard {
     /// Close `conn` with these frames, of which the last one is its close frame.
     pub(super) fn close_saying(&mut self, conn: ConnId, mut frames: Vec<Bytes>) {
         let Some(close) = frames.pop() else { return };
-        frames.into_iter().for_each(|frame| self.send(conn, frame));
+        for frame in frames {
+            self.send(conn, frame);
+        }
         self.begin_close(conn, close, Farewell::Awaited);
     }
 
