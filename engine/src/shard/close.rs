@@ -45,7 +45,7 @@ impl Shard {
     }
 
     /// Close `conn` with these frames, of which the last one is its close frame.
-    pub(super) fn close_saying(&mut self, conn: ConnId, mut frames: Vec<Bytes>) {
+    pub fn close_saying(&mut self, conn: ConnId, mut frames: Vec<Bytes>) {
         let Some(close) = frames.pop() else { return };
         for frame in frames {
             self.send(conn, frame);

@@ -41,19 +41,20 @@ pub fn farewell(code: PusherCode, reason: &str) -> Bytes {
 
 /// The frames to a client of which nobody has said in time who it is.
 pub fn late() -> Vec<Bytes> {
-    closing(Code::InitTimeout).collect()
+    closing(Code::InitTimeout)
 }
 
 /// The frames to a client whose token has come to its end, which `text` says.
 pub fn expired(text: &str) -> Vec<Bytes> {
-    std::iter::once(server::error(text)).chain(closing(Code::Unauthorized)).collect()
+    [vec![server::error(text)], closing(Code::Unauthorized)].concat()
 }
 
 /// What closes a connection for this protocol's reason, which is announced if the protocol has it
 /// so.
-fn closing(code: Code) -> impl Iterator<Item = Bytes> {
+pub(super) fn closing(code: Code) -> Vec<Bytes> {
     let announced = code.is_announced().then(|| server::closing_error(code));
-    announced.into_iter().chain([encode::close(CloseCode(code.value()), code.text())])
+    let close = encode::close(CloseCode(code.value()), code.text());
+    announced.into_iter().chain([close]).collect()
 }
 
 /// Tell `conn`, a websocket that is open and has been told nothing yet, why it is closed. What it

@@ -291,12 +291,9 @@ fn on_init(
     }
 }
 
-/// Close `conn` for this protocol's reason, which is announced if the protocol has it so.
+/// Close `conn` for this protocol's reason.
 fn close(shard: &mut Shard, conn: ConnId, code: Code) {
-    if code.is_announced() {
-        shard.send(conn, server::closing_error(code));
-    }
-    shard.close(conn, CloseCode(code.value()), code.text());
+    shard.close_saying(conn, farewell::closing(code));
 }
 
 fn refuse(shard: &mut Shard, conn: ConnId, refused: &Refused) {

@@ -295,7 +295,7 @@ impl World {
             }
         }
         let Core { speaker, asked, .. } = &mut self.cores[core];
-        asked.extend(iter::from_fn(|| speaker.borrow_mut().poll_question()));
+        asked.extend(iter::from_fn(|| speaker.borrow_mut().verdicts.poll()));
     }
 
     /// The app's server answers one of the questions of `core`, in whatever order.
