@@ -24,7 +24,7 @@ impl Coverage {
             self.count(format!("told {name}"), *times);
         }
         self.count("mailbox full".into(), world.mailbox_full);
-        self.count("parcel of several events".into(), world.parcels);
+        self.count("several events in one message".into(), world.joined);
         for shard in &mut world.shards {
             let counters = shard.counters_mut();
             let (hits, evictions) = (counters.cache_hits, counters.cache_evictions);
@@ -52,7 +52,7 @@ impl Coverage {
 }
 
 const EXPECTED: [&str; 43] = [
-    "parcel of several events",
+    "several events in one message",
     "succeeded",
     "refused",
     "event",

@@ -43,7 +43,7 @@ pub(crate) struct World {
     /// Envelopes from one core to another, by the sender times the number of cores.
     pub(crate) mail: Vec<VecDeque<Vec<CoreMessage>>>,
     /// How many messages from one core to another held more than one event.
-    pub(crate) parcels: u64,
+    pub(crate) joined: u64,
     /// How often a full mailbox gave its envelope back.
     pub(crate) mailbox_full: u64,
     /// Envelopes that one pair's mailbox holds.
@@ -85,7 +85,7 @@ impl World {
             joins: HashMap::new(),
             now: Millis(0),
             mail: (0..cores * cores).map(|_| VecDeque::new()).collect(),
-            parcels: 0,
+            joined: 0,
             mailbox_full: 0,
             mailbox_max,
         }
@@ -149,12 +149,12 @@ impl World {
                     Some((join.subscriber(), join.channel().as_str().into()))
                 }
                 CoreMessage::Publish { frames, .. } => {
-                    self.parcels += u64::from(frames.clone().each().count() > 1);
+                    self.joined += u64::from(frames.clone().each().count() > 1);
                     frames.clone().each().find_map(|frame| self.on_taken(&frame))
                 }
                 CoreMessage::PublishNamed { publication, .. } => self.on_taken(&publication.frame),
                 CoreMessage::DeliverMany { .. } => {
-                    self.parcels += 1;
+                    self.joined += 1;
                     None
                 }
                 CoreMessage::Leave { .. }

@@ -19,7 +19,7 @@ use super::zps::{
 };
 use crate::app::App;
 use crate::id::{AppIndex, ConnId};
-use crate::shard::{LoggedWish, Shard, Start, SubscribeError};
+use crate::shard::{Shard, Start, SubscribeError, SubscribeOptions};
 
 /// What a client sends with its request.
 #[derive(Clone, Copy, Debug)]
@@ -149,7 +149,7 @@ pub fn begin(shard: &mut Shard, conn: ConnId, stream: Stream, head: &[u8]) {
     shard.expire_at(conn, stream.shown.end_unix_s());
     let subscriber_id: Arc<str> = "".into(); // It acknowledges nothing.
     for (room, start) in stream.rooms {
-        let wish = LoggedWish {
+        let options = SubscribeOptions {
             start,
             subscriber_id: Arc::clone(&subscriber_id),
             event_types: stream.event_types.clone(),
@@ -157,7 +157,7 @@ pub fn begin(shard: &mut Shard, conn: ConnId, stream: Stream, head: &[u8]) {
             fast_forward: false,
             member: None,
         };
-        match shard.subscribe_logged(conn, &room, wish) {
+        match shard.subscribe_logged(conn, &room, options) {
             Ok(()) => {}
             Err(SubscribeError::TooMany { .. }) => {
                 shard.send_text(conn, sse::closing("Realtime subscription limit exceeded").into());

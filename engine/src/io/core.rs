@@ -17,8 +17,8 @@ use super::log::{LogPort, LogThread};
 use super::mailbox::{Address, Envelope, Inbox};
 use super::notices::Notices;
 use super::pace::Pace;
-use super::parting::Parting;
 use super::readiness::Readiness;
+use super::rejected_sockets::RejectedSockets;
 use super::sends::ring::{Ring, Sends};
 use super::signal::Signal;
 use super::socket::{More, Reporting, Socket};
@@ -98,7 +98,7 @@ pub(super) struct Core {
     /// HTTP requests that have been read and not answered.
     pub(super) requests_open: Cell<usize>,
     ip_rate: RefCell<IpRate>,
-    parting: RefCell<Parting>,
+    rejected_sockets: RefCell<RejectedSockets>,
 }
 
 impl Core {
@@ -114,7 +114,8 @@ impl Core {
         let limits = &setup.config.connection;
         let ip_rate = IpRate::new(limits.ip_rate, limits.ip_burst, limits.ip_table_max);
         let patience_ms = u64::from(limits.close_timeout_s) * 1_000;
-        let parting = Parting::new(setup.config.core.turned_away_max as usize, patience_ms);
+        let rejected_sockets =
+            RejectedSockets::new(setup.config.core.turned_away_max as usize, patience_ms);
         let backlog_bytes_max = setup.config.webhook.backlog_bytes_max as usize;
         let notices = Notices::new(side.clone(), backlog_bytes_max);
         let readiness = Readiness::new()?;
@@ -149,7 +150,7 @@ impl Core {
             is_reposting: Cell::new(false),
             requests_open: Cell::new(0),
             ip_rate: RefCell::new(ip_rate),
-            parting: RefCell::new(parting),
+            rejected_sockets: RefCell::new(rejected_sockets),
         }))
     }
 
@@ -204,7 +205,7 @@ impl Core {
     /// Answer a socket that is not served, and close it a little later.
     pub(super) fn part(&self, socket: Rc<Socket>, answer: &[u8]) {
         let now = self.shard.borrow().now();
-        self.parting.borrow_mut().part(now, socket, answer);
+        self.rejected_sockets.borrow_mut().part(now, socket, answer);
     }
 
     /// Remember the socket of `conn` until [`forget`](Self::forget).
@@ -367,7 +368,7 @@ impl Core {
                 shard.set_unix_us(now_unix_us());
                 shard.advance(now);
             });
-            self.parting.borrow_mut().advance(now);
+            self.rejected_sockets.borrow_mut().advance(now);
         }
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::frames::Frames;
 use super::log::LocalLog;
 use super::message::OwnedId;
-use super::parcel::NOWHERE;
+use super::outgoing_batch::NOWHERE;
 
 /// The most bytes put together into one run; above it the run is sealed early.
 pub(super) const RUN_BYTES_MAX: usize = 256 * 1024;
@@ -44,7 +44,7 @@ pub(super) struct Channel {
     pub(super) joining: u32,
     /// The owner's name for the channel, known since its first answer.
     pub(super) owned: Option<OwnedId>,
-    /// Where events wait for the owner, see [`parcel`](super::parcel).
+    /// Where events wait for the owner, see [`outgoing_batch`](super::outgoing_batch).
     pub(super) published_at: u32,
     /// Index into the shard's runs of this turn.
     pub(super) run: Option<u32>,

@@ -15,7 +15,7 @@ use super::counters::Refusal;
 use super::frames::Frames;
 use super::log::{Delivery, JoinLog, LogMessage, LogWelcome};
 use super::online::OnlineStatus;
-use super::parcel::Load;
+use super::outgoing_batch::Load;
 use super::question::{Errand, Part};
 use super::word::{DialectId, Said};
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
@@ -237,7 +237,7 @@ pub struct Joined {
     /// answer.
     pub(super) dialect: DialectId,
     pub(super) user_id: Option<Box<str>>,
-    /// Whether the join had a wish about the channel's log, and so holds its connection.
+    /// Whether the join had options about the channel's log, and so holds its connection.
     pub(super) is_logged: bool,
     /// Whether the first page of the log is right behind this answer: it is the end of the hold.
     pub(super) is_page_next: bool,

@@ -36,10 +36,9 @@ mod notice;
 mod online;
 mod operation;
 mod outbox;
+mod outgoing_batch;
 mod output;
 mod owner;
-mod parcel;
-mod places;
 mod query;
 mod question;
 mod questions;
@@ -51,6 +50,7 @@ mod slow;
 mod stream;
 mod subscribe;
 mod subscription_count;
+mod subscription_hints;
 mod table;
 mod user;
 mod watch;
@@ -76,9 +76,9 @@ pub use ledger::{
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
     AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, ForgetDeadLetters,
-    KeepDeadLetter, Lags, ListDeadLetters, LogInfo, LogMessage, LoggedWish, NamedDraft, RefusedAck,
-    Replay, ReplayRange, Resume, ResumesFull, SinkId, SinkOutcome, SinkPost, SnapshotError,
-    SnapshotOf, Start,
+    KeepDeadLetter, Lags, ListDeadLetters, LogInfo, LogMessage, NamedDraft, RefusedAck, Replay,
+    ReplayRange, Resume, ResumesFull, SinkId, SinkOutcome, SinkPost, SnapshotError, SnapshotOf,
+    Start, SubscribeOptions,
 };
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,
@@ -86,8 +86,8 @@ pub use message::{
 };
 pub use notice::{Fact, Notice};
 pub use online::OnlineStatus;
+pub use outgoing_batch::Load;
 pub use output::Output;
-pub use parcel::Load;
 pub use question::{Answer, Asked, Errand, Part, Question, To};
 pub use questions::{
     AllCounters, ChannelOf, Channels, Connections, Reach, Terminate, UsersOf, WorstLags,
@@ -104,10 +104,10 @@ use event_rate::EventRate;
 use ledger::Ledger;
 use log::Logs;
 use owner::Owned;
-use places::Places;
 use quota::AppConnections;
 use replies::Replies;
 use subscription_count::Untold;
+use subscription_hints::SubscriptionHints;
 use table::Table;
 use user::Users;
 use wheel::Wheel;
@@ -267,7 +267,7 @@ pub struct Shard {
     /// Channels that connections of this core are subscribed to.
     locals: Table<Channel>,
     /// Where connections have channels that they sent events to.
-    places: Places,
+    subscription_hints: SubscriptionHints,
     /// Channels that this core puts in order.
     owned: Table<Owned>,
     /// Last events of the cache channels among those, and of such as nobody is subscribed to.
@@ -348,7 +348,7 @@ impl Shard {
             turned_away_sockets: 0,
             app_connections: Vec::new(),
             locals: Table::new(),
-            places: Places::new(),
+            subscription_hints: SubscriptionHints::new(),
             owned: Table::new(),
             cache: Cache::new(config.cache_bytes_max),
             untold: Untold::default(),

@@ -84,7 +84,7 @@ impl Shard {
 
     /// Whether whoever joins may be given what it has missed.
     pub(super) fn allows_catch_up(&mut self, join: &Join) -> bool {
-        let subscriber_id = join.log.as_ref().map(|wish| wish.subscriber_id.clone());
+        let subscriber_id = join.log.as_ref().map(|options| options.subscriber_id.clone());
         let subscriber_id = subscriber_id.as_deref().map(subscriber_of).filter(|id| !id.is_empty());
         !join.channel.nature().is_room
             || self.allows(Operation::CatchUp, &join.channel, subscriber_id, None)

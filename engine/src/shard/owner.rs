@@ -11,9 +11,9 @@ use super::message::{
     ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, OwnedId,
 };
 use super::notice::Fact;
-use super::parcel::NOWHERE;
+use super::outgoing_batch::NOWHERE;
 use super::roster::Roster;
-use super::subscription_count::Told;
+use super::subscription_count::AnnouncedCount;
 use super::word::{Begin, Members, Said};
 use super::{DialectId, Shard, Word};
 use crate::app::WebhookEvent;
@@ -25,7 +25,7 @@ pub(super) struct Foothold {
     pub(super) core: CoreId,
     pub(super) local: LocalId,
     pub(super) subscriptions: Counts,
-    /// Where events wait for the core, see [`parcel`](super::parcel).
+    /// Where events wait for the core, see [`outgoing_batch`](super::outgoing_batch).
     pub(super) delivered_at: u32,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Owned {
     pub(super) heard: u8,
     pub(super) roster: Option<Box<Roster>>,
     /// What its subscribers know of their number, where the app wants them to know.
-    pub(super) told: Option<Box<Told>>,
+    pub(super) announced_count: Option<Box<AnnouncedCount>>,
 }
 
 impl Owned {
@@ -89,12 +89,12 @@ impl Shard {
         let welcome = outcome.as_ref().ok();
         let after = welcome.and_then(|it| it.log.as_ref()).map_or(0, |log| log.after);
         let owned = OwnedId { index, generation: self.owned.at(index).generation };
-        self.end_parcel(index, join.core);
+        self.end_outgoing_batch(index, join.core);
         self.vacate_if_empty(index);
         let Join { core, conn, local, attempt, dialect, .. } = join;
         let user_id = join.member.take().map(|member| member.user_id);
         let is_logged = join.log.is_some();
-        let is_page_next = join.log.as_ref().is_some_and(|wish| wish.with_page);
+        let is_page_next = join.log.as_ref().is_some_and(|options| options.with_page);
         let joined = Joined {
             conn,
             local,
@@ -194,9 +194,10 @@ impl Shard {
 
     fn occupy(&mut self, name: &ChannelName) -> u32 {
         let roster = name.nature().has_members.then(Box::default);
-        let told = self.told_of(name);
+        let announced_count = self.announced_count_of(name);
         self.counters.channels += 1;
-        let index = self.owned.insert(name.clone(), Owned { roster, told, ..Owned::default() });
+        let index =
+            self.owned.insert(name.clone(), Owned { roster, announced_count, ..Owned::default() });
         self.notice(index, WebhookEvent::ChannelOccupied, || Fact::ChannelOccupied);
         index
     }

@@ -59,7 +59,7 @@ impl Shard {
     }
 
     /// Ask the owner of channel `name` to let `conn` in, as `member` on presence channels, perhaps
-    /// with a wish about the channel's log; the core that will answer.
+    /// with options about the channel's log; the core that will answer.
     pub(super) fn join(
         &mut self,
         conn: ConnId,
@@ -87,9 +87,9 @@ impl Shard {
         let kept = member.clone().map(Box::new);
         connection.subscriptions.push(Subscription { position: JOINING, attempt, member: kept });
         self.counters.subscriptions += 1;
-        if let Some(wish) = &log {
-            self.follow(conn, local, wish);
-            self.conn_log(conn).is_asked |= wish.with_page;
+        if let Some(options) = &log {
+            self.follow(conn, local, options);
+            self.conn_log(conn).is_asked |= options.with_page;
         }
         let entry = self.locals.at(local);
         entry.value.joining += 1;
@@ -203,7 +203,7 @@ impl Shard {
         let app = self.connection(conn)?.app;
         let hash = hash(app, name, self.config.hash_seed);
         let channels = &self.connections[conn.slot as usize].channels;
-        let place = self.places.of(conn.slot, hash);
+        let place = self.subscription_hints.of(conn.slot, hash);
         // A connection's channels are all of its own app, and each is in its list once.
         if let Some(&local) = channels.get(*place as usize)
             && self.locals.at(local).name.as_str() == name

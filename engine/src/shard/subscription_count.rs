@@ -20,7 +20,7 @@ const INTERVAL_MS: u64 = 5_000;
 
 /// What the subscribers of one channel know of their number.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct AnnouncedCount {
     count: u32,
     at: Millis,
     /// Somebody is new and has not been told.
@@ -29,7 +29,7 @@ pub(super) struct Told {
     is_waiting: bool,
 }
 
-impl Told {
+impl AnnouncedCount {
     /// What a channel begins with, if it is of a kind that is told at all.
     ///
     /// Members are told of each other, and a user's own channel is nobody else's.
@@ -67,7 +67,7 @@ impl Shard {
         let (now, row) = (self.now, self.row(dialect));
         let entry = self.owned.at(index);
         let count = entry.value.subscriptions();
-        let Some(told) = entry.value.told.as_mut() else { return Said::default() };
+        let Some(told) = entry.value.announced_count.as_mut() else { return Said::default() };
         let must_wait = told.due(count) > now;
         told.is_owed |= !must_wait;
         let word = Word::SubscriptionCount { channel: entry.name.as_str(), count };
@@ -99,7 +99,7 @@ impl Shard {
                 continue;
             }
             self.untold.waiting.swap_remove(index);
-            if let Some(told) = self.told(owned) {
+            if let Some(told) = self.announced_count(owned) {
                 told.is_waiting = false;
                 self.list_changed(owned.index);
             }
@@ -109,7 +109,7 @@ impl Shard {
     fn list_changed(&mut self, index: u32) {
         let entry = self.owned.at(index);
         let owned = OwnedId { index, generation: entry.generation };
-        if let Some(told) = &mut entry.value.told
+        if let Some(told) = &mut entry.value.announced_count
             && !std::mem::replace(&mut told.is_changed, true)
         {
             self.untold.changed.push(owned);
@@ -122,7 +122,11 @@ impl Shard {
             return; // Vacated since: nobody is left to tell.
         };
         let count = entry.value.subscriptions();
-        let told = entry.value.told.as_mut().expect("only channels that tell counts are listed");
+        let told = entry
+            .value
+            .announced_count
+            .as_mut()
+            .expect("only channels that tell counts are listed");
         told.is_changed = false;
         if told.count == count && !told.is_owed {
             return;
@@ -140,13 +144,13 @@ impl Shard {
         self.tell_channel(owned.index, &word);
     }
 
-    fn told(&mut self, owned: OwnedId) -> Option<&mut Told> {
-        self.owned.get(owned.index, owned.generation)?.value.told.as_deref_mut()
+    fn announced_count(&mut self, owned: OwnedId) -> Option<&mut AnnouncedCount> {
+        self.owned.get(owned.index, owned.generation)?.value.announced_count.as_deref_mut()
     }
 
     /// What the owner of a channel that begins now keeps about its number.
-    pub(super) fn told_of(&self, name: &ChannelName) -> Option<Box<Told>> {
+    pub(super) fn announced_count_of(&self, name: &ChannelName) -> Option<Box<AnnouncedCount>> {
         let is_wanted = self.apps.app(name.app()).policy.subscription_count;
-        if is_wanted { Told::of(name.nature()) } else { None }
+        if is_wanted { AnnouncedCount::of(name.nature()) } else { None }
     }
 }

@@ -12,7 +12,9 @@ use uringcast_proto::pusher::logged::LogMessage;
 use super::{complain, shorten};
 use crate::app::App;
 use crate::id::ConnId;
-use crate::shard::{LoggedWish, Member, Refusal, ReplayRange, Resume, ResumesFull, Shard, Start};
+use crate::shard::{
+    Member, Refusal, ReplayRange, Resume, ResumesFull, Shard, Start, SubscribeOptions,
+};
 
 /// Why a client did not get what it asked of a channel's log. The connection lives on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,13 +63,13 @@ pub(super) fn on_message(shard: &mut Shard, app: &App, conn: ConnId, message: Lo
 }
 
 /// Where a subscription of `conn` to `channel`, which has a log, begins: where it said before.
-pub(super) fn wish(
+pub(super) fn options(
     shard: &mut Shard,
     app: &App,
     conn: ConnId,
     channel: &str,
     member: Option<Member>,
-) -> LoggedWish {
+) -> SubscribeOptions {
     let said = shard.take_resume(conn, channel);
     let given = said.as_ref().and_then(|said| said.subscriber.as_deref());
     let id = subscriber_id(app, shard.user_id(conn), member.as_ref(), given);
@@ -80,7 +82,7 @@ pub(super) fn wish(
             Start::Live
         }
     };
-    LoggedWish {
+    SubscribeOptions {
         start,
         subscriber_id: id.unwrap_or_default(),
         event_types: None,

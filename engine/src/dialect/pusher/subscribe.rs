@@ -103,8 +103,8 @@ fn subscribe(
         if shard.subscribed(conn, channel).is_some() {
             return Err(SubscribeError::AlreadySubscribed.into());
         }
-        let wish = log::wish(shard, app, conn, channel, member);
-        shard.subscribe_logged(conn, channel, wish)?;
+        let options = log::options(shard, app, conn, channel, member);
+        shard.subscribe_logged(conn, channel, options)?;
     } else {
         shard.subscribe(conn, channel, member)?;
     }

@@ -13,8 +13,8 @@ pub(super) fn judge(
 ) -> Result<(), Refused> {
     let (operation, room) = match message {
         ClientMessage::Init { .. } | ClientMessage::Unsubscribe { .. } => return Ok(()),
-        ClientMessage::Subscribe(wish) => {
-            let mut rooms = wish.rooms.iter();
+        ClientMessage::Subscribe(options) => {
+            let mut rooms = options.rooms.iter();
             return rooms.try_for_each(|room| one(talk, Operation::Subscribe, room, text));
         }
         ClientMessage::Publish(event) => (Operation::Publish, &event.room),

@@ -41,7 +41,7 @@ use crate::id::{AppIndex, ConnId};
 use crate::middleware::Blocked;
 use crate::shard::{Refusal, Shard};
 use rules::SUBSCRIBER_ID_BYTES_MAX;
-use state::{Me, Rest};
+use state::{Deferred, Me};
 
 /// A client of `app` has connected: it is waited for to say who it is. It is told nothing before.
 pub fn greet(
@@ -100,18 +100,18 @@ pub fn on_binary(
 /// The answer that `conn` waited for is here: carry on with the message that it belongs to, unless
 /// the connection has begun to close.
 pub fn go_on(state: &mut State, shard: &mut Shard, speaker: &mut Speaker, conn: ConnId) {
-    let Some(rest) = state.rest.take() else { return };
+    let Some(rest) = state.deferred.take() else { return };
     if shard.speaks(conn).is_none() {
         return;
     }
     let Some(mut talk) = Talk::new(state, shard, speaker, conn) else { return };
     match *rest {
-        Rest::Rooms(rooms) => {
+        Deferred::Rooms(rooms) => {
             if let Err(refused) = subscribe::subscribe_all(&mut talk, rooms) {
                 refuse(shard, conn, &refused);
             }
         }
-        Rest::Message(text) => {
+        Deferred::Message(text) => {
             let message = ClientMessage::parse(&text).expect("it was understood when it was kept");
             perform(&mut talk, message, &text);
         }
@@ -151,7 +151,7 @@ fn carry_out(
 fn perform(talk: &mut Talk<'_>, message: ClientMessage<'_>, text: &str) {
     let done = match message {
         ClientMessage::Init { .. } => unreachable!("done before anything else"),
-        ClientMessage::Subscribe(wish) => subscribe::on_subscribe(talk, wish),
+        ClientMessage::Subscribe(options) => subscribe::on_subscribe(talk, options),
         ClientMessage::Unsubscribe { room } => {
             subscribe::on_unsubscribe(talk, &room);
             Ok(())
@@ -168,7 +168,7 @@ fn perform(talk: &mut Talk<'_>, message: ClientMessage<'_>, text: &str) {
     match done {
         Ok(()) => {}
         // It is carried out again when its app's server has answered.
-        Err(Refused::Asked) => talk.state.rest = Some(Box::new(Rest::Message(text.into()))),
+        Err(Refused::Asked) => talk.state.deferred = Some(Box::new(Deferred::Message(text.into()))),
         Err(refused) => refuse(talk.shard, talk.conn, &refused),
     }
 }

@@ -24,7 +24,7 @@ pub struct State {
     /// What makes the names of its events differ.
     random: u64,
     /// What the message that is being carried out has yet to do.
-    pub(super) rest: Option<Box<Rest>>,
+    pub(super) deferred: Option<Box<Deferred>>,
     /// What its app's server is told of it; `None` where that is not asked about rooms.
     pub(super) caller: Option<Box<Caller>>,
     /// What that has said to the message that is being carried out.
@@ -41,7 +41,7 @@ pub(super) struct Me {
 
 /// What waits for an answer.
 #[derive(Debug)]
-pub(super) enum Rest {
+pub(super) enum Deferred {
     /// Rooms of one `subscribe`.
     Rooms(Rooms),
     /// A whole message.
@@ -52,12 +52,12 @@ pub(super) enum Rest {
 #[derive(Debug)]
 pub(super) struct Rooms {
     pub(super) rooms: VecDeque<String>,
-    pub(super) wish: Wish,
+    pub(super) options: RoomOptions,
 }
 
 /// What a `subscribe` says about all of its rooms.
 #[derive(Clone, Debug)]
-pub(super) struct Wish {
+pub(super) struct RoomOptions {
     pub(super) start: Start,
     pub(super) with_snapshot: bool,
     pub(super) event_types: Option<Box<[Box<str>]>>,
@@ -80,7 +80,7 @@ impl State {
             is_app_path,
             window: Window { started: now, messages: 0 },
             random,
-            rest: None,
+            deferred: None,
             caller: None,
             decided: None,
         }
@@ -93,7 +93,7 @@ impl State {
 
     /// Whether part of a message has yet to be carried out.
     pub const fn is_unfinished(&self) -> bool {
-        self.rest.is_some()
+        self.deferred.is_some()
     }
 
     /// The app's server has said this about what the message that waits for it wants.

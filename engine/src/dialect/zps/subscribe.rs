@@ -9,9 +9,9 @@ use uringcast_proto::zps::server;
 use super::access::Action;
 use super::act::check;
 use super::rules::EVENT_TYPES_MAX;
-use super::state::{Rest, Rooms, Wish};
+use super::state::{Deferred, RoomOptions, Rooms};
 use super::{Refused, Talk};
-use crate::shard::{LoggedWish, Start, SubscribeError};
+use crate::shard::{Start, SubscribeError, SubscribeOptions};
 
 /// Subscribe to one room after the other; an error ends the message.
 pub(super) fn on_subscribe(talk: &mut Talk<'_>, message: Subscribe<'_>) -> Result<(), Refused> {
@@ -21,9 +21,9 @@ pub(super) fn on_subscribe(talk: &mut Talk<'_>, message: Subscribe<'_>) -> Resul
         (None, true) => Start::Snapshot,
         (None, false) => Start::Cursor,
     };
-    let wish = Wish { start, with_snapshot: message.with_snapshot, event_types };
+    let options = RoomOptions { start, with_snapshot: message.with_snapshot, event_types };
     let rooms = message.rooms.into_iter().map(Cow::into_owned).collect();
-    subscribe_all(talk, Rooms { rooms, wish })
+    subscribe_all(talk, Rooms { rooms, options })
 }
 
 /// End the subscription to a room, if there is one.
@@ -37,7 +37,7 @@ pub(super) fn event_types(
     talk: &mut Talk<'_>,
     types: Option<Vec<Cow<'_, str>>>,
 ) -> Result<Option<Box<[Box<str>]>>, Refused> {
-    // The original takes an empty list for no wish at all.
+    // The original takes an empty list for no list at all.
     let Some(types) = types.filter(|types| !types.is_empty()) else { return Ok(None) };
     if types.len() > EVENT_TYPES_MAX {
         return Err(Refused::Length { field: "eventTypes", max: EVENT_TYPES_MAX, unit: "types" });
@@ -52,20 +52,20 @@ pub(super) fn event_types(
 /// Subscribe to the rooms that are left; those behind one that needs an answer wait for it.
 pub(super) fn subscribe_all(talk: &mut Talk<'_>, mut left: Rooms) -> Result<(), Refused> {
     while let Some(room) = left.rooms.pop_front() {
-        match subscribe(talk, &room, left.wish.clone()) {
+        match subscribe(talk, &room, left.options.clone()) {
             Ok(()) => {}
             Err(Refused::Asked) => left.rooms.push_front(room),
             Err(refused) => return Err(refused),
         }
         if !left.rooms.is_empty() && talk.shard.is_held(talk.conn) {
-            talk.state.rest = Some(Box::new(Rest::Rooms(left)));
+            talk.state.deferred = Some(Box::new(Deferred::Rooms(left)));
             return Ok(());
         }
     }
     Ok(())
 }
 
-fn subscribe(talk: &mut Talk<'_>, room: &str, wish: Wish) -> Result<(), Refused> {
+fn subscribe(talk: &mut Talk<'_>, room: &str, options: RoomOptions) -> Result<(), Refused> {
     let is_wildcard = check(talk, room, Action::Subscribe)?;
     let policy = talk.policy();
     let subscriptions_max = policy.max_subscriptions as usize;
@@ -74,19 +74,19 @@ fn subscribe(talk: &mut Talk<'_>, room: &str, wish: Wish) -> Result<(), Refused>
     {
         return Err(Refused::Subscriptions);
     }
-    let fast_forward = policy.cursor_fast_forward && wish.start == Start::Cursor;
-    if is_wildcard && wish.with_snapshot {
+    let fast_forward = policy.cursor_fast_forward && options.start == Start::Cursor;
+    if is_wildcard && options.with_snapshot {
         talk.shard.send(talk.conn, server::snapshot(room, None));
     }
-    let wish = LoggedWish {
-        start: wish.start,
+    let options = SubscribeOptions {
+        start: options.start,
         subscriber_id: Arc::clone(&talk.me.cursor),
-        event_types: wish.event_types,
-        with_snapshot: wish.with_snapshot && !is_wildcard,
+        event_types: options.event_types,
+        with_snapshot: options.with_snapshot && !is_wildcard,
         fast_forward,
         member: None,
     };
-    match talk.shard.subscribe_logged(talk.conn, room, wish) {
+    match talk.shard.subscribe_logged(talk.conn, room, options) {
         // One that is closing hears nothing more.
         Ok(()) | Err(SubscribeError::Closing) => Ok(()),
         Err(SubscribeError::TooMany { .. }) => Err(Refused::Subscriptions),

@@ -396,7 +396,7 @@ impl Shard {
         let mut others = 0;
         for at in 0..self.owned.at(owned).value.footholds.len() {
             let Foothold { core, local, .. } = self.owned.at(owned).value.footholds[at];
-            self.end_parcel(owned, core);
+            self.end_outgoing_batch(owned, core);
             let is_other = core != self.config.core;
             let ticket = ticket.filter(|_| is_other);
             others += u32::from(is_other);

@@ -9,9 +9,9 @@ use super::super::{CoreMessage, DialectId, Shard};
 use super::ack::AckUpdate;
 use super::append::{AppendError, Appended};
 use super::ask::{LogAnswer, LogQuestion};
-use super::entered::{EnterError, Entering};
 use super::page::{PageFor, PageOf};
 use super::replay::ReplayRange;
+use super::room_presence::{EnterError, Entering};
 use crate::id::{ConnId, CoreId, SocketId};
 use crate::log::Draft;
 

@@ -14,31 +14,30 @@ mod append;
 mod ask;
 mod conn_log;
 mod dead_letters;
-mod entered;
-mod feed;
-mod follow;
 mod hold;
 mod keep;
 mod lag;
 mod message;
 mod open;
 mod page;
-mod present;
+mod page_queue;
+mod presence;
 mod questions;
 mod replay;
 mod restore;
 mod resume;
+mod room_presence;
 mod sample;
 mod sinks;
+mod subscribe_options;
+mod subscribers;
 mod unkept;
-mod wish;
 
 use std::collections::VecDeque;
 
 pub use ack::RefusedAck;
 pub use append::{AppendError, Appended, Delivery};
 pub use ask::SnapshotError;
-pub use entered::EnterError;
 pub use lag::{ChannelLag, Lags};
 pub use message::{LogMessage, NamedDraft};
 pub use questions::{
@@ -46,14 +45,15 @@ pub use questions::{
 };
 pub use replay::ReplayRange;
 pub use resume::{Resume, ResumesFull};
+pub use room_presence::EnterError;
 pub use sinks::{SinkId, SinkOutcome, SinkPost};
-pub use wish::{LoggedWish, Start};
+pub use subscribe_options::{Start, SubscribeOptions};
 
 pub(super) use ack::Untold;
 pub(super) use ask::LogAnswer;
 pub(super) use conn_log::ConnLog;
-pub(super) use follow::LocalLog;
-pub(super) use wish::{JoinLog, LogWelcome};
+pub(super) use subscribe_options::{JoinLog, LogWelcome};
+pub(super) use subscribers::LocalLog;
 
 use super::message::ChannelName;
 use super::table::Table;
@@ -61,9 +61,9 @@ use super::{DialectId, Millis, Shard};
 use crate::id::ConnId;
 use crate::log::{Cursors, DeadLetters, History, HistoryRule, Snapshot, rule_of, wildcard_of};
 use append::Unsynced;
-use entered::{Rosters, UntoldUsers};
 use page::PageOf;
-use present::Entered;
+use presence::Entered;
+use room_presence::{Rosters, UntoldUsers};
 use sinks::{ChannelSink, Sinks};
 use unkept::{Retries, Unkept};
 

@@ -5,7 +5,7 @@
 //! for a sink is in the log and nowhere else. Requests in flight are bounded for all rooms of a
 //! core; who has to wait for one is served in order.
 //!
-//! Invariant: a feed that is not idle is in the queue, in the heap of those that pause, or in
+//! Invariant: a cursor that is not idle is in the queue, in the heap of those that pause, or in
 //! flight, exactly once.
 
 use std::cmp::Reverse;
@@ -24,7 +24,9 @@ use super::ChannelLog;
 use super::unkept::cursor_bytes;
 use crate::app::Sink;
 use crate::log::store::StoredCursor;
-use crate::log::{AfterFailure, DeadLetter, Draft, Feed, FeedRange, Newest, PageLimits, is_match};
+use crate::log::{
+    AfterFailure, DeadLetter, Draft, Newest, PageLimits, SinkCursor, SinkRange, is_match,
+};
 
 /// What the name of a sink's cursor begins with. No subscriber may have such a name.
 pub(super) const SINK_PREFIX: &str = "\u{1}sink:";
@@ -36,7 +38,7 @@ const BUSY_PAUSE_MS: u64 = 1_000;
 #[derive(Debug)]
 pub(super) struct ChannelSink {
     sink: Arc<Sink>,
-    feed: Feed,
+    cursor: SinkCursor,
     serial: u32,
 }
 
@@ -86,18 +88,18 @@ pub(super) struct Sinks {
 
 impl ChannelLog {
     pub(super) fn has_busy_sinks(&self) -> bool {
-        self.sinks.iter().any(|it| !it.feed.is_idle())
+        self.sinks.iter().any(|it| !it.cursor.is_idle())
     }
 
     /// How far the sink called `name` is.
     pub(super) fn cursor_of_sink(&self, name: &str) -> Option<u64> {
         let sink = self.sinks.iter().find(|it| *it.sink.name == *name);
-        sink.map(|it| it.feed.cursor())
+        sink.map(|it| it.cursor.sequence())
     }
 
     /// Of all sinks, how far the one is that is furthest behind.
     pub(super) fn lowest_sink(&self) -> Option<u64> {
-        self.sinks.iter().map(|it| it.feed.cursor()).min()
+        self.sinks.iter().map(|it| it.cursor.sequence()).min()
     }
 }
 
@@ -123,7 +125,7 @@ impl Shard {
             }
             self.logs.sinks.serial = self.logs.sinks.serial.wrapping_add(1);
             let serial = self.logs.sinks.serial;
-            sinks.push(ChannelSink { sink, feed: Feed::after(first), serial });
+            sinks.push(ChannelSink { sink, cursor: SinkCursor::after(first), serial });
         }
         entry.value.sinks = sinks.into();
         self.wake_sinks(index);
@@ -138,7 +140,7 @@ impl Shard {
             let is_its =
                 |it: &&StoredCursor| it.subscriber_id.strip_prefix(SINK_PREFIX) == Some(name);
             let stored = cursors.iter().find(is_its);
-            it.feed = Feed::after(stored.map_or(first, |cursor| cursor.sequence.min(last)));
+            it.cursor = SinkCursor::after(stored.map_or(first, |cursor| cursor.sequence.min(last)));
         }
         self.wake_sinks(index);
     }
@@ -149,8 +151,8 @@ impl Shard {
         let (log, generation) = (&mut entry.value, entry.generation);
         let last = log.history.last_sequence();
         for it in &mut log.sinks {
-            self.counters.sinks.dropped += it.feed.appended(last, &it.sink);
-            if it.feed.cursor() < last && it.feed.queue() {
+            self.counters.sinks.dropped += it.cursor.appended(last, &it.sink);
+            if it.cursor.sequence() < last && it.cursor.queue() {
                 let id = SinkId { log: index, generation, serial: it.serial };
                 self.logs.sinks.due.push_back(id);
             }
@@ -164,7 +166,7 @@ impl Shard {
         {
             self.logs.sinks.pausing.pop();
             if let Some(it) = self.sink(id) {
-                it.feed.resume();
+                it.cursor.resume();
                 self.logs.sinks.due.push_back(id);
             }
         }
@@ -194,20 +196,20 @@ impl Shard {
         let Some(it) = self.sink(id) else { return }; // Its log or the sink is gone.
         match outcome {
             SinkOutcome::Taken => {
-                let before = it.feed.cursor();
-                it.feed.taken();
+                let before = it.cursor.sequence();
+                it.cursor.taken();
                 self.counters.sinks.events += self.sink_cursor(id).saturating_sub(before);
                 self.store_sink_cursor(id);
                 self.logs.sinks.due.push_back(id);
             }
             SinkOutcome::Failed { reason } => {
                 let retry = it.sink.retry;
-                let after = it.feed.failed(&retry);
+                let after = it.cursor.failed(&retry);
                 self.counters.sinks.failures += 1;
                 self.after_failure(id, after, &reason);
             }
             SinkOutcome::NotTried => {
-                it.feed.not_tried();
+                it.cursor.not_tried();
                 self.pause_sink(id, BUSY_PAUSE_MS);
             }
         }
@@ -241,10 +243,10 @@ impl Shard {
         let ChannelLog { history, sinks, .. } = &mut entry.value;
         let it = sinks.iter_mut().find(|it| it.serial == id.serial)?;
         loop {
-            let FeedRange { after, to, events_max } =
-                it.feed.range(history.last_sequence(), &it.sink);
+            let SinkRange { after, to, events_max } =
+                it.cursor.range(history.last_sequence(), &it.sink);
             if after >= to {
-                it.feed.rest();
+                it.cursor.rest();
                 return None;
             }
             let limits = PageLimits { events_max: events_max as usize, bytes_max };
@@ -252,11 +254,11 @@ impl Shard {
             let lost = page.lost.map_or(0, |(first, last)| last - first + 1);
             self.counters.sinks.lost += lost;
             if page.frames.is_empty() {
-                it.feed.skip(page.last);
+                it.cursor.skip(page.last);
                 continue;
             }
-            self.counters.sinks.retries += u64::from(it.feed.is_retrying());
-            it.feed.sent(after + lost, page.last);
+            self.counters.sinks.retries += u64::from(it.cursor.is_retrying());
+            it.cursor.sent(after + lost, page.last);
             let (room, sink) = (entry.name.clone(), Arc::clone(&it.sink));
             return Some(SinkPost { id, room, sink, frames: page.frames });
         }
@@ -299,7 +301,7 @@ impl Shard {
     }
 
     fn sink_cursor(&mut self, id: SinkId) -> u64 {
-        self.sink(id).map_or(0, |it| it.feed.cursor())
+        self.sink(id).map_or(0, |it| it.cursor.sequence())
     }
 
     fn sink(&mut self, id: SinkId) -> Option<&mut ChannelSink> {

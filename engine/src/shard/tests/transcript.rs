@@ -33,8 +33,8 @@ use super::world::{KEY, Limits, SECRET, World};
 use crate::id::{AppIndex, CoreId, SocketId};
 use crate::log::{Draft, Logged, Newest, Renewed, Snapshot};
 use crate::shard::{
-    AllCounters, ChannelName, ChannelOf, Channels, Connections, LogInfo, LoggedWish, NamedDraft,
-    Publication, Reach, ReplayRange, SnapshotOf, Start, Terminate, UsersOf, WorstLags,
+    AllCounters, ChannelName, ChannelOf, Channels, Connections, LogInfo, NamedDraft, Publication,
+    Reach, ReplayRange, SnapshotOf, Start, SubscribeOptions, Terminate, UsersOf, WorstLags,
 };
 
 /// Check `text` on one core, on two and on three, with the clients spread over them.
@@ -279,7 +279,7 @@ impl World {
             ["after", sequence] => Start::After(sequence.parse().unwrap()),
             _ => panic!("nobody begins {words:?}"),
         };
-        let wish = LoggedWish {
+        let options = SubscribeOptions {
             start,
             subscriber_id: self.clients[client].name.as_str().into(),
             event_types,
@@ -288,7 +288,7 @@ impl World {
             member: None,
         };
         let conn = self.clients[client].conn;
-        self.shard_of(client).subscribe_logged(conn, channel, wish).unwrap();
+        self.shard_of(client).subscribe_logged(conn, channel, options).unwrap();
     }
 
     /// `CHANNEL TYPE [BYTES] [id ID] [except CLIENT] + ...`.

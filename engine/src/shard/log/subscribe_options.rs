@@ -35,7 +35,7 @@ pub enum Start {
 
 /// What somebody who subscribes to a channel with a log wants.
 #[derive(Clone, Debug)]
-pub struct LoggedWish {
+pub struct SubscribeOptions {
     /// Where the subscription begins.
     pub start: Start,
     /// Whose cursor it is.
@@ -50,7 +50,7 @@ pub struct LoggedWish {
     pub member: Option<Member>,
 }
 
-/// What the owner must know of a [`LoggedWish`].
+/// What the owner must know of a [`SubscribeOptions`].
 #[derive(Clone, Debug)]
 pub(in super::super) struct JoinLog {
     pub(in super::super) start: Start,
@@ -89,7 +89,7 @@ impl LogWelcome {
 }
 
 impl Shard {
-    /// Ask the owner of channel `name` to let `conn` in as `wish` says, in the place of a
+    /// Ask the owner of channel `name` to let `conn` in as `options` says, in the place of a
     /// subscription that it may have.
     ///
     /// The channel may have no log, as a scope's wildcard: then all begin with what comes next.
@@ -101,13 +101,19 @@ impl Shard {
         &mut self,
         conn: ConnId,
         name: &str,
-        wish: LoggedWish,
+        options: SubscribeOptions,
     ) -> Result<(), SubscribeError> {
         if self.connection(conn).is_some_and(|it| it.is_open()) {
             self.unsubscribe(conn, name);
         }
-        let LoggedWish { start, subscriber_id, event_types, with_snapshot, fast_forward, member } =
-            wish;
+        let SubscribeOptions {
+            start,
+            subscriber_id,
+            event_types,
+            with_snapshot,
+            fast_forward,
+            member,
+        } = options;
         let event_types = event_types.map(Arc::from);
         let with_page = self.is_hungry(conn) && !self.conn_log(conn).is_asked;
         let socket_id = self.socket_id(conn);
@@ -127,40 +133,40 @@ impl Shard {
         Ok(())
     }
 
-    /// The owner's part of a join with a wish: where it begins. The log is there from here on.
+    /// The owner's part of a join with options: where it begins. The log is there from here on.
     pub(in super::super) fn welcome_to_log(
         &mut self,
         join: &Join,
     ) -> Result<Option<Box<LogWelcome>>, JoinRefused> {
-        let Some(wish) = &join.log else { return Ok(None) };
+        let Some(options) = &join.log else { return Ok(None) };
         let unlogged = LogWelcome::default();
         if !self.has_log(&join.channel) {
             return Ok(Some(Box::new(unlogged)));
         }
         let index = self.open_log(&join.channel, Some((join.core, join.conn)))?;
-        match wish.start {
+        match options.start {
             Start::Cursor | Start::CursorOrLive | Start::Snapshot => {
-                self.renew_cursor(index, &wish.subscriber_id);
+                self.renew_cursor(index, &options.subscriber_id);
             }
             Start::Live | Start::After(_) | Start::Elsewhere(_) => {}
         }
         let (unix_ms, channel) = (self.unix_ms(), join.channel.as_str());
         let row = self.row(join.dialect);
         let log = &mut self.logs.channels.at(index).value;
-        log.is_filtered |= wish.event_types.is_some();
+        log.is_filtered |= options.event_types.is_some();
         let snapshot = log.snapshot.as_deref();
-        let cursor = || log.cursors.of(&wish.subscriber_id).unwrap_or(0);
+        let cursor = || log.cursors.of(&options.subscriber_id).unwrap_or(0);
         let last = log.history.last_sequence();
-        let after = match wish.start {
+        let after = match options.start {
             Start::Live => last,
             Start::After(after) => after,
             Start::Elsewhere(_) => log.history.first_sequence() - 1,
             Start::Cursor => cursor(),
-            Start::CursorOrLive => log.cursors.of(&wish.subscriber_id).unwrap_or(last),
+            Start::CursorOrLive => log.cursors.of(&options.subscriber_id).unwrap_or(last),
             Start::Snapshot => snapshot.map_or_else(cursor, |it| it.last_sequence),
         };
-        let snapshot_given = wish.with_snapshot && snapshot.is_some();
-        let snapshot = match wish.with_snapshot {
+        let snapshot_given = options.with_snapshot && snapshot.is_some();
+        let snapshot = match options.with_snapshot {
             true => row.said(&[Word::Snapshot { channel, snapshot }]),
             false => Said::default(),
         };
@@ -170,10 +176,10 @@ impl Shard {
         let fast_forward = if after > last || is_kept_back {
             // It knows events that this log never had, or may not have those that it has.
             row.said(&[Word::Lost { channel, first: after.saturating_add(1), last, unix_ms }])
-        } else if let Start::Elsewhere(seen) = wish.start {
+        } else if let Start::Elsewhere(seen) = options.start {
             let first = seen.saturating_add(1);
             row.said(&[Word::Lost { channel, first, last: after, unix_ms }])
-        } else if wish.fast_forward && after > 0 {
+        } else if options.fast_forward && after > 0 {
             row.said(&[Word::StartsAfter { channel, sequence: after, unix_ms }])
         } else {
             Said::default()
@@ -185,8 +191,8 @@ impl Shard {
     /// The owner's first page for a new subscriber, right behind the answer to its join.
     pub(in super::super) fn send_first_page(&mut self, join: Join, after: u64) {
         let Join { channel, core, conn, local, attempt, dialect, log, .. } = join;
-        let Some(wish) = log.filter(|wish| wish.with_page) else { return };
-        let JoinLog { socket_id, event_types, .. } = *wish;
+        let Some(options) = log.filter(|options| options.with_page) else { return };
+        let JoinLog { socket_id, event_types, .. } = *options;
         self.on_read_page(PageOf {
             channel,
             core,
@@ -211,7 +217,7 @@ impl Shard {
         count: Said,
         log: Option<Box<LogWelcome>>,
     ) -> Welcome {
-        let is_live = join.log.as_ref().is_none_or(|wish| wish.start == Start::Live);
+        let is_live = join.log.as_ref().is_none_or(|options| options.start == Start::Live);
         // Who resumes gets the last event in its place, or has it.
         let (cached, sequence) = match is_live {
             true => self.say_cached(&join.channel, join.dialect),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::entered::EnterError;
+use super::room_presence::EnterError;
 use crate::id::{ConnId, CoreId};
 use crate::log::LogLimits;
 

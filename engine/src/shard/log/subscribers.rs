@@ -12,7 +12,7 @@ use super::super::channel::{Run, Subscriber};
 use super::super::connection::CATCHING_UP;
 use super::super::frames::Frames;
 use super::super::message::{CoreMessage, Welcome};
-use super::super::parcel::Withheld;
+use super::super::outgoing_batch::Withheld;
 use super::super::{LocalId, Output, Shard};
 use super::message::Message;
 use super::page::{PageOf, is_wanted};
@@ -77,17 +77,17 @@ impl LocalLog {
 }
 
 impl Shard {
-    /// A connection subscribes with a wish: its channel is a logged one from here on.
-    pub(in super::super) fn follow(&mut self, conn: ConnId, local: u32, wish: &JoinLog) {
+    /// A connection subscribes with options: its channel is a logged one from here on.
+    pub(in super::super) fn follow(&mut self, conn: ConnId, local: u32, options: &JoinLog) {
         let entry = self.locals.at(local);
         let app = self.apps.app(entry.name.app());
         let rule = app.history_rule(entry.name.as_str());
         let log = entry.value.log.get_or_insert_default();
         log.is_catch_up = rule.is_some_and(|rule| rule.catch_up);
-        log.filtered += u32::from(wish.event_types.is_some());
+        log.filtered += u32::from(options.event_types.is_some());
         let follower = Follower {
-            subscriber_id: Arc::clone(&wish.subscriber_id),
-            event_types: wish.event_types.clone(),
+            subscriber_id: Arc::clone(&options.subscriber_id),
+            event_types: options.event_types.clone(),
             after: 0,
             is_at_cursor: false,
             was_live: false,

@@ -12,13 +12,13 @@ use super::socket::Socket;
 use crate::shard::Millis;
 
 /// Sockets with the moments at which they are closed, in that order.
-pub(super) struct Parting {
+pub(super) struct RejectedSockets {
     sockets: VecDeque<(Millis, Rc<Socket>)>,
     sockets_max: usize,
     patience_ms: u64,
 }
 
-impl Parting {
+impl RejectedSockets {
     /// Room for `sockets_max`, each for `patience_ms`.
     pub(super) const fn new(sockets_max: usize, patience_ms: u64) -> Self {
         Self { sockets: VecDeque::new(), sockets_max, patience_ms }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::super::message::ChannelName;
 use super::super::{DialectId, Millis, Refusal, Shard, Word};
 use super::message::Message;
-use super::present::Entrant;
+use super::presence::Entrant;
 use crate::id::{ConnId, CoreId};
 use crate::log::NoLog;
 

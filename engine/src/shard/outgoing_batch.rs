@@ -210,7 +210,7 @@ impl Shard {
     }
 
     /// What `core` is told next of the channel at `owned` comes after the events that wait for it.
-    pub(super) fn end_parcel(&mut self, owned: u32, core: CoreId) {
+    pub(super) fn end_outgoing_batch(&mut self, owned: u32, core: CoreId) {
         let mut footholds = self.owned.at(owned).value.footholds.iter_mut();
         if let Some(foothold) = footholds.find(|foothold| foothold.core == core) {
             foothold.delivered_at = NOWHERE;

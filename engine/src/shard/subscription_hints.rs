@@ -7,14 +7,14 @@
 //! Invariant: a place is a guess. What is found there is compared before it is used, so that the
 //! answer is that of the scan whatever the table holds.
 
-/// Places that are remembered on one core: 4 KiB, for ten such publishers with a hundred channels.
+/// SubscriptionHints that are remembered on one core: 4 KiB, for ten such publishers with a hundred channels.
 const PLACES: usize = 1024;
 
 /// The places that one core remembers.
 #[derive(Debug)]
-pub(super) struct Places(Box<[u32; PLACES]>);
+pub(super) struct SubscriptionHints(Box<[u32; PLACES]>);
 
-impl Places {
+impl SubscriptionHints {
     /// A table that remembers nothing yet.
     pub(super) fn new() -> Self {
         Self(Box::new([0; PLACES]))
@@ -78,7 +78,7 @@ mod tests {
                 }
             }
             if step % 3 == 0 {
-                shard.places.0.fill(below(4) as u32);
+                shard.subscription_hints.0.fill(below(4) as u32);
             }
             shard.end_turn();
             for (&conn, name) in conns.iter().flat_map(|conn| NAMES.map(|name| (conn, name))) {

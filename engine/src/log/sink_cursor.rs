@@ -1,6 +1,6 @@
 //! How far one sink of one channel has come, and what it is sent next.
 //!
-//! The log itself is the queue: a feed is a few numbers, however many events wait. What is sent is
+//! The log itself is the queue: a cursor is a few numbers, however many events wait. What is sent is
 //! a batch; while it is not taken, its events are sent one by one, so that an event that the sink
 //! cannot deal with holds none of the others back for ever.
 //!
@@ -11,7 +11,7 @@ use crate::app::{RetryPolicy, Sink};
 
 /// One sink of one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Feed {
+pub struct SinkCursor {
     cursor: u64,
     batch_last: u64,
     from: u64,
@@ -22,7 +22,7 @@ pub struct Feed {
     stage: Stage,
 }
 
-/// What happens with a feed.
+/// What happens with a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// There is nothing to send.
@@ -37,7 +37,7 @@ enum Stage {
 
 /// What is to be read from the log for the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FeedRange {
+pub struct SinkRange {
     /// Events after this one,
     pub after: u64,
     /// up to this one,
@@ -63,8 +63,8 @@ pub enum AfterFailure {
     },
 }
 
-impl Feed {
-    /// A feed of a sink that has everything up to `cursor`.
+impl SinkCursor {
+    /// A cursor of a sink that has everything up to `cursor`.
     pub const fn after(cursor: u64) -> Self {
         Self {
             cursor,
@@ -103,13 +103,13 @@ impl Feed {
     }
 
     /// It is its turn: what is to be read, of a log that has events up to `last`.
-    pub fn range(&self, last: u64, sink: &Sink) -> FeedRange {
+    pub fn range(&self, last: u64, sink: &Sink) -> SinkRange {
         let (after, to) = if self.cursor < self.batch_last {
             (self.cursor, self.batch_last)
         } else {
             (self.from, last)
         };
-        FeedRange { after, to, events_max: if self.is_split { 1 } else { sink.batch_events_max } }
+        SinkRange { after, to, events_max: if self.is_split { 1 } else { sink.batch_events_max } }
     }
 
     /// What was read is sent: events after `after`, which may be further on than what was to be
@@ -170,7 +170,7 @@ impl Feed {
     }
 
     /// Everything up to here is taken or given up.
-    pub const fn cursor(&self) -> u64 {
+    pub const fn sequence(&self) -> u64 {
         self.cursor
     }
 
