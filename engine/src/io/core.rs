@@ -72,6 +72,8 @@ pub(super) struct Core {
     scratch: RefCell<Box<[u8]>>,
     /// What decompresses one message after the other for all connections.
     pub(super) inflating: Inflating,
+    /// When this core was made.
+    pub(super) began: Instant,
     /// The socket of each connection, by its slot.
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     /// Who waits for which answer.
@@ -126,6 +128,7 @@ impl Core {
             shard: RefCell::new(shard),
             scratch: RefCell::new(scratch),
             inflating,
+            began: Instant::now(),
             waiters: RefCell::default(),
             readiness,
             sends,
