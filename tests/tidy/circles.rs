@@ -44,6 +44,36 @@ fn folders_form_no_circle() {
     }
 }
 
+/// What a shard is made of: none of it may name a dialect, or anything else that is built upon it.
+const PURE: [&str; 5] = ["app", "id", "log", "middleware", "shard"];
+
+#[test]
+fn the_shard_names_no_dialect_and_no_wire() {
+    let sources = sources();
+    let mut breaches = Vec::new();
+    let shards = |it: &&Source| it.path.starts_with("engine/src/shard/") && !is_test(&it.path);
+    for source in sources.iter().filter(shards) {
+        let code = production(&source.text);
+        let here = module(source.path.strip_prefix("engine/src/").expect("it is one of those"));
+        for path in paths(&code, &here) {
+            let room = path.first().map(String::as_str).unwrap_or_default();
+            if !PURE.contains(&room) && room != "limits" && room != "setting" {
+                breaches.push(format!("{} names {room}", source.path));
+            }
+        }
+        let wires =
+            code.match_indices("uringcast_proto::").map(|(at, word)| &code[at + word.len()..]);
+        for wire in wires.filter(|rest| !rest.starts_with("ws::")) {
+            let wire: String = wire.chars().take_while(|it| it.is_alphanumeric()).collect();
+            breaches.push(format!("{} names the wire {wire}", source.path));
+        }
+    }
+    breaches.sort();
+    breaches.dedup();
+    assert_eq!(breaches, [""; 0], "a shard says words, and dialects turn them into bytes");
+    assert!(sources.iter().any(|it| shards(&it)), "no shard is there: the scanner is blind");
+}
+
 fn arrows(sources: &[Source]) -> Arrows {
     let folders: BTreeSet<&str> = sources.iter().filter_map(|it| folder(&it.path)).collect();
     let mut arrows = Arrows::new();

@@ -171,7 +171,7 @@ fn the_http_api_does_no_io() {
             "spawn",
             "tracing",
         ],
-        "it asks `Shards` and waits for `Reply`s; the runtime, the time and chance are behind those",
+        "it asks `Shards` and waits for replies; the runtime, the time and chance are behind those",
     );
 }
 

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use super::answer::Answer;
 use super::config::RestConfig;
 use super::error::RestError;
-use super::head::{Asked, Head};
+pub(super) use super::head::Asked;
+use super::head::Head;
 use super::shards::Shards;
 use super::socket_path;
 use super::{admin, broadcasting, pusher, zps};
@@ -82,7 +83,11 @@ macro_rules! endpoints {
             }
 
             /// Accept or refuse the request by its body, which is empty for a request without one.
-            pub(crate) fn finish(self, config: &RestConfig, body: &Bytes) -> Result<Action, RestError> {
+            pub(crate) fn finish(
+                self,
+                config: &RestConfig,
+                body: &Bytes,
+            ) -> Result<Action, RestError> {
                 check_length(self.body_bytes_max(config), Some(body.len() as u64))?;
                 match self { $(Self::$name(it) => it.body(config, body).map(Action::$name),)+ }
             }

@@ -5,6 +5,7 @@ mod head;
 mod once;
 mod publish;
 mod read;
+mod world;
 mod zintrust;
 
 use http::header::{CONTENT_TYPE, HeaderName};
@@ -81,7 +82,7 @@ fn check_refused(result: Result<Action, RestError>, status: u16, words: &str) {
 fn published(result: Result<Action, RestError>) -> Publish {
     match publishing(result) {
         Publishing::Now(publish) => publish,
-        other => panic!("no publish: {other:?}"),
+        other @ Publishing::Review(_) => panic!("no publish: {other:?}"),
     }
 }
 
@@ -97,7 +98,7 @@ fn publishing(result: Result<Action, RestError>) -> Publishing {
 fn reviewed(result: Result<Action, RestError>) -> Review {
     match publishing(result) {
         Publishing::Review(review) => *review,
-        other => panic!("it is not reviewed: {other:?}"),
+        other @ Publishing::Now(_) => panic!("it is not reviewed: {other:?}"),
     }
 }
 

@@ -16,6 +16,9 @@ pub use rules::Rules;
 pub use session::{Session, Speaker};
 
 use uringcast_proto::pusher::channel::{ChannelKind, is_cache_channel};
+use uringcast_proto::pusher::server::event_data;
+use uringcast_proto::zps::http::{emitted_unix_ms, split_sequence};
+use uringcast_proto::zps::id::{self, Prefix};
 
 use crate::log::is_room;
 use crate::shard::{DialectId, DialectRow, Dialects, Nature};
@@ -41,7 +44,15 @@ impl From<Dialect> for DialectId {
 }
 
 /// All that a shard is handed of the dialects.
-pub static DIALECTS: Dialects = Dialects { rows: &ROWS, nature };
+pub static DIALECTS: Dialects = Dialects {
+    rows: &ROWS,
+    nature,
+    data_of: event_data,
+    emitted_unix_ms,
+    without_sequence: split_sequence,
+    block_into: uringcast_proto::sse::message_into,
+    dead_letter_id: |unix_ms, random| id::generate(Prefix::DeadLetter, unix_ms, random),
+};
 
 /// What a channel is by its name, which all dialects agree on.
 pub fn nature(name: &str) -> Nature {

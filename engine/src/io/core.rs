@@ -76,6 +76,8 @@ pub(super) struct Core {
     scratch: RefCell<Box<[u8]>>,
     /// What decompresses one message after the other for all connections.
     pub(super) inflating: Inflating,
+    /// When this core was made.
+    pub(super) began: Instant,
     /// The socket of each connection, by its slot.
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     /// Who waits for which answer.
@@ -135,6 +137,7 @@ impl Core {
             speaker: RefCell::new(Speaker::new(rules)),
             scratch: RefCell::new(scratch),
             inflating,
+            began: Instant::now(),
             waiters: RefCell::default(),
             readiness,
             sends,

@@ -2,8 +2,7 @@
 
 use std::future::Future;
 use std::rc::Rc;
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::core::{Core, now_unix_us};
 use super::guarded::run_apart;
@@ -44,8 +43,7 @@ impl Facts for Rc<Core> {
     }
 
     fn now(&self) -> Duration {
-        static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-        BEGIN.elapsed()
+        self.began.elapsed()
     }
 
     fn unix_us(&self) -> u64 {

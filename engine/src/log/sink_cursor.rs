@@ -1,8 +1,8 @@
 //! How far one sink of one channel has come, and what it is sent next.
 //!
-//! The log itself is the queue: a cursor is a few numbers, however many events wait. What is sent is
-//! a batch; while it is not taken, its events are sent one by one, so that an event that the sink
-//! cannot deal with holds none of the others back for ever.
+//! The log itself is the queue: a cursor is a few numbers, however many events wait. What is sent
+//! is a batch; while it is not taken, its events are sent one by one, so that an event that the
+//! sink cannot deal with holds none of the others back for ever.
 //!
 //! Invariant: `cursor <= batch_last <= from`: taken or given up is what is up to the cursor, being
 //! delivered what is up to the batch's last, left out what is up to `from`; the rest waits.

@@ -11,7 +11,6 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use uringcast_proto::pusher::server;
 
 use super::message::{CachedInfo, ChannelName};
 use super::table::Table;
@@ -174,8 +173,9 @@ impl Shard {
     /// The last event of `channel` as the HTTP API shows it.
     pub(super) fn cached_info(&mut self, channel: &ChannelName) -> Option<CachedInfo> {
         let now = self.now;
+        let data_of = self.dialects.data_of;
         let (event, end) = self.cache.find(channel, now)?;
-        let data_json = server::event_data(&event.frame).expect("only frames of events are kept");
+        let data_json = data_of(&event.frame).expect("only frames of events are kept");
         Some(CachedInfo { data_json, ttl_s: end.since(now).div_ceil(1_000) as u32 })
     }
 

@@ -10,7 +10,6 @@ use super::counters::Refusal;
 use super::event_rate::EventRate;
 use super::hear::Waiting;
 use super::outbox::Outbox;
-use super::stream::blocks;
 use super::{DialectId, Millis, Segment, Shard};
 use crate::id::{AppIndex, ConnId, SocketId};
 
@@ -172,7 +171,7 @@ impl Shard {
     /// it is closed at the turn's end, whether or not it has been asked to take any yet.
     pub fn send(&mut self, conn: ConnId, frame: Bytes) {
         let is_stream = self.connection(conn).is_some_and(|it| it.form() == Form::Blocks);
-        let bytes = if is_stream { blocks(&frame) } else { frame };
+        let bytes = if is_stream { self.blocks(&frame) } else { frame };
         if !bytes.is_empty() {
             self.send_as_is(conn, bytes);
         }

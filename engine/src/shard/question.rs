@@ -201,15 +201,14 @@ impl Shard {
             To::One(CoreId(core)) => core..core + 1,
             To::Every => 0..self.config.cores as u8,
         };
-        let gathering = Gathering {
-            question: Some(question.clone()),
-            missing: cores.len(),
-            parts: Vec::with_capacity(cores.len()),
-        };
+        let errand = |core| (CoreId(core), Errand(Box::new(question.clone())));
+        let errands: Vec<_> = cores.map(errand).collect();
+        let missing = errands.len();
+        let parts = Vec::with_capacity(missing);
+        let gathering = Gathering { question: Some(question), missing, parts };
         let ticket = self.open_request(State::Question(Box::new(gathering)));
-        for core in cores {
-            let errand = Errand(Box::new(question.clone()));
-            self.tell(CoreId(core), CoreMessage::Ask { ticket, errand });
+        for (core, errand) in errands {
+            self.tell(core, CoreMessage::Ask { ticket, errand });
         }
         Asked::new(ticket)
     }

@@ -8,7 +8,6 @@
 //! has a place in each.
 
 use bytes::Bytes;
-use uringcast_proto::sse;
 use uringcast_proto::ws::client::FrameCursor;
 
 use super::deflate::{Packed, Sealed};
@@ -16,24 +15,24 @@ use super::{Segment, Shard};
 use crate::id::ConnId;
 
 impl Packed {
-    /// The blocks of the frames of `run`.
-    fn blocks(run: &[u8]) -> Self {
+    /// The blocks of the frames of `run`, each of which `block_into` appends.
+    fn blocks(run: &[u8], block_into: fn(&[u8], &mut Vec<u8>)) -> Self {
         let (mut cursor, mut rest) = (FrameCursor::new(), run);
         let mut packed = Self { bytes: Vec::with_capacity(run.len() * 5 / 4), ends: Vec::new() };
         while let Some(frame) = cursor.next(&mut rest).expect("a run holds frames of our own") {
-            sse::message_into(frame.payload, &mut packed.bytes);
+            block_into(frame.payload, &mut packed.bytes);
             packed.ends.push(((run.len() - rest.len()) as u32, packed.bytes.len() as u32));
         }
         packed
     }
 }
 
-/// The blocks of `frames`, which are whole.
-pub(super) fn blocks(frames: &[u8]) -> Bytes {
-    Packed::blocks(frames).bytes.into()
-}
-
 impl Shard {
+    /// The blocks of `frames`, which are whole.
+    pub(super) fn blocks(&self, frames: &[u8]) -> Bytes {
+        Packed::blocks(frames, self.dialects.block_into).bytes.into()
+    }
+
     /// Queue `bytes` on a stream as they are: the head of its response, or a block.
     pub fn send_text(&mut self, conn: ConnId, bytes: Bytes) {
         self.send_as_is(conn, bytes);
@@ -45,7 +44,7 @@ impl Shard {
         if self.locals.at(local).value.streams == 0 {
             return None;
         }
-        let packed = Packed::blocks(plain.segment.as_ref());
+        let packed = Packed::blocks(plain.segment.as_ref(), self.dialects.block_into);
         let skips = plain.skips.iter().map(|skip| packed.translate(skip)).collect();
         let frames = plain.segment.frames();
         let segment = Segment::new(Bytes::from(packed.bytes), frames, &self.retained);
@@ -55,6 +54,7 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
+    use uringcast_proto::sse;
     use uringcast_proto::ws::encode;
 
     use super::*;
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn each_frame_is_a_block_and_what_is_withheld_is_the_same_event() {
         let frames = [event(1, "x"), event(2, &"y".repeat(300)), event(3, "z")];
-        let packed = Packed::blocks(&frames.concat());
+        let packed = Packed::blocks(&frames.concat(), sse::message_into);
         let text = String::from_utf8(packed.bytes.clone()).unwrap();
         let ids: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
         assert_eq!(ids, ["a%3A1@1", "a%3A1@2", "a%3A1@3"]);

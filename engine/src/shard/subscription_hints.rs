@@ -7,24 +7,24 @@
 //! Invariant: a place is a guess. What is found there is compared before it is used, so that the
 //! answer is that of the scan whatever the table holds.
 
-/// SubscriptionHints that are remembered on one core: 4 KiB, for ten such publishers with a hundred channels.
-const PLACES: usize = 1024;
+/// Hints that are remembered on one core: 4 KiB, for ten such publishers with a hundred channels.
+const HINTS: usize = 1024;
 
 /// The places that one core remembers.
 #[derive(Debug)]
-pub(super) struct SubscriptionHints(Box<[u32; PLACES]>);
+pub(super) struct SubscriptionHints(Box<[u32; HINTS]>);
 
 impl SubscriptionHints {
     /// A table that remembers nothing yet.
     pub(super) fn new() -> Self {
-        Self(Box::new([0; PLACES]))
+        Self(Box::new([0; HINTS]))
     }
 
     /// Where the connection in `slot` may have the channel whose name has this hash.
     pub(super) fn of(&mut self, slot: u32, hash: u64) -> &mut u32 {
         // An odd number with bits everywhere, so that neighbours do not share a place.
         let mixed = slot.wrapping_mul(0x9e37_79b9) ^ hash as u32;
-        &mut self.0[mixed as usize % PLACES]
+        &mut self.0[mixed as usize % HINTS]
     }
 }
 

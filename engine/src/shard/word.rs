@@ -210,6 +210,18 @@ pub struct Dialects {
     pub rows: &'static [DialectRow],
     /// What the channel with this name is, to all of them.
     pub nature: fn(&str) -> Nature,
+    /// The `data` of a cached event as the JSON token that its publisher sent, from its frame.
+    pub data_of: fn(&[u8]) -> Option<Box<str>>,
+    /// When the first event of these frames was emitted, in milliseconds since 1970, if they say
+    /// so.
+    pub emitted_unix_ms: fn(&[u8]) -> Option<u64>,
+    /// The message in an event's frame without the digits of its sequence, and where those stood.
+    pub without_sequence: fn(&[u8]) -> Option<(Vec<u8>, usize)>,
+    /// Append a websocket's message as a block of a stream of server-sent events.
+    pub block_into: fn(&[u8], &mut Vec<u8>),
+    /// The id of a dead letter that is made at a time in milliseconds since 1970, from a random
+    /// number.
+    pub dead_letter_id: fn(u64, u64) -> String,
 }
 
 /// One dialect among those that a shard is handed: its place in their list.

@@ -2,12 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::api::answer::Answer;
-use crate::api::config::RestConfig;
-use crate::api::endpoint::{Endpoint, READ};
-use crate::api::error::RestError;
-use crate::api::head::Asked;
-use crate::api::shards::Shards;
+use crate::api::endpoint::{Asked, Endpoint, READ};
+use crate::api::{Answer, RestConfig, RestError, Shards};
 
 #[derive(Debug)]
 pub(crate) struct Up;

@@ -4,12 +4,8 @@ use bytes::Bytes;
 
 use super::caller::Caller;
 use super::{BODY_BYTES_MAX, Signing};
-use crate::api::answer::Answer;
-use crate::api::config::RestConfig;
-use crate::api::endpoint::{Endpoint, WRITE};
-use crate::api::error::RestError;
-use crate::api::head::Asked;
-use crate::api::shards::Shards;
+use crate::api::endpoint::{Asked, Endpoint, WRITE};
+use crate::api::{Answer, RestConfig, RestError, Shards};
 
 #[derive(Debug)]
 pub(crate) struct Auth(Caller);

@@ -4,15 +4,11 @@ use bytes::Bytes;
 use uringcast_proto::pusher::rest::BatchBody;
 
 use super::Own;
-use crate::api::answer::Answer;
-use crate::api::config::RestConfig;
-use crate::api::endpoint::{Endpoint, WRITE};
-use crate::api::error::RestError;
-use crate::api::head::Asked;
+use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::publish::publish_batch;
 use crate::api::publishing::{Publisher, Publishing};
-use crate::api::shards::Shards;
 use crate::api::zintrust::{Draft, Drafts};
+use crate::api::{Answer, RestConfig, RestError, Shards};
 
 #[derive(Debug)]
 pub(crate) struct BatchEvents(Publisher);

@@ -5,15 +5,11 @@
 use bytes::Bytes;
 
 use super::{Own, channel};
-use crate::api::answer::Answer;
-use crate::api::config::RestConfig;
-use crate::api::endpoint::{Endpoint, WRITE};
-use crate::api::error::RestError;
-use crate::api::head::Asked;
+use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::publish::{ChannelEvent, publish_to_channel};
 use crate::api::publishing::{Publisher, Publishing};
-use crate::api::shards::Shards;
 use crate::api::zintrust::{Draft, Drafts};
+use crate::api::{Answer, RestConfig, RestError, Shards};
 
 #[derive(Debug)]
 pub(crate) struct ChannelEvents {

@@ -4,14 +4,11 @@ use bytes::Bytes;
 use uringcast_proto::pusher::rest::channels_body;
 
 use super::Own;
-use crate::api::answer::Answer;
 use crate::api::authenticate::Authenticated;
-use crate::api::config::RestConfig;
-use crate::api::endpoint::{Endpoint, READ};
-use crate::api::error::RestError;
-use crate::api::head::Asked;
+use crate::api::endpoint::{Asked, Endpoint, READ};
 use crate::api::info::{ChannelInfo, Info};
-use crate::api::shards::{Shards, spend_read};
+use crate::api::shards::spend_read;
+use crate::api::{Answer, RestConfig, RestError, Shards};
 use crate::id::AppIndex;
 use crate::shard;
 

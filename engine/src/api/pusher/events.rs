@@ -8,16 +8,12 @@ use uringcast_proto::pusher::rest::PublishBody;
 use uringcast_proto::pusher::signature::Query;
 
 use super::{Own, app};
-use crate::api::answer::Answer;
 use crate::api::authenticate::Authenticated;
-use crate::api::config::RestConfig;
-use crate::api::endpoint::{Endpoint, WRITE};
-use crate::api::error::RestError;
-use crate::api::head::Asked;
+use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::publish::publish;
 use crate::api::publishing::{Publisher, Publishing};
-use crate::api::shards::Shards;
 use crate::api::zintrust::{Draft, Drafts, ZinTrustError, sent_secret};
+use crate::api::{Answer, RestConfig, RestError, Shards};
 
 #[derive(Debug)]
 pub(crate) struct Events {

@@ -4,13 +4,11 @@ use bytes::Bytes;
 use uringcast_proto::pusher::rest::PUBLISHED_BODY;
 
 use super::Own;
-use crate::api::answer::Answer;
 use crate::api::authenticate::Authenticated;
-use crate::api::config::RestConfig;
-use crate::api::endpoint::{Endpoint, WRITE};
-use crate::api::error::RestError;
-use crate::api::head::{Asked, decode};
-use crate::api::shards::{Shards, spend_read};
+use crate::api::endpoint::{Asked, Endpoint, WRITE};
+use crate::api::head::decode;
+use crate::api::shards::spend_read;
+use crate::api::{Answer, RestConfig, RestError, Shards};
 use crate::app::App;
 use crate::id::AppIndex;
 use crate::shard;

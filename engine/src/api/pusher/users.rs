@@ -5,13 +5,10 @@ use uringcast_proto::pusher::channel::ChannelKind;
 use uringcast_proto::pusher::rest::users_body;
 
 use super::{Own, channel};
-use crate::api::answer::Answer;
 use crate::api::authenticate::Authenticated;
-use crate::api::config::RestConfig;
-use crate::api::endpoint::{Endpoint, READ};
-use crate::api::error::RestError;
-use crate::api::head::Asked;
-use crate::api::shards::{self, Shards, spend_read};
+use crate::api::endpoint::{Asked, Endpoint, READ};
+use crate::api::shards::spend_read;
+use crate::api::{Answer, RestConfig, RestError, Shards, shards};
 use crate::id::AppIndex;
 use crate::shard::UsersOf;
 

@@ -150,7 +150,7 @@ fn ask(body: &str) -> Box<super::super::broadcasting::Question> {
     let headers = [("authorization", "Basic x"), ("cookie", "a=b"), ("x-other", "c")];
     match signing(run(policy, &headers, body)) {
         Signing::Consult(question) => question,
-        other => panic!("nobody is asked: {other:?}"),
+        other @ Signing::Granted(_) => panic!("nobody is asked: {other:?}"),
     }
 }
 
@@ -265,7 +265,7 @@ fn the_apps_server_says_who_a_user_is() {
         let policy = AuthPolicy::Webhook("http://app".to_owned());
         match signing(run_at(USER_PATH, policy, &[("cookie", "a=b")], "socket_id=1.2")) {
             Signing::Consult(question) => question,
-            other => panic!("nobody is asked: {other:?}"),
+            other @ Signing::Granted(_) => panic!("nobody is asked: {other:?}"),
         }
     };
     assert_eq!(ask().body(), r#"{"socket_id":"1.2"}"#);

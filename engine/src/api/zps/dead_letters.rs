@@ -8,12 +8,9 @@ use super::caller::app_of;
 use super::carry::tell_time;
 use super::error::ZpsError;
 use super::room::room;
-use crate::api::answer::Answer;
-use crate::api::config::RestConfig;
-use crate::api::endpoint::Endpoint;
-use crate::api::error::RestError;
-use crate::api::head::Asked;
-use crate::api::shards::{self, Shards, spend_read};
+use crate::api::endpoint::{Asked, Endpoint};
+use crate::api::shards::spend_read;
+use crate::api::{Answer, RestConfig, RestError, Shards, shards};
 use crate::id::AppIndex;
 use crate::log::DeadLetter;
 use crate::shard::{ForgetDeadLetters, ListDeadLetters};
@@ -54,15 +51,12 @@ impl Endpoint for DeadLetters {
         let spent = spend_read(shards, app).await?;
         tell_time(shards);
         let channel = shards::channel(shards, app, &room);
-        let answer = match listed {
-            Some((limit, from_unix_ms)) => {
-                let list = ListDeadLetters { channel, limit, from_unix_ms };
-                self::list(&room, &shards.ask(list).await)
-            }
-            None => {
-                let count = shards.ask(ForgetDeadLetters { channel, ids: None }).await;
-                Answer::ok(count.to_string().into())
-            }
+        let answer = if let Some((limit, from_unix_ms)) = listed {
+            let list = ListDeadLetters { channel, limit, from_unix_ms };
+            self::list(&room, &shards.ask(list).await)
+        } else {
+            let count = shards.ask(ForgetDeadLetters { channel, ids: None }).await;
+            Answer::ok(count.to_string().into())
         };
         Ok(answer.with_budget(spent.as_ref()))
     }

@@ -6,12 +6,8 @@ use serde::Serialize;
 use super::caller::app_of;
 use super::carry::tell_time;
 use crate::api::admin::ready::Readiness;
-use crate::api::answer::Answer;
-use crate::api::config::RestConfig;
-use crate::api::endpoint::{Endpoint, READ};
-use crate::api::error::RestError;
-use crate::api::head::Asked;
-use crate::api::shards::Shards;
+use crate::api::endpoint::{Asked, Endpoint, READ};
+use crate::api::{Answer, RestConfig, RestError, Shards};
 use crate::shard::{AllCounters, Durations, Refusal};
 
 #[derive(Debug)]

@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use super::super::channel::Form;
 use super::super::message::{ChannelName, LocalId};
-use super::super::stream::blocks;
 use super::super::word::Said;
 use super::super::{DialectId, Segment, Shard, Word};
 use super::message::Message;
@@ -145,7 +144,7 @@ impl Shard {
             several => Bytes::from(several.concat()),
         };
         let is_stream = self.connections[conn.slot as usize].form() == Form::Blocks;
-        let bytes = if is_stream { blocks(&bytes) } else { bytes };
+        let bytes = if is_stream { self.blocks(&bytes) } else { bytes };
         self.counters.deliveries += u64::from(count);
         let segment = Segment::new(bytes, count, &self.retained);
         self.enqueue(conn.slot, segment);

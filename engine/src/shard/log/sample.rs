@@ -4,8 +4,6 @@
 //! first read of a log. The I/O layer reads its clock once, after the turn's end, if there was any:
 //! nothing is added to what an event or a subscriber costs.
 
-use uringcast_proto::zps::http::emitted_unix_ms;
-
 use super::super::Shard;
 
 /// Who publishes may say any time: one an hour ago says nothing about this server.
@@ -50,7 +48,7 @@ impl Shard {
     pub(in super::super) fn sample_delivery(&mut self, frames: &[u8]) {
         let sample = &mut self.logs.samples.emitted_unix_ms;
         if sample.is_none() {
-            *sample = emitted_unix_ms(frames);
+            *sample = (self.dialects.emitted_unix_ms)(frames);
         }
     }
 

@@ -15,11 +15,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
-use uringcast_proto::zps::http::split_sequence;
-use uringcast_proto::zps::id::{self, Prefix};
 
 use super::super::message::ChannelName;
-use super::super::{Millis, Output, Shard};
+use super::super::{Dialects, Millis, Output, Shard};
 use super::ChannelLog;
 use super::unkept::cursor_bytes;
 use crate::app::Sink;
@@ -270,14 +268,14 @@ impl Shard {
         let Some(it) = entry.value.sinks.iter().find(|it| it.serial == id.serial) else { return };
         let (room, sink) = (entry.name.clone(), Arc::clone(&it.sink));
         let now = self.logs.unix_ms;
-        let Some(draft) = draft_of(&entry.value, sequence, now) else {
+        let Some(draft) = draft_of(self.dialects, &entry.value, sequence, now) else {
             self.counters.sinks.lost += 1; // Its room let go of it while it was tried.
             return;
         };
         let seed = self.config.hash_seed ^ u64::from(self.next_serial());
         let random = FixedState::with_seed(seed).hash_one((room.as_str(), &*sink.name, sequence));
         let letter = DeadLetter {
-            id: id::generate(Prefix::DeadLetter, now, random).into(),
+            id: (self.dialects.dead_letter_id)(now, random).into(),
             draft,
             error: format!("sink {}: {reason}", sink.name).into(),
             attempts,
@@ -311,9 +309,14 @@ impl Shard {
 }
 
 /// Event `sequence` of a log as it was before it had a number; `None` if it is gone.
-fn draft_of(log: &ChannelLog, sequence: u64, now_unix_ms: u64) -> Option<Draft> {
+fn draft_of(
+    dialects: &Dialects,
+    log: &ChannelLog,
+    sequence: u64,
+    now_unix_ms: u64,
+) -> Option<Draft> {
     let entry = log.history.get(sequence)?;
-    let (text, sequence_at) = split_sequence(&entry.frame)?;
+    let (text, sequence_at) = (dialects.without_sequence)(&entry.frame)?;
     Some(Draft {
         id: entry.id.clone(),
         event_type: Arc::clone(&entry.event_type),

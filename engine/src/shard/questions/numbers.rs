@@ -49,7 +49,9 @@ impl Question for WorstLags {
 
     fn whole(self, parts: Vec<(CoreId, Lags)>) -> Lags {
         let mut all = Lags::default();
-        parts.into_iter().for_each(|(_, part)| all.merge(part, self.0 as usize));
+        for (_, part) in parts {
+            all.merge(part, self.0 as usize);
+        }
         all
     }
 

@@ -79,7 +79,7 @@ pub(super) fn names(names: Vec<Box<str>>) -> String {
     sorted(names.into_iter().map(String::from).collect())
 }
 
-pub(super) fn lags(lags: Lags) -> String {
+pub(super) fn lags(lags: &Lags) -> String {
     let word = |it: &ChannelLag| format!("{}:{}", it.channel, it.events);
     let worst: Vec<String> = lags.worst.iter().map(word).collect();
     format!("lags {} of {}", worst.join(" "), lags.lagging)

@@ -139,14 +139,16 @@ impl World {
                 self.ask(Channels { app: AppIndex(0), prefix: "".into() }, render::channels);
             }
             ("http", ["channel", name]) => {
-                self.ask(ChannelOf(self.channel(name)), render::channels)
+                self.ask(ChannelOf(self.channel(name)), render::channels);
             }
             ("http", ["users", name]) => self.ask(UsersOf(self.channel(name)), render::names),
             ("http", ["terminate", user]) => {
                 let terminate = Terminate { app: AppIndex(0), user_id: (*user).into() };
                 self.ask(terminate, |connections| format!("terminated {connections}"));
             }
-            ("http", ["lags", max]) => self.ask(WorstLags(max.parse().unwrap()), render::lags),
+            ("http", ["lags", max]) => {
+                self.ask(WorstLags(max.parse().unwrap()), |lags| render::lags(&lags));
+            }
             ("http", ["counters"]) => self.ask(AllCounters, |cores| {
                 let cores: Vec<String> = cores.iter().map(|(core, _)| core.0.to_string()).collect();
                 format!("[{}]", cores.join(" "))
