@@ -10,7 +10,7 @@ use uringcast_proto::ws::assembler::{Limits, Message};
 use uringcast_proto::ws::close::CloseCode;
 use uringcast_proto::ws::encode;
 
-use super::zps::{RoomKey, RoomQuestion, RoomVerdict, Verdicts};
+use super::zps::{RoomKey, RoomVerdict, Verdicts};
 use super::{Rules, echo, pusher, zps};
 use crate::id::ConnId;
 use crate::shard::Shard;
@@ -47,12 +47,6 @@ impl Speaker {
     pub fn set_apps(&mut self, shard: &mut Shard) {
         self.rules.apps = shard.apps();
         self.verdicts.forget(shard);
-    }
-
-    /// A question to ask an app's server, and who is held until its answer is
-    /// [taken in](Verdicts::answered).
-    pub fn poll_question(&mut self) -> Option<(ConnId, RoomQuestion)> {
-        self.verdicts.poll()
     }
 }
 

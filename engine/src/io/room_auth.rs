@@ -12,7 +12,7 @@ use crate::side::{Call, CallError};
 impl Core {
     /// Ask what clients' messages wait for.
     pub(super) fn ask_rooms(self: &Rc<Self>) {
-        let next = || self.speaker.borrow_mut().poll_question();
+        let next = || self.speaker.borrow_mut().verdicts.poll();
         while let Some((conn, question)) = next() {
             self.ask_room(conn, question);
         }

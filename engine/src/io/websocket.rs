@@ -152,12 +152,11 @@ fn read(core: &Core, ready: Ready) {
     } else {
         reader.read(core, conn, &socket)
     };
-    match next {
-        Some(next) => proceed(core, conn, &socket, reader, next),
-        None => {
-            socket.keep_reader(reader); // It knows who has gone.
-            core.forget(conn);
-        }
+    if let Some(next) = next {
+        proceed(core, conn, &socket, reader, next);
+    } else {
+        socket.keep_reader(reader); // It knows who has gone.
+        core.forget(conn);
     }
 }
 

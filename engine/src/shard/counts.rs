@@ -56,12 +56,11 @@ impl Counts {
 
     /// One less, of those that were added.
     pub(super) fn subtract(&mut self, dialect: DialectId) {
-        match &mut self.more {
-            Some(more) => more[usize::from(dialect.0)] -= 1,
-            None => {
-                assert!(self.first == dialect, "who leaves was counted as what it speaks");
-                self.count -= 1;
-            }
+        if let Some(more) = &mut self.more {
+            more[usize::from(dialect.0)] -= 1;
+        } else {
+            assert!(self.first == dialect, "who leaves was counted as what it speaks");
+            self.count -= 1;
         }
     }
 

@@ -94,7 +94,7 @@ pub use questions::{
 };
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
-pub use word::{Begin, DialectId, DialectRow, Dialects, Ending, Members, Traits, Word};
+pub use word::{Begin, DialectId, DialectRow, Dialects, Ending, Members, Traits, Unnumbered, Word};
 
 use batch::Joiner;
 use cache::Cache;

@@ -38,12 +38,14 @@ pub(super) struct Watching {
     position: u32,
 }
 
+/// Who is to be told, and an index into the changes.
+type Addressed = (ConnId, u32);
+
 /// What is to be told, and to whom.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     changes: Vec<(ChannelName, OnlineStatus)>,
-    /// Each with an index into the changes.
-    addressed: Vec<(ConnId, u32)>,
+    addressed: Vec<Addressed>,
 }
 
 impl Notices {
@@ -127,7 +129,7 @@ impl Shard {
         }
         let Notices { changes, mut addressed } = std::mem::take(&mut self.users.notices);
         addressed.sort_unstable_by_key(|&(conn, change)| (conn.slot, conn.generation, change));
-        let mut last: Option<(&[(ConnId, u32)], DialectId, Segment)> = None;
+        let mut last: Option<(&[Addressed], DialectId, Segment)> = None;
         for told in addressed.chunk_by(|(one, _), (other, _)| one == other) {
             let conn = told[0].0;
             let Some((_, dialect)) = self.speaks(conn) else { continue };
@@ -177,7 +179,7 @@ impl Shard {
 }
 
 /// Whether two watchers hear the same.
-fn is_same(one: &[(ConnId, u32)], other: &[(ConnId, u32)]) -> bool {
+fn is_same(one: &[Addressed], other: &[Addressed]) -> bool {
     one.iter().map(|(_, change)| change).eq(other.iter().map(|(_, change)| change))
 }
 

@@ -203,6 +203,9 @@ pub enum Ending {
     Failed,
 }
 
+/// The message of an event without the digits of its sequence, and where those stood, in bytes.
+pub type Unnumbered = (Vec<u8>, usize);
+
 /// All that a shard is handed of the dialects.
 #[derive(Debug)]
 pub struct Dialects {
@@ -216,7 +219,7 @@ pub struct Dialects {
     /// so.
     pub emitted_unix_ms: fn(&[u8]) -> Option<u64>,
     /// The message in an event's frame without the digits of its sequence, and where those stood.
-    pub without_sequence: fn(&[u8]) -> Option<(Vec<u8>, usize)>,
+    pub without_sequence: fn(&[u8]) -> Option<Unnumbered>,
     /// Append a websocket's message as a block of a stream of server-sent events.
     pub block_into: fn(&[u8], &mut Vec<u8>),
     /// The id of a dead letter that is made at a time in milliseconds since 1970, from a random

@@ -52,7 +52,9 @@ pub fn say(word: &Word<'_>, frames: &mut Vec<u8>) -> u32 {
 }
 
 fn append(frames: &mut Vec<u8>, said: &[Bytes]) -> u32 {
-    said.iter().for_each(|frame| frames.extend_from_slice(frame));
+    for frame in said {
+        frames.extend_from_slice(frame);
+    }
     said.len() as u32
 }
 

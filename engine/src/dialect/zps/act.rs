@@ -94,7 +94,7 @@ pub(super) fn check_target(talk: &mut Talk<'_>, room: &str) -> Result<(), Refuse
     Ok(())
 }
 
-fn check_event_type(talk: &mut Talk<'_>, event_type: &str) -> Result<(), Refused> {
+fn check_event_type(talk: &Talk<'_>, event_type: &str) -> Result<(), Refused> {
     let max = talk.app().policy.event_name_max as usize;
     if event_type.len() > max {
         return Err(Refused::Length { field: "event.type", max, unit: "bytes" });

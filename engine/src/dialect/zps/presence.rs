@@ -51,7 +51,7 @@ fn announce(talk: &mut Talk<'_>, room: &str, change: PresenceChange<'_>) -> byte
     server::presence_change(&id, room, change, Some(&talk.me.subscriber_id), now)
 }
 
-fn check_user(talk: &mut Talk<'_>, user: &PresentUser<'_>) -> Result<(), Refused> {
+fn check_user(talk: &Talk<'_>, user: &PresentUser<'_>) -> Result<(), Refused> {
     let policy = &talk.app().policy;
     let more_bytes = user.metadata.map_or(0, str::len) + user.last_seen_at.map_or(0, str::len);
     for (field, bytes, max) in [

@@ -34,7 +34,7 @@ pub(super) fn on_unsubscribe(talk: &mut Talk<'_>, room: &str) {
 
 /// The types that a client wants, if it does not want all.
 pub(super) fn event_types(
-    talk: &mut Talk<'_>,
+    talk: &Talk<'_>,
     types: Option<Vec<Cow<'_, str>>>,
 ) -> Result<Option<Box<[Box<str>]>>, Refused> {
     // The original takes an empty list for no list at all.

@@ -129,7 +129,8 @@ impl Verdicts {
         self.tell_levels(shard);
     }
 
-    pub(crate) fn poll(&mut self) -> Option<(ConnId, RoomQuestion)> {
+    /// A question to ask an app's server, and who is held until it is [answered](Self::answered).
+    pub fn poll(&mut self) -> Option<(ConnId, RoomQuestion)> {
         self.asked.pop_front()
     }
 

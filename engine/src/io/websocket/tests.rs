@@ -90,7 +90,7 @@ impl World {
         let policy = AppPolicy { zps, ..AppPolicy::default() };
         let history = vec![HistoryRule::new("*:*")];
         let room_auth_url = random.one_in(4).then(|| "http://app/".to_owned());
-        let app = App { policy, history, room_auth_url, ..App::new("id", "key", "secret") };
+        let app = App { policy, room_auth_url, history, ..App::new("id", "key", "secret") };
         let apps = Apps::new(vec![app]).unwrap();
         let config = ShardConfig {
             cores,
@@ -296,7 +296,7 @@ impl World {
             }
         }
         let Core { speaker, asked, .. } = &mut self.cores[core];
-        asked.extend(iter::from_fn(|| speaker.borrow_mut().poll_question()));
+        asked.extend(iter::from_fn(|| speaker.borrow_mut().verdicts.poll()));
     }
 
     /// The app's server answers one of the questions of `core`, in whatever order.

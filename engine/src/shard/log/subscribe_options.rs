@@ -166,9 +166,10 @@ impl Shard {
             Start::Snapshot => snapshot.map_or_else(cursor, |it| it.last_sequence),
         };
         let snapshot_given = options.with_snapshot && snapshot.is_some();
-        let snapshot = match options.with_snapshot {
-            true => row.said(&[Word::Snapshot { channel, snapshot }]),
-            false => Said::default(),
+        let snapshot = if options.with_snapshot {
+            row.said(&[Word::Snapshot { channel, snapshot }])
+        } else {
+            Said::default()
         };
         self.counters.log_catch_ups += u64::from(after < last);
         self.counters.snapshots_given += u64::from(snapshot_given);
@@ -219,9 +220,10 @@ impl Shard {
     ) -> Welcome {
         let is_live = join.log.as_ref().is_none_or(|options| options.start == Start::Live);
         // Who resumes gets the last event in its place, or has it.
-        let (cached, sequence) = match is_live {
-            true => self.say_cached(&join.channel, join.dialect),
-            false => (Said::default(), None),
+        let (cached, sequence) = if is_live {
+            self.say_cached(&join.channel, join.dialect)
+        } else {
+            (Said::default(), None)
         };
         let begin = log.as_ref().map(|log| {
             let after = sequence.map_or(log.after, |cached| cached - 1);
