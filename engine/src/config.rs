@@ -26,7 +26,7 @@ mod sources;
 use std::ffi::OsString;
 
 use self::apps::AppOrigin;
-use self::draft::Draft;
+use self::draft::ConfigDraft;
 use self::environment::Variables;
 use crate::app::{App, AppPolicy};
 
@@ -115,7 +115,8 @@ impl Config {
         options: &Options,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Effective, Problems> {
-        let mut draft = options.gateway.as_ref().map_or_else(Draft::new, Draft::for_gateway);
+        let mut draft =
+            options.gateway.as_ref().map_or_else(ConfigDraft::new, ConfigDraft::for_gateway);
         if let Some(path) = &options.config {
             file::read(path, &mut draft);
         }

@@ -33,7 +33,7 @@ use crate::id::AppIndex;
 
 /// What the operator decides about every connection; what an app decides is its policy.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules<'a> {
+pub struct AdmissionRules<'a> {
     /// `server.trusted_proxies`.
     pub trusted_proxies: &'a [IpNet],
     /// `server.socket_path`: what an app's path may begin with, besides `/app`.
@@ -51,7 +51,7 @@ pub struct Rules<'a> {
 /// What depends on who else is connected is the shard's to check.
 pub fn admit(
     apps: &Apps,
-    rules: &Rules<'_>,
+    rules: &AdmissionRules<'_>,
     peer: IpAddr,
     request: &Request,
 ) -> Result<AppIndex, Refused> {
@@ -67,7 +67,7 @@ pub fn admit(
 /// all that one look tells.
 pub fn admit_stream(
     apps: &Apps,
-    rules: &Rules<'_>,
+    rules: &AdmissionRules<'_>,
     peer: IpAddr,
     path: &StreamPath,
     request: &Request,
@@ -77,14 +77,23 @@ pub fn admit_stream(
     Ok(index)
 }
 
-fn admit_key(apps: &Apps, rules: &Rules<'_>, request: &Request) -> Result<AppIndex, Refused> {
+fn admit_key(
+    apps: &Apps,
+    rules: &AdmissionRules<'_>,
+    request: &Request,
+) -> Result<AppIndex, Refused> {
     let key = socket_key(rules.socket_path, &request.target).ok_or(Refused::PathUnknown)?;
     let index = apps.by_key(&key).ok_or(Refused::KeyUnknown)?;
     version::check(request.query(), rules.is_protocol_required)?;
     Ok(index)
 }
 
-fn check_app(app: &App, rules: &Rules<'_>, peer: IpAddr, request: &Request) -> Result<(), Refused> {
+fn check_app(
+    app: &App,
+    rules: &AdmissionRules<'_>,
+    peer: IpAddr,
+    request: &Request,
+) -> Result<(), Refused> {
     if !app.policy.enabled {
         return Err(Refused::AppDisabled);
     }

@@ -17,7 +17,7 @@ fn run(apps: &Apps, peer: &str, target: &str, headers: &[(&str, &str)]) -> Resul
     let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
     let request = Request::from_headers(target, headers);
     let proxies = private_networks();
-    let rules = Rules {
+    let rules = AdmissionRules {
         socket_path: "/app",
         trusted_proxies: &proxies,
         is_protocol_required: true,

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::{Request, Rules};
+use super::{AdmissionRules, Request};
 use crate::app::Apps;
 use crate::id::AppIndex;
 
@@ -16,7 +16,7 @@ pub enum ZpsPath {
 }
 
 /// The zps path of `request`; `None` if it is for another protocol.
-pub fn path(rules: &Rules<'_>, request: &Request) -> Option<ZpsPath> {
+pub fn path(rules: &AdmissionRules<'_>, request: &Request) -> Option<ZpsPath> {
     rules.zps_app?;
     let target = &request.target;
     let path = target.split_once('?').map_or(&**target, |(path, _)| path);
@@ -36,7 +36,7 @@ const STREAM_PATH: &str = "/api/realtime/sse";
 
 impl StreamPath {
     /// The stream at `path`, which has no query; `None` if there is none.
-    pub fn parse(rules: &Rules<'_>, path: &str) -> Option<Self> {
+    pub fn parse(rules: &AdmissionRules<'_>, path: &str) -> Option<Self> {
         rules.zps_app?;
         if path == rules.sse_path || path == STREAM_PATH {
             return Some(Self(ZpsPath::Root));
@@ -53,14 +53,14 @@ impl StreamPath {
     }
 
     /// The app behind the path.
-    pub(super) fn app(&self, apps: &Apps, rules: &Rules<'_>) -> Option<AppIndex> {
+    pub(super) fn app(&self, apps: &Apps, rules: &AdmissionRules<'_>) -> Option<AppIndex> {
         self.0.app(apps, rules)
     }
 }
 
 impl ZpsPath {
     /// The app behind the path.
-    pub(super) fn app(&self, apps: &Apps, rules: &Rules<'_>) -> Option<AppIndex> {
+    pub(super) fn app(&self, apps: &Apps, rules: &AdmissionRules<'_>) -> Option<AppIndex> {
         match (self, rules.zps_app) {
             (Self::App(id), _) => apps.by_id(id),
             (Self::Root, Some(id)) if !id.is_empty() => apps.by_id(id),
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn found(zps_app: Option<&str>, target: &str) -> Option<ZpsPath> {
-        let rules = Rules {
+        let rules = AdmissionRules {
             trusted_proxies: &[],
             socket_path: "/app",
             is_protocol_required: false,
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn streams_have_paths_of_their_own() {
-        let rules = Rules {
+        let rules = AdmissionRules {
             trusted_proxies: &[],
             socket_path: "/app",
             is_protocol_required: false,

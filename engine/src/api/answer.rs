@@ -14,7 +14,7 @@ use crate::shard::{Kept, Spent};
 /// One response. Its content type is `application/json` unless the body is empty or `headers` has
 /// another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct HttpAnswer {
     /// The HTTP status.
     pub status: u16,
     /// JSON, or nothing.
@@ -32,7 +32,7 @@ const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-r
 const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-impl Answer {
+impl HttpAnswer {
     /// The answer to a publish in ZinTrust's words, which went to `deliveries` distinct sockets.
     pub fn delivered(channels: &[String], event: &str, deliveries: u32) -> Self {
         #[derive(Serialize)]

@@ -10,7 +10,7 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 
-use super::answer::Answer;
+use super::answer::HttpAnswer;
 use super::head::Head;
 use crate::config::Origins;
 
@@ -55,8 +55,8 @@ impl Cors {
     }
 
     /// The whole answer, if the request only asks whether another one may be sent.
-    pub fn preflight(&self) -> Option<Answer> {
-        self.is_preflight.then(Answer::no_content)
+    pub fn preflight(&self) -> Option<HttpAnswer> {
+        self.is_preflight.then(HttpAnswer::no_content)
     }
 
     /// The headers that go with the answer, whatever it is.

@@ -9,7 +9,7 @@
 
 use bytes::Bytes;
 
-use super::answer::Answer;
+use super::answer::HttpAnswer;
 use super::config::RestConfig;
 use super::error::RestError;
 pub(super) use super::head::Asked;
@@ -40,7 +40,7 @@ pub(crate) trait Endpoint: Sized {
     fn body(self, config: &RestConfig, body: &Bytes) -> Result<Self::Action, RestError>;
 
     /// Do it.
-    async fn answer(action: Self::Action, shards: &impl Shards) -> Result<Answer, RestError>;
+    async fn answer(action: Self::Action, shards: &impl Shards) -> Result<HttpAnswer, RestError>;
 }
 
 /// The methods of what is only read.
@@ -95,7 +95,10 @@ macro_rules! endpoints {
 
         impl Action {
             /// Do it, and answer.
-            pub(crate) async fn answer(self, shards: &impl Shards) -> Result<Answer, RestError> {
+            pub(crate) async fn answer(
+                self,
+                shards: &impl Shards,
+            ) -> Result<HttpAnswer, RestError> {
                 match self { $(Self::$name(it) => <$endpoint>::answer(it, shards).await,)+ }
             }
         }

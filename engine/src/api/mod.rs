@@ -28,7 +28,7 @@ mod zintrust;
 mod zps;
 
 pub use admin::ready::Readiness;
-pub use answer::Answer;
+pub use answer::HttpAnswer;
 pub use config::{RestConfig, ZpsRestConfig};
 pub use cors::Cors;
 

@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use uringcast_proto::pusher::rest::{PUBLISHED_BODY, batch_body, channels_body};
 use uringcast_proto::pusher::signature::Query;
 
-use super::answer::Answer;
+use super::answer::HttpAnswer;
 use super::append::{Events, append};
 use super::authenticate::Authenticated;
 use super::error::RestError;
@@ -129,7 +129,7 @@ impl Named {
 
 impl Publishing {
     /// Publish all of it, or nothing.
-    pub(super) async fn answer(self, shards: &impl Shards) -> Result<Answer, RestError> {
+    pub(super) async fn answer(self, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         let mut publish = match self {
             Self::Now(publish) => publish,
             Self::Review(review) => review.judged(shards).await?,
@@ -147,16 +147,16 @@ async fn publish_once(
     shards: &impl Shards,
     publish: Publish,
     once: Once,
-) -> Result<Answer, RestError> {
+) -> Result<HttpAnswer, RestError> {
     let key = once.key.clone();
     let serial = match shards.ask(once).await {
         Reserved::First(serial) => serial,
         Reserved::Running => return Err(RestError::IdempotencyRunning),
-        Reserved::Done(kept) => return Ok(Answer::replayed(kept)),
+        Reserved::Done(kept) => return Ok(HttpAnswer::replayed(kept)),
         Reserved::OtherBody => return Err(RestError::IdempotencyBody),
     };
     let result = publish_now(shards, publish, Some(&key.text)).await;
-    let kept = result.as_ref().ok().map(Answer::kept);
+    let kept = result.as_ref().ok().map(HttpAnswer::kept);
     // Whoever reads the answer and asks again is not told to wait.
     shards.ask(Settlement { key, serial, kept }).await;
     result
@@ -166,7 +166,7 @@ async fn publish_now(
     shards: &impl Shards,
     publish: Publish,
     key: Option<&str>,
-) -> Result<Answer, RestError> {
+) -> Result<HttpAnswer, RestError> {
     let Publish { app, publications, tell, .. } = publish;
     if shards.is_backlogged() && !publications.is_empty() {
         return Err(RestError::Overloaded);
@@ -175,11 +175,11 @@ async fn publish_now(
     let amount = publications.len() as u32;
     let spent = spend(shards, Cost { app, budget: Budget::Publish, amount }).await?;
     if publications.is_empty() {
-        return Ok(Answer::published(&tell, &[]).with_budget(spent.as_ref()));
+        return Ok(HttpAnswer::published(&tell, &[]).with_budget(spent.as_ref()));
     }
     let events = Events::new(shards, app, publications, key);
     let answer = if let Tell::Deliveries { channels, event } = tell {
-        Answer::delivered(&channels, &event, deliver(shards, events).await?)
+        HttpAnswer::delivered(&channels, &event, deliver(shards, events).await?)
     } else {
         answer(&tell, &publish_all(shards, events).await?)
     };
@@ -205,15 +205,15 @@ async fn deliver(shards: &impl Shards, events: Events) -> Result<u32, RestError>
     published.map(|_| sockets)
 }
 
-fn answer(tell: &Tell, counted: &[Counted]) -> Answer {
+fn answer(tell: &Tell, counted: &[Counted]) -> HttpAnswer {
     let occupancy = |it: &Counted| {
         let (subscription_count, user_count) = (it.subscription_count, it.user_count);
         (it.place, Occupancy { subscription_count, user_count })
     };
-    Answer::published(tell, &counted.iter().map(occupancy).collect::<Vec<_>>())
+    HttpAnswer::published(tell, &counted.iter().map(occupancy).collect::<Vec<_>>())
 }
 
-impl Answer {
+impl HttpAnswer {
     /// Every publication is queued.
     ///
     /// `counted` has the channels of those publications that were to be counted, by their place in

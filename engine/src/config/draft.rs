@@ -20,7 +20,7 @@ use crate::app::{App, AuthPolicy};
 const GATEWAY_PORT: u16 = 8080;
 
 /// What the layers so far add up to.
-pub(super) struct Draft {
+pub(super) struct ConfigDraft {
     config: Config,
     sources: Vec<Source>,
     /// Keys that somebody set to a value that cannot be used: no rule may judge them.
@@ -31,7 +31,7 @@ pub(super) struct Draft {
     notices: Vec<String>,
 }
 
-impl Draft {
+impl ConfigDraft {
     /// The defaults.
     pub(super) fn new() -> Self {
         Self {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use super::draft::Draft;
+use super::draft::ConfigDraft;
 use super::field::Written;
 use super::key::{Key, VARIABLE_PREFIX};
 use super::keys::{KEYS, SECTIONS, nearest};
@@ -24,7 +24,7 @@ impl Variables {
     }
 
     /// Lay the variables over `draft`.
-    pub(super) fn read(&self, draft: &mut Draft) {
+    pub(super) fn read(&self, draft: &mut ConfigDraft) {
         for (index, key) in KEYS.iter().enumerate() {
             let names = [Some(key.variable()), key.row.alias.map(str::to_owned)];
             // The long name is the more deliberate one: it hides the short one.
@@ -41,7 +41,7 @@ impl Variables {
         self.note_ignored(draft);
     }
 
-    fn report_unknown(&self, draft: &mut Draft) {
+    fn report_unknown(&self, draft: &mut ConfigDraft) {
         for name in self.0.keys() {
             if is_under_a_section(name) && !KEYS.iter().any(|key| key.variable() == *name) {
                 let nearest = nearest(name, KEYS.iter().map(Key::variable));
@@ -52,7 +52,7 @@ impl Variables {
     }
 
     /// The only app, as various servers and frameworks name its parts.
-    fn read_app(&self, draft: &mut Draft) {
+    fn read_app(&self, draft: &mut ConfigDraft) {
         let found = [&ID[..], &KEY, &SECRET].map(|names| self.first(names));
         let publish_secret = self.first(&PUBLISH_SECRET);
         let set: Vec<_> = found.into_iter().flatten().collect();
@@ -83,7 +83,7 @@ impl Variables {
     }
 
     /// Variables that other servers act on, and this one need not.
-    fn note_ignored(&self, draft: &mut Draft) {
+    fn note_ignored(&self, draft: &mut ConfigDraft) {
         for (name, why) in IGNORED {
             if self.0.contains_key(name) {
                 draft.note(format!("{name} is ignored: {why}"));
@@ -96,7 +96,7 @@ impl Variables {
         names.iter().copied().find(|name| self.0.contains_key(*name))
     }
 
-    fn text(&self, name: &str, draft: &mut Draft) -> Option<&str> {
+    fn text(&self, name: &str, draft: &mut ConfigDraft) -> Option<&str> {
         let value = self.0.get(name).map(OsString::as_os_str)?;
         let text = OsStr::to_str(value);
         if text.is_none() {

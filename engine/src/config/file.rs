@@ -10,14 +10,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::apps;
 use super::document::{Document, strings, written};
-use super::draft::Draft;
+use super::draft::ConfigDraft;
 use super::field::Written;
 use super::key::Key;
 use super::keys::{KEYS, SECTIONS, nearest};
 use super::problem::{Fault, Source, ValueFault};
 
 /// Lay the file at `path` over `draft`.
-pub(super) fn read(path: &Path, draft: &mut Draft) {
+pub(super) fn read(path: &Path, draft: &mut ConfigDraft) {
     let source = Source::File { path: path.to_owned(), line: None };
     match fs::read_to_string(path) {
         Ok(text) => read_text(&text, source, draft),
@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path, draft: &mut Draft) {
     }
 }
 
-fn read_text(text: &str, source: Source, draft: &mut Draft) {
+fn read_text(text: &str, source: Source, draft: &mut ConfigDraft) {
     let (document, table) = Document::parse(text, source);
     if !document.is_header_broken(text) {
         read_table(&document, "", table.get_ref(), draft);
@@ -33,7 +33,7 @@ fn read_text(text: &str, source: Source, draft: &mut Draft) {
     draft.report_all(document.into_problems());
 }
 
-fn read_table(document: &Document, prefix: &str, table: &DeTable<'_>, draft: &mut Draft) {
+fn read_table(document: &Document, prefix: &str, table: &DeTable<'_>, draft: &mut ConfigDraft) {
     for (name, value) in table {
         let path = format!("{prefix}{}", name.get_ref());
         let start = name.span().start;

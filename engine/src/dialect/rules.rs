@@ -20,7 +20,7 @@ pub struct Rules {
     /// The longest message of a Pusher client, in bytes.
     pub message_bytes_max: usize,
     /// What is the same for zero-pub-sub's clients of all apps.
-    pub zps: Arc<zps::Rules>,
+    pub zps: Arc<zps::RoomRules>,
 }
 
 impl Rules {

@@ -15,7 +15,7 @@ use uringcast_proto::sse::{self, QueryError, StreamQuery};
 use uringcast_proto::zps::room::Room;
 
 use super::zps::{
-    AccessError, Action, Caller, EVENT_TYPES_MAX, RoomQuestion, Rules, Shown, TokenError,
+    AccessError, Caller, EVENT_TYPES_MAX, RoomAction, RoomQuestion, RoomRules, Shown, TokenError,
 };
 use crate::app::App;
 use crate::id::{AppIndex, ConnId};
@@ -55,7 +55,8 @@ impl Stream {
     pub fn questions(&self, (index, app): (AppIndex, &App)) -> Vec<RoomQuestion> {
         let Some(url) = &app.room_auth_url else { return Vec::new() };
         let caller = Caller::new("", self.token.as_deref());
-        let ask = |room| caller.question((index, app), url, &self.shown, Action::Subscribe, room);
+        let ask =
+            |room| caller.question((index, app), url, &self.shown, RoomAction::Subscribe, room);
         self.rooms().map(ask).collect()
     }
 }
@@ -97,7 +98,7 @@ impl StreamError {
 }
 
 /// Check all that `asked` wants, as of `now_unix_s`.
-pub fn check(rules: &Rules, asked: &Asked<'_>, now_unix_s: u64) -> Result<Stream, StreamError> {
+pub fn check(rules: &RoomRules, asked: &Asked<'_>, now_unix_s: u64) -> Result<Stream, StreamError> {
     let mut query = StreamQuery::parse(asked.query)?;
     if let Some(id) = asked.last_event_id {
         query.add_last_event_id(id);
@@ -119,7 +120,7 @@ pub fn check(rules: &Rules, asked: &Asked<'_>, now_unix_s: u64) -> Result<Stream
 
 /// Each room with where it begins: after the event that the client has, or with the oldest one.
 fn open_rooms(
-    rules: &Rules,
+    rules: &RoomRules,
     query: &StreamQuery,
     shown: &Shown,
 ) -> Result<Vec<(String, Start)>, StreamError> {
@@ -128,7 +129,7 @@ fn open_rooms(
         since => Start::After(since.unwrap_or(0)),
     };
     let rooms = query.rooms.iter().map(|name| {
-        let room = rules.access.check(shown, name, Action::Subscribe)?;
+        let room = rules.access.check(shown, name, RoomAction::Subscribe)?;
         Ok((name.clone(), start(room)))
     });
     rooms.collect()
@@ -173,7 +174,7 @@ mod tests {
     use super::*;
 
     fn check_query(query: &str, more: Asked<'_>) -> Result<Stream, StreamError> {
-        check(&Rules::default(), &Asked { query, ..more }, 0)
+        check(&RoomRules::default(), &Asked { query, ..more }, 0)
     }
 
     const NOBODY: Asked<'static> =

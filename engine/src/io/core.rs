@@ -24,7 +24,7 @@ use super::signal::Signal;
 use super::socket::{More, Reporting, Socket};
 use super::websocket::Reader;
 use crate::action_log::LineCounters;
-use crate::admission::{IpRate, Rules, TooSoon};
+use crate::admission::{AdmissionRules, IpRate, TooSoon};
 use crate::api::{Reply, RestConfig, Waiter};
 use crate::app::Apps;
 use crate::config::Config;
@@ -54,7 +54,7 @@ const EAGER_ROUNDS_MAX: u16 = 4;
 pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) rest: RestConfig,
-    pub(super) zps: Arc<zps::Rules>,
+    pub(super) zps: Arc<zps::RoomRules>,
     /// The embedder's own code.
     pub(super) middleware: Chain,
     /// What has become of the lines about what is done in rooms.
@@ -188,8 +188,8 @@ impl Core {
     }
 
     /// What the operator decides about every connection.
-    pub(super) fn rules(&self) -> Rules<'_> {
-        Rules {
+    pub(super) fn rules(&self) -> AdmissionRules<'_> {
+        AdmissionRules {
             socket_path: &self.setup.config.server.socket_path,
             trusted_proxies: &self.setup.config.server.trusted_proxies,
             is_protocol_required: self.setup.config.connection.protocol_required,

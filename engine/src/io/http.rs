@@ -35,7 +35,7 @@ use super::peek::{self, Wanted};
 use super::sends::answer::Passage;
 use super::socket::{More, Socket};
 use super::stream;
-use crate::api::{self, Answer, Cors, Head, RestError};
+use crate::api::{self, Cors, Head, HttpAnswer, RestError};
 use crate::id::ConnId;
 use crate::shard::Refusal;
 
@@ -289,12 +289,12 @@ async fn public(
     let cors = Cors::of(&core.setup.rest.cors_origins, &head(parts, unread.as_ref()));
     let answer = match cors.preflight() {
         Some(answer) => answer,
-        None if stream::is_asked(core, parts.uri.path()) => Answer::stream_method(),
+        None if stream::is_asked(core, parts.uri.path()) => HttpAnswer::stream_method(),
         None => answer(core, parts, unread).await.unwrap_or_else(|error| {
             if let Some(refusal) = api::counted_as(&error) {
                 core.count(|counters| counters.refuse(refusal));
             }
-            Answer::refused(&error)
+            HttpAnswer::refused(&error)
         }),
     };
     respond_with(answer, cors.headers())
@@ -304,7 +304,7 @@ async fn answer(
     core: &Rc<Core>,
     parts: &Parts,
     unread: &mut Option<Incoming>,
-) -> Result<Answer, RestError> {
+) -> Result<HttpAnswer, RestError> {
     let setup = &core.setup;
     let route = api::route(&core.apps(), &setup.rest, &head(parts, unread.as_ref()), now_unix_s())?;
     let body = read_body(unread, route.body_bytes_max(&setup.rest)).await?;
@@ -334,7 +334,7 @@ async fn read_body(unread: &mut Option<Incoming>, bytes_max: usize) -> Result<By
     Ok(read)
 }
 
-fn respond_with(answer: Answer, more: Vec<(HeaderName, HeaderValue)>) -> Response<Full<Bytes>> {
+fn respond_with(answer: HttpAnswer, more: Vec<(HeaderName, HeaderValue)>) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(answer.status).expect("our own statuses are valid");
     let mut headers = HeaderMap::with_capacity(1 + answer.headers.len() + more.len());
     headers.extend(answer.headers.into_iter().chain(more));

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use crate::app::Apps;
 use crate::shard::Notice;
 use crate::side::Side;
-use crate::webhook::{Told, WebhookCounters};
+use crate::webhook::{AppNotice, WebhookCounters};
 
 /// The notices of one core.
 pub(super) struct Notices {
     side: Side,
-    waiting: RefCell<Vec<Told>>,
+    waiting: RefCell<Vec<AppNotice>>,
     bytes: Cell<usize>,
     bytes_max: usize,
 }
@@ -32,7 +32,7 @@ impl Notices {
         }
         self.bytes.set(bytes);
         let app = Arc::clone(apps.app(notice.app));
-        self.waiting.borrow_mut().push(Told { app, notice });
+        self.waiting.borrow_mut().push(AppNotice { app, notice });
     }
 
     /// The turn is over: pass on what there is.

@@ -12,7 +12,7 @@ use uringcast_proto::ws::handshake::{HandshakeError, Upgrade};
 use super::core::Core;
 use super::socket::Socket;
 use super::stream::StreamRequest;
-use crate::admission::{Request, Rules, StreamPath};
+use crate::admission::{AdmissionRules, Request, StreamPath};
 use crate::id::ConnId;
 use crate::shard::Refusal;
 
@@ -60,7 +60,7 @@ enum Head {
 impl Wanted {
     /// By the parts of a head; `version` is the minor version of HTTP/1.
     pub(super) fn by_head<'h, F: Iterator<Item = (&'h str, &'h [u8])>>(
-        rules: &Rules<'_>,
+        rules: &AdmissionRules<'_>,
         (method, target, version): (&str, &str, u8),
         fields: impl Fn() -> F,
     ) -> Result<Self, HandshakeError> {
@@ -136,7 +136,7 @@ pub(super) async fn first_request(core: &Rc<Core>, socket: &Socket) -> Option<(W
     }
 }
 
-fn parse(rules: &Rules<'_>, read: &[u8], head_bytes_max: usize) -> Head {
+fn parse(rules: &AdmissionRules<'_>, read: &[u8], head_bytes_max: usize) -> Head {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
     let head_bytes = match request.parse(read) {

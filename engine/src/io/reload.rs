@@ -49,7 +49,7 @@ pub(super) fn watch(config: &Config, known: &[AppRow]) -> (Option<Watch>, Option
 
 /// The apps of the running process, and where they are read.
 pub(super) struct Reload {
-    cores: Told,
+    cores: AllCores,
     sources: Sources,
     running: Config,
     apps: Apps,
@@ -67,7 +67,7 @@ pub(super) struct Reload {
 impl Reload {
     /// `cores` serve `apps`, which are those of `known` and of `sources` when the file was `read`.
     pub(super) fn new(
-        cores: Told,
+        cores: AllCores,
         sources: Sources,
         read: Option<Stamp>,
         running: Config,
@@ -189,12 +189,12 @@ impl Reload {
 }
 
 /// The cores, as the main thread tells them things.
-pub(super) struct Told {
+pub(super) struct AllCores {
     addresses: Vec<Address>,
     events: Receiver<Event>,
 }
 
-impl Told {
+impl AllCores {
     /// The cores at `addresses`, whose ends are told by `events`.
     pub(super) const fn new(addresses: Vec<Address>, events: Receiver<Event>) -> Self {
         Self { addresses, events }

@@ -6,7 +6,7 @@ pub(super) mod ring;
 use std::io;
 use std::rc::Rc;
 
-use answer::{Answer, Passage};
+use answer::{Passage, ReadyAnswer};
 use ring::{InFlight, Send};
 
 use super::core::Core;
@@ -42,7 +42,7 @@ impl Core {
         let has_others = self.requests_open.get() > 0 || self.sends.is_pushed();
         let is_taken = has_others && bytes.len() <= ANSWER_BYTES_MAX && self.sends.takes_answers();
         if is_taken {
-            self.sends.push_answer(Answer::new(Rc::clone(socket), bytes.to_vec(), passage));
+            self.sends.push_answer(ReadyAnswer::new(Rc::clone(socket), bytes.to_vec(), passage));
             self.sending.raise();
         }
         is_taken
@@ -73,7 +73,7 @@ impl Core {
             while let Some((what, taken)) = self.sends.ended() {
                 match what {
                     InFlight::Send(send) => self.on_sent(shard, send, taken),
-                    InFlight::Answer(answer) => {
+                    InFlight::ReadyAnswer(answer) => {
                         answer.advance(taken).into_iter().for_each(|it| self.sends.push_answer(it));
                     }
                 }

@@ -18,7 +18,7 @@ use super::driver::{Driver, Order, agree};
 use super::log::{self, Opened};
 use super::mailbox::{Address, Envelope, mailbox};
 use super::memory;
-use super::reload::{LOOK_INTERVAL, Reload, Told, watch};
+use super::reload::{AllCores, LOOK_INTERVAL, Reload, watch};
 use super::thread::{Event, Start, run};
 use super::zps;
 use crate::action_log::ActionLog;
@@ -100,7 +100,7 @@ pub fn serve(launch: Launch) -> io::Result<()> {
     let driver = agree(&orders, &events, entries)?;
     wait_ready(&events, cores)?;
     announce(driver, cores, &described, &gateway);
-    let cores_told = Told::new(addresses.clone(), events.clone());
+    let cores_told = AllCores::new(addresses.clone(), events.clone());
     let mut reload = Reload::new(cores_told, sources, read, config, apps, rows, database);
     wait_stop(&signalled, &events, &mut reload)?;
     let stopped = Instant::now();

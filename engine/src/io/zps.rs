@@ -6,13 +6,13 @@ use std::io;
 use uringcast_proto::zps::Provider;
 
 use crate::config::{Config, ZpsConfig};
-use crate::dialect::zps::{Access, KeyError, RoomAuthLimits, Rules, Verifier};
+use crate::dialect::zps::{Access, KeyError, RoomAuthLimits, RoomRules, Verifier};
 
 /// What `config` says, once for all cores.
 ///
 /// # Errors
 /// If a file with keys cannot be read or used.
-pub(super) fn rules(config: &Config) -> io::Result<Rules> {
+pub(super) fn rules(config: &Config) -> io::Result<RoomRules> {
     let provider = Provider(config.log.provider());
     let config = &config.zps;
     let scopes = config.scopes.split(',').filter(|scope| !scope.is_empty());
@@ -23,7 +23,7 @@ pub(super) fn rules(config: &Config) -> io::Result<Rules> {
         is_app_key_good: config.app_key_opens_rooms,
         must_match_sub: config.subscriber_must_match_sub,
     };
-    Ok(Rules {
+    Ok(RoomRules {
         provider,
         access,
         room_auth: RoomAuthLimits {

@@ -28,7 +28,7 @@ pub(crate) use client::{Client, IDLE_PER_HOST};
 
 use crate::config::WebhookConfig;
 use crate::id::CoreId;
-use crate::webhook::{Courier, Flush, Told, WebhookCounters};
+use crate::webhook::{AppNotice, Courier, Flush, WebhookCounters};
 
 /// How soon a core whose mailbox was full is told again.
 const REDELIVER_INTERVAL: Duration = Duration::from_millis(1);
@@ -40,7 +40,7 @@ const NOTICES_MAX: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Side {
     calls: mpsc::Sender<Asked>,
-    notices: mpsc::Sender<Vec<Told>>,
+    notices: mpsc::Sender<Vec<AppNotice>>,
     flushes: mpsc::Sender<Flush>,
     counters: Arc<WebhookCounters>,
 }
@@ -99,7 +99,7 @@ impl Side {
     }
 
     /// Tell apps' servers of `notices`, in their order; while there is no room they come back.
-    pub fn tell(&self, notices: Vec<Told>) -> Result<(), Vec<Told>> {
+    pub fn tell(&self, notices: Vec<AppNotice>) -> Result<(), Vec<AppNotice>> {
         self.notices.try_send(notices).map_err(|error| match error {
             TrySendError::Full(notices) | TrySendError::Closed(notices) => notices,
         })
@@ -123,7 +123,7 @@ impl Side {
 struct Thread {
     config: WebhookConfig,
     asked: mpsc::Receiver<Asked>,
-    noticed: mpsc::Receiver<Vec<Told>>,
+    noticed: mpsc::Receiver<Vec<AppNotice>>,
     flushed: mpsc::Receiver<Flush>,
     counters: Arc<WebhookCounters>,
     deliver: Deliver,

@@ -11,7 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use super::dead_letters::append;
 use super::dispatch::{Dispatch, Output};
 use super::post::{DeadLetter, Post, without_secrets};
-use super::{Now, Told, WebhookCounters};
+use super::{AppNotice, Now, WebhookCounters};
 use crate::config::WebhookConfig;
 use crate::shard::Millis;
 use crate::side::{Call, Client};
@@ -72,7 +72,7 @@ impl Courier {
     /// Run until nobody can tell anything any more.
     pub(crate) async fn run(
         mut self,
-        mut notices: mpsc::Receiver<Vec<Told>>,
+        mut notices: mpsc::Receiver<Vec<AppNotice>>,
         mut flushes: mpsc::Receiver<Flush>,
     ) {
         loop {
@@ -99,7 +99,7 @@ impl Courier {
         }
     }
 
-    fn take(&mut self, told: Vec<Told>) {
+    fn take(&mut self, told: Vec<AppNotice>) {
         let now = self.now();
         for told in told {
             self.dispatch.take(now, told);

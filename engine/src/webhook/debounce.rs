@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::Told;
+use super::AppNotice;
 use crate::id::AppIndex;
 use crate::shard::{Fact, Millis};
 
@@ -17,7 +17,7 @@ pub(super) struct Debounce {
     delay_ms: u64,
     held_max: usize,
     /// In the order in which they come due; `None` where one was taken back.
-    held: VecDeque<(Millis, Option<Told>)>,
+    held: VecDeque<(Millis, Option<AppNotice>)>,
     /// How many have left the front of `held`.
     gone: u64,
     /// Where each stands, counted from the first there ever was.
@@ -35,7 +35,7 @@ impl Debounce {
     }
 
     /// Take in what happened; what is to be told at once comes back.
-    pub(super) fn take(&mut self, now: Millis, told: Told) -> Option<Told> {
+    pub(super) fn take(&mut self, now: Millis, told: AppNotice) -> Option<AppNotice> {
         match &told.notice.fact {
             Fact::ChannelVacated | Fact::MemberRemoved { .. } => {
                 self.places.insert(key(&told), self.gone + self.held.len() as u64);
@@ -55,7 +55,7 @@ impl Debounce {
     }
 
     /// The next departure that is past being taken back.
-    pub(super) fn release(&mut self, now: Millis) -> Option<Told> {
+    pub(super) fn release(&mut self, now: Millis) -> Option<AppNotice> {
         while let Some((due, _)) = self.held.front()
             && (*due <= now || self.held.len() > self.held_max)
         {
@@ -80,7 +80,7 @@ impl Debounce {
     }
 }
 
-fn key(told: &Told) -> Key {
+fn key(told: &AppNotice) -> Key {
     let user_id = match &told.notice.fact {
         Fact::MemberAdded { user_id } | Fact::MemberRemoved { user_id } => Some(user_id.clone()),
         Fact::ChannelOccupied

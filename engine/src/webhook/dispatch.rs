@@ -23,7 +23,7 @@ use super::debounce::Debounce;
 use super::endpoint::{Depth, Endpoint};
 use super::post::{DeadLetter, Post};
 use super::throttle::Throttle;
-use super::{Now, Told};
+use super::{AppNotice, Now};
 use crate::app::App;
 use crate::config::WebhookConfig;
 use crate::id::AppIndex;
@@ -85,7 +85,7 @@ impl Dispatch {
     }
 
     /// Take in something that has happened: it may be held back for a while.
-    pub(super) fn take(&mut self, now: Now, told: Told) {
+    pub(super) fn take(&mut self, now: Now, told: AppNotice) {
         let Some(told) = self.debounce.take(now.at, told) else { return };
         let told = if self.is_hurried { Some(told) } else { self.throttle.take(now.at, told) };
         if let Some(told) = told {
@@ -229,7 +229,7 @@ impl Dispatch {
     }
 
     /// Put an event into the batch of every endpoint that wants it.
-    fn tell(&mut self, now: Now, told: &Told) {
+    fn tell(&mut self, now: Now, told: &AppNotice) {
         self.know(told);
         let Some(event_json) = event_json(told) else { return };
         let (event, channel) = (told.notice.fact.event(), &told.notice.channel);
@@ -246,7 +246,7 @@ impl Dispatch {
     }
 
     /// See to it that the app of `told` has the endpoints that its configuration says.
-    fn know(&mut self, told: &Told) {
+    fn know(&mut self, told: &AppNotice) {
         let known = self.apps.remove(&told.notice.app);
         let known = match known {
             Some(known) if Arc::ptr_eq(&known.app, &told.app) => known,
@@ -299,7 +299,7 @@ fn bury(endpoint: &Endpoint, batch: &Batch, now: Now, reason: &str) -> Output {
     })
 }
 
-fn event_json(told: &Told) -> Option<String> {
+fn event_json(told: &AppNotice) -> Option<String> {
     let notice = &told.notice;
     let socket;
     let detail = match &notice.fact {

@@ -48,7 +48,7 @@ pub fn check_dead_letter_file(config: &WebhookConfig) -> io::Result<()> {
 
 /// A notice with the app as it was configured then.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct AppNotice {
     /// The app.
     pub app: Arc<App>,
     /// What happened in it.

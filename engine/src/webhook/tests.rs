@@ -48,7 +48,7 @@ impl World {
 
     fn tell(&mut self, channel: &str, fact: Fact) {
         let notice = Notice { app: AppIndex(0), channel: channel.into(), fact };
-        let told = Told { app: Arc::clone(&self.app), notice };
+        let told = AppNotice { app: Arc::clone(&self.app), notice };
         self.dispatch.take(self.now(), told);
         self.poll();
     }

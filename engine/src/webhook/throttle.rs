@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::Told;
+use super::AppNotice;
 use crate::id::AppIndex;
 use crate::shard::{Fact, Millis};
 
@@ -28,12 +28,12 @@ type Key = (AppIndex, Arc<str>);
 struct Recent {
     end: Millis,
     /// The last count since.
-    waiting: Option<Told>,
+    waiting: Option<AppNotice>,
 }
 
 impl Throttle {
     /// Take in what happened; what is to be told at once comes back.
-    pub(super) fn take(&mut self, now: Millis, told: Told) -> Option<Told> {
+    pub(super) fn take(&mut self, now: Millis, told: AppNotice) -> Option<AppNotice> {
         let Fact::SubscriptionCount { subscriptions } = told.notice.fact else {
             return Some(told);
         };
@@ -51,7 +51,7 @@ impl Throttle {
     }
 
     /// The next count whose time has come.
-    pub(super) fn release(&mut self, now: Millis) -> Option<Told> {
+    pub(super) fn release(&mut self, now: Millis) -> Option<AppNotice> {
         while let Some((end, _)) = self.ends.front()
             && *end <= now
         {
@@ -74,7 +74,7 @@ impl Throttle {
     }
 
     /// Every count that waits.
-    pub(super) fn release_all(&mut self) -> Vec<Told> {
+    pub(super) fn release_all(&mut self) -> Vec<AppNotice> {
         self.ends.clear();
         self.channels.drain().filter_map(|(_, recent)| recent.waiting).collect()
     }

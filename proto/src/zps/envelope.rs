@@ -49,7 +49,7 @@ pub enum EventFault {
 
 /// An event that is complete but for its sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
+pub struct RoomDraft {
     /// Its name, for publishing it only once.
     pub id: Box<str>,
     /// Its type, for those who want only some.
@@ -71,7 +71,7 @@ impl Event<'_> {
         now_unix_ms: u64,
         random: u64,
         provider: Provider,
-    ) -> Result<Draft, EventFault> {
+    ) -> Result<RoomDraft, EventFault> {
         let more = &self.more;
         let id = more.id(Prefix::Event, now_unix_ms, random)?;
         let ttl_ms = more.ttl_ms()?.unwrap_or(TTL_MS);
@@ -105,7 +105,7 @@ impl Event<'_> {
         text.extend_from_slice(b"}}");
         let id = id.into_owned().into_boxed_str();
         let event_type = Arc::from(&*self.event_type);
-        Ok(Draft { id, event_type, text, sequence_at, emitted_unix_ms, expires_unix_ms })
+        Ok(RoomDraft { id, event_type, text, sequence_at, emitted_unix_ms, expires_unix_ms })
     }
 
     /// The event as one that is not kept, as its frame.

@@ -14,4 +14,4 @@ pub mod room;
 pub mod server;
 pub mod time;
 
-pub use envelope::{Draft, EventFault, Provider};
+pub use envelope::{EventFault, Provider, RoomDraft};

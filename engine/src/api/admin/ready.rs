@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::api::endpoint::{Asked, Endpoint, READ};
-use crate::api::{Answer, RestConfig, RestError, Shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
 
 #[derive(Debug)]
 pub(crate) struct Ready;
@@ -21,12 +21,12 @@ impl Endpoint for Ready {
         Ok(())
     }
 
-    async fn answer((): (), shards: &impl Shards) -> Result<Answer, RestError> {
-        Ok(Answer::ready(shards.readiness()))
+    async fn answer((): (), shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+        Ok(HttpAnswer::ready(shards.readiness()))
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// Whether new clients should come, and why not.
     pub const fn ready(readiness: Readiness) -> Self {
         let (status, body) = readiness.answer();

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::api::endpoint::{Asked, Endpoint, READ};
-use crate::api::{Answer, RestConfig, RestError, Shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
 
 #[derive(Debug)]
 pub(crate) struct Up;
@@ -21,12 +21,12 @@ impl Endpoint for Up {
         Ok(())
     }
 
-    async fn answer((): (), _: &impl Shards) -> Result<Answer, RestError> {
-        Ok(Answer::up())
+    async fn answer((): (), _: &impl Shards) -> Result<HttpAnswer, RestError> {
+        Ok(HttpAnswer::up())
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// The process is up.
     pub(in crate::api) const fn up() -> Self {
         Self::ok(Bytes::from_static(br#"{"health":"OK"}"#))

@@ -13,11 +13,11 @@ fn info(name: &str, subscription_count: u32, user_count: Option<u32>) -> Channel
     ChannelInfo { name: name.to_owned(), subscription_count, user_count, cache: None }
 }
 
-fn check(answer: &Answer, status: u16, body: &str) {
+fn check(answer: &HttpAnswer, status: u16, body: &str) {
     assert_eq!((answer.status, std::str::from_utf8(&answer.body).unwrap()), (status, body));
 }
 
-fn headers(answer: &Answer) -> Vec<String> {
+fn headers(answer: &HttpAnswer) -> Vec<String> {
     let line =
         |(name, value): &(HeaderName, HeaderValue)| format!("{name}: {}", value.to_str().unwrap());
     answer.headers.iter().map(line).collect()
@@ -29,20 +29,24 @@ fn spent(is_admitted: bool) -> Spent {
 
 #[test]
 fn what_has_nothing_to_tell_is_fixed() {
-    check(&Answer::up(), 200, r#"{"health":"OK"}"#);
-    check(&Answer::published(&Tell::Empty, &[]), 200, "{}");
-    check(&Answer::published(&Tell::Accepted, &[]), 202, "{}");
-    check(&Answer::terminated(), 200, "{}");
-    check(&Answer::connections(7), 200, r#"{"connections":7}"#);
+    check(&HttpAnswer::up(), 200, r#"{"health":"OK"}"#);
+    check(&HttpAnswer::published(&Tell::Empty, &[]), 200, "{}");
+    check(&HttpAnswer::published(&Tell::Accepted, &[]), 202, "{}");
+    check(&HttpAnswer::terminated(), 200, "{}");
+    check(&HttpAnswer::connections(7), 200, r#"{"connections":7}"#);
 }
 
 #[test]
 fn readiness_names_its_cause() {
-    check(&Answer::ready(Readiness::Ready), 200, r#"{"ready":true}"#);
-    check(&Answer::ready(Readiness::Draining), 503, r#"{"ready":false,"cause":"draining"}"#);
-    check(&Answer::ready(Readiness::Memory), 503, r#"{"ready":false,"cause":"memory"}"#);
-    check(&Answer::ready(Readiness::Disk), 503, r#"{"ready":false,"cause":"disk"}"#);
-    check(&Answer::ready(Readiness::Backlogged), 503, r#"{"ready":false,"cause":"backlogged"}"#);
+    check(&HttpAnswer::ready(Readiness::Ready), 200, r#"{"ready":true}"#);
+    check(&HttpAnswer::ready(Readiness::Draining), 503, r#"{"ready":false,"cause":"draining"}"#);
+    check(&HttpAnswer::ready(Readiness::Memory), 503, r#"{"ready":false,"cause":"memory"}"#);
+    check(&HttpAnswer::ready(Readiness::Disk), 503, r#"{"ready":false,"cause":"disk"}"#);
+    check(
+        &HttpAnswer::ready(Readiness::Backlogged),
+        503,
+        r#"{"ready":false,"cause":"backlogged"}"#,
+    );
 }
 
 #[test]
@@ -51,7 +55,7 @@ fn a_publish_tells_of_each_channel_what_was_asked() {
     let occupancy = |subscription_count, user_count| Occupancy { subscription_count, user_count };
     let counted = [(1, occupancy(3, None)), (2, occupancy(9, Some(9))), (0, occupancy(2, Some(1)))];
     check(
-        &Answer::published(&Tell::Channels(names.clone(), ALL), &counted),
+        &HttpAnswer::published(&Tell::Channels(names.clone(), ALL), &counted),
         200,
         concat!(
             r#"{"channels":{"presence-a":{"subscription_count":2,"user_count":1},"#,
@@ -59,7 +63,7 @@ fn a_publish_tells_of_each_channel_what_was_asked() {
         ),
     );
     check(
-        &Answer::published(&Tell::Channels(names, USERS), &counted),
+        &HttpAnswer::published(&Tell::Channels(names, USERS), &counted),
         200,
         r#"{"channels":{"presence-a":{"user_count":1},"b":{}}}"#,
     );
@@ -70,7 +74,7 @@ fn a_batch_tells_of_each_event_in_its_order() {
     let counted = [(2, Occupancy { subscription_count: 5, user_count: Some(4) })];
     let infos = vec![Info::default(), USERS, ALL];
     check(
-        &Answer::published(&Tell::Batch((0..).zip(infos).collect()), &counted),
+        &HttpAnswer::published(&Tell::Batch((0..).zip(infos).collect()), &counted),
         200,
         r#"{"batch":[{},{},{"subscription_count":5,"user_count":4}]}"#,
     );
@@ -80,36 +84,36 @@ fn a_batch_tells_of_each_event_in_its_order() {
 fn channels_are_sorted_and_tell_only_what_was_asked() {
     let channels = || vec![info("presence-b", 3, Some(2)), info("a", 1, None)];
     check(
-        &Answer::channels(channels(), Info::default()),
+        &HttpAnswer::channels(channels(), Info::default()),
         200,
         r#"{"channels":{"a":{},"presence-b":{}}}"#,
     );
     check(
-        &Answer::channels(channels(), USERS),
+        &HttpAnswer::channels(channels(), USERS),
         200,
         r#"{"channels":{"a":{},"presence-b":{"user_count":2}}}"#,
     );
     check(
-        &Answer::channels(channels(), ALL),
+        &HttpAnswer::channels(channels(), ALL),
         200,
         concat!(
             r#"{"channels":{"a":{"subscription_count":1},"#,
             r#""presence-b":{"subscription_count":3,"user_count":2}}}"#
         ),
     );
-    check(&Answer::channels(Vec::new(), ALL), 200, r#"{"channels":{}}"#);
+    check(&HttpAnswer::channels(Vec::new(), ALL), 200, r#"{"channels":{}}"#);
 }
 
 #[test]
 fn a_channel_is_occupied_by_its_subscriptions() {
-    check(&Answer::channel(&info("a", 1, None), Info::default()), 200, r#"{"occupied":true}"#);
+    check(&HttpAnswer::channel(&info("a", 1, None), Info::default()), 200, r#"{"occupied":true}"#);
     check(
-        &Answer::channel(&info("presence-a", 0, Some(0)), ALL),
+        &HttpAnswer::channel(&info("presence-a", 0, Some(0)), ALL),
         200,
         r#"{"occupied":false,"subscription_count":0,"user_count":0}"#,
     );
     check(
-        &Answer::channel(&info("a", 2, None), ALL),
+        &HttpAnswer::channel(&info("a", 2, None), ALL),
         200,
         r#"{"occupied":true,"subscription_count":2}"#,
     );
@@ -119,36 +123,36 @@ fn a_channel_is_occupied_by_its_subscriptions() {
 fn a_cache_channel_tells_what_it_holds_and_for_how_long() {
     let cache = Info { cache: true, ..Info::default() };
     let empty = info("cache-a", 1, None);
-    check(&Answer::channel(&empty, cache), 200, r#"{"occupied":true,"cache":null}"#);
+    check(&HttpAnswer::channel(&empty, cache), 200, r#"{"occupied":true,"cache":null}"#);
     let full = ChannelInfo { cache: Some((r#""{\"x\":1}""#.to_owned(), 60)), ..empty };
     check(
-        &Answer::channel(&full, cache),
+        &HttpAnswer::channel(&full, cache),
         200,
         r#"{"occupied":true,"cache":{"data":"{\"x\":1}","ttl":60}}"#,
     );
-    check(&Answer::channel(&full, Info::default()), 200, r#"{"occupied":true}"#);
+    check(&HttpAnswer::channel(&full, Info::default()), 200, r#"{"occupied":true}"#);
 }
 
 #[test]
 fn users_are_listed_as_objects() {
     let ids = ["1", "2"].map(Box::from);
-    check(&Answer::users(&ids), 200, r#"{"users":[{"id":"1"},{"id":"2"}]}"#);
-    check(&Answer::users(&[]), 200, r#"{"users":[]}"#);
+    check(&HttpAnswer::users(&ids), 200, r#"{"users":[{"id":"1"},{"id":"2"}]}"#);
+    check(&HttpAnswer::users(&[]), 200, r#"{"users":[]}"#);
 }
 
 #[test]
 fn a_refusal_carries_its_status_twice_and_the_method_it_wants() {
-    let not_presence = Answer::refused(&RestError::NotPresence);
+    let not_presence = HttpAnswer::refused(&RestError::NotPresence);
     check(&not_presence, 400, r#"{"error":"only presence channels have users","code":400}"#);
     assert!(not_presence.headers.is_empty());
-    let method = Answer::refused(&RestError::Method { allow: "POST" });
+    let method = HttpAnswer::refused(&RestError::Method { allow: "POST" });
     check(&method, 405, r#"{"error":"this path takes POST only","code":405}"#);
     assert_eq!(headers(&method), ["allow: POST"]);
 }
 
 #[test]
 fn the_websockets_path_answers_in_its_own_words() {
-    let upgrade = Answer::refused(&RestError::UpgradeRequired { path: "/app/k".to_owned() });
+    let upgrade = HttpAnswer::refused(&RestError::UpgradeRequired { path: "/app/k".to_owned() });
     check(
         &upgrade,
         426,
@@ -159,16 +163,16 @@ fn the_websockets_path_answers_in_its_own_words() {
         ),
     );
     assert_eq!(headers(&upgrade), ["upgrade: websocket", "connection: upgrade"]);
-    let unknown = Answer::refused(&RestError::SocketKeyUnknown);
+    let unknown = HttpAnswer::refused(&RestError::SocketKeyUnknown);
     check(&unknown, 404, r#"{"error":"Socket app key not found."}"#);
 }
 
 #[test]
 fn a_budget_is_told_with_success_and_with_refusal() {
     let left = ["x-ratelimit-limit: 10", "x-ratelimit-remaining: 4", "x-ratelimit-reset: 1"];
-    assert_eq!(headers(&Answer::up().with_budget(Some(&spent(true)))), left);
-    assert!(Answer::up().with_budget(None).headers.is_empty());
-    let refused = Answer::refused(&RestError::RateLimited(Budget::Read, spent(false)));
+    assert_eq!(headers(&HttpAnswer::up().with_budget(Some(&spent(true)))), left);
+    assert!(HttpAnswer::up().with_budget(None).headers.is_empty());
+    let refused = HttpAnswer::refused(&RestError::RateLimited(Budget::Read, spent(false)));
     check(&refused, 429, r#"{"error":"more than 10 a second, try again in 2 s","code":429}"#);
     assert_eq!(headers(&refused)[0], "retry-after: 2");
     assert_eq!(headers(&refused)[1..], left);
@@ -176,8 +180,8 @@ fn a_budget_is_told_with_success_and_with_refusal() {
 
 #[test]
 fn a_replay_is_the_first_answer_and_says_so() {
-    let first = Answer::published(&Tell::Accepted, &[]);
-    let replayed = Answer::replayed(first.kept());
+    let first = HttpAnswer::published(&Tell::Accepted, &[]);
+    let replayed = HttpAnswer::replayed(first.kept());
     check(&replayed, 202, "{}");
     assert_eq!(headers(&replayed), ["idempotency-replayed: true"]);
     assert!(first.headers.is_empty());

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::caller::Caller;
 use super::{BODY_BYTES_MAX, Signing};
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
-use crate::api::{Answer, RestConfig, RestError, Shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
 
 #[derive(Debug)]
 pub(crate) struct Auth(Caller);
@@ -24,7 +24,7 @@ impl Endpoint for Auth {
         self.0.decide(body)
     }
 
-    async fn answer(signing: Signing, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(signing: Signing, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         signing.answer(shards).await
     }
 }

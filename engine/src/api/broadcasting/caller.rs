@@ -12,7 +12,7 @@ use super::body::Fields;
 use super::signin::Signin;
 use super::webhook::{Question, Wanted};
 use super::{Grant, Signing, jwt};
-use crate::api::answer::Answer;
+use crate::api::answer::HttpAnswer;
 use crate::api::error::RestError;
 use crate::api::head::Asked;
 use crate::api::zintrust::{ZinTrustError, bearer};
@@ -143,7 +143,7 @@ impl Subscription {
     }
 
     /// The answer, with `auth` if somebody else has signed.
-    pub(super) fn signed_with(&self, auth: Option<String>) -> Answer {
+    pub(super) fn signed_with(&self, auth: Option<String>) -> HttpAnswer {
         let AppKey { key, secret } = &self.key;
         let channel_data = self.channel_data.as_deref();
         let own = || sign_channel(key, secret, &self.socket_id, &self.channel, channel_data);

@@ -16,7 +16,7 @@ mod webhook;
 
 use serde::Serialize;
 
-use super::answer::Answer;
+use super::answer::HttpAnswer;
 use super::error::RestError;
 use super::shards::Shards;
 use super::zintrust::{call, shown};
@@ -26,13 +26,13 @@ pub(super) use webhook::Question;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Signing {
     /// Answer this: it is signed.
-    Granted(Answer),
+    Granted(HttpAnswer),
     /// Ask the app's server whether it is to be signed.
     Consult(Box<Question>),
 }
 
 impl Signing {
-    async fn answer(self, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(self, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         let question = match self {
             Self::Granted(answer) => return Ok(answer),
             Self::Consult(question) => question,
@@ -55,7 +55,7 @@ struct Grant<'a> {
 }
 
 impl Grant<'_> {
-    fn answer(&self) -> Answer {
-        Answer::zintrust(200, self)
+    fn answer(&self) -> HttpAnswer {
+        HttpAnswer::zintrust(200, self)
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use uringcast_proto::pusher::auth::sign_user;
 
 use super::jwt::Claims;
-use crate::api::answer::Answer;
+use crate::api::answer::HttpAnswer;
 use crate::api::zintrust::ZinTrustError;
 use crate::app::{App, AppKey};
 
@@ -52,11 +52,11 @@ impl Signin {
     }
 
     /// The answer, with `auth` if somebody else has signed; `None` if nobody has said who it is.
-    pub(super) fn signed(&self, auth: Option<&str>) -> Option<Answer> {
+    pub(super) fn signed(&self, auth: Option<&str>) -> Option<HttpAnswer> {
         let user_data = self.user_data.as_deref()?;
         let AppKey { key, secret } = &self.key;
         let own = || sign_user(key, secret, &self.socket_id, user_data);
         let auth = auth.map_or_else(own, str::to_owned);
-        Some(Answer::zintrust(200, &Grant { auth: &auth, user_data }))
+        Some(HttpAnswer::zintrust(200, &Grant { auth: &auth, user_data }))
     }
 }

@@ -7,8 +7,8 @@ use super::Own;
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::publish::publish_batch;
 use crate::api::publishing::{Publisher, Publishing};
-use crate::api::zintrust::{Draft, Drafts};
-use crate::api::{Answer, RestConfig, RestError, Shards};
+use crate::api::zintrust::{Drafts, ZinTrustDraft};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
 
 #[derive(Debug)]
 pub(crate) struct BatchEvents(Publisher);
@@ -27,13 +27,13 @@ impl Endpoint for BatchEvents {
         let Self(publisher) = self;
         publisher.check_body(body)?;
         let read = BatchBody::parse(body)?;
-        let drafts = || Drafts::Batch(read.events.iter().map(Draft::of_batch).collect());
+        let drafts = || Drafts::Batch(read.events.iter().map(ZinTrustDraft::of_batch).collect());
         let drafts = publisher.has_policy().then(drafts);
         let events = publish_batch(publisher.app(), &read)?;
         publisher.finish(body, events, read.id.as_deref(), drafts)
     }
 
-    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         publish.answer(shards).await
     }
 }

@@ -8,7 +8,7 @@ use crate::api::authenticate::Authenticated;
 use crate::api::endpoint::{Asked, Endpoint, READ};
 use crate::api::info::{ChannelInfo, Info};
 use crate::api::shards::spend_read;
-use crate::api::{Answer, RestConfig, RestError, Shards, shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
 use crate::id::AppIndex;
 use crate::shard::ChannelOf;
 
@@ -44,7 +44,7 @@ impl Endpoint for Channel {
         self.sender.check_body(body).map(|()| self.wanted)
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         let Wanted { app, channel, info } = wanted;
         let spent = spend_read(shards, app).await?;
         let found = shards.ask(ChannelOf(shards::channel(shards, app, &channel))).await;
@@ -53,11 +53,11 @@ impl Endpoint for Channel {
             ChannelInfo { name: channel, user_count, ..ChannelInfo::default() }
         };
         let found = found.map_or_else(vacant, ChannelInfo::from);
-        Ok(Answer::channel(&found, info).with_budget(spent.as_ref()))
+        Ok(HttpAnswer::channel(&found, info).with_budget(spent.as_ref()))
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// One channel, occupied or not.
     pub(in crate::api) fn channel(channel: &ChannelInfo, info: Info) -> Self {
         let occupied = channel.subscription_count > 0;

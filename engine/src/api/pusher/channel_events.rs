@@ -8,8 +8,8 @@ use super::{Own, channel};
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::publish::{ChannelEvent, publish_to_channel};
 use crate::api::publishing::{Publisher, Publishing};
-use crate::api::zintrust::{Draft, Drafts};
-use crate::api::{Answer, RestConfig, RestError, Shards};
+use crate::api::zintrust::{Drafts, ZinTrustDraft};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
 
 #[derive(Debug)]
 pub(crate) struct ChannelEvents {
@@ -34,12 +34,13 @@ impl Endpoint for ChannelEvents {
     fn body(self, _: &RestConfig, body: &Bytes) -> Result<Publishing, RestError> {
         let Self { publisher, event } = self;
         publisher.check_body(body)?;
-        let draft = publisher.has_policy().then(|| Draft::of_channel(&event, body)).transpose()?;
+        let draft =
+            publisher.has_policy().then(|| ZinTrustDraft::of_channel(&event, body)).transpose()?;
         let events = publish_to_channel(publisher.app(), &event, body)?;
         publisher.finish(body, events, None, draft.map(Drafts::One))
     }
 
-    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         publish.answer(shards).await
     }
 }

@@ -8,7 +8,7 @@ use crate::api::authenticate::Authenticated;
 use crate::api::endpoint::{Asked, Endpoint, READ};
 use crate::api::info::{ChannelInfo, Info};
 use crate::api::shards::spend_read;
-use crate::api::{Answer, RestConfig, RestError, Shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
 use crate::id::AppIndex;
 use crate::shard;
 
@@ -44,17 +44,17 @@ impl Endpoint for Channels {
         self.sender.check_body(body).map(|()| self.wanted)
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         let Wanted { app, prefix, info } = wanted;
         let spent = spend_read(shards, app).await?;
         let prefix = prefix.unwrap_or_default().into();
         let channels = shards.ask(shard::Channels { app, prefix }).await;
         let channels = channels.into_iter().map(ChannelInfo::from).collect();
-        Ok(Answer::channels(channels, info).with_budget(spent.as_ref()))
+        Ok(HttpAnswer::channels(channels, info).with_budget(spent.as_ref()))
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// The occupied channels, in any order, that begin with the prefix asked for.
     pub(in crate::api) fn channels(mut channels: Vec<ChannelInfo>, info: Info) -> Self {
         channels.sort_unstable_by(|one, other| one.name.cmp(&other.name));

@@ -7,7 +7,7 @@ use super::Own;
 use crate::api::authenticate::Authenticated;
 use crate::api::endpoint::{Asked, Endpoint, READ};
 use crate::api::shards::spend_read;
-use crate::api::{Answer, RestConfig, RestError, Shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
 use crate::id::AppIndex;
 use crate::shard;
 
@@ -27,14 +27,14 @@ impl Endpoint for Connections {
         self.0.check_body(body).map(|()| self.0.index)
     }
 
-    async fn answer(app: AppIndex, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(app: AppIndex, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         let spent = spend_read(shards, app).await?;
         let connections = shards.ask(shard::Connections(app)).await;
-        Ok(Answer::connections(connections.into()).with_budget(spent.as_ref()))
+        Ok(HttpAnswer::connections(connections.into()).with_budget(spent.as_ref()))
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// How many there are.
     pub(in crate::api) fn connections(connections: u64) -> Self {
         Self::ok(connections_body(connections).into())

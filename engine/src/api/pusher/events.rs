@@ -12,8 +12,8 @@ use crate::api::authenticate::Authenticated;
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::publish::publish;
 use crate::api::publishing::{Publisher, Publishing};
-use crate::api::zintrust::{Draft, Drafts, ZinTrustError, sent_secret};
-use crate::api::{Answer, RestConfig, RestError, Shards};
+use crate::api::zintrust::{Drafts, ZinTrustDraft, ZinTrustError, sent_secret};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
 
 #[derive(Debug)]
 pub(crate) struct Events {
@@ -46,17 +46,17 @@ impl Endpoint for Events {
         let Self { publisher, is_zintrust } = self;
         publisher.check_body(body)?;
         if is_zintrust {
-            let draft = Draft::of_zintrust(body)?;
+            let draft = ZinTrustDraft::of_zintrust(body)?;
             let events = draft.publish(publisher.app())?;
             return publisher.finish(body, events, None, Some(Drafts::One(draft)));
         }
         let read = PublishBody::parse(body)?;
-        let draft = publisher.has_policy().then(|| Drafts::One(Draft::of_pusher(&read)));
+        let draft = publisher.has_policy().then(|| Drafts::One(ZinTrustDraft::of_pusher(&read)));
         let events = publish(publisher.app(), &read)?;
         publisher.finish(body, events, read.id.as_deref(), draft)
     }
 
-    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         publish.answer(shards).await
     }
 }

@@ -8,7 +8,7 @@ use crate::api::authenticate::Authenticated;
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::head::decode;
 use crate::api::shards::spend_read;
-use crate::api::{Answer, RestConfig, RestError, Shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
 use crate::app::App;
 use crate::id::AppIndex;
 use crate::shard;
@@ -41,15 +41,15 @@ impl Endpoint for Terminate {
         self.sender.check_body(body).map(|()| self.wanted)
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         let Wanted { app, user_id } = wanted;
         let spent = spend_read(shards, app).await?;
         shards.ask(shard::Terminate { app, user_id: user_id.into() }).await;
-        Ok(Answer::terminated().with_budget(spent.as_ref()))
+        Ok(HttpAnswer::terminated().with_budget(spent.as_ref()))
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// Every core has been told.
     pub(in crate::api) const fn terminated() -> Self {
         Self::ok(Bytes::from_static(PUBLISHED_BODY.as_bytes()))

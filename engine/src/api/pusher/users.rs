@@ -8,7 +8,7 @@ use super::{Own, channel};
 use crate::api::authenticate::Authenticated;
 use crate::api::endpoint::{Asked, Endpoint, READ};
 use crate::api::shards::spend_read;
-use crate::api::{Answer, RestConfig, RestError, Shards, shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
 use crate::id::AppIndex;
 use crate::shard::UsersOf;
 
@@ -44,15 +44,15 @@ impl Endpoint for Users {
         self.sender.check_body(body).map(|()| self.wanted)
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         let Wanted { app, channel } = wanted;
         let spent = spend_read(shards, app).await?;
         let users = shards.ask(UsersOf(shards::channel(shards, app, &channel))).await;
-        Ok(Answer::users(&users).with_budget(spent.as_ref()))
+        Ok(HttpAnswer::users(&users).with_budget(spent.as_ref()))
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// Each user once.
     pub(in crate::api) fn users(user_ids: &[Box<str>]) -> Self {
         Self::ok(users_body(user_ids.iter().map(|id| &**id)).into())

@@ -36,7 +36,7 @@ fn form(channel: &str) -> String {
     format!("socket_id=1.2&channel_name={channel}")
 }
 
-fn granting(answer: Answer) -> Action {
+fn granting(answer: HttpAnswer) -> Action {
     Action::Auth(Signing::Granted(answer))
 }
 
@@ -46,7 +46,7 @@ fn granted(result: Result<Action, RestError>, channel: &str) -> Option<String> {
     channel_data(&answer, channel)
 }
 
-fn channel_data(answer: &Answer, channel: &str) -> Option<String> {
+fn channel_data(answer: &HttpAnswer, channel: &str) -> Option<String> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap();
     let data = body["channel_data"].as_str();
     let auth = body["auth"].as_str().unwrap();
@@ -55,7 +55,7 @@ fn channel_data(answer: &Answer, channel: &str) -> Option<String> {
 }
 
 fn forbidden(result: Result<Action, RestError>) {
-    let answer = Answer::refused(&result.unwrap_err());
+    let answer = HttpAnswer::refused(&result.unwrap_err());
     assert_eq!((answer.status, &*answer.body), (403, &br#"{"message":"Forbidden"}"#[..]));
 }
 
@@ -228,7 +228,7 @@ fn user(result: Result<Action, RestError>) -> Value {
     signed_user(&answer)
 }
 
-fn signed_user(answer: &Answer) -> Value {
+fn signed_user(answer: &HttpAnswer) -> Value {
     let body: Value = serde_json::from_slice(&answer.body).unwrap();
     let [auth, data] = ["auth", "user_data"].map(|name| body[name].as_str().unwrap());
     verify_user("key-a", &"secret-a".into(), auth, "1.2", data).unwrap();

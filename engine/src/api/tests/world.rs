@@ -124,7 +124,7 @@ impl World {
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..100 {
             if let Poll::Ready(answered) = work.as_mut().poll(&mut context) {
-                let answer = answered.unwrap_or_else(|error| Answer::refused(&error));
+                let answer = answered.unwrap_or_else(|error| HttpAnswer::refused(&error));
                 return format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body));
             }
             self.turn();

@@ -21,7 +21,7 @@ fn publish(body: &str) -> Result<Action, RestError> {
 }
 
 fn check_answer(result: Result<Action, RestError>, status: u16, body: &str) {
-    let answer = Answer::refused(&result.unwrap_err());
+    let answer = HttpAnswer::refused(&result.unwrap_err());
     assert_eq!((answer.status, &*answer.body), (status, body.as_bytes()));
     let utf8 = (CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     assert!(answer.headers.contains(&utf8), "{:?}", answer.headers);

@@ -14,7 +14,7 @@ use crate::app::App;
 
 /// One event and its channels, in the words of its publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::api) struct Draft {
+pub(in crate::api) struct ZinTrustDraft {
     pub(super) name: String,
     /// The JSON token that came in, of any kind.
     pub(super) data_json: String,
@@ -33,7 +33,7 @@ enum Form {
     ZinTrust,
 }
 
-impl Draft {
+impl ZinTrustDraft {
     /// The event of Pusher's publish.
     pub(in crate::api) fn of_pusher(body: &PublishBody<'_>) -> Self {
         Self {

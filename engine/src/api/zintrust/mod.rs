@@ -14,6 +14,6 @@ pub(super) use review::Drafts;
 pub(super) use review::Review;
 
 pub(super) use consult::{call, shown};
-pub(super) use draft::Draft;
+pub(super) use draft::ZinTrustDraft;
 pub(crate) use secret::bearer;
 pub(super) use secret::{is_publish_secret, sent_secret};

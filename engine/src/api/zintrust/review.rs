@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::draft::Draft;
+use super::draft::ZinTrustDraft;
 use super::error::ZinTrustError;
 use crate::api::error::RestError;
 use crate::api::publish::Tell;
@@ -32,13 +32,13 @@ pub(crate) struct Review {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::api) enum Drafts {
     /// One event, for any number of channels.
-    One(Draft),
+    One(ZinTrustDraft),
     /// Several, each for one channel and one publication.
-    Batch(Vec<Draft>),
+    Batch(Vec<ZinTrustDraft>),
 }
 
 impl Drafts {
-    fn as_slice(&self) -> &[Draft] {
+    fn as_slice(&self) -> &[ZinTrustDraft] {
         match self {
             Self::One(draft) => slice::from_ref(draft),
             Self::Batch(drafts) => drafts,
@@ -106,7 +106,7 @@ impl Review {
 fn rewrite_batch(
     app: &App,
     publish: &mut Publish,
-    rewritten: Vec<Option<Draft>>,
+    rewritten: Vec<Option<ZinTrustDraft>>,
 ) -> Result<(), RestError> {
     let before = std::mem::take(&mut publish.publications);
     assert_eq!(before.len(), rewritten.len(), "each event of a batch is one publication");
@@ -122,7 +122,7 @@ fn rewrite_batch(
     Ok(())
 }
 
-fn question(app: &App, draft: &Draft) -> Bytes {
+fn question(app: &App, draft: &ZinTrustDraft) -> Bytes {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Question<'a> {
@@ -134,7 +134,7 @@ fn question(app: &App, draft: &Draft) -> Bytes {
         /// ZinTrust's policies expect the field; a server that publishes is no user.
         user: (),
     }
-    let Draft { name, data_json, channels, socket_id, .. } = draft;
+    let ZinTrustDraft { name, data_json, channels, socket_id, .. } = draft;
     let question = Question {
         app_id: &app.id,
         channels,
@@ -179,7 +179,7 @@ impl Verdict {
     }
 
     /// The draft as the policy wants it, `None` if it has nothing to change.
-    fn rewrite(self, mut draft: Draft) -> Result<Option<Draft>, ZinTrustError> {
+    fn rewrite(self, mut draft: ZinTrustDraft) -> Result<Option<ZinTrustDraft>, ZinTrustError> {
         let before = draft.clone();
         draft.name = self.event.unwrap_or(draft.name);
         draft.channels = self.channels.unwrap_or(draft.channels);

@@ -11,7 +11,7 @@ use super::carry::{judge, tell_time};
 use super::error::ZpsError;
 use super::room::check_room;
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
-use crate::api::{Answer, RestConfig, RestError, Shards, shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
 use crate::dialect::zps::SUB_BYTES_MAX;
 use crate::id::AppIndex;
 use crate::log::cursor_name;
@@ -58,12 +58,12 @@ impl Endpoint for Ack {
         Ok(Wanted { app, room: body.room.into_owned(), cursor, sequence: body.sequence })
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         let Wanted { app, room, cursor, sequence } = wanted;
         tell_time(shards);
         judge(shards, Operation::Ack, (app, &room), b"")?;
         let channel = shards::channel(shards, app, &room);
         let acked = shards.begin(|shard| shard.ack_for(&channel, &cursor, sequence)).await;
-        acked.map(|()| Answer::no_content()).map_err(|error| ZpsError::Ack(error).into())
+        acked.map(|()| HttpAnswer::no_content()).map_err(|error| ZpsError::Ack(error).into())
     }
 }

@@ -3,15 +3,15 @@
 use bytes::Bytes;
 use uringcast_proto::zps::server;
 
-use crate::api::answer::Answer;
+use crate::api::answer::HttpAnswer;
 
 /// The answer to events that were kept: the envelopes in their frames.
-pub(super) fn events(frames: &[Bytes], is_array: bool) -> Answer {
+pub(super) fn events(frames: &[Bytes], is_array: bool) -> HttpAnswer {
     let envelopes = frames.iter().filter_map(|frame| server::envelope_of(frame));
     if is_array {
-        return Answer::ok(array(envelopes, "[", "]"));
+        return HttpAnswer::ok(array(envelopes, "[", "]"));
     }
-    Answer::ok(envelopes.map(str::to_owned).next().unwrap_or_default().into())
+    HttpAnswer::ok(envelopes.map(str::to_owned).next().unwrap_or_default().into())
 }
 
 pub(super) fn array<'a>(

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use uringcast_proto::zps::client::Event;
 use uringcast_proto::zps::http::{Events, EventsError, has_tenant};
-use uringcast_proto::zps::{Draft, Provider};
+use uringcast_proto::zps::{Provider, RoomDraft};
 
 use super::error::ZpsError;
 use super::room::check_room;
@@ -53,7 +53,7 @@ impl ZpsEvents {
         config: &ZpsRestConfig,
         now_unix_ms: u64,
         random: u64,
-    ) -> Result<(Vec<(String, Draft)>, bool), RestError> {
+    ) -> Result<(Vec<(String, RoomDraft)>, bool), RestError> {
         let (events, is_array) = self.read(config)?;
         let randoms = (0_u64..).map(|index| random.wrapping_add(index << 1));
         let drafts = events.iter().zip(randoms).map(|(event, random)| {

@@ -10,7 +10,7 @@ use super::error::ZpsError;
 use super::room::room;
 use crate::api::endpoint::{Asked, Endpoint};
 use crate::api::shards::spend_read;
-use crate::api::{Answer, RestConfig, RestError, Shards, shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
 use crate::id::AppIndex;
 use crate::log::DeadLetter;
 use crate::shard::{ForgetDeadLetters, ListDeadLetters};
@@ -46,7 +46,7 @@ impl Endpoint for DeadLetters {
         Ok(self)
     }
 
-    async fn answer(wanted: Self, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(wanted: Self, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         let Self { app, room, listed } = wanted;
         let spent = spend_read(shards, app).await?;
         tell_time(shards);
@@ -56,7 +56,7 @@ impl Endpoint for DeadLetters {
             self::list(&room, &shards.ask(list).await)
         } else {
             let count = shards.ask(ForgetDeadLetters { channel, ids: None }).await;
-            Answer::ok(count.to_string().into())
+            HttpAnswer::ok(count.to_string().into())
         };
         Ok(answer.with_budget(spent.as_ref()))
     }
@@ -76,7 +76,7 @@ struct DeadLetterView<'a> {
     failed_unix_ms: u64,
 }
 
-fn list(room: &str, letters: &[DeadLetter]) -> Answer {
+fn list(room: &str, letters: &[DeadLetter]) -> HttpAnswer {
     let frames: Vec<Bytes> = letters.iter().map(|letter| letter.draft.frame(0)).collect();
     let views = letters.iter().zip(&frames).map(|(letter, frame)| DeadLetterView {
         id: &letter.id,
@@ -86,7 +86,7 @@ fn list(room: &str, letters: &[DeadLetter]) -> Answer {
         failed_unix_ms: letter.failed_unix_ms,
     });
     let letters: Vec<String> = views.map(|letter| dead_letter(room, &letter)).collect();
-    Answer::ok(array(letters.iter().map(String::as_str), "[", "]"))
+    HttpAnswer::ok(array(letters.iter().map(String::as_str), "[", "]"))
 }
 
 fn dead_letter(room: &str, letter: &DeadLetterView<'_>) -> String {

@@ -9,7 +9,7 @@ use super::caller::app_of;
 use super::carry::{judge, tell_time};
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::shards::spend;
-use crate::api::{Answer, RestConfig, RestError, Shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
 use crate::id::AppIndex;
 use crate::middleware::Operation;
 use crate::shard::{Budget, Cost};
@@ -30,7 +30,7 @@ impl Endpoint for Ephemeral {
         Ok(ZpsEvents { app: self.0, limits: self.1, body: body.clone() })
     }
 
-    async fn answer(event: ZpsEvents, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(event: ZpsEvents, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         tell_time(shards);
         let app = event.app;
         if shards.is_backlogged() {
@@ -42,7 +42,7 @@ impl Endpoint for Ephemeral {
         judge(shards, Operation::EphemeralPublish, (app, &room), message)?;
         let spent = spend(shards, Cost { app, budget: Budget::Publish, amount: 1 }).await?;
         let envelope = ephemeral_of(&frame).unwrap_or("{}");
-        let answer = Answer::ok(Bytes::copy_from_slice(envelope.as_bytes()));
+        let answer = HttpAnswer::ok(Bytes::copy_from_slice(envelope.as_bytes()));
         shards.near(|shard| shard.publish_ephemeral(app, &room, frame));
         Ok(answer.with_budget(spent.as_ref()))
     }

@@ -8,7 +8,7 @@ use super::caller::app_of;
 use super::carry::{append, judge, tell_time};
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::shards::spend;
-use crate::api::{Answer, RestConfig, RestError, Shards, shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
 use crate::id::AppIndex;
 use crate::log::Draft;
 use crate::middleware::Operation;
@@ -31,7 +31,7 @@ impl Endpoint for Events {
     }
 
     /// The answer is theirs once each is kept and queued.
-    async fn answer(read: ZpsEvents, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(read: ZpsEvents, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         tell_time(shards);
         let app = read.app;
         if shards.is_backlogged() {
@@ -54,7 +54,7 @@ impl Endpoint for Events {
 }
 
 /// A draft in the log's terms.
-fn kept(draft: uringcast_proto::zps::Draft) -> Draft {
+fn kept(draft: uringcast_proto::zps::RoomDraft) -> Draft {
     Draft {
         id: draft.id,
         event_type: draft.event_type,

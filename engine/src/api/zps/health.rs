@@ -7,7 +7,7 @@ use super::caller::app_of;
 use super::carry::tell_time;
 use crate::api::admin::ready::Readiness;
 use crate::api::endpoint::{Asked, Endpoint, READ};
-use crate::api::{Answer, RestConfig, RestError, Shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
 use crate::shard::{AllCounters, Durations, Refusal};
 
 #[derive(Debug)]
@@ -26,9 +26,9 @@ impl Endpoint for Check {
         Ok(())
     }
 
-    async fn answer((): (), shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer((): (), shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         tell_time(shards);
-        Ok(Answer::ok(look(shards).await.body().into()))
+        Ok(HttpAnswer::ok(look(shards).await.body().into()))
     }
 }
 

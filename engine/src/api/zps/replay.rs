@@ -12,7 +12,7 @@ use super::error::ZpsError;
 use super::room::check_room;
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::shards::spend_read;
-use crate::api::{Answer, RestConfig, RestError, Shards, shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
 use crate::dialect::zps::EVENT_TYPES_MAX;
 use crate::id::AppIndex;
 use crate::middleware::Operation;
@@ -66,7 +66,7 @@ impl Endpoint for Replay {
         })
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         let Wanted { app, room, after, to, limit, event_types } = wanted;
         let spent = spend_read(shards, app).await?;
         tell_time(shards);
@@ -76,7 +76,7 @@ impl Endpoint for Replay {
         let channel = shards::channel(shards, app, &room);
         let frames = replayed(shards, &channel, range, limit).await?;
         let envelopes = frames.iter().filter_map(|frame| server::envelope_of(frame));
-        let answer = Answer::ok(array(envelopes, r#"{"events":["#, "]}"));
+        let answer = HttpAnswer::ok(array(envelopes, r#"{"events":["#, "]}"));
         Ok(answer.with_budget(spent.as_ref()))
     }
 }

@@ -7,7 +7,7 @@ use super::caller::app_of;
 use super::carry::{append_each, judge, tell_time};
 use super::room::room;
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
-use crate::api::{Answer, RestConfig, RestError, Shards, shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
 use crate::id::AppIndex;
 use crate::log::Draft;
 use crate::middleware::Operation;
@@ -36,7 +36,7 @@ impl Endpoint for ReplayDeadLetters {
         Ok(self)
     }
 
-    async fn answer(wanted: Self, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(wanted: Self, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         let Self { app, room } = wanted;
         tell_time(shards);
         judge(shards, Operation::DlqReplay, (app, &room), b"")?;
@@ -48,7 +48,7 @@ impl Endpoint for ReplayDeadLetters {
 ///
 /// A letter is forgotten once its event is kept, so a crash in between leaves both. The answer has
 /// the events that were kept; it is an error only if none was.
-async fn replayed(shards: &impl Shards, room: &ChannelName) -> Result<Answer, RestError> {
+async fn replayed(shards: &impl Shards, room: &ChannelName) -> Result<HttpAnswer, RestError> {
     let (channel, limit) = (room.clone(), DEAD_LETTERS_AT_ONCE);
     let dead = shards.ask(ListDeadLetters { channel, limit, from_unix_ms: 0 }).await;
     if dead.is_empty() {

@@ -11,7 +11,7 @@ use super::error::ZpsError;
 use super::room::room;
 use crate::api::endpoint::{Asked, Endpoint};
 use crate::api::shards::spend_read;
-use crate::api::{Answer, RestConfig, RestError, Shards, shards};
+use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
 use crate::id::AppIndex;
 use crate::log;
 use crate::middleware::Operation;
@@ -67,7 +67,7 @@ impl Endpoint for Snapshot {
         })
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<Answer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
         match wanted {
             Wanted::Get(app, room) => {
                 let spent = spend_read(shards, app).await?;
@@ -77,7 +77,7 @@ impl Endpoint for Snapshot {
                 let found = shards.ask(SnapshotOf(channel)).await;
                 // A 404 would be an error to the client.
                 let body = found.map_or_else(|| "null".to_owned(), |found| json(&room, &found));
-                Ok(Answer::ok(body.into()).with_budget(spent.as_ref()))
+                Ok(HttpAnswer::ok(body.into()).with_budget(spent.as_ref()))
             }
             Wanted::Set { app, room, last_sequence, state_json, created_unix_ms } => {
                 tell_time(shards);
@@ -95,8 +95,8 @@ async fn set(
     shards: &impl Shards,
     (app, room): (AppIndex, &str),
     snapshot: log::Snapshot,
-) -> Result<Answer, RestError> {
-    let answer = Answer::ok(json(room, &snapshot).into());
+) -> Result<HttpAnswer, RestError> {
+    let answer = HttpAnswer::ok(json(room, &snapshot).into());
     let channel = shards::channel(shards, app, room);
     match shards.begin(|shard| shard.set_snapshot(&channel, snapshot)).await {
         Ok(()) => Ok(answer),

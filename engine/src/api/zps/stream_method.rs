@@ -2,9 +2,9 @@
 
 use http::header::{ALLOW, HeaderValue};
 
-use crate::api::answer::Answer;
+use crate::api::answer::HttpAnswer;
 
-impl Answer {
+impl HttpAnswer {
     /// To a request for a stream that is no GET.
     pub fn stream_method() -> Self {
         let mut answer = Self::no_content();

@@ -14,7 +14,7 @@ use crate::log::cursor_name;
 
 /// What is done with a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
+pub enum RoomAction {
     /// Hearing its events.
     Subscribe,
     /// Sending some, kept or not, and being present.
@@ -25,7 +25,7 @@ pub enum Action {
     Ack,
 }
 
-impl Action {
+impl RoomAction {
     /// As claims have it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -165,7 +165,7 @@ impl Access {
         &self,
         shown: &Shown,
         name: &'a str,
-        action: Action,
+        action: RoomAction,
     ) -> Result<Room<'a>, AccessError> {
         let room = Room::parse(name)?;
         let denied = || AccessError::Denied(name.to_owned());

@@ -7,7 +7,7 @@ use uringcast_proto::zps::client::{Event, Replay};
 use uringcast_proto::zps::http::has_tenant;
 use uringcast_proto::zps::room::RoomError;
 
-use super::access::{AccessError, Action};
+use super::access::{AccessError, RoomAction};
 use super::subscribe::event_types;
 use super::{Refused, Talk, authorize};
 use crate::log::Draft;
@@ -53,14 +53,14 @@ fn check_tenant(talk: &Talk<'_>, event: &Event<'_>) -> Result<(), Refused> {
 
 /// Remember how far the subscriber has read a room's log.
 pub(super) fn on_ack(talk: &mut Talk<'_>, room: &str, sequence: u64) -> Result<(), Refused> {
-    check(talk, room, Action::Ack)?;
+    check(talk, room, RoomAction::Ack)?;
     talk.shard.ack(talk.conn, room, &talk.me.cursor, sequence);
     Ok(())
 }
 
 /// Send part of a room's log again.
 pub(super) fn on_replay(talk: &mut Talk<'_>, replay: Replay<'_>) -> Result<(), Refused> {
-    check(talk, &replay.room, Action::Replay)?;
+    check(talk, &replay.room, RoomAction::Replay)?;
     let types = event_types(talk, replay.event_types)?;
     let range = ReplayRange {
         after: replay.from_sequence,
@@ -74,7 +74,7 @@ pub(super) fn on_replay(talk: &mut Talk<'_>, replay: Replay<'_>) -> Result<(), R
 
 /// Check that the client may do `action` with a room, and that the room's name is not too long;
 /// whether it stands for all rooms of its scope. The app's server, if it is asked, comes last.
-pub(super) fn check(talk: &mut Talk<'_>, room: &str, action: Action) -> Result<bool, Refused> {
+pub(super) fn check(talk: &mut Talk<'_>, room: &str, action: RoomAction) -> Result<bool, Refused> {
     let access = &talk.rules.zps.access;
     let is_wildcard = access.check(&talk.state.shown, room, action)?.is_wildcard();
     let max = talk.app().policy.channel_name_max as usize;
@@ -88,7 +88,7 @@ pub(super) fn check(talk: &mut Talk<'_>, room: &str, action: Action) -> Result<b
 /// Check that the client may publish to `room`: a single room, no wildcard, with a name that is not
 /// too long.
 pub(super) fn check_target(talk: &mut Talk<'_>, room: &str) -> Result<(), Refused> {
-    if check(talk, room, Action::Publish)? {
+    if check(talk, room, RoomAction::Publish)? {
         return Err(AccessError::Room(RoomError(room.to_owned())).into());
     }
     Ok(())

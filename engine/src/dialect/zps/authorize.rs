@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uringcast_proto::zps::fingerprint::fingerprint;
 
-use super::access::{AccessError, Action, Shown};
+use super::access::{AccessError, RoomAction, Shown};
 use super::verdicts::{RoomKey, RoomQuestion, RoomVerdict};
 use super::{Refused, Talk};
 use crate::app::App;
@@ -45,7 +45,7 @@ impl Caller {
         (index, app): (AppIndex, &App),
         url: &str,
         shown: &Shown,
-        action: Action,
+        action: RoomAction,
         room: &str,
     ) -> RoomQuestion {
         #[derive(Serialize)]
@@ -114,7 +114,7 @@ pub fn accept(verdict: RoomVerdict, room: &str) -> Result<(), AccessError> {
 /// Whether the app's server allows `action` with `room`, if it is to be asked at all.
 ///
 /// [`Refused::Asked`] if it has yet to answer: the message is carried out again then.
-pub(super) fn check(talk: &mut Talk<'_>, room: &str, action: Action) -> Result<(), Refused> {
+pub(super) fn check(talk: &mut Talk<'_>, room: &str, action: RoomAction) -> Result<(), Refused> {
     let app = talk.app();
     let Some(url) = &app.room_auth_url else { return Ok(()) };
     let Talk { shard, verdicts, state, conn, me, .. } = talk;
@@ -173,7 +173,7 @@ mod tests {
         let app = App::new("app", "k", "s");
         let ask = |caller: &Caller, shown: &Shown| {
             let app = (AppIndex(3), &app);
-            let question = caller.question(app, "http://a/", shown, Action::Publish, "a:1");
+            let question = caller.question(app, "http://a/", shown, RoomAction::Publish, "a:1");
             (question.key, serde_json::from_slice::<Value>(&question.body).unwrap())
         };
         let ann = Caller::new("ann", Some(&token));

@@ -19,11 +19,11 @@ mod token;
 mod verdicts;
 mod words;
 
-pub use access::{Access, AccessError, Action, Shown, TokenError};
+pub use access::{Access, AccessError, RoomAction, Shown, TokenError};
 pub use authorize::{Caller, accept, verdict};
 pub use farewell::turn_away;
 pub(super) use refusals::last_words;
-pub use rules::{EVENT_TYPES_MAX, Rules, SUB_BYTES_MAX};
+pub use rules::{EVENT_TYPES_MAX, RoomRules, SUB_BYTES_MAX};
 pub use state::State;
 pub use token::{Claims, KeyError, Verifier};
 pub use verdicts::{RoomAuthLimits, RoomKey, RoomQuestion, RoomVerdict, Verdicts};

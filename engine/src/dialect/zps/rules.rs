@@ -20,7 +20,7 @@ pub const SUB_BYTES_MAX: usize = 255;
 
 /// What is the same for all apps.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub struct RoomRules {
     /// What keeps the logs, as every event's metadata says.
     pub provider: Provider,
     /// Who may use which room.
@@ -29,7 +29,7 @@ pub struct Rules {
     pub room_auth: RoomAuthLimits,
 }
 
-impl Default for Rules {
+impl Default for RoomRules {
     /// What the configuration has when nothing is configured.
     fn default() -> Self {
         Self {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uringcast_proto::zps::client::Subscribe;
 use uringcast_proto::zps::server;
 
-use super::access::Action;
+use super::access::RoomAction;
 use super::act::check;
 use super::rules::EVENT_TYPES_MAX;
 use super::state::{Deferred, RoomOptions, Rooms};
@@ -66,7 +66,7 @@ pub(super) fn subscribe_all(talk: &mut Talk<'_>, mut left: Rooms) -> Result<(), 
 }
 
 fn subscribe(talk: &mut Talk<'_>, room: &str, options: RoomOptions) -> Result<(), Refused> {
-    let is_wildcard = check(talk, room, Action::Subscribe)?;
+    let is_wildcard = check(talk, room, RoomAction::Subscribe)?;
     let policy = talk.policy();
     let subscriptions_max = policy.max_subscriptions as usize;
     if !talk.shard.is_subscribed(talk.conn, room)

@@ -11,7 +11,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::access::Action;
+use super::access::RoomAction;
 
 /// Seconds by which the clocks of two servers may differ, as JWT libraries have it.
 const CLOCK_SKEW_S: f64 = 60.0;
@@ -158,7 +158,7 @@ impl Claims {
     }
 
     /// Whether they allow to do `action` with the room called `name`.
-    pub fn allow(&self, name: &str, action: Action) -> bool {
+    pub fn allow(&self, name: &str, action: RoomAction) -> bool {
         self.rooms.iter().any(|grant| match grant {
             Grant::Everything(pattern) => is_match(pattern, name),
             Grant::Some { room, actions } => {

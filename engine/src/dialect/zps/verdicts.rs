@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hashbrown::HashMap;
 
-use super::access::Action;
+use super::access::RoomAction;
 use crate::id::{AppIndex, ConnId};
 use crate::shard::{Millis, Shard};
 
@@ -23,7 +23,7 @@ pub struct RoomKey {
     /// The subscriber and its token, as a fingerprint.
     pub caller: Arc<str>,
     /// What is to be done.
-    pub action: Action,
+    pub action: RoomAction,
     /// The room.
     pub room: Box<str>,
 }
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     fn key(room: &str) -> RoomKey {
-        let (app, action) = (AppIndex(0), Action::Publish);
+        let (app, action) = (AppIndex(0), RoomAction::Publish);
         RoomKey { app, caller: "caller".into(), action, room: room.into() }
     }
 
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(auth.find(&key("a:2"), Millis(14)), Some(false));
         assert_eq!(auth.find(&key("a:1"), Millis(15)), None);
         assert_eq!(auth.find(&key("a:3"), Millis(5)), None);
-        let other = RoomKey { action: Action::Subscribe, ..key("a:1") };
+        let other = RoomKey { action: RoomAction::Subscribe, ..key("a:1") };
         assert_eq!(auth.find(&other, Millis(5)), None);
     }
 

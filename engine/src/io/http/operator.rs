@@ -9,7 +9,7 @@ use hyper::{Response, StatusCode};
 use super::super::core::Core;
 use super::super::memory;
 use super::{not_found, respond_with, text};
-use crate::api::{Answer, Facts, Shards};
+use crate::api::{Facts, HttpAnswer, Shards};
 use crate::metrics::{self, Threads};
 use crate::shard::{AllCounters, WorstLags};
 use crate::{standard_error, usage};
@@ -35,7 +35,7 @@ pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>
             let body = usage::render(&core.ask(AllCounters).await, memory::resident_bytes(), total);
             text(StatusCode::OK, "application/json", body.into())
         }
-        "/ready" => respond_with(Answer::ready(core.readiness()), Vec::new()),
+        "/ready" => respond_with(HttpAnswer::ready(core.readiness()), Vec::new()),
         _ => not_found(),
     }
 }

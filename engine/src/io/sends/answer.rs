@@ -9,7 +9,7 @@ use super::super::signal::Signal;
 use super::super::socket::Socket;
 
 /// Bytes of an answer from `start` on.
-pub(in crate::io) struct Answer {
+pub(in crate::io) struct ReadyAnswer {
     pub(super) socket: Rc<Socket>,
     bytes: Vec<u8>,
     start: usize,
@@ -26,7 +26,7 @@ pub(in crate::io) struct Passage {
     ended: Signal,
 }
 
-impl Answer {
+impl ReadyAnswer {
     /// `bytes` for `socket`, on the `passage` of its connection, which is free.
     pub(in crate::io) fn new(socket: Rc<Socket>, bytes: Vec<u8>, passage: &Rc<Passage>) -> Self {
         passage.is_taken.set(true);

@@ -21,7 +21,7 @@ use super::super::driver::completions;
 use super::super::readiness::Readiness;
 use super::super::signal::{bell, silence};
 use super::super::socket::Socket;
-use super::answer::Answer;
+use super::answer::ReadyAnswer;
 use crate::id::ConnId;
 use crate::shard::Segment;
 
@@ -51,7 +51,7 @@ pub(in crate::io) struct Ring {
 /// What a request names the bytes of.
 pub(in crate::io) enum InFlight {
     Send(Send),
-    Answer(Answer),
+    ReadyAnswer(ReadyAnswer),
 }
 
 /// One connection's send: a segment's bytes from `start` on.
@@ -82,14 +82,14 @@ impl InFlight {
     fn socket(&self) -> &Socket {
         match self {
             Self::Send(send) => &send.socket,
-            Self::Answer(answer) => &answer.socket,
+            Self::ReadyAnswer(answer) => &answer.socket,
         }
     }
 
     fn request(&self, key: usize) -> squeue::Entry {
         let rest = match self {
             Self::Send(send) => send.rest(),
-            Self::Answer(answer) => answer.rest(),
+            Self::ReadyAnswer(answer) => answer.rest(),
         };
         // A turn's frames are bounded far below 4 GiB.
         opcode::Send::new(Fd(self.socket().fd()), rest.as_ptr(), rest.len() as u32)
@@ -102,7 +102,7 @@ impl InFlight {
     fn fail(self) {
         match self {
             Self::Send(send) => send.socket.cut(),
-            Self::Answer(answer) => answer.fail(),
+            Self::ReadyAnswer(answer) => answer.fail(),
         }
     }
 }
@@ -141,9 +141,9 @@ impl Sends {
     /// # Panics
     ///
     /// Without a ring, which [`takes_answers`](Self::takes_answers) tells.
-    pub(in crate::io) fn push_answer(&self, answer: Answer) {
+    pub(in crate::io) fn push_answer(&self, answer: ReadyAnswer) {
         let ring = self.0.as_ref().expect("takes_answers is only true with a ring");
-        ring.borrow_mut().push(InFlight::Answer(answer));
+        ring.borrow_mut().push(InFlight::ReadyAnswer(answer));
     }
 
     /// Hand the kernel what was pushed, and take what has ended.

@@ -6,7 +6,7 @@ use super::*;
 /// Moment of the original server's transcript.
 const NOW: u64 = 1_795_230_348_888;
 
-fn draft(event: &str) -> Result<Draft, EventFault> {
+fn draft(event: &str) -> Result<RoomDraft, EventFault> {
     let text = format!(r#"{{"type":"publish","event":{event}}}"#);
     let ClientMessage::Publish(event) = ClientMessage::parse(&text).unwrap() else {
         panic!("no event: {text}");

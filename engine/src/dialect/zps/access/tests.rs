@@ -24,7 +24,7 @@ fn shown(rooms: &Value) -> Shown {
     access().admit(Some(&token), None, NOW).unwrap()
 }
 
-fn check(access: &Access, shown: &Shown, room: &str, action: Action) -> String {
+fn check(access: &Access, shown: &Shown, room: &str, action: RoomAction) -> String {
     access.check(shown, room, action).map_or_else(|error| error.to_string(), |_| "yes".to_owned())
 }
 
@@ -33,7 +33,7 @@ fn without_keys_everybody_is_let_in_whatever_the_token() {
     let access = Access::default();
     assert_eq!(access.admit(Some("x"), None, NOW), Ok(Shown::Nothing));
     assert_eq!(access.admit(None, None, NOW), Ok(Shown::Nothing));
-    assert_eq!(check(&access, &Shown::Nothing, "chat:1", Action::Publish), "yes");
+    assert_eq!(check(&access, &Shown::Nothing, "chat:1", RoomAction::Publish), "yes");
 }
 
 #[test]
@@ -75,27 +75,27 @@ fn a_token_opens_the_rooms_that_it_names_for_what_it_names() {
     let shown = shown(&json!(["chat:a*", {"room": "log:*", "actions": ["subscribe", "ack"]}]));
     let access = access();
     for (room, action, expected) in [
-        ("chat:ab", Action::Publish, "yes"),
-        ("chat:b", Action::Subscribe, "Access denied for room: chat:b"),
-        ("chat:*", Action::Subscribe, "Access denied for room: chat:*"),
-        ("log:1", Action::Subscribe, "yes"),
-        ("log:*", Action::Subscribe, "yes"),
-        ("log:1", Action::Ack, "yes"),
-        ("log:1", Action::Publish, "Access denied for room: log:1"),
-        ("log:1", Action::Replay, "Access denied for room: log:1"),
-        ("bad", Action::Replay, "Invalid realtime room: bad"),
+        ("chat:ab", RoomAction::Publish, "yes"),
+        ("chat:b", RoomAction::Subscribe, "Access denied for room: chat:b"),
+        ("chat:*", RoomAction::Subscribe, "Access denied for room: chat:*"),
+        ("log:1", RoomAction::Subscribe, "yes"),
+        ("log:*", RoomAction::Subscribe, "yes"),
+        ("log:1", RoomAction::Ack, "yes"),
+        ("log:1", RoomAction::Publish, "Access denied for room: log:1"),
+        ("log:1", RoomAction::Replay, "Access denied for room: log:1"),
+        ("bad", RoomAction::Replay, "Invalid realtime room: bad"),
     ] {
         assert_eq!(check(&access, &shown, room, action), expected, "{room} {action:?}");
     }
     let open = Access { is_open: true, ..access };
-    assert_eq!(check(&open, &shown, "any:1", Action::Publish), "yes");
+    assert_eq!(check(&open, &shown, "any:1", RoomAction::Publish), "yes");
 }
 
 #[test]
 fn the_scope_is_checked_after_the_claims_are_there_and_before_what_they_say() {
     let access = Access { scopes: ["chat".into()].into(), ..access() };
     let shown = shown(&json!([]));
-    let of = |shown, room| check(&access, shown, room, Action::Subscribe);
+    let of = |shown, room| check(&access, shown, room, RoomAction::Subscribe);
     assert_eq!(of(&shown, "admin:1"), "Room scope is not allowed: admin");
     assert_eq!(of(&shown, "chat:1"), "Access denied for room: chat:1");
     assert_eq!(of(&Shown::Nothing, "admin:1"), "Access denied for room: admin:1");
@@ -109,9 +109,9 @@ fn the_apps_key_lets_in_and_opens_rooms_only_if_the_operator_says_so() {
     assert_eq!(access.admit(Some("key"), None, NOW), Err(TokenError::Invalid));
     assert_eq!(access.admit(Some("secret"), Some(&app), NOW), Err(TokenError::Invalid));
     let denied = "Access denied for room: chat:1";
-    assert_eq!(check(&access, &Shown::AppKey, "chat:1", Action::Ack), denied);
+    assert_eq!(check(&access, &Shown::AppKey, "chat:1", RoomAction::Ack), denied);
     let open = Access { is_app_key_good: true, ..access };
-    assert_eq!(check(&open, &Shown::AppKey, "chat:1", Action::Ack), "yes");
+    assert_eq!(check(&open, &Shown::AppKey, "chat:1", RoomAction::Ack), "yes");
 }
 
 #[test]
