@@ -73,7 +73,7 @@ pub struct Committer<S> {
     counters: Arc<LogCounters>,
     /// What has come and is not stored, oldest first.
     records: Vec<Record>,
-    /// Whose those are: so many of one core, then so many of another.
+    /// The cores that they are from: so many of one core, then so many of another.
     runs: VecDeque<(CoreId, usize)>,
     bytes: usize,
     cores: Vec<CoreState>,

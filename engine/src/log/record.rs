@@ -9,7 +9,7 @@ use crate::shard::ChannelName;
 /// Something to be kept beyond the process.
 #[derive(Clone, Debug)]
 pub struct LogRecord {
-    /// Whose log it is.
+    /// The channel whose log it is.
     pub channel: ChannelName,
     /// What is to be kept.
     pub kind: RecordKind,
@@ -117,7 +117,7 @@ impl RecordKind {
 /// What became of a cursor or a snapshot that was given to the log thread.
 #[derive(Clone, Debug)]
 pub struct Renewed {
-    /// Whose log it is.
+    /// The channel whose log it is.
     pub channel: ChannelName,
     /// Which cursor or snapshot it is.
     pub what: Newest,
@@ -128,7 +128,7 @@ pub struct Renewed {
 /// What became of events that were given to the log thread.
 #[derive(Clone, Debug)]
 pub struct Logged {
-    /// Whose log it is.
+    /// The channel whose log it is.
     pub channel: ChannelName,
     /// If it is kept: the last event that is, all before it included. If it failed: the first that
     /// is not, and nothing from it on will be.

@@ -32,7 +32,7 @@ pub(super) enum Phase {
     Closing(Closing),
 }
 
-/// Whose room a socket takes up: each kind has its own limit.
+/// The kind of room that a socket takes up: each has a limit of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// That of clients and publishers.
@@ -98,7 +98,7 @@ pub(super) struct Connection {
     pub(super) nonce: u32,
     pub(super) app: AppIndex,
     pub(super) dialect: DialectId,
-    /// Whose room it takes up.
+    /// The kind of room that it takes up.
     pub(super) place: Place,
     /// Whether the owner of its app counts it.
     pub(super) is_counted: bool,

@@ -17,7 +17,7 @@ use crate::id::{AppIndex, SocketId};
 /// Something that happened in an app.
 #[derive(Clone, Debug)]
 pub struct Notice {
-    /// Whose server is to be told.
+    /// The app whose server is to be told.
     pub app: AppIndex,
     /// Where it happened; empty for [`Fact::ConnectionCount`].
     pub channel: Arc<str>,

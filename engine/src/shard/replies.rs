@@ -18,7 +18,7 @@ const BYTES_MAX: usize = 4 * 1024;
 /// Short frames that are gathered for one connection.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
-    /// Whose it is, while there is anything.
+    /// The connection that it is for, while there is anything.
     conn: Option<ConnId>,
     /// Whole frames; its room is kept for the next ones.
     bytes: Vec<u8>,

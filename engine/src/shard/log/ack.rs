@@ -18,6 +18,7 @@ use hashbrown::HashMap;
 
 use super::super::message::{ChannelName, Ticket, hash, owner};
 use super::super::{Refusal, Shard, Word};
+use super::Logs;
 use super::ask::LogQuestion;
 use super::message::Message;
 use super::sinks::SINK_PREFIX;
@@ -85,6 +86,15 @@ pub(super) enum Moved {
     Waits,
 }
 
+impl Logs {
+    /// Whether this core owns the channel and has no cursor of `subscriber_id` there.
+    fn is_first_of(&mut self, key: (AppIndex, u64), name: &str, subscriber_id: &str) -> bool {
+        let (app, hash) = key;
+        let Some(index) = self.channels.find(app, name, hash) else { return false };
+        self.channels.at(index).value.cursors.of(subscriber_id).is_none()
+    }
+}
+
 impl Shard {
     /// `subscriber_id` has every event of channel `name` up to `sequence`.
     ///
@@ -103,8 +113,7 @@ impl Shard {
         }
         let seed = self.config.hash_seed;
         let hash = hash(app, name, seed);
-        let is_asked = !is_durable && self.is_first_of((app, hash), name, subscriber_id);
-        let is_noted = !is_asked && self.note_ack((app, hash), conn, name, subscriber_id, sequence);
+        let is_noted = self.note_ack((app, hash), conn, name, subscriber_id, sequence);
         if is_noted && !is_durable {
             return self.answer_ack(conn, name, sequence, Ok(()));
         }
@@ -126,14 +135,8 @@ impl Shard {
         }
     }
 
-    /// Whether this core owns the channel and has no cursor of `subscriber_id` there.
-    fn is_first_of(&mut self, key: (AppIndex, u64), name: &str, subscriber_id: &str) -> bool {
-        let (app, hash) = key;
-        let Some(index) = self.logs.channels.find(app, name, hash) else { return false };
-        self.log(index).cursors.of(subscriber_id).is_none()
-    }
-
-    /// Note an acknowledgement for the turn's end; false if this core has not seen its event.
+    /// Note an acknowledgement for the turn's end; false if the owner must be asked: this core has
+    /// not seen the event, or owns a log in memory that may have no room for a first cursor.
     fn note_ack(
         &mut self,
         (app, hash): (AppIndex, u64),
@@ -151,17 +154,23 @@ impl Shard {
         if sequence > seen {
             return false;
         }
-        match local.zip(follower) {
-            Some((local, follower)) if *follower.subscriber_id == **subscriber_id => {
-                if follower.acked == 0 && sequence > 0 {
-                    self.logs.acks.followers.push((local, conn.slot));
-                }
-                follower.acked = follower.acked.max(sequence);
+        let now = self.logs.unix_ms;
+        let own = follower.filter(|it| *it.subscriber_id == **subscriber_id);
+        let limits = &self.config.log;
+        let is_known = limits.is_durable
+            || own.as_ref().is_some_and(|it| it.has_cursor(now, limits.cursor_idle_ms));
+        if !is_known && self.logs.is_first_of((app, hash), name, subscriber_id) {
+            return false;
+        }
+        if let Some((local, follower)) = local.zip(own) {
+            follower.cursor_seen_unix_ms = now;
+            if follower.acked == 0 && sequence > 0 {
+                self.logs.acks.followers.push((local, conn.slot));
             }
-            Some(_) | None => {
-                let channel = self.channel(app, name);
-                self.ack_parted(channel, subscriber_id, sequence);
-            }
+            follower.acked = follower.acked.max(sequence);
+        } else {
+            let channel = self.channel(app, name);
+            self.ack_parted(channel, subscriber_id, sequence);
         }
         true
     }

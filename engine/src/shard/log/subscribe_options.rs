@@ -38,7 +38,7 @@ pub enum Start {
 pub struct SubscribeOptions {
     /// Where the subscription begins.
     pub start: Start,
-    /// Whose cursor it is.
+    /// The name of the subscriber whose cursor it is.
     pub subscriber_id: Arc<str>,
     /// The types it wants; `None` for all.
     pub event_types: Option<Box<[Box<str>]>>,

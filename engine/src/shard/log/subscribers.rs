@@ -45,6 +45,17 @@ pub(super) struct Follower {
     was_live: bool,
     /// The highest event that it has acknowledged in this turn; 0 for none.
     pub(super) acked: u64,
+    /// When it last had a cursor, in milliseconds since 1970; 0 if that is not known.
+    pub(super) cursor_seen_unix_ms: u64,
+}
+
+impl Follower {
+    /// Whether its cursor is there for certain. One is forgotten after `idle_ms`, and the use of it
+    /// is noted an eighth of that late.
+    pub(super) const fn has_cursor(&self, now_unix_ms: u64, idle_ms: u64) -> bool {
+        let is_known = self.cursor_seen_unix_ms > 0;
+        is_known && now_unix_ms.saturating_sub(self.cursor_seen_unix_ms) < idle_ms / 2
+    }
 }
 
 impl LocalLog {
@@ -92,6 +103,7 @@ impl Shard {
             is_at_cursor: false,
             was_live: false,
             acked: 0,
+            cursor_seen_unix_ms: 0,
         };
         log.followers.insert(conn.slot, follower);
         if log.is_catch_up {
@@ -218,6 +230,7 @@ impl Shard {
         let log = self.locals.at(local).value.log.as_mut();
         let Some(follower) = log.and_then(|log| log.follower(conn.slot)) else { return };
         follower.subscriber_id = Arc::clone(subscriber_id);
+        follower.cursor_seen_unix_ms = 0; // That of another one, perhaps.
         match start {
             Start::After(after) => follower.after = after,
             Start::Elsewhere(_) => follower.after = 0,

@@ -1,4 +1,4 @@
-//! Whose next message waits for an answer from another core, and for how long.
+//! A connection whose next message waits for an answer from another core, and for how long.
 
 use uringcast_proto::ws::close::CloseCode;
 
