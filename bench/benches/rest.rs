@@ -1,20 +1,14 @@
 //! The Pusher dialect: what one message of a client and one request of a publisher cost to read.
-//!
-//! The batch body is read in three ways, because the answer is not obvious: simd-json finds the
-//! structure faster, but it decodes every string in place, so `data` must be encoded again before
-//! it can be relayed. The tokens that `serde_json` leaves alone are relayed as they are.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark's inputs are its own")]
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use serde::Deserialize;
-use simd_json::prelude::ValueAsScalar;
+use criterion::{Criterion, criterion_group, criterion_main};
 use uringcast_proto::pusher::auth;
 use uringcast_proto::pusher::client::ClientMessage;
 use uringcast_proto::pusher::presence::{Member, MemberLimits};
-use uringcast_proto::pusher::rest::{BatchBody, PublishBody};
+use uringcast_proto::pusher::rest::PublishBody;
 use uringcast_proto::pusher::secret::Secret;
 use uringcast_proto::pusher::server;
 use uringcast_proto::pusher::signature::{Credentials, Query, check_body, sign_request, verify};
@@ -27,75 +21,6 @@ const CREDENTIALS: Credentials<'_> =
     Credentials { key: "278d425bdf160c739803", secret: "7ad3773142a6692b25b8" };
 const NOW_UNIX_S: u64 = 1_353_088_179;
 const PATH: &str = "/apps/3/batch_events";
-
-fn batch_bodies(c: &mut Criterion) {
-    let body = batch_body();
-    let mut group = c.benchmark_group("rest/batch of 10");
-    group.throughput(Throughput::Bytes(body.len() as u64));
-    group.bench_function("serde_json, raw tokens", |b| {
-        b.iter_batched_ref(
-            || body.clone(),
-            |body| {
-                let batch = BatchBody::parse(body).unwrap();
-                batch.events.iter().map(|item| item.event.data_json.len()).sum::<usize>()
-            },
-            BatchSize::SmallInput,
-        );
-    });
-    group.bench_function("simd-json, typed", |b| {
-        b.iter_batched_ref(|| body.clone(), |body| simd_typed(body), BatchSize::SmallInput);
-    });
-    group.bench_function("simd-json, tape", |b| {
-        b.iter_batched_ref(|| body.clone(), |body| simd_tape(body), BatchSize::SmallInput);
-    });
-    group.finish();
-}
-
-#[derive(Deserialize)]
-struct SimdBatch<'a> {
-    #[serde(borrow)]
-    batch: Vec<SimdEvent<'a>>,
-}
-
-#[derive(Deserialize)]
-struct SimdEvent<'a> {
-    name: &'a str,
-    channel: &'a str,
-    data: &'a str,
-    socket_id: Option<&'a str>,
-}
-
-/// Read a batch and encode each `data` again; returns the bytes of the tokens.
-fn simd_typed(body: &mut [u8]) -> usize {
-    let batch: SimdBatch<'_> = simd_json::serde::from_slice(body).unwrap();
-    let mut token = Vec::with_capacity(512);
-    let mut bytes = 0;
-    for event in &batch.batch {
-        black_box((event.name, event.channel, event.socket_id));
-        bytes += encode_again(&mut token, event.data);
-    }
-    bytes
-}
-
-fn simd_tape(body: &mut [u8]) -> usize {
-    let tape = simd_json::to_tape(body).unwrap();
-    let root = tape.as_value();
-    let batch = root.get("batch").unwrap();
-    let batch = batch.as_array().unwrap();
-    let mut token = Vec::with_capacity(512);
-    let mut bytes = 0;
-    for event in &batch {
-        black_box((event.get("name"), event.get("channel"), event.get("socket_id")));
-        bytes += encode_again(&mut token, event.get("data").unwrap().as_str().unwrap());
-    }
-    bytes
-}
-
-fn encode_again(token: &mut Vec<u8>, data: &str) -> usize {
-    token.clear();
-    serde_json::to_writer(&mut *token, data).unwrap();
-    black_box(&token).len()
-}
 
 fn requests(c: &mut Criterion) {
     let body = batch_body();
@@ -198,5 +123,5 @@ fn batch_body() -> Vec<u8> {
     format!(r#"{{"batch":[{}]}}"#, events.join(",")).into_bytes()
 }
 
-criterion_group!(benches, batch_bodies, requests, client_messages, subscriptions, frames);
+criterion_group!(benches, requests, client_messages, subscriptions, frames);
 criterion_main!(benches);

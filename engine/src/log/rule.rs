@@ -104,6 +104,9 @@ mod tests {
             ("a*b*c", &["abc", "axbxc", "abbc"], &["ac", "acb"]),
             ("*b**", &["b", "abc"], &["a"]),
             ("a*bc*bc", &["abcbc", "abcxbc"], &["abc"]),
+            ("aa*a", &["aaa"], &["aa"]),
+            ("a**b", &["ab"], &["a"]),
+            ("a-*-x-*-y", &["a-1-x-2-y"], &["a-1-x-y"]),
         ] {
             assert!(names.iter().all(|name| is_match(pattern, name)), "{pattern}");
             assert!(!others.iter().any(|name| is_match(pattern, name)), "{pattern}");

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::access::RoomAction;
+use crate::log::is_match;
 
 /// Seconds by which the clocks of two servers may differ, as JWT libraries have it.
 const CLOCK_SKEW_S: f64 = 60.0;
@@ -166,17 +167,4 @@ impl Claims {
             }
         })
     }
-}
-
-/// Whether `pattern`, whose `*` stand for any run of characters, matches all of `name`.
-fn is_match(pattern: &str, name: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(mut name) = name.strip_prefix(first) else { return false };
-    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-    for part in middle.split('*') {
-        // The first place is as good as any later one.
-        let Some(at) = name.find(part) else { return false };
-        name = &name[at + part.len()..];
-    }
-    name.ends_with(last)
 }
