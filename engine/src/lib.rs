@@ -36,7 +36,7 @@
 //! - [`shard`] holds all connections and channels of one core, and [`log`] what is kept of a
 //!   channel;
 //! - [`dialect`] says what a client's message asks of the shard, [`admission`] who may connect;
-//! - [`rest`] turns HTTP requests into actions and answers, [`app`] knows the apps and their keys;
+//! - [`api`] turns HTTP requests into actions and answers, [`app`] knows the apps and their keys;
 //! - [`middleware`] is where an embedder's own code is asked, [`action_log`] is such code of our
 //!   own.
 //!

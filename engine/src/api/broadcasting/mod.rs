@@ -1,7 +1,7 @@
 //! `POST /broadcasting/auth` and `/broadcasting/user-auth`: signing subscriptions and users for
 //! apps whose own server does not.
 //!
-//! [`Caller`] is what the head says, [`Caller::decide`] what the app's `AuthPolicy` makes of it
+//! `Caller` is what the head says, `Caller::decide` what the app's `AuthPolicy` makes of it
 //! and of the body. Encrypted channels are signed like private ones, without the `shared_secret`
 //! that their clients need: this server knows no key to derive it from.
 
