@@ -1,7 +1,7 @@
 //! The HTTP API, without HTTP: endpoints as functions from a request to an answer.
 //!
-//! A request is read in two steps. `endpoint::route` looks at the head alone, so that a stranger, a stale
-//! signature or an announced giant is refused before a byte of the body is read;
+//! A request is read in two steps. `endpoint::route` looks at the head alone, so that a stranger, a
+//! stale signature or an announced giant is refused before a byte of the body is read;
 //! `Route::finish` takes the body. What is to be done then asks [`Shards`], and waits for their
 //! answers as [`Reply`]s. Nothing here knows sockets, a runtime or the clock.
 
