@@ -11,7 +11,7 @@ use crate::app::{Apps, Standing};
 use crate::id::{AppIndex, ConnId};
 
 /// Clients closed each time the clock moves: some milliseconds of work, and 100,000 in two seconds.
-pub(super) const EVICTIONS_PER_TICK: usize = 5_000;
+pub const EVICTIONS_PER_TICK: usize = 5_000;
 
 impl Shard {
     /// Make room for the apps of `newer`: another core may serve them before this one does.

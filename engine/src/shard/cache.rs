@@ -218,6 +218,14 @@ mod tests {
     }
 
     #[test]
+    fn the_kept_frame_is_the_one_that_was_published_and_no_copy() {
+        let (mut cache, published) = (Cache::new(10_000), frame(b'1'));
+        cache.store(&name("a"), (published.clone(), None), Millis(10));
+        let kept = &cache.find(&name("a"), Millis(1)).unwrap().0.frame;
+        assert_eq!((kept.as_ptr(), kept.len()), (published.as_ptr(), published.len()));
+    }
+
+    #[test]
     fn an_event_ends_at_its_end_and_gives_its_memory_back() {
         let mut cache = Cache::new(10_000);
         cache.store(&name("a"), (frame(b'1'), None), Millis(20));

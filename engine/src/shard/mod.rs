@@ -63,6 +63,7 @@ use std::rc::Rc;
 use slab::Slab;
 use uringcast_proto::ws::deflate::Deflater;
 
+pub use apps::EVICTIONS_PER_TICK;
 pub use batch::{Retained, Segment};
 pub use counters::{
     Counters, Durations, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals, SinkCounts,
@@ -94,6 +95,7 @@ pub use questions::{
 };
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
+pub use watch::NOTICES_MAX;
 pub use word::{Begin, DialectId, DialectRow, Dialects, Ending, Members, Traits, Unnumbered, Word};
 
 use batch::Joiner;
@@ -488,6 +490,7 @@ impl Shard {
         self.connections.is_empty()
             && self.locals.iter().next().is_none()
             && self.owned.iter().next().is_none()
+            && self.untold.is_empty()
             && self.users.is_vacant()
             && self.requests.is_empty()
             && self.app_connections.iter().all(AppConnections::is_vacant)

@@ -53,7 +53,6 @@ pub(super) struct Untold {
     waiting: Vec<(Millis, OwnedId)>,
 }
 
-#[cfg(test)]
 impl Untold {
     pub(super) fn is_empty(&self) -> bool {
         self.changed.is_empty() && self.waiting.is_empty()

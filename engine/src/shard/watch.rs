@@ -12,7 +12,7 @@ use super::{DialectId, Segment, Shard, Word};
 use crate::id::ConnId;
 
 /// The most notices gathered in one turn before watchers are told: 768 KiB of them.
-pub(super) const NOTICES_MAX: usize = 64 * 1024;
+pub const NOTICES_MAX: usize = 64 * 1024;
 
 /// A user that connections of this core watch; never without any.
 #[derive(Debug, Default)]

@@ -19,7 +19,7 @@ impl Question for AllCounters {
     }
 
     fn part(self, shard: &mut Shard) -> Box<Counters> {
-        Box::new(shard.all_counters())
+        Box::new(shard.counters())
     }
 
     fn whole(self, parts: Vec<(CoreId, Box<Counters>)>) -> Vec<(CoreId, Box<Counters>)> {
@@ -61,8 +61,8 @@ impl Question for WorstLags {
 }
 
 impl Shard {
-    /// The counters with what is a level and not a count.
-    fn all_counters(&self) -> Counters {
+    /// What this core has counted, with what is a level and not a count.
+    pub fn counters(&self) -> Counters {
         let mut counters = self.counters.clone();
         let outgoing = self.outgoing.iter().map(|to| to.messages.len() as u64);
         counters.mailbox_depth += outgoing.sum::<u64>();

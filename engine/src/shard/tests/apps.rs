@@ -5,8 +5,7 @@ use crate::admission::{Refused, turn_away};
 use crate::app::{App, AppPolicy, Apps};
 use crate::dialect::Dialect;
 use crate::id::{AppIndex, ConnId};
-use crate::shard::apps::EVICTIONS_PER_TICK;
-use crate::shard::{Millis, Shard};
+use crate::shard::{EVICTIONS_PER_TICK, Millis, Shard};
 
 fn app(id: &str, enabled: bool) -> App {
     let policy = AppPolicy { enabled, ..AppPolicy::default() };

@@ -1,7 +1,7 @@
 //! How much work a turn is: shared runs, and few sends.
 
-use super::super::FRAMES_PER_SEND_BOUNDS;
 use super::transcript::check_on;
+use crate::shard::FRAMES_PER_SEND_BOUNDS;
 
 #[test]
 fn a_turns_events_are_one_run_that_all_subscribers_share() {
@@ -108,5 +108,5 @@ fn nothing_is_retained_when_everything_is_sent() {
         ",
     );
     world.shards[0].end_turn();
-    assert_eq!(world.shards[0].retained.bytes(), 0);
+    assert_eq!(world.shards[0].counters().retained_bytes, 0);
 }

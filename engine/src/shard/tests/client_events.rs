@@ -100,5 +100,5 @@ fn refused(world: &super::world::World, label: &str) -> u64 {
         .into_iter()
         .find(|(_, other)| *other == label)
         .expect("a label of a refusal");
-    world.shards.iter().map(|shard| shard.counters.refusals.of(refusal)).sum()
+    world.shards.iter().map(|shard| shard.counters().refusals.of(refusal)).sum()
 }

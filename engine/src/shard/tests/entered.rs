@@ -182,12 +182,12 @@ fn as_much_is_done_for_many_who_leave_at_once_as_they_are() {
     room.turn(ann);
     room.subscribe(ann);
     room.turn(ann);
-    let before = room.shard.counters.clone();
+    let before = room.shard.counters();
     for conn in leaving {
         room.shard.closed(conn, None);
     }
     let heard = room.turn(ann);
-    let after = &room.shard.counters;
+    let after = room.shard.counters();
     assert_eq!(heard.iter().filter(|line| *line == "presence.leave").count() as u64, USERS);
     assert_eq!(heard[0], "[]");
     assert_eq!(after.rosters - before.rosters, 1);
@@ -211,7 +211,7 @@ fn a_long_roster_is_told_less_often_and_the_last_one_in_the_end() {
             if user == 0 { &["[u0]", "presence.enter"][..] } else { &["presence.enter"] };
         assert_eq!(heard, expected);
     }
-    assert_eq!(room.shard.counters.rosters, 1, "no time has gone by");
+    assert_eq!(room.shard.counters().rosters, 1, "no time has gone by");
     let rosters = |heard: Vec<String>| -> Vec<usize> {
         let rosters = heard.iter().filter(|line| line.starts_with('['));
         rosters.map(|line| line.split(' ').count()).collect()
@@ -236,7 +236,7 @@ fn a_room_has_as_many_bytes_of_users_as_it_may_and_not_one_more() {
         if is_full {
             let text = format!("r:1: the users of the room take {entered_bytes_max} bytes");
             assert_eq!(heard, [format!("error: {text}, which is all that they may")]);
-            assert_eq!(room.shard.counters.refusals.of(Refusal::LogEnteredBytes), 1);
+            assert_eq!(room.shard.counters().refusals.of(Refusal::LogEnteredBytes), 1);
             // Who is there may say less of themselves, and not more.
             room.enter(ann, "u1", &"1".repeat(2 * user.len()));
             assert_eq!(room.turn(ann).len(), 1);

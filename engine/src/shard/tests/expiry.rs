@@ -92,7 +92,7 @@ fn a_client_of_rooms_is_told_and_closed_with_4401() {
             "4401 Realtime authentication failed",
         ]
     );
-    assert_eq!(life.shard.counters.refusals.of(Refusal::TokenExpired), 1);
+    assert_eq!(life.shard.counters().refusals.of(Refusal::TokenExpired), 1);
 }
 
 #[test]

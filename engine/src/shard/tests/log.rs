@@ -144,7 +144,7 @@ fn a_subscriber_begins_after_what_it_has_acknowledged() {
         ",
     );
     let sum = |of: fn(&crate::shard::Counters) -> u64| {
-        world.shards.iter().map(|it| of(&it.counters)).sum::<u64>()
+        world.shards.iter().map(|it| of(&it.counters())).sum::<u64>()
     };
     assert_eq!((sum(|it| it.acks_received), sum(|it| it.ack_updates)), (5, 2));
 }
@@ -342,7 +342,7 @@ fn as_many_channels_have_a_log_as_may_and_not_one_more() {
         a> error 4004
         ",
     );
-    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogChannels), 2);
+    assert_eq!(world.shards[0].counters().refusals.of(Refusal::LogChannels), 2);
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn the_operators_own_code_may_keep_a_dead_letter_from_being_written() {
     world.shards[0].set_middleware(chain.into());
     assert!(!add(&mut world, "log", "b"));
     assert_eq!(ids(&mut world, 9, 0), ["a"]);
-    let counters = &world.shards[0].counters;
+    let counters = world.shards[0].counters();
     assert_eq!(counters.operations[Operation::DlqWrite as usize], 2);
     assert_eq!(counters.refusals.of(Refusal::PublishPolicy), 1);
 }
@@ -82,7 +82,7 @@ fn dead_letters_are_kept_listed_and_cleared() {
     assert!(add(&mut world, "log", "a") && add(&mut world, "log", "b"));
     assert!(!add(&mut world, "log", "c"), "one past the limit");
     assert!(!add(&mut world, "unlogged", "d"));
-    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogDeadLetters), 2);
+    assert_eq!(world.shards[0].counters().refusals.of(Refusal::LogDeadLetters), 2);
     assert_eq!(
         (ids(&mut world, 9, 0), ids(&mut world, 1, 0).len()),
         (vec!["a".into(), "b".into()], 1)
@@ -90,7 +90,7 @@ fn dead_letters_are_kept_listed_and_cleared() {
     assert_eq!((ids(&mut world, 9, 5).len(), ids(&mut world, 9, 6).len()), (2, 0));
     assert_eq!(forget(&mut world, None), 2);
     assert!(ids(&mut world, 9, 0).is_empty());
-    let levels = world.shards[0].log_levels();
+    let levels = world.shards[0].counters().log;
     assert_eq!(levels.dead_letters, 0);
 }
 
@@ -103,7 +103,7 @@ fn dead_letters_are_forgotten_by_their_ids() {
     assert_eq!(ids(&mut world, 9, 0), ["b"]);
     assert!(add(&mut world, "log", "d"));
     assert_eq!(ids(&mut world, 9, 0), ["b", "d"]);
-    assert_eq!(world.shards[0].log_levels().dead_letters, 2);
+    assert_eq!(world.shards[0].counters().log.dead_letters, 2);
 }
 
 /// What a log thread would be told, line by line.
@@ -146,7 +146,7 @@ fn a_snapshot_is_kept_within_its_limit_and_counted_once() {
     assert!(!set("log", "12345"), "one past the limit");
     assert!(!set("unlogged", "1"));
     let bytes = Snapshot { last_sequence: 1, state_json: "12".into(), created_unix_ms: 0 };
-    assert_eq!(world.shards[0].log_levels().snapshot_bytes, bytes.weight_bytes() as u64);
+    assert_eq!(world.shards[0].counters().log.snapshot_bytes, bytes.weight_bytes() as u64);
 }
 
 #[test]
@@ -179,5 +179,5 @@ fn cursors_are_kept_up_to_their_limit_and_known_ones_move_on() {
     assert_eq!(ack("ann", 2), Err(AckError::AboveHead { sequence: 2, last: 1 }));
     assert_eq!(ack("bob", 1), Err(AckError::Full), "one past the limit");
     assert_eq!(ack("bob", 0), Ok(()), "who has nothing needs no place");
-    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogCursors), 1);
+    assert_eq!(world.shards[0].counters().refusals.of(Refusal::LogCursors), 1);
 }

@@ -54,7 +54,7 @@ fn the_least_recently_used_of_the_logs_that_hold_nothing_gives_way() {
         http> appended 4
         ",
     );
-    assert_eq!(world.shards[0].counters.log_drops, 2);
+    assert_eq!(world.shards[0].counters().log_drops, 2);
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn a_log_that_holds_anything_stays() {
         http> appended 2
         ",
     );
-    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogChannels), 1);
-    assert_eq!(world.shards[0].counters.log_cursors_expired, 1, "of the log that gave way");
+    assert_eq!(world.shards[0].counters().refusals.of(Refusal::LogChannels), 1);
+    assert_eq!(world.shards[0].counters().log_cursors_expired, 1, "of the log that gave way");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn what_clients_of_an_app_begin_is_bounded_and_its_own_server_goes_on() {
         a> subscription_succeeded log-3
         ",
     );
-    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogNewApp), 1);
+    assert_eq!(world.shards[0].counters().refusals.of(Refusal::LogNewApp), 1);
 }
 
 /// Moving it and beginning from it is using it; what is not used is forgotten, on the disk, too.
@@ -247,7 +247,7 @@ fn a_log_that_was_never_written_is_dropped_without_a_word_to_the_disk() {
             world.settle();
         }
     }
-    assert_eq!((world.shards[0].counters.log_drops, dropped(&world)), (8, 1));
+    assert_eq!((world.shards[0].counters().log_drops, dropped(&world)), (8, 1));
 }
 
 /// What the disk is told to forget waits for it as everything else does.
@@ -290,7 +290,7 @@ fn while_the_disk_is_silent_only_so_much_is_forgotten() {
     assert_eq!((forgotten(&world).len(), dropped(&world)), (1_500, 0));
     assert_eq!(append(&mut world), []);
     assert_eq!(dropped(&world), 1);
-    assert_eq!(world.shards[0].counters.log_cursors_expired, 1_500);
+    assert_eq!(world.shards[0].counters().log_cursors_expired, 1_500);
 }
 
 /// A shard that begins with one log, in which nothing but this is.

@@ -112,7 +112,7 @@ fn a_sink_gets_the_events_of_its_rooms_one_request_of_a_room_at_a_time() {
     answer(&mut world, &first, true);
     expect(&mut world, &[2, 3], true);
     assert!(world.posts.is_empty());
-    let counts = world.shards[0].counters.sinks;
+    let counts = world.shards[0].counters().sinks;
     assert_eq!((counts.events, counts.posts, counts.failures), (3, 4, 0));
 }
 
@@ -133,7 +133,7 @@ fn what_is_not_taken_is_tried_again_and_ends_as_a_dead_letter_of_its_room() {
     assert_eq!((&**error, *attempts), ("sink a: status 500", 2));
     assert!(id.starts_with("dlq_"), "{id}");
     assert_eq!(dead.frame(7), draft("chat:1").frame(7), "it can be published again");
-    let counts = world.shards[0].counters.sinks;
+    let counts = world.shards[0].counters().sinks;
     assert_eq!((counts.dead_letters, counts.failures, counts.retries), (1, 2, 1));
 }
 
@@ -159,7 +159,7 @@ fn a_letter_that_there_is_no_room_for_is_counted_as_lost() {
     publish(&mut world, "chat:1", 2);
     expect(&mut world, &[1], false);
     expect(&mut world, &[2], false);
-    let counts = world.shards[0].counters.sinks;
+    let counts = world.shards[0].counters().sinks;
     assert_eq!((counts.dead_letters, counts.lost), (1, 1));
 }
 
@@ -174,7 +174,7 @@ fn with_pause_the_log_is_what_waits_and_what_it_lets_go_is_counted() {
     expect(&mut world, &[1], true);
     expect(&mut world, &[6, 7], true);
     expect(&mut world, &[8, 9], true);
-    assert_eq!(world.shards[0].counters.sinks.lost, 4);
+    assert_eq!(world.shards[0].counters().sinks.lost, 4);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn with_drop_and_buffer_what_is_too_much_is_left_out_and_counted() {
             expect(&mut world, rest, true);
         }
         assert!(world.posts.is_empty());
-        assert_eq!(world.shards[0].counters.sinks.dropped, dropped, "{flow:?}");
+        assert_eq!(world.shards[0].counters().sinks.dropped, dropped, "{flow:?}");
     }
 }
 
@@ -346,12 +346,13 @@ fn each_event_is_taken_or_dead_whatever_the_sink_does() {
                     answer(&mut world, &post, is_taken);
                 }
             }
-            is_over &= world.shards[0].are_sinks_quiet() && world.shards[0].sink_levels().1 == 0;
+            is_over &=
+                world.shards[0].are_sinks_quiet() && world.shards[0].counters().sinks.pausing == 0;
         }
         assert!(taken.is_sorted_by(|left, right| left < right), "seed {seed}: {taken:?}");
         let dead = letters(&mut world, "chat:1").len() as u64;
         assert_eq!(taken.len() as u64 + dead, published, "seed {seed}: {taken:?}");
-        assert_eq!(world.shards[0].counters.sinks.dead_letters, dead, "seed {seed}");
+        assert_eq!(world.shards[0].counters().sinks.dead_letters, dead, "seed {seed}");
         all_dead += dead;
     }
     assert!(all_dead > 100, "events die in these worlds: {all_dead}");

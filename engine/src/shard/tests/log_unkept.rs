@@ -70,7 +70,7 @@ fn answers(world: &mut World) -> Vec<String> {
 }
 
 fn unsynced_bytes(world: &World) -> u64 {
-    world.shards.iter().map(|shard| shard.log_levels().unsynced_bytes).sum()
+    world.shards.iter().map(|shard| shard.counters().log.unsynced_bytes).sum()
 }
 
 const KEPT: &str = "SnapshotSet(Ok(()))";
@@ -102,7 +102,7 @@ fn what_could_not_be_written_is_refused_and_tried_again_ever_less_often() {
     assert_eq!(renewed(&mut world, "log-1", Newest::Snapshot, false), [NOT_WRITTEN; 2]);
     assert_eq!(renewed(&mut world, "log-2", Newest::Snapshot, false), [NOT_WRITTEN]);
     assert!(unsynced_bytes(&world) > 0);
-    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogWrite), 3);
+    assert_eq!(world.shards[0].counters().refusals.of(Refusal::LogWrite), 3);
     for (wait_ms, tried) in [(900, None), (100, Some("2")), (1_900, None), (100, Some("a"))] {
         world.wait(wait_ms);
         assert_eq!(said(&mut world).first().map(String::as_str), tried);
@@ -146,7 +146,7 @@ fn as_much_waits_as_may_and_a_newer_one_takes_the_place_of_the_one_before() {
     assert_eq!(answers(&mut world), [""; 0], "the third takes the second's place");
     put(&mut world, "log-2", &state);
     assert_eq!(answers(&mut world), ["SnapshotSet(Err(NotKept(Backlogged)))"]);
-    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogUnsynced), 1);
+    assert_eq!(world.shards[0].counters().refusals.of(Refusal::LogUnsynced), 1);
     assert!(unsynced_bytes(&world) <= 2_000);
 }
 
@@ -204,7 +204,7 @@ fn an_ack_of_what_was_not_seen_is_answered_when_it_is_kept_and_holds_nobody() {
         assert_eq!(said(&mut world), ["ann 2"]);
         assert_eq!(renewed(&mut world, name, what, true), [""; 0]);
         assert_eq!(unsynced_bytes(&world), 0);
-        let refused: u64 = world.shards.iter().map(|it| it.counters.refusals.sum()).sum();
+        let refused: u64 = world.shards.iter().map(|it| it.counters().refusals.sum()).sum();
         assert_eq!(refused, 2, "each is counted once");
     }
 }
@@ -249,7 +249,7 @@ fn of_the_acks_of_one_turn_each_has_its_own_answer() {
         told.sort_unstable();
         let expected = [("a", "error null"), ("c", "error null")];
         assert_eq!(told, expected.map(|(who, what)| (who.to_owned(), what.to_owned())));
-        let counts = |refusal| world.shards[owner].counters.refusals.of(refusal);
+        let counts = |refusal| world.shards[owner].counters().refusals.of(refusal);
         assert_eq!((counts(Refusal::LogWrite), counts(Refusal::LogCursors)), (1, 1));
     }
 }
@@ -311,7 +311,7 @@ fn in_memory_who_gets_no_cursor_is_told_by_the_owner() {
         http> info 1 to 2, 1 cursor, lag 0
         ",
     );
-    assert_eq!(world.shards[0].counters.refusals.of(Refusal::LogCursors), 1);
+    assert_eq!(world.shards[0].counters().refusals.of(Refusal::LogCursors), 1);
 }
 
 /// A cursor that is forgotten while it could not be written is not tried again, and does not keep

@@ -1,6 +1,7 @@
 //! Presence channels: users and not connections, over all cores.
 
 use super::transcript::{check, check_on, check_with};
+use crate::shard::Shard;
 
 /// A user is announced for their first socket and withdrawn after their last, not once per socket.
 #[test]
@@ -81,7 +82,7 @@ fn a_full_channel_refuses_strangers_and_takes_second_connections() {
 
 #[test]
 fn a_channel_that_lets_nobody_in_leaves_nothing_behind() {
-    let world = check_on(
+    let mut world = check_on(
         2,
         |limits| limits.app.presence_members_max = 0,
         "
@@ -92,8 +93,9 @@ fn a_channel_that_lets_nobody_in_leaves_nothing_behind() {
         a> error 4004
         ",
     );
-    assert!(world.shards.iter().all(|shard| shard.locals.iter().count() == 0));
-    assert!(world.shards.iter().all(|shard| shard.owned.iter().count() == 0));
+    world.gone(0);
+    world.settle();
+    assert!(world.shards.iter().all(Shard::is_vacant));
 }
 
 #[test]

@@ -240,7 +240,6 @@ fn a_large_channel_that_vanishes_while_it_waits_leaves_nothing() {
     world.settle();
     world.wait(10_000);
     assert!(world.shards[0].is_vacant());
-    assert!(world.shards[0].untold.is_empty());
 }
 
 fn subscribe_new(world: &mut World) {

@@ -2,7 +2,7 @@
 
 use super::transcript::{check, check_on, check_with};
 use crate::dialect::Dialect;
-use crate::shard::watch::NOTICES_MAX;
+use crate::shard::NOTICES_MAX;
 
 /// A user is online from the first connection to the last, on whatever cores they are.
 #[test]
@@ -197,10 +197,10 @@ fn watchers_of_one_user_share_one_message() {
         b> established
         ",
     );
-    let retained = world.shards[0].retained.bytes();
+    let retained = world.shards[0].counters().retained_bytes;
     world.signin(2, "bob", &[]);
     world.settle();
-    let one = world.shards[0].retained.bytes() - retained;
+    let one = world.shards[0].counters().retained_bytes - retained;
     assert!((128..512).contains(&one), "{one} bytes are retained for one message");
 }
 
@@ -225,7 +225,7 @@ fn a_watcher_that_does_not_read_is_closed() {
         |limits| (limits.shard.outbox_bytes_soft, limits.shard.outbox_bytes_max) = (500, 1_000),
         &script,
     );
-    assert_eq!(world.shards[0].counters.slow_consumer_closes, 1);
+    assert_eq!(world.shards[0].counters().slow_consumer_closes, 1);
 }
 
 /// Nothing is told before the turn's end, unless it would be very much.

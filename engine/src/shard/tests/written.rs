@@ -12,21 +12,26 @@ use uringcast_proto::ws::client::FrameCursor;
 const CHANNELS: [&str; 3] = ["private-a", "private-b", "presence-c"];
 const CLIENTS: u32 = 4;
 
-fn shard(webhooks: Vec<Webhook>) -> (Shard, Speaker) {
+/// A core and its clients.
+struct Side {
+    shard: Shard,
+    speaker: Speaker,
+    conns: Vec<ConnId>,
+}
+
+fn side(webhooks: Vec<Webhook>) -> Side {
     let policy = AppPolicy { client_event_rate: 0, ..AppPolicy::default() };
     let app = App { policy, webhooks, ..App::new("id", "key", "secret") };
     let apps = Apps::new(vec![app]).unwrap();
     let mut shard = Shard::new(ShardConfig::default(), apps, &crate::dialect::DIALECTS, Millis(0));
-    for client in 0..CLIENTS {
+    let mut connect = |client| {
         let conn = shard.open(client).unwrap();
         shard.upgrade(conn, Dialect::Pusher);
-    }
+        conn
+    };
+    let conns = (0..CLIENTS).map(&mut connect).collect();
     let speaker = Speaker::new(Rules::new(shard.apps()));
-    (shard, speaker)
-}
-
-fn conn(shard: &Shard, slot: u32) -> ConnId {
-    ConnId { slot, generation: shard.connections[slot as usize].generation }
+    Side { shard, speaker, conns }
 }
 
 /// The texts that each client is sent in this turn.
@@ -50,8 +55,9 @@ fn sent(shard: &mut Shard) -> Vec<Vec<String>> {
 }
 
 /// Do the `number`th of the things that can happen, to one client and one channel.
-fn act((shard, speaker): &mut (Shard, Speaker), number: usize, client: u32, channel: &str) {
-    let conn = conn(shard, client);
+fn act(side: &mut Side, number: usize, client: u32, channel: &str) {
+    let Side { shard, speaker, conns } = side;
+    let conn = conns[client as usize];
     let member = || Member { user_id: format!("user {client}").into(), user_info: "1".into() };
     match number % 16 {
         0..2 => {
@@ -85,7 +91,7 @@ fn an_event_that_is_written_into_its_run_looks_like_one_with_a_frame_of_its_own(
         random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
         (random >> 33) as usize % bound
     };
-    let (mut written, mut framed) = (shard(Vec::new()), shard(vec![Webhook::default()]));
+    let (mut written, mut framed) = (side(Vec::new()), side(vec![Webhook::default()]));
     let mut events = 0;
     for turn in 0..500 {
         for _ in 0..below(12) {
@@ -93,12 +99,12 @@ fn an_event_that_is_written_into_its_run_looks_like_one_with_a_frame_of_its_own(
             act(&mut written, number, client, channel);
             act(&mut framed, number, client, channel);
         }
-        let (written, framed) = (sent(&mut written.0), sent(&mut framed.0));
+        let (written, framed) = (sent(&mut written.shard), sent(&mut framed.shard));
         assert_eq!(written, framed, "turn {turn}");
         events += written.concat().iter().filter(|text| text.contains("client-e")).count();
     }
     assert!(events > 1_000, "only {events} events were sent");
-    let (written, framed) = (written.0.counters_mut(), framed.0.counters_mut());
+    let (written, framed) = (written.shard.counters(), framed.shard.counters());
     assert_eq!(written.publishes, framed.publishes);
     assert_eq!(written.deliveries, framed.deliveries);
 }
