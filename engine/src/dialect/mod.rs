@@ -96,3 +96,6 @@ static ROWS: [DialectRow; 4] = [
         follows_only_logs: false,
     },
 ];
+
+#[cfg(test)]
+mod tests;

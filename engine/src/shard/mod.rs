@@ -572,6 +572,3 @@ impl Shard {
         self.serial
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,6 @@
-//! Unit tests of the shard, driven as the I/O layer drives it.
+//! Tests of the shard and its dialects together, driven as the I/O layer drives them.
+//!
+//! They stand outside the shard and see only what it shows to everyone.
 //!
 //! Most are transcripts: `a: subscribe room` is what client a does, `a> event room one` what it
 //! must receive, and anything that is received and not expected fails. See [`transcript`]
