@@ -39,6 +39,8 @@ mod outbox;
 mod outgoing_batch;
 mod output;
 mod owner;
+#[cfg(test)]
+mod plain;
 mod query;
 mod question;
 mod questions;

@@ -31,9 +31,9 @@ impl SubscriptionHints {
 #[cfg(test)]
 mod tests {
     use crate::app::{App, Apps};
-    use crate::dialect::Dialect;
     use crate::id::ConnId;
-    use crate::shard::{Millis, Shard, ShardConfig};
+    use crate::shard::plain::PLAIN;
+    use crate::shard::{DialectId, Millis, Shard, ShardConfig};
 
     const NAMES: [&str; 6] = ["a", "b", "private-a", "presence", "room-1", "room-2"];
 
@@ -46,7 +46,7 @@ mod tests {
 
     fn open(shard: &mut Shard) -> ConnId {
         let conn = shard.open(1).unwrap();
-        shard.upgrade(conn, Dialect::Pusher);
+        shard.upgrade(conn, DialectId(0));
         conn
     }
 
@@ -55,8 +55,7 @@ mod tests {
     #[test]
     fn a_guess_is_never_the_answer_where_a_scan_has_another() {
         let apps = Apps::new(vec![App::new("id", "key", "secret")]).unwrap();
-        let mut shard =
-            Shard::new(ShardConfig::default(), apps, &crate::dialect::DIALECTS, Millis(0));
+        let mut shard = Shard::new(ShardConfig::default(), apps, &PLAIN, Millis(0));
         let mut conns: Vec<ConnId> = (0..4).map(|_| open(&mut shard)).collect();
         let mut random = 1_u64;
         let mut below = |bound: usize| {
