@@ -23,6 +23,9 @@ function titles(path, text) {
   if (path.endsWith('.rs')) {
     return [...text.matchAll(/#\[test\]\s+fn (\w+)\(/g)].map(([, name]) => pattern(name));
   }
+  if (path.endsWith('.txt')) {
+    return [...text.matchAll(/^== (.+)$/gm)].map(([, name]) => pattern(name));
+  }
   const calls = text.matchAll(/\b(?:it|test)\(\s*(['"`])((?:\\.|(?!\1).)*)\1/g);
   return [...calls].map(([, , title]) => pattern(title.replace(/\\(['"`])/g, '$1')));
 }

@@ -1,6 +1,6 @@
 //! Client events: who may send them, where, and how many.
 
-use super::transcript::{check_on, check_with};
+use super::transcript::check_on;
 
 const ROOM: &str = "
         a: subscribe private-room
@@ -8,28 +8,6 @@ const ROOM: &str = "
         b: subscribe private-room
         b> subscription_succeeded private-room
         ";
-
-#[test]
-fn each_connection_has_its_own_rate() {
-    check_with(
-        |limits| limits.app.client_event_rate = 2,
-        &[
-            ROOM,
-            "
-        a: event private-room client-1; a: event private-room client-2
-        b> event private-room client-1
-        b> event private-room client-2
-        a: event private-room client-3; b: event private-room client-4
-        a> error 4301
-        a> event private-room client-4
-        time: 1000
-        a: event private-room client-5
-        b> event private-room client-5
-        ",
-        ]
-        .concat(),
-    );
-}
 
 #[test]
 fn the_connections_of_one_core_have_a_rate_together() {
@@ -74,25 +52,6 @@ fn an_app_without_client_events_refuses_each() {
         .concat(),
     );
     assert_eq!(refused(&world, "client_event"), 1);
-}
-
-#[test]
-fn names_of_the_servers_own_are_never_relayed() {
-    check_with(
-        |_| {},
-        &[
-            ROOM,
-            "
-        a: event private-room pusher_internal:member_removed
-        a> error null
-        a: event private-room pusher:error
-        a> error null
-        a: event private-room clientless
-        a> error null
-        ",
-        ]
-        .concat(),
-    );
 }
 
 fn refused(world: &super::world::World, label: &str) -> u64 {

@@ -4,40 +4,6 @@ use super::transcript::{check_on, check_with};
 use crate::log::HistoryRule;
 
 #[test]
-fn who_falls_behind_reads_the_log_and_misses_nothing() {
-    check_with(
-        |limits| {
-            (limits.shard.outbox_bytes_soft, limits.shard.outbox_bytes_max) = (1_000, 2_000);
-            limits.shard.log.page_bytes_max = 400;
-        },
-        "
-        a: follow log-on-1 live
-        a> subscription_succeeded log-on-1
-        a: stall
-        http: append log-on-1 one 400
-        http> appended 1
-        http: append log-on-1 two 400
-        http> appended 2
-        http: append log-on-1 three 400
-        http> appended 3
-        http: append log-on-1 four 400
-        http> appended 4
-        http: append log-on-1 five 400
-        http> appended 5
-        a: read
-        a> event log-on-1 one 1
-        a> event log-on-1 two 2
-        a> event log-on-1 three 3
-        a> event log-on-1 four 4
-        a> event log-on-1 five 5
-        http: append log-on-1 six
-        a> event log-on-1 six 6
-        http> appended 6
-        ",
-    );
-}
-
-#[test]
 fn what_waits_for_who_does_not_read_is_bounded_however_much_is_published() {
     let start = "a: follow log live\na> subscription_succeeded log\na: stall\n".to_owned();
     let append = |sequence| format!("http: append log one 400\nhttp> appended {sequence}\n");

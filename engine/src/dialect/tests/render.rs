@@ -1,10 +1,10 @@
 //! What a client or an asker was told, as one line of a transcript.
 
-use serde_json::Value;
 use uringcast_proto::pusher::webhook::Relayed;
 use uringcast_proto::ws::Opcode;
 use uringcast_proto::ws::client::Frame;
 
+use super::said::{message, sorted};
 use crate::log::AckError;
 use crate::shard::{
     Answer, AppendError, Appended, CachedInfo, ChannelInfo, ChannelLag, ChannelLogInfo, Counted,
@@ -115,75 +115,6 @@ pub(super) fn notice(notice: &Notice) -> String {
         Fact::SubscriptionCount { subscriptions } => format!("{event} {channel} {subscriptions}"),
         Fact::ConnectionCount { connections } => format!("{event} {connections}"),
     }
-}
-
-fn message(message: &Value) -> String {
-    let text = |field: &str| message[field].as_str().unwrap_or_default();
-    let event = text("event");
-    let channel = text("channel");
-    // What is ours has its data encoded twice.
-    let data: Value = serde_json::from_str(text("data")).unwrap_or_default();
-    match event {
-        "pusher:connection_established" => "established".to_owned(),
-        "pusher:ping" => "ping".to_owned(),
-        "pusher:pong" => "pong".to_owned(),
-        "pusher:cache_miss" => format!("cache_miss {channel}"),
-        "pusher_internal:subscription_count" => {
-            format!("subscription_count {channel} {}", data["subscription_count"])
-        }
-        "pusher:error" => format!("error {}", message["data"]["code"]),
-        "pusher:subscription_error" => {
-            let (kind, status) = (&message["data"]["type"], &message["data"]["status"]);
-            format!("subscription_error {channel} {} {status}", kind.as_str().unwrap_or_default())
-        }
-        "pusher_internal:subscription_succeeded" => match data["presence"]["ids"].as_array() {
-            None => format!("subscription_succeeded {channel}"),
-            Some(ids) => {
-                let ids = ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
-                format!("subscription_succeeded {channel} {}", sorted(ids))
-            }
-        },
-        "pusher:signin_success" => {
-            let user: Value =
-                serde_json::from_str(message["data"]["user_data"].as_str().unwrap()).unwrap();
-            format!("signin_success {}", user["id"].as_str().unwrap())
-        }
-        "pusher_internal:watchlist_events" => {
-            let events = message["data"]["events"].as_array().unwrap();
-            let events: Vec<String> = events.iter().map(watchlist_event).collect();
-            format!("watchlist {}", events.join(" "))
-        }
-        "pusher_internal:member_added" | "pusher_internal:member_removed" => {
-            let event = event.trim_start_matches("pusher_internal:");
-            format!("{event} {channel} {}", data["user_id"].as_str().unwrap())
-        }
-        "uringcast:truncated" => {
-            let data: Value = serde_json::from_str(message["data"].as_str().unwrap()).unwrap();
-            let [after, first] = ["after", "first"].map(|key| data[key].as_u64().unwrap());
-            format!("truncated {channel} {} {}", after + 1, first - 1)
-        }
-        "uringcast:replayed" => format!("replayed {channel}"),
-        "uringcast:resumed" => format!("resumed {channel} {}", message["data"]["after"]),
-        "uringcast:snapshot" => format!("snapshot {channel} {}", message["data"]),
-        _ if message["sequence"].is_u64() => {
-            format!("event {channel} {event} {}", message["sequence"])
-        }
-        _ => match message["user_id"].as_str() {
-            None => format!("event {channel} {event}"),
-            Some(user) => format!("event {channel} {event} by {user}"),
-        },
-    }
-}
-
-fn watchlist_event(event: &Value) -> String {
-    let ids = event["user_ids"].as_array().unwrap();
-    let ids = ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
-    format!("{} {}", event["name"].as_str().unwrap(), sorted(ids))
-}
-
-fn sorted(mut words: Vec<String>) -> String {
-    words.sort_unstable();
-    format!("[{}]", words.join(" "))
 }
 
 /// Numbers of events, or why they were not appended.

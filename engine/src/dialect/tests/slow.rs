@@ -7,37 +7,6 @@ use crate::id::AppIndex;
 use crate::shard::{Output, Refusal, Segment};
 
 #[test]
-fn a_client_over_its_outbox_limit_is_closed_after_the_send_in_flight() {
-    check_with(
-        |limits| (limits.shard.outbox_bytes_soft, limits.shard.outbox_bytes_max) = (500, 1_000),
-        "
-        a: subscribe room
-        a> subscription_succeeded room
-        b: subscribe room
-        b> subscription_succeeded room
-        a: stall
-        http: publish room one 400
-        b> event room one
-        http> published
-        http: publish room two 400
-        b> event room two
-        http> published
-        http: publish room three 400
-        b> event room three
-        http> published
-        a: read
-        a> event room one
-        a> close 4100
-        http: publish room four
-        b> event room four
-        http> published
-        a: close 4100
-        a> cut
-        ",
-    );
-}
-
-#[test]
 fn a_client_at_its_outbox_limit_keeps_everything() {
     // What `one` and `two` are as frames: 4 bytes of header, the event around 400 and 300 bytes.
     let bytes = |name: &str, data: usize| {
@@ -57,69 +26,6 @@ fn a_client_at_its_outbox_limit_keeps_everything() {
         a: read
         a> event room one
         a> event room two
-        ",
-    );
-}
-
-#[test]
-fn a_client_that_is_over_its_limit_when_a_send_starts_is_closed_by_the_next_event() {
-    check_with(
-        |limits| (limits.shard.outbox_bytes_soft, limits.shard.outbox_bytes_max) = (500, 1_000),
-        "
-        a: subscribe room
-        a> subscription_succeeded room
-        a: stall
-        http: publish room one 2000
-        http> published
-        http: publish room two
-        http> published
-        http: publish room three
-        http> published
-        a: read
-        a> event room one
-        a> close 4100
-        ",
-    );
-}
-
-#[test]
-fn a_client_that_takes_nothing_for_the_stall_time_is_closed() {
-    check_with(
-        |limits| limits.shard.outbox_stall_ms = 5_000,
-        "
-        a: subscribe room
-        a> subscription_succeeded room
-        a: stall
-        http: publish room one
-        http> published
-        time: 3000
-        a: read 5
-        time: 4000
-        http: publish room two
-        http> published
-        time: 2000
-        a: read
-        a> event room one
-        a> close 4100
-        ",
-    );
-}
-
-#[test]
-fn a_stalled_client_that_never_reads_again_is_cut() {
-    check_with(
-        |limits| limits.shard.outbox_stall_ms = 5_000,
-        "
-        a: subscribe room
-        a> subscription_succeeded room
-        a: stall
-        http: publish room one
-        http> published
-        time: 6900
-        time: 300
-        a> cut
-        http: channels
-        http> []
         ",
     );
 }
@@ -152,25 +58,6 @@ fn the_slowest_client_goes_when_the_core_retains_too_much() {
         ",
     );
     assert_eq!(world.shards[0].counters().refusals.of(Refusal::RetainedBytes), 1);
-}
-
-#[test]
-fn sends_in_flight_are_nobodys_fault() {
-    check_on(
-        1,
-        |limits| limits.shard.retained_bytes_max = 1_000,
-        "
-        a: subscribe room
-        a> subscription_succeeded room
-        a: stall
-        http: publish room one 2000
-        http> published
-        b: ping
-        b> pong
-        a: read
-        a> event room one
-        ",
-    );
 }
 
 #[test]

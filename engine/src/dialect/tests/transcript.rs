@@ -20,6 +20,11 @@
 //! and `disk` says that the events of CHANNEL are `kept` up to N or `lost` from N on, or that the
 //! cursor of CLIENT there is `renewed`.
 //!
+//! What is checked without a closer look afterwards stands in `transcripts/*.txt`, see [`read`];
+//! all others are strings of tests.
+//!
+//! [`read`]: super::read
+//!
 //! A channel or a user called `something-on-2` is owned by core 2.
 
 use std::sync::Arc;
