@@ -51,6 +51,7 @@ mod slow_consumer;
 mod standard_error;
 mod subscribe;
 mod subscription_count;
+mod transcripts;
 mod users;
 mod watchlist;
 mod zintrust;
