@@ -33,36 +33,6 @@ fn a_new_subscriber_gets_the_last_event_on_any_number_of_cores() {
 }
 
 #[test]
-fn a_presence_cache_channel_tells_its_members_first() {
-    let server = Server::start(Options::new());
-    Api::new(&server).publish("presence-cache-a", "news", "1");
-    let (mut ann, mut bob) = (Client::connect(&server), Client::connect(&server));
-    assert_eq!(ann.subscribe_as("presence-cache-a", "ann")["ids"], json!(["ann"]));
-    ann.expect_on("presence-cache-a", "news");
-    assert_eq!(bob.subscribe_as("presence-cache-a", "bob")["count"], 2);
-    bob.expect_on("presence-cache-a", "news");
-    ann.expect_on("presence-cache-a", "pusher_internal:member_added");
-    ann.expect_quiet();
-    bob.expect_quiet();
-}
-
-/// Peers that look for `cache-` anywhere leave the roster out here, and pusher-js throws.
-#[test]
-fn a_name_with_cache_in_its_middle_is_an_ordinary_one() {
-    let server = Server::start(Options::new());
-    let mut api = Api::new(&server);
-    let mut client = Client::connect(&server);
-    for channel in ["my-cache-a", "private-my-cache-a"] {
-        api.publish(channel, "lost", "");
-        client.subscribe(channel);
-        client.expect_quiet();
-    }
-    api.publish("presence-foo-cache-a", "lost", "");
-    assert_eq!(client.subscribe_as("presence-foo-cache-a", "ann")["count"], 1);
-    client.expect_quiet();
-}
-
-#[test]
 fn the_data_comes_back_as_it_was_written() {
     let server = Server::start(Options::new());
     let mut api = Api::new(&server);
@@ -86,21 +56,6 @@ fn a_batch_leaves_its_last_event() {
     client.subscribe("cache-a");
     client.expect_numbers("cache-a", "number", [9]);
     client.expect_quiet();
-}
-
-#[test]
-fn client_events_are_relayed_and_not_kept() {
-    let server = Server::start(Options::new());
-    let (mut one, mut two) = (Client::connect(&server), Client::connect(&server));
-    for client in [&mut one, &mut two] {
-        client.subscribe("private-cache-a");
-        client.expect_on("private-cache-a", MISS);
-    }
-    one.trigger("private-cache-a", "client-a", &json!("x"));
-    two.expect_on("private-cache-a", "client-a");
-    let mut three = Client::connect(&server);
-    three.subscribe("private-cache-a");
-    three.expect_on("private-cache-a", MISS);
 }
 
 #[test]

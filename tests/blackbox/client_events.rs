@@ -28,15 +28,6 @@ fn a_client_event_reaches_the_others_and_not_its_sender() {
 }
 
 #[test]
-fn on_a_presence_channel_the_sender_is_named() {
-    let server = Server::start(Options::new());
-    let (mut one, mut two) = pair(&server, "presence-room");
-    one.trigger("presence-room", "client-typing", &json!("text"));
-    let event = two.expect_on("presence-room", "client-typing");
-    assert_eq!((event.data, event.user_id.as_deref()), (json!("text"), Some("one")));
-}
-
-#[test]
 fn a_client_cannot_name_somebody_else_as_the_sender() {
     let server = Server::start(Options::new());
     let (mut one, mut two) = pair(&server, "presence-room");

@@ -36,38 +36,6 @@ fn who_joins_is_told_who_is_there_and_the_others_are_told_who_joined() {
 }
 
 #[test]
-fn members_are_users_and_not_sockets() {
-    let server = Server::start(Options::new());
-    let (mut ann, mut bob1, mut bob2) =
-        (Client::connect(&server), Client::connect(&server), Client::connect(&server));
-    ann.subscribe_as(ROOM, "ann");
-    bob1.subscribe_as(ROOM, "bob");
-    ann.expect_on(ROOM, ADDED);
-    let presence = bob2.subscribe_as(ROOM, "bob");
-    assert_eq!(ids(&presence), ["ann", "bob"]);
-    bob1.close();
-    server.until_metric("uringcast_connections", 2);
-    ann.expect_quiet();
-    bob2.close();
-    assert_eq!(ann.expect_on(ROOM, REMOVED).json(), json!({"user_id": "bob"}));
-    ann.expect_quiet();
-}
-
-#[test]
-fn a_member_who_unsubscribes_is_gone_for_the_others() {
-    let server = Server::start(Options::new());
-    let (mut ann, mut bob) = (Client::connect(&server), Client::connect(&server));
-    ann.subscribe_as(ROOM, "ann");
-    bob.subscribe_as(ROOM, "bob");
-    ann.expect_on(ROOM, ADDED);
-    bob.unsubscribe(ROOM);
-    assert_eq!(ann.expect_on(ROOM, REMOVED).json()["user_id"], "bob");
-    bob.expect_quiet();
-    assert_eq!(ids(&bob.subscribe_as(ROOM, "bob")), ["ann", "bob"]);
-    ann.expect_on(ROOM, ADDED);
-}
-
-#[test]
 fn a_member_whose_connection_is_reset_is_gone_for_the_others() {
     let server = Server::start(Options::new());
     let mut ann = Client::connect(&server);

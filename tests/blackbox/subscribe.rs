@@ -13,21 +13,6 @@ fn expect_auth_error(client: &mut Client, channel: &str) {
 }
 
 #[test]
-fn an_event_reaches_every_subscriber_of_its_channel_and_nobody_else() {
-    let server = Server::start(Options::new());
-    let (mut one, mut two, mut other) =
-        (Client::connect(&server), Client::connect(&server), Client::connect(&server));
-    one.subscribe("room");
-    two.subscribe("room");
-    other.subscribe("other-room");
-    Api::new(&server).publish("room", "greeting", "hello");
-    for client in [&mut one, &mut two] {
-        assert_eq!(client.expect_on("room", "greeting").text(), "hello");
-    }
-    other.expect_quiet();
-}
-
-#[test]
 fn private_and_encrypted_channels_open_with_a_signature() {
     let server = Server::start(Options::new());
     let mut client = Client::connect(&server);
@@ -81,21 +66,6 @@ fn a_signature_made_for_another_connection_is_refused() {
 }
 
 #[test]
-fn after_an_unsubscribe_nothing_of_the_channel_arrives() {
-    let server = Server::start(Options::new());
-    let mut client = Client::connect(&server);
-    client.subscribe("left");
-    client.subscribe("kept");
-    client.unsubscribe("left");
-    client.expect_quiet(); // An unsubscribe has no answer, and by now it has been carried out.
-    let mut api = Api::new(&server);
-    api.publish("left", "missed", "");
-    api.publish("kept", "seen", "");
-    client.expect_on("kept", "seen");
-    client.expect_quiet();
-}
-
-#[test]
 fn a_channel_can_be_joined_again_after_it_was_left() {
     let server = Server::start(Options::new());
     let mut client = Client::connect(&server);
@@ -106,30 +76,6 @@ fn a_channel_can_be_joined_again_after_it_was_left() {
         client.expect_numbers("room", "round", [round]);
         client.unsubscribe("room");
     }
-    client.expect_quiet();
-}
-
-#[test]
-fn leaving_a_channel_that_was_never_joined_changes_nothing() {
-    let server = Server::start(Options::new());
-    let mut client = Client::connect(&server);
-    client.subscribe("room");
-    client.unsubscribe("elsewhere");
-    Api::new(&server).publish("room", "greeting", "");
-    client.expect_on("room", "greeting");
-}
-
-#[test]
-fn joining_twice_does_not_double_the_events() {
-    let server = Server::start(Options::new());
-    let mut client = Client::connect(&server);
-    client.subscribe("room");
-    client.ask_subscribe("room");
-    client.expect("pusher:error");
-    let mut api = Api::new(&server);
-    api.publish("room", "number", "0");
-    api.publish("room", "number", "1");
-    client.expect_numbers("room", "number", [0, 1]);
     client.expect_quiet();
 }
 

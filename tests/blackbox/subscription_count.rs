@@ -41,28 +41,6 @@ fn subscribers_are_told_of_each_change_on_any_number_of_cores() {
 }
 
 #[test]
-fn without_the_switch_and_on_presence_channels_nobody_is_told() {
-    let server = Server::start(Options::new());
-    let mut client = Client::connect(&server);
-    client.subscribe("room");
-    client.expect_quiet();
-    let server = Server::start(Options::new().config(ON));
-    let mut client = Client::connect(&server);
-    client.subscribe_as("presence-room", "ann");
-    client.expect_quiet();
-}
-
-#[test]
-fn a_cached_event_comes_before_the_number() {
-    let server = Server::start(Options::new().config(ON));
-    Api::new(&server).publish("cache-room", "news", "");
-    let mut client = Client::connect(&server);
-    client.subscribe("cache-room");
-    client.expect_on("cache-room", "news");
-    expect_count(&mut client, "cache-room", 1);
-}
-
-#[test]
 fn a_client_cannot_tell_a_number() {
     let server = Server::start(Options::new().config(ON));
     let (mut one, mut two) = (Client::connect(&server), Client::connect(&server));
