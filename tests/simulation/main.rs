@@ -8,6 +8,7 @@
 mod checker;
 mod client;
 mod coverage;
+mod digest;
 mod history;
 mod log;
 mod parse;
@@ -27,6 +28,7 @@ use uringcast::shard::{AllCounters, Question, UsersOf};
 use crate::checker::{Belief, check};
 use crate::client::{Pace, Stage};
 use crate::coverage::Coverage;
+use crate::digest::Digest;
 use crate::scenario::Scenario;
 use crate::watching::check_statuses;
 use crate::world::World;
@@ -41,11 +43,17 @@ const STEPS: usize = 1_500;
 fn every_world_keeps_the_promises() {
     let seeds = seeds(SEEDS);
     let is_enough = seeds.end - seeds.start >= SEEDS;
-    let mut coverage = Coverage::default();
+    let worlds = seeds.end - seeds.start;
+    let (mut coverage, mut digest) = (Coverage::default(), Digest::default());
     for seed in seeds {
         let _printed = PrintedOnPanic { seed, test: "every_world_keeps_the_promises" };
-        coverage.add(&mut run(seed));
+        let mut world = run(seed);
+        for (client, story) in world.history.clients.iter().enumerate() {
+            digest.add(client, format!("{:?}", story.heard));
+        }
+        coverage.add(&mut world);
     }
+    digest.print(worlds);
     if is_enough {
         coverage.check();
     }

@@ -8,7 +8,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use uringcast::app::{App, AppPolicy, Apps, Webhook};
 use uringcast::dialect::{Rules, Speaker};
 use uringcast::id::{ConnId, CoreId};
-use uringcast::shard::{Answer, CoreMessage, Millis, Output, Shard, ShardConfig, Ticket};
+use uringcast::shard::{
+    Answer, CoreMessage, Millis, Output, Shard, ShardConfig, Ticket, ToLocal, ToOwner,
+};
 
 use crate::client::{Client, Pace, Reply, Stage};
 use crate::history::{Event, Heard, History};
@@ -145,31 +147,21 @@ impl World {
         // One by one, because the history has to know what the owner had taken before each.
         for message in messages {
             let join = match &message {
-                CoreMessage::Join(join) => {
+                CoreMessage::ToOwner(ToOwner::Join(join)) => {
                     Some((join.subscriber(), join.channel().as_str().into()))
                 }
-                CoreMessage::Publish { frames, .. } => {
+                CoreMessage::ToOwner(ToOwner::Publish { frames, .. }) => {
                     self.joined += u64::from(frames.clone().each().count() > 1);
                     frames.clone().each().find_map(|frame| self.on_taken(&frame))
                 }
-                CoreMessage::PublishNamed { publication, .. } => self.on_taken(&publication.frame),
-                CoreMessage::DeliverMany { .. } => {
+                CoreMessage::ToOwner(ToOwner::PublishNamed { publication, .. }) => {
+                    self.on_taken(&publication.frame)
+                }
+                CoreMessage::ToLocal(ToLocal::DeliverMany { .. }) => {
                     self.joined += 1;
                     None
                 }
-                CoreMessage::Leave { .. }
-                | CoreMessage::Joined(_)
-                | CoreMessage::Deliver { .. }
-                | CoreMessage::DeliverLogged(_)
-                | CoreMessage::Log(_)
-                | CoreMessage::User(_)
-                | CoreMessage::Routed { .. }
-                | CoreMessage::Queued { .. }
-                | CoreMessage::Ask { .. }
-                | CoreMessage::Part { .. }
-                | CoreMessage::Enter { .. }
-                | CoreMessage::Entered { .. }
-                | CoreMessage::Exit { .. } => None,
+                CoreMessage::ToOwner(_) | CoreMessage::ToLocal(_) | CoreMessage::Ask { .. } => None,
             };
             if let Some(((core, conn), channel)) = join {
                 self.on_join(core, conn, &channel);

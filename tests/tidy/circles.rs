@@ -74,6 +74,27 @@ fn the_shard_names_no_dialect_and_no_wire() {
     assert!(sources.iter().any(|it| shards(&it)), "no shard is there: the scanner is blind");
 }
 
+#[test]
+fn connections_call_no_owner() {
+    let mut blocks = 0;
+    let mut breaches = Vec::new();
+    for source in sources().iter().filter(|it| it.path.starts_with("engine/src/shard/")) {
+        let code = production(&source.text);
+        for (at, _) in code.match_indices("\nimpl Local {") {
+            let block = code[at..].split_once("\n}").map_or(&code[at..], |(block, _)| block);
+            blocks += 1;
+            for (number, line) in block.lines().enumerate() {
+                let is_owner = ["&mut Owner", "&Owner", ".owner.", "&mut Way", "&mut Shard"];
+                if is_owner.iter().any(|it| line.contains(it)) {
+                    breaches.push(format!("{}, line {number} of an impl: {line}", source.path));
+                }
+            }
+        }
+    }
+    assert_eq!(breaches, [""; 0], "what connections want of an owner waits in the route");
+    assert!(blocks > 10, "the side of connections is not there: the scanner is blind");
+}
+
 fn arrows(sources: &[Source]) -> Arrows {
     let folders: BTreeSet<&str> = sources.iter().filter_map(|it| folder(&it.path)).collect();
     let mut arrows = Arrows::new();

@@ -13,9 +13,11 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::message::{CachedInfo, ChannelName};
+use super::owner::Owner;
+use super::route::Route;
 use super::table::Table;
 use super::word::Said;
-use super::{DialectId, Millis, Shard, Word};
+use super::{DialectId, Millis, Word};
 
 /// What an event costs besides its frame and its channel's name: its entry, the name's and the
 /// frame's reference counts and its places in both orders, rounded up.
@@ -135,20 +137,21 @@ fn weight(channel: &ChannelName, frame: &Bytes) -> usize {
     channel.as_str().len() + frame.len() + ENTRY_OVERHEAD_BYTES
 }
 
-impl Shard {
+impl Owner {
     /// Keep a publisher's event, number `sequence` of its log if it is in one, if it is on a cache
     /// channel.
     pub(super) fn cache_event(
         &mut self,
+        route: &mut Route,
         channel: &ChannelName,
         frame: &Bytes,
         sequence: Option<u64>,
     ) {
         if channel.nature().is_cached {
-            let ttl_s = self.apps.app(channel.app()).policy.cache_ttl_s;
-            let end = self.now.plus(u64::from(ttl_s) * 1_000);
+            let ttl_s = route.apps.app(channel.app()).policy.cache_ttl_s;
+            let end = route.now.plus(u64::from(ttl_s) * 1_000);
             let event = (frame.clone(), sequence);
-            self.counters.cache_evictions += self.cache.store(channel, event, end);
+            route.counters.cache_evictions += self.cache.store(channel, event, end);
         }
     }
 
@@ -156,29 +159,36 @@ impl Shard {
     /// with its number, if it has one, or that there is none; nothing if it is no cache channel.
     pub(super) fn say_cached(
         &mut self,
+        route: &mut Route,
         channel: &ChannelName,
         to: DialectId,
     ) -> (Said, Option<u64>) {
         if !channel.nature().is_cached {
             return (Said::default(), None);
         }
-        if let Some((event, _)) = self.cache.find(channel, self.now) {
-            self.counters.cache_hits += 1;
+        if let Some((event, _)) = self.cache.find(channel, route.now) {
+            route.counters.cache_hits += 1;
             return (Said { bytes: event.frame.clone(), frames: 1 }, event.sequence);
         }
-        self.note_cache_miss(channel);
-        (self.row(to).said(&[Word::CacheMiss { channel: channel.as_str() }]), None)
+        route.note_cache_miss(channel);
+        (route.row(to).said(&[Word::CacheMiss { channel: channel.as_str() }]), None)
     }
 
     /// The last event of `channel` as the HTTP API shows it.
-    pub(super) fn cached_info(&mut self, channel: &ChannelName) -> Option<CachedInfo> {
-        let now = self.now;
-        let data_of = self.dialects.data_of;
+    pub(super) fn cached_info(
+        &mut self,
+        route: &Route,
+        channel: &ChannelName,
+    ) -> Option<CachedInfo> {
+        let now = route.now;
+        let data_of = route.dialects.data_of;
         let (event, end) = self.cache.find(channel, now)?;
         let data_json = data_of(&event.frame).expect("only frames of events are kept");
         Some(CachedInfo { data_json, ttl_s: end.since(now).div_ceil(1_000) as u32 })
     }
+}
 
+impl Route {
     /// Somebody has subscribed to a cache channel that has nothing to tell.
     fn note_cache_miss(&mut self, channel: &ChannelName) {
         self.counters.cache_misses += 1;

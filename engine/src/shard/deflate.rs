@@ -15,6 +15,8 @@ use uringcast_proto::ws::encode;
 
 use super::channel::Skip;
 use super::counters::Counters;
+use super::local::Local;
+use super::route::Route;
 use super::{Segment, Shard};
 use crate::id::ConnId;
 
@@ -88,40 +90,47 @@ impl Packed {
 impl Shard {
     /// The handshake of `conn` agreed to compression; it is subscribed to nothing yet.
     pub fn agree_to_deflate(&mut self, conn: ConnId) {
-        let Some(connection) = self.connection(conn) else { return };
+        let Some(connection) = self.local.connection(conn) else { return };
         assert!(connection.channels.is_empty(), "its channels count who agreed");
         connection.is_deflated = true;
     }
 
     /// Queue one message for `conn` alone, compressed if that was agreed to and makes it shorter.
     pub fn send_message(&mut self, conn: ConnId, opcode: Opcode, payload: &[u8]) {
-        let is_deflated = self.connection(conn).is_some_and(|it| it.is_deflated);
+        let is_deflated = self.local.connection(conn).is_some_and(|it| it.is_deflated);
         let mut frame = Vec::new();
         if is_deflated
             && let Some(bytes) =
-                self.deflater.get_or_insert_default().frame_into(opcode, payload, &mut frame)
+                self.local.deflater.get_or_insert_default().frame_into(opcode, payload, &mut frame)
         {
-            self.counters.deflated(payload.len(), bytes);
+            self.route.counters.deflated(payload.len(), bytes);
         } else {
             frame.reserve_exact(encode::header_bytes(payload.len()) + payload.len());
             encode::header_into(opcode, payload.len(), &mut frame);
             frame.extend_from_slice(payload);
         }
-        self.send(conn, Bytes::from(frame));
+        self.local.send(&mut self.route, conn, Bytes::from(frame));
     }
+}
 
+impl Local {
     /// The compressed form of a run of the channel at `local`, if any subscriber here would get it
     /// and any of its frames becomes shorter.
-    pub(super) fn deflate(&mut self, local: u32, plain: &Sealed) -> Option<Sealed> {
-        let entry = self.locals.at(local);
+    pub(super) fn deflate(
+        &mut self,
+        route: &mut Route,
+        local: u32,
+        plain: &Sealed,
+    ) -> Option<Sealed> {
+        let entry = self.channels.at(local);
         if entry.value.deflated == 0 {
             return None;
         }
-        let app = self.apps.app(entry.name.app());
+        let app = route.apps.app(entry.name.app());
         let bytes_min = app.policy.deflate_bytes_min as usize;
         let deflater = self.deflater.get_or_insert_default();
         let run = plain.segment.as_ref();
-        let packed = Packed::new(deflater, &mut self.counters, run, bytes_min)?;
+        let packed = Packed::new(deflater, &mut route.counters, run, bytes_min)?;
         let skips = plain.skips.iter().map(|skip| packed.translate(skip)).collect();
         let frames = plain.segment.frames();
         let segment = Segment::new(Bytes::from(packed.bytes), frames, &self.retained);

@@ -36,18 +36,18 @@ impl Drain {
 impl Shard {
     /// Start to close every websocket, spread over `window_ms`: each client may come back at once.
     pub fn start_drain(&mut self, window_ms: u64) {
-        let open = self.connections.iter().filter(|(_, connection)| connection.is_open());
+        let open = self.local.connections.iter().filter(|(_, connection)| connection.is_open());
         let waiting: Vec<ConnId> = open
             .map(|(slot, it)| ConnId { slot: slot as u32, generation: it.generation })
             .collect();
         let total = waiting.len();
-        self.drain = Some(Drain { waiting, started: self.now, window_ms, total });
+        self.local.drain = Some(Drain { waiting, started: self.route.now, window_ms, total });
         self.continue_drain();
     }
 
     /// Whether a drain has been started.
     pub const fn is_draining(&self) -> bool {
-        self.drain.is_some()
+        self.local.drain.is_some()
     }
 
     /// Whether every websocket is gone, and all that follows from it has been said.
@@ -55,19 +55,19 @@ impl Shard {
     /// A channel is vacant when every core has told its owner so, and so is an app: then the last
     /// notice is out.
     pub fn is_drained(&self) -> bool {
-        self.counters.connections == 0
-            && self.counters.channels == 0
-            && self.app_connections.iter().all(AppConnections::is_vacant)
+        self.route.counters.connections == 0
+            && self.route.counters.channels == 0
+            && self.owner.app_connections.iter().all(AppConnections::is_vacant)
             && !self.has_outputs()
     }
 
     /// Close the waiting websockets whose moment has come.
     pub(super) fn continue_drain(&mut self) {
         loop {
-            let Some(drain) = &mut self.drain else { return };
+            let Some(drain) = &mut self.local.drain else { return };
             let Some(&conn) = drain.waiting.last() else { return };
-            let nonce = self.connections.get(conn.slot as usize).map_or(0, |it| it.nonce);
-            if self.now.since(drain.started) < drain.due_ms(nonce) {
+            let nonce = self.local.connections.get(conn.slot as usize).map_or(0, |it| it.nonce);
+            if self.route.now.since(drain.started) < drain.due_ms(nonce) {
                 return;
             }
             drain.waiting.pop();

@@ -29,22 +29,22 @@ impl Shard {
     /// Count a client event of `conn`; false when it has sent `per_second` in this second. 0 is no
     /// limit.
     pub fn admit_client_event(&mut self, conn: ConnId, per_second: u32) -> bool {
-        let now = self.now;
-        self.connection(conn).is_some_and(|it| it.event_rate.admit(now, per_second))
+        let now = self.route.now;
+        self.local.connection(conn).is_some_and(|it| it.event_rate.admit(now, per_second))
     }
 
     /// Count a client event for all connections together that this core has of the app of `conn`;
     /// false when they have sent `per_second` in this second. 0 is no limit.
     pub fn admit_client_event_in_total(&mut self, conn: ConnId, per_second: u32) -> bool {
-        let Some(app) = self.connection(conn).map(|it| usize::from(it.app.0)) else {
+        let Some(app) = self.local.connection(conn).map(|it| usize::from(it.app.0)) else {
             return false;
         };
-        if per_second > 0 && self.event_rates.len() <= app {
+        if per_second > 0 && self.local.event_rates.len() <= app {
             // Bounded by the number of apps.
-            self.event_rates.resize(app + 1, EventRate::default());
+            self.local.event_rates.resize(app + 1, EventRate::default());
         }
-        let now = self.now;
-        self.event_rates.get_mut(app).is_none_or(|rate| rate.admit(now, per_second))
+        let now = self.route.now;
+        self.local.event_rates.get_mut(app).is_none_or(|rate| rate.admit(now, per_second))
     }
 }
 

@@ -10,11 +10,16 @@ use bytes::Bytes;
 use super::channel::{Channel, Form, RUN_BYTES_MAX, Run, Skip, Subscriber, remainder};
 use super::deflate::Sealed;
 use super::frames::Frames;
-use super::message::{CoreMessage, Counted, LocalId, Member, OwnedId, Publication, Ticket};
+use super::local::Local;
+use super::message::{
+    CoreMessage, Counted, LocalId, Member, OwnedId, Publication, Ticket, ToLocal, ToOwner,
+};
 use super::notice::is_of_interest;
 use super::outgoing_batch::{Load, Withheld};
-use super::owner::Foothold;
+use super::owned::Foothold;
+use super::owner::Owner;
 use super::question::Asked;
+use super::route::{Route, Way};
 use super::subscribe::Subscribed;
 use super::{Segment, Shard};
 use crate::app::WebhookEvent;
@@ -50,16 +55,19 @@ impl Shard {
         subscribed: Subscribed,
         write: impl FnOnce(&mut Vec<u8>, Option<&Member>),
     ) {
-        let Some(skip) = self.socket_id(conn) else {
+        let Some(skip) = self.local.socket_id(&self.route, conn) else {
             return; // Closed by an earlier message of the same read.
         };
-        self.counters.publishes += 1;
-        if self.locals.at(subscribed.local).name.owner(self.config.cores) != self.config.core {
-            return self.tell_published(conn, subscribed, skip, write);
+        self.route.counters.publishes += 1;
+        let owner = self.local.channels.at(subscribed.local).name.owner(self.route.config.cores);
+        if !self.route.is_here(owner) {
+            return self.local.tell_published(&mut self.route, conn, subscribed, skip, write);
         }
         let write = match self.reach_of(subscribed.local) {
             Reach::Nobody => return,
-            Reach::Here => return self.write_into_run(conn, subscribed, write),
+            Reach::Here => {
+                return self.local.write_into_run(&mut self.route, conn, subscribed, write);
+            }
             Reach::There { owned, foothold } => {
                 let sender = (conn, subscribed.index);
                 match self.write_delivered((owned, foothold), sender, write) {
@@ -70,26 +78,37 @@ impl Shard {
             Reach::Many => write,
         };
         let Subscribed { local, index } = subscribed;
-        let subscription = &self.connections[conn.slot as usize].subscriptions[index];
+        let subscription = &self.local.connections[conn.slot as usize].subscriptions[index];
         let mut frame = Vec::new();
         write(&mut frame, subscription.member.as_deref());
-        let owned = self.locals.at(local).value.owned.expect("a confirmed subscription knows it");
-        self.on_publish(owned, Frames::one(frame.into()), skip);
+        let owned =
+            self.local.channels.at(local).value.owned.expect("a confirmed subscription knows it");
+        self.owner.on_publish(
+            &mut Way::of(&mut self.route, &mut self.local),
+            owned,
+            Frames::one(frame.into()),
+            skip,
+        );
     }
 
     /// Publish all of `publications`; the answer comes when each is queued to every subscriber it
     /// had when its owner took it: who was there, in no order, where that was asked.
     pub fn publish(&mut self, publications: Vec<Publication>) -> Asked<Vec<Counted>> {
-        let ticket = self.open_publish(publications.len() as u32);
-        self.counters.publishes += publications.len() as u64;
+        let ticket = self.route.open_publish(publications.len() as u32);
+        self.route.counters.publishes += publications.len() as u64;
         for publication in publications {
-            let owner = publication.channel.owner(self.config.cores);
-            if owner == self.config.core {
-                self.on_publish_named(publication, ticket);
+            let owner = publication.channel.owner(self.route.config.cores);
+            if self.route.is_here(owner) {
+                self.owner.on_publish_named(
+                    &mut Way::of(&mut self.route, &mut self.local),
+                    publication,
+                    ticket,
+                );
                 continue;
             }
             let publication = Box::new(publication);
-            self.tell(owner, CoreMessage::PublishNamed { publication, ticket });
+            let publish = ToOwner::PublishNamed { publication, ticket };
+            self.route.send(owner, CoreMessage::ToOwner(publish));
         }
         Asked::new(ticket)
     }
@@ -97,16 +116,17 @@ impl Shard {
     /// Who is to see an event of a subscriber here in the channel at `local`, which this core puts
     /// in order.
     fn reach_of(&mut self, local: u32) -> Reach {
-        let Channel { owned: Some(owned), log: None, .. } = self.locals.at(local).value else {
+        let Channel { owned: Some(owned), log: None, .. } = self.local.channels.at(local).value
+        else {
             return Reach::Many;
         };
-        let Some(channel) = self.owned.get(owned.index, owned.generation) else {
+        let Some(channel) = self.owner.channels.get(owned.index, owned.generation) else {
             return Reach::Many;
         };
-        if is_of_interest(&self.apps, &channel.name, WebhookEvent::ClientEvent) {
+        if is_of_interest(&self.route.apps, &channel.name, WebhookEvent::ClientEvent) {
             return Reach::Many;
         }
-        let core = self.config.core;
+        let core = self.route.config.core;
         let mut told = (0..).zip(&channel.value.footholds).filter(|(_, it)| is_told(it, core));
         match (told.next(), told.next()) {
             (None, _) => Reach::Nobody,
@@ -115,169 +135,98 @@ impl Shard {
             (Some(_), Some(_)) => Reach::Many,
         }
     }
+}
 
+impl Local {
     /// All that is left of a publish where nobody but this core's subscribers see it: what
     /// [`gather`](Self::gather) does, without a frame of its own.
     fn write_into_run(
         &mut self,
+        route: &mut Route,
         conn: ConnId,
         Subscribed { local, index }: Subscribed,
         write: impl FnOnce(&mut Vec<u8>, Option<&Member>),
     ) {
-        let generation = self.locals.at(local).generation;
+        let generation = self.channels.at(local).generation;
         let Some(run) = self.run_of(LocalId { index: local, generation }) else {
             unreachable!("the sender is subscribed to the channel");
         };
         let subscription = &self.connections[conn.slot as usize].subscriptions[index];
         let member = subscription.member.as_deref();
         self.runs[run as usize].write(conn.slot, |bytes| write(bytes, member));
-        self.seal_if_full(local, run);
-    }
-
-    /// The owner's part of events from a subscriber.
-    pub(super) fn on_publish(&mut self, owned: OwnedId, frames: Frames, sender: SocketId) {
-        // The channel is gone if the sender was its last subscriber and has left since.
-        if self.owned.get(owned.index, owned.generation).is_none() {
-            return;
-        }
-        let frames = frames.share();
-        self.notice_client_events(owned.index, &frames, sender);
-        self.spread(owned.index, frames, Some(sender), None, |it| is_told(it, sender.core()));
-    }
-
-    /// The owner's part of an event from the HTTP API.
-    pub(super) fn on_publish_named(&mut self, publication: Publication, ticket: Ticket) {
-        let Publication { channel, frame, skip, counted_as } = publication;
-        let counted = counted_as.map(|place| self.occupancy(&channel, place));
-        self.cache_event(&channel, &frame, None);
-        let cores = match self.owned.find_name(&channel) {
-            Some(owned) => self.fan_out(owned, frame, skip, Some(ticket)),
-            None => 0,
-        };
-        self.tell(ticket.core, CoreMessage::Routed { ticket, cores, counted });
-    }
-
-    /// Give the event its place: after all that went to these cores before, before all that will.
-    ///
-    /// Returns how many other cores will answer for `ticket`.
-    pub(super) fn fan_out(
-        &mut self,
-        owned: u32,
-        frame: Bytes,
-        skip: Option<SocketId>,
-        ticket: Option<Ticket>,
-    ) -> u32 {
-        self.spread(owned, Frames::one(frame), skip, ticket, |_| true)
-    }
-
-    /// Pass events on to every core that `is_told`; how many others will answer for `ticket`.
-    fn spread(
-        &mut self,
-        owned: u32,
-        frames: Frames,
-        skip: Option<SocketId>,
-        ticket: Option<Ticket>,
-        is_told: impl Fn(&Foothold) -> bool,
-    ) -> u32 {
-        let (mut others, mut last) = (0, None);
-        for foothold in 0..self.owned.at(owned).value.footholds.len() {
-            if is_told(&self.owned.at(owned).value.footholds[foothold])
-                && let Some(before) = last.replace(foothold)
-            {
-                others += self.pass_on(owned, before, frames.clone(), skip, ticket);
-            }
-        }
-        match last {
-            // Which gets the events themselves and not a reference.
-            Some(last) => others + self.pass_on(owned, last, frames, skip, ticket),
-            None => others,
-        }
-    }
-
-    /// Pass events on to one core; 1 if that is another, which will answer for `ticket`.
-    fn pass_on(
-        &mut self,
-        owned: u32,
-        foothold: usize,
-        frames: Frames,
-        skip: Option<SocketId>,
-        ticket: Option<Ticket>,
-    ) -> u32 {
-        let &Foothold { core, local, .. } = &self.owned.at(owned).value.footholds[foothold];
-        if core == self.config.core {
-            self.gather(local, frames, skip);
-            return 0;
-        }
-        self.tell_delivered(owned, foothold, frames, skip, ticket);
-        1
+        self.seal_if_full(route, local, run);
     }
 
     /// Events from the channel's owner for the subscribers on this core.
     pub(super) fn on_deliver(
         &mut self,
+        route: &mut Route,
         local: LocalId,
         frames: Frames,
         skip: Option<SocketId>,
         ticket: Option<Ticket>,
     ) {
-        self.gather(local, frames, skip);
+        self.gather(route, local, frames, skip);
         if let Some(ticket) = ticket {
-            // It leaves this core after the turn's end, when the event is in every outbox.
-            self.tell(ticket.core, CoreMessage::Queued { ticket });
+            route.tell_queued(ticket);
         }
     }
 
     /// Several events from the channel's owner for the subscribers on this core.
-    pub(super) fn on_deliver_many(&mut self, local: LocalId, load: Load) {
+    pub(super) fn on_deliver_many(&mut self, route: &mut Route, local: LocalId, load: Load) {
         let Load { frames, withheld, tickets } = load;
         for ticket in tickets {
-            self.tell(ticket.core, CoreMessage::Queued { ticket }); // As in `on_deliver`.
+            route.tell_queued(ticket);
         }
         let Some(run) = self.run_of(local) else {
             return; // The last subscriber here left while the events were on their way.
         };
-        self.send_load_to_those_behind(local.index, &frames, &withheld);
+        self.send_load_to_those_behind(route, local.index, &frames, &withheld);
         let start = self.runs[run as usize].bytes() as u32;
         for Withheld { from, start: at, end, frames } in withheld {
-            if let Some(slot) = self.slot_of(from) {
+            if let Some(slot) = self.slot_of(route, from) {
                 let (start, end) = (start + at, start + end);
                 self.runs[run as usize].push_skip(Skip { slot, start, end, frames });
             }
         }
         self.runs[run as usize].push_all(frames, None);
-        self.seal_if_full(local.index, run);
+        self.seal_if_full(route, local.index, run);
     }
 
     /// Queue what the turn has gathered for the channel at `local` before its list changes.
-    pub(super) fn seal_early(&mut self, local: u32) {
-        if let Some(index) = self.locals.at(local).value.run.take() {
+    pub(super) fn seal_early(&mut self, route: &mut Route, local: u32) {
+        if let Some(index) = self.channels.at(local).value.run.take() {
             let run = std::mem::replace(&mut self.runs[index as usize], Run::new(local, 0));
-            self.seal(run);
+            self.seal(route, run);
         }
     }
 
-    /// Queue a run at the end of its turn.
-    pub(super) fn seal_at_end(&mut self, run: Run) {
-        if run.bytes() > 0 {
-            self.locals.at(run.local).value.run = None;
-            self.seal(run);
-        } // Else it was sealed early, and the channel may be gone.
+    /// Queue all runs at the end of their turn.
+    pub(super) fn seal_runs(&mut self, route: &mut Route) {
+        let mut runs = std::mem::take(&mut self.runs);
+        for run in runs.drain(..) {
+            if run.bytes() > 0 {
+                self.channels.at(run.local).value.run = None;
+                self.seal(route, run);
+            } // Else it was sealed early, and the channel may be gone.
+        }
+        self.runs = runs; // Empty, with its room: sealing a run starts none.
     }
 
     /// Queue a finished run on every subscriber of its channel.
-    fn seal(&mut self, run: Run) {
+    fn seal(&mut self, route: &mut Route, run: Run) {
         let (local, after) = (run.local, run.after);
         let (bytes, frames, skips) = run.finish();
-        if self.locals.at(local).value.log.is_some() {
-            self.set_back_the_slow(local, bytes.len(), after);
-            self.sample_delivery(&bytes);
+        if self.channels.at(local).value.log.is_some() {
+            self.set_back_the_slow(route, local, bytes.len(), after);
+            route.sample_delivery(&bytes);
         }
         let plain = Sealed { segment: Segment::new(bytes, frames, &self.retained), skips };
-        let deflated = self.deflate(local, &plain);
-        let blocks = self.stream_form(local, &plain);
+        let deflated = self.deflate(route, local, &plain);
+        let blocks = self.stream_form(route, local, &plain);
         // The list cannot change while it is walked: queueing tells nobody and closes nothing.
-        let subscribers = std::mem::take(&mut self.locals.at(local).value.subscribers);
-        self.counters.batches += 1;
+        let subscribers = std::mem::take(&mut self.channels.at(local).value.subscribers);
+        route.counters.batches += 1;
         for &Subscriber { slot, .. } in &subscribers {
             let sealed = match (&deflated, &blocks) {
                 (None, None) => &plain,
@@ -287,21 +236,21 @@ impl Shard {
                     Form::Blocks => blocks.as_ref().expect("a channel counts its streams"),
                 },
             };
-            self.enqueue_sealed(slot, sealed);
+            self.enqueue_sealed(route, slot, sealed);
         }
-        self.locals.at(local).value.subscribers = subscribers;
+        self.channels.at(local).value.subscribers = subscribers;
     }
 
     /// Queue `segment` on the connection in `slot` and remember that its outbox wants a send.
-    pub(super) fn enqueue(&mut self, slot: u32, segment: Segment) {
-        self.send_replies_first(slot);
+    pub(super) fn enqueue(&mut self, route: &mut Route, slot: u32, segment: Segment) {
+        self.send_replies_first(route, slot);
         let connection = &mut self.connections[slot as usize];
         if connection.is_over {
             return; // After what was withheld nothing else may follow.
         }
         let conn = ConnId { slot, generation: connection.generation };
         if connection.outbox.is_idle() {
-            connection.last_progress = self.now;
+            connection.last_progress = route.now;
         }
         connection.outbox.push(segment);
         if connection.outbox.is_ready() {
@@ -311,26 +260,32 @@ impl Shard {
             }
             return;
         }
-        let traits = self.traits.of(connection.app, connection.dialect);
+        let traits = route.traits.of(connection.app, connection.dialect);
         if connection.outbox.bytes() > traits.outbox_bytes_max {
             self.overflow(slot);
         }
     }
 
     /// Put events into their channel's run of this turn.
-    fn gather(&mut self, local: LocalId, frames: Frames, skip: Option<SocketId>) {
-        let skip = skip.and_then(|id| self.slot_of(id));
+    fn gather(
+        &mut self,
+        route: &mut Route,
+        local: LocalId,
+        frames: Frames,
+        skip: Option<SocketId>,
+    ) {
+        let skip = skip.and_then(|id| self.slot_of(route, id));
         let Some(run) = self.run_of(local) else {
             return; // The last subscriber here left while the event was on its way.
         };
-        self.send_to_those_behind(local.index, &frames, skip);
+        self.send_to_those_behind(route, local.index, &frames, skip);
         self.runs[run as usize].push_all(frames, skip);
-        self.seal_if_full(local.index, run);
+        self.seal_if_full(route, local.index, run);
     }
 
     /// The channel's run of this turn: its index among the runs.
     pub(super) fn run_of(&mut self, local: LocalId) -> Option<u32> {
-        let channel = &mut self.locals.get(local.index, local.generation)?.value;
+        let channel = &mut self.channels.get(local.index, local.generation)?.value;
         let Some(run) = channel.run else {
             let after = channel.log.as_ref().map_or(0, |log| log.last());
             let run = self.runs.len() as u32;
@@ -342,30 +297,125 @@ impl Shard {
     }
 
     /// Queue a run that has become long.
-    pub(super) fn seal_if_full(&mut self, local: u32, run: u32) {
-        if !self.config.is_coalescing || self.runs[run as usize].bytes() >= RUN_BYTES_MAX {
-            self.seal_early(local);
+    pub(super) fn seal_if_full(&mut self, route: &mut Route, local: u32, run: u32) {
+        if !route.config.is_coalescing || self.runs[run as usize].bytes() >= RUN_BYTES_MAX {
+            self.seal_early(route, local);
         }
     }
 
     /// Queue a run, less what is withheld, on the connection in `slot`.
-    fn enqueue_sealed(&mut self, slot: u32, Sealed { segment, skips }: &Sealed) {
+    fn enqueue_sealed(&mut self, route: &mut Route, slot: u32, sealed: &Sealed) {
+        let Sealed { segment, skips } = sealed;
         if skips.is_empty() {
-            self.counters.deliveries += u64::from(segment.frames());
-            self.enqueue(slot, segment.clone());
+            route.counters.deliveries += u64::from(segment.frames());
+            self.enqueue(route, slot, segment.clone());
         } else {
-            self.enqueue_parts(slot, segment, skips);
+            self.enqueue_parts(route, slot, segment, skips);
         }
     }
 
     /// Queue what `skips`, sorted by slot, leave of `segment` for the connection in `slot`.
-    fn enqueue_parts(&mut self, slot: u32, segment: &Segment, skips: &[Skip]) {
+    fn enqueue_parts(&mut self, route: &mut Route, slot: u32, segment: &Segment, skips: &[Skip]) {
         let from = skips.partition_point(|skip| skip.slot < slot);
         let until = from + skips[from..].partition_point(|skip| skip.slot == slot);
         let bytes = segment.len() as u32;
         for (start, end, frames) in remainder(bytes, segment.frames(), &skips[from..until]) {
-            self.counters.deliveries += u64::from(frames);
-            self.enqueue(slot, segment.part(start, end, frames));
+            route.counters.deliveries += u64::from(frames);
+            self.enqueue(route, slot, segment.part(start, end, frames));
         }
+    }
+}
+
+impl Owner {
+    /// The owner's part of events from a subscriber.
+    pub(super) fn on_publish(
+        &mut self,
+        way: &mut Way<'_>,
+        owned: OwnedId,
+        frames: Frames,
+        sender: SocketId,
+    ) {
+        // The channel is gone if the sender was its last subscriber and has left since.
+        if self.channels.get(owned.index, owned.generation).is_none() {
+            return;
+        }
+        let frames = frames.share();
+        self.notice_client_events(way.route, owned.index, &frames, sender);
+        self.spread(way, owned.index, frames, Some(sender), None, |it| is_told(it, sender.core()));
+    }
+
+    /// The owner's part of an event from the HTTP API.
+    pub(super) fn on_publish_named(
+        &mut self,
+        way: &mut Way<'_>,
+        publication: Publication,
+        ticket: Ticket,
+    ) {
+        let Publication { channel, frame, skip, counted_as } = publication;
+        let counted = counted_as.map(|place| self.occupancy(&channel, place));
+        self.cache_event(way.route, &channel, &frame, None);
+        let cores = match self.channels.find_name(&channel) {
+            Some(owned) => self.fan_out(way, owned, frame, skip, Some(ticket)),
+            None => 0,
+        };
+        way.tell(ticket.core, ToLocal::Routed { ticket, cores, counted });
+    }
+
+    /// Give the event its place: after all that went to these cores before, before all that will.
+    ///
+    /// Returns how many other cores will answer for `ticket`.
+    pub(super) fn fan_out(
+        &mut self,
+        way: &mut Way<'_>,
+        owned: u32,
+        frame: Bytes,
+        skip: Option<SocketId>,
+        ticket: Option<Ticket>,
+    ) -> u32 {
+        self.spread(way, owned, Frames::one(frame), skip, ticket, |_| true)
+    }
+
+    /// Pass events on to every core that `is_told`; how many others will answer for `ticket`.
+    fn spread(
+        &mut self,
+        way: &mut Way<'_>,
+        owned: u32,
+        frames: Frames,
+        skip: Option<SocketId>,
+        ticket: Option<Ticket>,
+        is_told: impl Fn(&Foothold) -> bool,
+    ) -> u32 {
+        let (mut others, mut last) = (0, None);
+        for foothold in 0..self.channels.at(owned).value.footholds.len() {
+            if is_told(&self.channels.at(owned).value.footholds[foothold])
+                && let Some(before) = last.replace(foothold)
+            {
+                others += self.pass_on(way, owned, before, frames.clone(), skip, ticket);
+            }
+        }
+        match last {
+            // Which gets the events themselves and not a reference.
+            Some(last) => others + self.pass_on(way, owned, last, frames, skip, ticket),
+            None => others,
+        }
+    }
+
+    /// Pass events on to one core; 1 if that is another, which will answer for `ticket`.
+    fn pass_on(
+        &mut self,
+        way: &mut Way<'_>,
+        owned: u32,
+        foothold: usize,
+        frames: Frames,
+        skip: Option<SocketId>,
+        ticket: Option<Ticket>,
+    ) -> u32 {
+        let &Foothold { core, local, .. } = &self.channels.at(owned).value.footholds[foothold];
+        if way.route.is_here(core) {
+            way.near.gather(way.route, local, frames, skip);
+            return 0;
+        }
+        self.tell_delivered(way.route, owned, foothold, frames, skip, ticket);
+        1
     }
 }

@@ -8,6 +8,8 @@
 //! [`Shard::wake`], and nobody else touches [`Waiting`]. One that begins to close waits until its
 //! client takes anything, its last words at the latest: who takes nothing is not listened to.
 
+use super::local::Local;
+use super::route::Route;
 use super::{Output, Shard};
 use crate::id::ConnId;
 
@@ -27,7 +29,29 @@ impl Shard {
     /// Whether the next message of `conn` may be heard. If not, [`Output::GoOn`] says when to ask
     /// again.
     pub fn may_hear(&mut self, conn: ConnId) -> bool {
-        let (soft, is_backlogged) = (self.config.outbox_bytes_soft, self.are_cores_backlogged);
+        self.local.may_hear(&self.route, conn)
+    }
+
+    /// Note whether so much waits between cores that nothing new should be taken in.
+    pub fn set_cores_backlogged(&mut self, are_cores_backlogged: bool) {
+        self.local.are_cores_backlogged = are_cores_backlogged;
+        if are_cores_backlogged {
+            return;
+        }
+        for conn in std::mem::take(&mut self.local.waiting_for_cores) {
+            let connection = self.local.connection(conn);
+            if let Some(connection) = connection.filter(|it| it.waiting == Waiting::ForCores) {
+                connection.waiting = Waiting::ForItself;
+                self.local.wake(&mut self.route, conn);
+            }
+        }
+    }
+}
+
+impl Local {
+    /// As [`Shard::may_hear`].
+    pub(super) fn may_hear(&mut self, route: &Route, conn: ConnId) -> bool {
+        let (soft, is_backlogged) = (route.config.outbox_bytes_soft, self.are_cores_backlogged);
         // Of one that is gone nothing waits.
         let Some(connection) = self.connection(conn) else { return true };
         let may_hear = connection.may_be_heard(soft, is_backlogged);
@@ -37,27 +61,12 @@ impl Shard {
         may_hear
     }
 
-    /// Note whether so much waits between cores that nothing new should be taken in.
-    pub fn set_cores_backlogged(&mut self, are_cores_backlogged: bool) {
-        self.are_cores_backlogged = are_cores_backlogged;
-        if are_cores_backlogged {
-            return;
-        }
-        for conn in std::mem::take(&mut self.waiting_for_cores) {
-            let connection = self.connection(conn);
-            if let Some(connection) = connection.filter(|it| it.waiting == Waiting::ForCores) {
-                connection.waiting = Waiting::ForItself;
-                self.wake(conn);
-            }
-        }
-    }
-
     /// Something that `conn` may have waited for is here.
-    pub(super) fn wake(&mut self, conn: ConnId) {
+    pub(super) fn wake(&mut self, route: &mut Route, conn: ConnId) {
         let is_waiting = self.connection(conn).is_some_and(|it| it.waiting != Waiting::No);
-        if is_waiting && self.may_hear(conn) {
+        if is_waiting && self.may_hear(route, conn) {
             self.connections[conn.slot as usize].waiting = Waiting::No;
-            self.outputs.push_back(Output::GoOn(conn));
+            route.outputs.push_back(Output::GoOn(conn));
         }
     }
 

@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use super::message::{hash, owner};
 use super::question::{Question, To, only};
+use super::route::Route;
 use super::{Millis, Refusal, Shard, ShardConfig};
 use crate::id::{AppIndex, CoreId};
 
@@ -51,8 +52,8 @@ impl Question for Spend {
     }
 
     fn part(self, shard: &mut Shard) -> Spent {
-        let (Self(Cost { app, budget, amount }, per_second), now) = (self, shard.now.0);
-        let bucket = shard.ledger.buckets.entry((app, budget));
+        let (Self(Cost { app, budget, amount }, per_second), now) = (self, shard.route.now.0);
+        let bucket = shard.owner.ledger.buckets.entry((app, budget));
         let bucket = bucket.or_insert_with(|| Bucket::full(per_second, now));
         bucket.spend(amount, per_second, now)
     }
@@ -74,10 +75,12 @@ impl Question for Once {
 
     fn part(self, shard: &mut Shard) -> Reserved {
         let Self { key, fingerprint } = self;
-        let window_ms = u64::from(shard.apps.app(key.app).policy.idempotency_window_s) * 1_000;
-        let publishes = &mut shard.ledger.publishes;
-        let (reserved, forgotten) = publishes.reserve(&key, fingerprint, shard.now.0, window_ms);
-        shard.count_forgotten(forgotten);
+        let window_ms =
+            u64::from(shard.route.apps.app(key.app).policy.idempotency_window_s) * 1_000;
+        let publishes = &mut shard.owner.ledger.publishes;
+        let (reserved, forgotten) =
+            publishes.reserve(&key, fingerprint, shard.route.now.0, window_ms);
+        shard.route.count_forgotten(forgotten);
         reserved
     }
 
@@ -101,8 +104,8 @@ impl Question for Settlement {
     }
 
     fn part(self, shard: &mut Shard) {
-        let forgotten = shard.ledger.publishes.settle(&self.key, self.serial, self.kept);
-        shard.count_forgotten(forgotten);
+        let forgotten = shard.owner.ledger.publishes.settle(&self.key, self.serial, self.kept);
+        shard.route.count_forgotten(forgotten);
     }
 
     fn whole(self, _: Vec<(CoreId, ())>) {}
@@ -126,10 +129,12 @@ impl Ledger {
 impl Shard {
     /// The question that takes `cost` out of its budget; `None` if that has no limit.
     pub fn price(&self, cost: Cost) -> Option<Spend> {
-        let per_second = cost.budget.per_second(&self.apps.app(cost.app).policy);
+        let per_second = cost.budget.per_second(&self.route.apps.app(cost.app).policy);
         (per_second > 0).then_some(Spend(cost, per_second))
     }
+}
 
+impl Route {
     fn count_forgotten(&mut self, forgotten: u64) {
         (0..forgotten).for_each(|_| self.refuse(Refusal::IdempotencyKeys));
     }

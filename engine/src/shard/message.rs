@@ -2,7 +2,7 @@
 //!
 //! A channel has one owner core, found by hashing its name. Everything that must be in one total
 //! order goes through the owner, and what the owner sends to one core arrives in that order: a
-//! subscriber's [`Joined`](CoreMessage::Joined) stands exactly between the last event from before
+//! subscriber's [`Joined`](ToLocal::Joined) stands exactly between the last event from before
 //! and the first event from after. Messages to one core travel together, once a turn.
 
 use std::hash::BuildHasher;
@@ -13,7 +13,9 @@ use foldhash::fast::FixedState;
 
 use super::counters::Refusal;
 use super::frames::Frames;
-use super::log::{Delivery, JoinLog, LogMessage, LogWelcome};
+use super::log::{
+    AppendError, Appended, Delivery, JoinLog, LogAnswer, LogMessage, LogNews, LogWelcome,
+};
 use super::online::OnlineStatus;
 use super::outgoing_batch::Load;
 use super::question::{Errand, Part};
@@ -295,66 +297,41 @@ pub struct CachedInfo {
     pub ttl_s: u32,
 }
 
-/// What cores say to each other about users. A user is named by their own channel.
-#[derive(Debug)]
-pub enum UserMessage {
-    /// To the owner: the core has its first connection of the user.
-    SignedIn {
-        /// The user.
-        user: ChannelName,
-        /// The core.
-        core: CoreId,
-    },
-    /// To the owner: the core has lost its last connection of the user.
-    SignedOut {
-        /// The user.
-        user: ChannelName,
-        /// The core.
-        core: CoreId,
-    },
-    /// To the owner: the core has its first watcher of the user.
-    Watch {
-        /// The user.
-        user: ChannelName,
-        /// The core.
-        core: CoreId,
-        /// The user in the core's own table.
-        watched: LocalId,
-    },
-    /// To the owner: the core has lost its last watcher of the user.
-    Unwatch {
-        /// The user.
-        user: ChannelName,
-        /// The core.
-        core: CoreId,
-    },
-    /// From the owner: the user is online or not, first as an answer, then at every change.
-    Status {
-        /// The user.
-        watched: LocalId,
-        /// What is so from here on.
-        status: OnlineStatus,
-    },
-}
-
-impl UserMessage {
-    fn weight_bytes(&self) -> usize {
-        match self {
-            Self::SignedIn { user, .. }
-            | Self::SignedOut { user, .. }
-            | Self::Watch { user, .. }
-            | Self::Unwatch { user, .. } => user.as_str().len(),
-            Self::Status { .. } => 0,
-        }
-    }
+/// What a core has to say of a user to the user's owner.
+#[derive(Clone, Copy, Debug)]
+pub enum UserAction {
+    /// It has its first connection of the user.
+    SignedIn,
+    /// It has lost its last one.
+    SignedOut,
+    /// It has its first watcher of the user, whom it knows as this one.
+    Watch(LocalId),
+    /// It has lost its last watcher.
+    Unwatch,
 }
 
 /// One message from one core to another.
 #[derive(Debug)]
 pub enum CoreMessage {
-    /// To the owner: a connection subscribes.
+    /// What connections want of the owner of a channel, a user or an app.
+    ToOwner(ToOwner),
+    /// What an owner has to say to a core's connections, or an answer to who asked there.
+    ToLocal(ToLocal),
+    /// A question to the whole core.
+    Ask {
+        /// The question's name.
+        ticket: Ticket,
+        /// The question.
+        errand: Errand,
+    },
+}
+
+/// What connections of any core want of an owner.
+#[derive(Debug)]
+pub enum ToOwner {
+    /// A connection subscribes.
     Join(Box<Join>),
-    /// To the owner: a subscription has ended.
+    /// A subscription has ended.
     Leave {
         /// The channel.
         channel: ChannelName,
@@ -365,7 +342,7 @@ pub enum CoreMessage {
         /// The user that the subscription presented.
         user_id: Option<Box<str>>,
     },
-    /// To the owner: events from a subscriber.
+    /// Events from a subscriber.
     Publish {
         /// The channel; it is alive because the sender is subscribed.
         owned: OwnedId,
@@ -374,16 +351,46 @@ pub enum CoreMessage {
         /// The sender.
         skip: SocketId,
     },
-    /// To the owner: an event from the HTTP API.
+    /// An event from the HTTP API.
     PublishNamed {
         /// The event.
         publication: Box<Publication>,
         /// Who waits for it to be queued.
         ticket: Ticket,
     },
-    /// From the owner: the answer to a join.
+    /// About a log.
+    Log(Box<LogMessage>),
+    /// About a user.
+    User {
+        /// The user, named by their own channel.
+        user: ChannelName,
+        /// The core that says it.
+        core: CoreId,
+        /// What has happened.
+        action: UserAction,
+    },
+    /// A connection enters an app.
+    Enter {
+        /// The app.
+        app: AppIndex,
+        /// Who waits to be let in; `None` if it is in already.
+        ticket: Option<Ticket>,
+        /// As many may be in where one waits.
+        connections_max: u32,
+    },
+    /// A connection that had entered an app is gone.
+    Exit {
+        /// The app.
+        app: AppIndex,
+    },
+}
+
+/// What an owner has to say to the connections of a core, or to who has asked on it.
+#[derive(Debug)]
+pub enum ToLocal {
+    /// The answer to a join.
     Joined(Box<Joined>),
-    /// From the owner: events for this core's subscribers.
+    /// Events for this core's subscribers.
     Deliver {
         /// The channel.
         local: LocalId,
@@ -394,20 +401,25 @@ pub enum CoreMessage {
         /// Who waits for them to be queued.
         ticket: Option<Ticket>,
     },
-    /// From the owner: several events of a turn for this core's subscribers.
+    /// Several events of a turn for this core's subscribers.
     DeliverMany {
         /// The channel.
         local: LocalId,
         /// The events.
         load: Box<Load>,
     },
-    /// From the owner: an event of a log for this core's subscribers.
+    /// An event of a log for this core's subscribers.
     DeliverLogged(Delivery),
     /// About a log.
-    Log(Box<LogMessage>),
-    /// About a user.
-    User(UserMessage),
-    /// From the owner to the asker: an event went to this many other cores.
+    Log(Box<LogNews>),
+    /// A user is online or not, first as an answer, then at every change.
+    Status {
+        /// The user.
+        watched: LocalId,
+        /// What is so from here on.
+        status: OnlineStatus,
+    },
+    /// An event went to this many other cores.
     Routed {
         /// The question's name.
         ticket: Ticket,
@@ -416,19 +428,30 @@ pub enum CoreMessage {
         /// Who was there, if that was asked.
         counted: Option<Counted>,
     },
-    /// To the asker: an event has been queued to every subscriber of one core.
+    /// An event has been queued to every subscriber of one core.
     Queued {
         /// The question's name.
         ticket: Ticket,
     },
-    /// To an owner or to every core: a question.
-    Ask {
+    /// What became of an event of a log.
+    Appended {
         /// The question's name.
         ticket: Ticket,
-        /// The question.
-        errand: Errand,
+        /// The event's place in its publish.
+        place: u32,
+        /// How many [`Queued`](Self::Queued) will come.
+        cores: u32,
+        /// The outcome.
+        outcome: Box<Result<Appended, AppendError>>,
     },
-    /// To the asker: one core's part of the answer.
+    /// What became of an acknowledgement or a snapshot.
+    Answered {
+        /// The question's name.
+        ticket: Ticket,
+        /// The answer.
+        answer: LogAnswer,
+    },
+    /// One core's part of the answer to a question.
     Part {
         /// The question's name.
         ticket: Ticket,
@@ -437,26 +460,12 @@ pub enum CoreMessage {
         /// What it says.
         part: Part,
     },
-    /// To the owner of an app: a connection enters it.
-    Enter {
-        /// The app.
-        app: AppIndex,
-        /// Who waits to be let in; `None` if it is in already.
-        ticket: Option<Ticket>,
-        /// As many may be in where one waits.
-        connections_max: u32,
-    },
-    /// From the owner of an app: the answer to an [`Enter`](Self::Enter) with a ticket.
+    /// The answer to an [`Enter`](ToOwner::Enter) with a ticket.
     Entered {
         /// The question's name.
         ticket: Ticket,
         /// Whether there was room.
         is_admitted: bool,
-    },
-    /// To the owner of an app: a connection that had entered is gone.
-    Exit {
-        /// The app.
-        app: AppIndex,
     },
 }
 
@@ -464,26 +473,48 @@ impl CoreMessage {
     /// About how much memory the message holds while it waits.
     pub(super) fn weight_bytes(&self) -> usize {
         let held = match self {
-            Self::Publish { frames, .. } | Self::Deliver { frames, .. } => frames.len(),
-            Self::DeliverMany { load, .. } => load.weight_bytes(),
+            Self::ToOwner(message) => message.held_bytes(),
+            Self::ToLocal(message) => message.held_bytes(),
+            Self::Ask { errand, .. } => errand.weight_bytes(),
+        };
+        held + size_of::<Self>()
+    }
+}
+
+impl ToOwner {
+    /// About how much memory it holds besides itself.
+    fn held_bytes(&self) -> usize {
+        match self {
+            Self::Publish { frames, .. } => frames.len(),
             Self::PublishNamed { publication, .. } => publication.weight_bytes(),
             Self::Join(join) => join.weight_bytes(),
-            Self::Joined(joined) => joined.outcome.as_ref().map_or(0, Welcome::weight_bytes),
             Self::Leave { channel, user_id, .. } => {
                 channel.as_str().len() + user_id.as_ref().map_or(0, |id| id.len())
             }
-            Self::DeliverLogged(delivery) => delivery.frame.len(),
             Self::Log(message) => message.weight_bytes(),
-            Self::User(message) => message.weight_bytes(),
-            Self::Routed { .. }
-            | Self::Queued { .. }
-            | Self::Enter { .. }
-            | Self::Entered { .. }
-            | Self::Exit { .. } => 0,
-            Self::Ask { errand, .. } => errand.weight_bytes(),
+            Self::User { user, .. } => user.as_str().len(),
+            Self::Enter { .. } | Self::Exit { .. } => 0,
+        }
+    }
+}
+
+impl ToLocal {
+    /// About how much memory it holds besides itself.
+    fn held_bytes(&self) -> usize {
+        match self {
+            Self::Deliver { frames, .. } => frames.len(),
+            Self::DeliverMany { load, .. } => load.weight_bytes(),
+            Self::Joined(joined) => joined.outcome.as_ref().map_or(0, Welcome::weight_bytes),
+            Self::DeliverLogged(delivery) => delivery.frame.len(),
+            Self::Log(news) => news.weight_bytes(),
+            Self::Answered { answer, .. } => answer.weight_bytes(),
             Self::Part { part, .. } => part.bytes,
-        };
-        held + size_of::<Self>()
+            Self::Appended { .. } => size_of::<Appended>(),
+            Self::Status { .. }
+            | Self::Routed { .. }
+            | Self::Queued { .. }
+            | Self::Entered { .. } => 0,
+        }
     }
 }
 

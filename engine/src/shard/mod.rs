@@ -6,8 +6,9 @@
 //! [`end_turn`](Shard::end_turn) and passes on what is queued for other cores.
 //!
 //! Every channel has one owner among the cores. The owner puts a channel's events in one order and
-//! knows who is in it; the core of a subscriber keeps the list that events are fanned out to. On
-//! one core both sides are the same shard and no message is needed.
+//! knows who is in it; the core of a subscriber keeps the list that events are fanned out to. So a
+//! shard has two sides, `Local` and `Owner`, and what both need, `Route`. A file may hold the part
+//! of each in one subject: its `impl Shard` is what is asked from outside, and knows both.
 //!
 //! Invariant: a connection's events of a channel are, from `subscription_succeeded` to the end,
 //! the owner's order without a gap; or the connection is being closed.
@@ -30,6 +31,7 @@ mod hear;
 mod invariants;
 mod ledger;
 mod lifecycle;
+mod local;
 mod log;
 mod message;
 mod notice;
@@ -38,6 +40,7 @@ mod operation;
 mod outbox;
 mod outgoing_batch;
 mod output;
+mod owned;
 mod owner;
 #[cfg(test)]
 mod plain;
@@ -48,6 +51,7 @@ mod quota;
 mod reach;
 mod replies;
 mod roster;
+mod route;
 mod slow;
 mod stream;
 mod subscribe;
@@ -59,11 +63,7 @@ mod watch;
 mod wheel;
 mod word;
 
-use std::collections::VecDeque;
 use std::rc::Rc;
-
-use slab::Slab;
-use uringcast_proto::ws::deflate::Deflater;
 
 pub use apps::EVICTIONS_PER_TICK;
 pub use batch::{Retained, Segment};
@@ -79,13 +79,13 @@ pub use ledger::{
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
     AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, ForgetDeadLetters,
-    KeepDeadLetter, Lags, ListDeadLetters, LogInfo, LogMessage, NamedDraft, RefusedAck, Replay,
-    ReplayRange, Resume, ResumesFull, SinkId, SinkOutcome, SinkPost, SnapshotError, SnapshotOf,
-    Start, SubscribeOptions,
+    KeepDeadLetter, Lags, ListDeadLetters, LogAnswer, LogInfo, LogMessage, LogNews, NamedDraft,
+    RefusedAck, Replay, ReplayRange, Resume, ResumesFull, SinkId, SinkOutcome, SinkPost,
+    SnapshotError, SnapshotOf, Start, SubscribeOptions,
 };
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,
-    Member, Nature, OwnedId, Publication, Ticket, UserMessage,
+    Member, Nature, OwnedId, Publication, Ticket, ToLocal, ToOwner, UserAction,
 };
 pub use notice::{Fact, Notice};
 pub use online::OnlineStatus;
@@ -101,27 +101,14 @@ pub use watch::NOTICES_MAX;
 pub use word::{Begin, DialectId, DialectRow, Dialects, Ending, Members, Traits, Unnumbered, Word};
 
 use batch::Joiner;
-use cache::Cache;
-use channel::{Channel, Run};
-use connection::Connection;
-use event_rate::EventRate;
-use ledger::Ledger;
-use log::Logs;
-use owner::Owned;
-use quota::AppConnections;
-use replies::Replies;
-use subscription_count::Untold;
-use subscription_hints::SubscriptionHints;
-use table::Table;
-use user::Users;
-use wheel::Wheel;
-use word::TraitsTable;
+use local::Local;
+use owner::Owner;
+use route::{Route, Way};
 
 use crate::app::Apps;
-use crate::id::{ConnId, CoreId};
+use crate::id::CoreId;
 use crate::limits::{ConnectionConfig, CoreConfig};
 use crate::log::LogLimits;
-use crate::middleware::{Chain, Operation};
 
 /// Milliseconds since an arbitrary moment before the engine started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -239,96 +226,15 @@ impl ShardConfig {
 /// The most sockets that a core reserves addresses for: some 200 MB. Beyond it lists double.
 const SOCKETS_RESERVED_MAX: usize = 1 << 20;
 
-/// Empty lists that a core keeps for messages to others, and the longest that it keeps: a full read
-/// is as many messages.
-const SPARES_MAX: usize = 4;
-const SPARE_MESSAGES_MAX: usize = 4_096;
-
-/// Messages that wait to be passed to one other core.
-#[derive(Debug, Default)]
-struct Outgoing {
-    messages: Vec<CoreMessage>,
-    bytes: usize,
-    /// What those weigh that the I/O layer tries to pass on.
-    taken_bytes: usize,
-}
-
 /// One core's state. See the module's documentation for how to drive it.
 #[derive(Debug)]
 pub struct Shard {
-    config: ShardConfig,
-    dialects: &'static Dialects,
-    apps: Rc<Apps>,
-    /// What holds for the connections of each dialect in each app.
-    traits: TraitsTable,
-    connections: Slab<Connection>,
-    /// How many of them came in on the listeners for metrics and tests.
-    operator_sockets: usize,
-    /// How many of them came in beyond the limit, to be told so.
-    turned_away_sockets: usize,
-    /// Connections on all cores of each app that this core owns, by the app's index.
-    app_connections: Vec<AppConnections>,
-    /// Channels that connections of this core are subscribed to.
-    locals: Table<Channel>,
-    /// Where connections have channels that they sent events to.
-    subscription_hints: SubscriptionHints,
-    /// Channels that this core puts in order.
-    owned: Table<Owned>,
-    /// Last events of the cache channels among those, and of such as nobody is subscribed to.
-    cache: Cache,
-    /// Channels among those owned whose subscribers wait to hear how many they are.
-    untold: Untold,
-    users: Users,
-    /// Events of this turn, one run for each channel that has any.
-    runs: Vec<Run>,
-    /// Answers to the messages that are being worked off.
-    replies: Replies,
-    outgoing: Vec<Outgoing>,
-    /// Lists of messages that came from other cores, empty, for those that go to them: memory that
-    /// one core takes and another gives back is faulted in anew each time.
-    spares: Vec<Vec<CoreMessage>>,
-    requests: Slab<query::Request>,
-    /// Publishes to answer at the turn's end.
-    published: Vec<(Ticket, Vec<Counted>)>,
-    /// Events of logs to answer at the turn's end, with what became of each.
-    appended: Vec<(Ticket, Vec<Result<Appended, AppendError>>)>,
-    /// Budgets and keys that this core keeps for all cores.
-    ledger: Ledger,
-    /// Logs of the channels that this core owns.
-    logs: Logs,
-    wheel: Wheel,
-    /// Client events of each app with a limit on all of its clients together, by its index.
-    event_rates: Vec<EventRate>,
-    /// One for each form that events have, so that no kind of connection spoils what another
-    /// shares.
-    joiners: [Joiner; 3],
-    /// There from the first frame on that is to be compressed.
-    deflater: Option<Box<Deflater>>,
-    retained: Retained,
-    counters: Counters,
-    outputs: VecDeque<Output>,
-    /// Connections whose outbox wants a send.
-    dirty: Vec<ConnId>,
-    /// Connections that had a send in flight when they were last looked at.
-    watched: Vec<ConnId>,
-    /// Connections found over their limit while their channel's list was walked.
-    overflowed: Vec<ConnId>,
-    /// The operator's own code; `None` where there is none.
-    middleware: Option<Chain>,
-    /// What the message that is being worked off does, as far as it has been counted.
-    operation: Option<Operation>,
-    /// Messages of rooms' clients until the next one that is timed.
-    until_timed: u32,
-    drain: Option<drain::Drain>,
-    /// Clients of apps that are served no more, who have yet to be closed.
-    evicted: Vec<(ConnId, Ending)>,
-    /// Whether so much waits between cores that clients' messages wait, too.
-    are_cores_backlogged: bool,
-    /// Connections whose messages wait for that to end.
-    waiting_for_cores: Vec<ConnId>,
-    now: Millis,
-    /// Distinguishes connections in the same slot, requests in the same place, and attempts.
-    serial: u32,
+    /// Its connections.
+    local: Local,
+    /// What it puts in order for all cores.
+    owner: Owner,
+    /// What both need.
+    route: Route,
 }
 
 impl Shard {
@@ -342,94 +248,64 @@ impl Shard {
         assert!(dialects_are_few, "a shard takes one to {DIALECTS_MAX} dialects");
         assert!(usize::from(config.core.0) < config.cores, "a shard is one of the cores");
         assert!(config.outbox_bytes_soft <= config.outbox_bytes_max, "soft comes before hard");
-        let traits = TraitsTable::new(&config, dialects.rows, &apps);
         Self {
-            dialects,
-            traits,
-            apps: Rc::new(apps),
-            connections: Slab::with_capacity(config.sockets_reserved()),
-            operator_sockets: 0,
-            turned_away_sockets: 0,
-            app_connections: Vec::new(),
-            locals: Table::new(),
-            subscription_hints: SubscriptionHints::new(),
-            owned: Table::new(),
-            cache: Cache::new(config.cache_bytes_max),
-            untold: Untold::default(),
-            users: Users::new(),
-            runs: Vec::new(),
-            replies: Replies::default(),
-            outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
-            spares: Vec::new(),
-            requests: Slab::new(),
-            published: Vec::new(),
-            appended: Vec::new(),
-            ledger: Ledger::new(config.idempotency),
-            logs: Logs::new(),
-            wheel: Wheel::new(now),
-            event_rates: Vec::new(),
-            joiners: Default::default(),
-            deflater: None,
-            retained: Retained::default(),
-            counters: Counters::default(),
-            outputs: VecDeque::new(),
-            dirty: Vec::new(),
-            watched: Vec::new(),
-            overflowed: Vec::new(),
-            middleware: None,
-            operation: None,
-            until_timed: 0,
-            drain: None,
-            evicted: Vec::new(),
-            are_cores_backlogged: false,
-            waiting_for_cores: Vec::new(),
-            now,
-            serial: 0,
-            config,
+            local: Local::new(&config, now),
+            owner: Owner::new(&config),
+            route: Route::new(config, apps, dialects, now),
         }
     }
 
     /// Take in what another core sent, in its order.
     pub fn receive(&mut self, mut messages: Vec<CoreMessage>) {
         for message in messages.drain(..) {
-            self.receive_one(message);
+            match message {
+                CoreMessage::ToOwner(message) => {
+                    let way = &mut Way::of(&mut self.route, &mut self.local);
+                    self.owner.take(way, message);
+                }
+                CoreMessage::ToLocal(message) => self.local.take(&mut self.route, message),
+                CoreMessage::Ask { ticket, errand } => self.on_ask(ticket, errand),
+            }
+            self.settle();
         }
-        if messages.capacity() <= SPARE_MESSAGES_MAX && self.spares.len() < SPARES_MAX {
-            self.spares.push(messages);
+        self.route.spare(messages);
+    }
+
+    /// Pass on what this core's connections have said to channels that it owns itself.
+    ///
+    /// Whatever lets a connection say something ends with this.
+    #[inline]
+    fn settle(&mut self) {
+        while let Some(message) = self.route.next_again() {
+            let way = &mut Way::of(&mut self.route, &mut self.local);
+            self.owner.take(way, message);
         }
     }
 
     /// The turn is over: hand every channel's events to its subscribers' outboxes.
     pub fn end_turn(&mut self) {
-        self.tell_acks();
-        self.send_replies();
-        self.tell_counts();
-        self.tell_trimmed();
+        debug_assert!(self.route.is_settled(), "what is said is passed on at once");
+        self.local.tell_acks(&mut self.route);
+        self.settle();
+        self.local.send_replies(&mut self.route);
+        let way = &mut Way::of(&mut self.route, &mut self.local);
+        self.owner.tell_counts(way);
+        self.owner.tell_trimmed(&mut self.route);
         loop {
-            self.tell_watchers();
-            self.tell_rosters();
-            let mut runs = std::mem::take(&mut self.runs);
-            for run in runs.drain(..) {
-                self.seal_at_end(run);
-            }
-            self.runs = runs; // Empty, with its room: sealing a run starts none.
+            self.local.tell_watchers(&mut self.route);
+            self.owner.tell_rosters(&mut Way::of(&mut self.route, &mut self.local));
+            self.local.seal_runs(&mut self.route);
             self.feed();
             self.close_overflowed();
             self.shed_retained();
             // Closing a slow consumer makes an event for those who see its user.
-            let is_told = self.users.notices.is_empty() && !self.has_rosters();
-            if self.runs.is_empty() && self.overflowed.is_empty() && is_told {
+            if self.local.is_quiet() && !self.owner.has_rosters() {
                 break;
             }
         }
-        let answers = self.published.drain(..);
-        let answer = |(ticket, counted)| Output::Answer(ticket, Answer::published(counted));
-        self.outputs.extend(answers.map(answer));
-        let answers = self.appended.drain(..);
-        let answer = |(ticket, outcomes)| Output::Answer(ticket, Answer::appended(outcomes));
-        self.outputs.extend(answers.map(answer));
-        self.post_to_sinks();
-        self.joiners.iter_mut().for_each(Joiner::forget);
+        self.route.answer_publishes();
+        self.owner.post_to_sinks(&mut self.route);
+        self.local.joiners.iter_mut().for_each(Joiner::forget);
         self.debug_check_invariants();
     }
 
@@ -437,14 +313,14 @@ impl Shard {
     ///
     /// It is for a connection that is there: its slot names no other.
     pub fn poll_output(&mut self) -> Option<Output> {
-        while let Some(output) = self.outputs.pop_front() {
+        while let Some(output) = self.route.outputs.pop_front() {
             // What is for a connection that has gone since is for nobody.
-            if output.conn().is_none_or(|conn| self.connection(conn).is_some()) {
+            if output.conn().is_none_or(|conn| self.local.connection(conn).is_some()) {
                 return Some(output);
             }
         }
-        while let Some(conn) = self.dirty.pop() {
-            if let Some(connection) = self.connection(conn) {
+        while let Some(conn) = self.local.dirty.pop() {
+            if let Some(connection) = self.local.connection(conn) {
                 connection.is_dirty = false;
                 return Some(Output::Flush(conn));
             }
@@ -454,33 +330,25 @@ impl Shard {
 
     /// Whether [`poll_output`](Self::poll_output) may give something.
     pub fn has_outputs(&self) -> bool {
-        !self.outputs.is_empty() || !self.dirty.is_empty() || self.can_feed()
+        !self.route.outputs.is_empty()
+            || !self.local.dirty.is_empty()
+            || self.local.can_feed(&self.route)
     }
 
     /// What waits for `core`, all of it; the I/O layer passes it on whole or puts it back.
     pub fn take_outgoing(&mut self, core: CoreId) -> Option<Vec<CoreMessage>> {
-        let outgoing = &mut self.outgoing[usize::from(core.0)];
-        if outgoing.messages.is_empty() {
-            return None;
-        }
-        outgoing.taken_bytes = std::mem::take(&mut outgoing.bytes);
-        // The next turn has as many, most likely, and growing towards that would copy them again.
-        let room = outgoing.messages.len().min(SPARE_MESSAGES_MAX);
-        let next = self.spares.pop().unwrap_or_else(|| Vec::with_capacity(room));
-        Some(std::mem::replace(&mut outgoing.messages, next))
+        self.route.take_outgoing(core)
     }
 
     /// Put back what `core`'s full mailbox did not take.
     pub fn return_outgoing(&mut self, core: CoreId, messages: Vec<CoreMessage>) {
-        let outgoing = &mut self.outgoing[usize::from(core.0)];
-        assert!(outgoing.messages.is_empty(), "returned in the same turn");
-        outgoing.bytes = outgoing.taken_bytes;
-        outgoing.messages = messages;
+        self.route.return_outgoing(core, messages);
     }
 
     /// Whether so much waits for another core that nothing new should be taken in.
     pub fn is_backlogged(&self) -> bool {
-        self.outgoing.iter().any(|outgoing| outgoing.bytes > self.config.mailbox_bytes_max)
+        let bytes_max = self.route.config.mailbox_bytes_max;
+        self.route.outgoing.iter().any(|outgoing| outgoing.bytes > bytes_max)
     }
 
     /// Whether nothing is left: no connection, here or in an app that this core owns, no channel,
@@ -489,88 +357,26 @@ impl Shard {
     /// Every shard comes to this once its clients have gone and its questions are answered. The
     /// last events of cache channels stay for clients to come.
     pub fn is_vacant(&self) -> bool {
-        self.connections.is_empty()
-            && self.locals.iter().next().is_none()
-            && self.owned.iter().next().is_none()
-            && self.untold.is_empty()
-            && self.users.is_vacant()
-            && self.requests.is_empty()
-            && self.app_connections.iter().all(AppConnections::is_vacant)
-            && self.runs.is_empty()
-            && self.outgoing.iter().all(|outgoing| outgoing.messages.is_empty())
-            && self.retained.bytes() == 0
+        self.local.is_vacant() && self.owner.is_vacant() && self.route.is_vacant()
     }
 
     /// What this core has counted, for the I/O layer to add what only it sees.
     pub fn counters_mut(&mut self) -> &mut Counters {
-        &mut self.counters
+        &mut self.route.counters
     }
 
     /// Count one refusal.
     pub fn refuse(&mut self, refusal: Refusal) {
-        self.counters.refuse(refusal);
+        self.route.refuse(refusal);
     }
 
     /// The apps that are served.
     pub fn apps(&self) -> Rc<Apps> {
-        Rc::clone(&self.apps)
+        Rc::clone(&self.route.apps)
     }
 
     /// The configuration this shard was made with.
     pub const fn config(&self) -> &ShardConfig {
-        &self.config
-    }
-
-    fn receive_one(&mut self, message: CoreMessage) {
-        match message {
-            CoreMessage::Join(join) => self.on_join(*join),
-            CoreMessage::Leave { channel, core, dialect, user_id } => {
-                self.on_leave(&channel, core, dialect, user_id.as_deref());
-            }
-            CoreMessage::Publish { owned, frames, skip } => self.on_publish(owned, frames, skip),
-            CoreMessage::PublishNamed { publication, ticket } => {
-                self.on_publish_named(*publication, ticket);
-            }
-            CoreMessage::Joined(joined) => self.on_joined(*joined),
-            CoreMessage::Deliver { local, frames, skip, ticket } => {
-                self.on_deliver(local, frames, skip, ticket);
-            }
-            CoreMessage::DeliverMany { local, load } => self.on_deliver_many(local, *load),
-            CoreMessage::DeliverLogged(delivery) => self.on_deliver_logged(delivery),
-            CoreMessage::Log(message) => self.on_log_message(*message),
-            CoreMessage::User(message) => self.on_user_message(message),
-            CoreMessage::Routed { ticket, cores, counted } => {
-                self.on_routed(ticket, cores, counted);
-            }
-            CoreMessage::Queued { ticket } => self.on_queued(ticket),
-            CoreMessage::Ask { ticket, errand } => self.on_ask(ticket, errand),
-            CoreMessage::Part { ticket, core, part } => self.on_part(ticket, core, part),
-            CoreMessage::Enter { app, ticket, connections_max } => {
-                self.on_enter(app, ticket, connections_max);
-            }
-            CoreMessage::Entered { ticket, is_admitted } => self.on_entered(ticket, is_admitted),
-            CoreMessage::Exit { app } => self.on_exit(app),
-        }
-    }
-
-    /// Pass `message` to `core`, which may be this one.
-    fn tell(&mut self, core: CoreId, message: CoreMessage) {
-        if core == self.config.core {
-            self.receive_one(message);
-        } else {
-            let outgoing = &mut self.outgoing[usize::from(core.0)];
-            outgoing.bytes += message.weight_bytes();
-            outgoing.messages.push(message);
-        }
-    }
-
-    fn connection(&mut self, conn: ConnId) -> Option<&mut Connection> {
-        let connection = self.connections.get_mut(conn.slot as usize)?;
-        (connection.generation == conn.generation).then_some(connection)
-    }
-
-    fn next_serial(&mut self) -> u32 {
-        self.serial = self.serial.wrapping_add(1);
-        self.serial
+        &self.route.config
     }
 }

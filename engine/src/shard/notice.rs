@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Output;
 use super::frames::Frames;
 use super::message::ChannelName;
-use super::{Output, Shard};
+use super::owner::Owner;
+use super::route::Route;
 use crate::app::{Apps, WebhookEvent};
 use crate::id::{AppIndex, SocketId};
 
@@ -95,59 +97,85 @@ impl Fact {
     }
 }
 
-impl Shard {
-    /// Tell the app's server that a subscriber of cache channel `channel` found nothing in it.
-    pub(super) fn notice_cache_miss(&mut self, channel: &ChannelName) {
-        if is_of_interest(&self.apps, channel, WebhookEvent::CacheMiss) {
-            self.push_notice(channel.app(), channel.shared(), Fact::CacheMiss);
-        }
-    }
-
+impl Owner {
     /// Tell what happened in the channel at `owned`, if anybody wants to know.
-    pub(super) fn notice(&mut self, owned: u32, event: WebhookEvent, fact: impl FnOnce() -> Fact) {
-        let name = &self.owned.at(owned).name;
-        if is_of_interest(&self.apps, name, event) {
+    pub(super) fn notice(
+        &mut self,
+        route: &mut Route,
+        owned: u32,
+        event: WebhookEvent,
+        fact: impl FnOnce() -> Fact,
+    ) {
+        let name = &self.channels.at(owned).name;
+        if is_of_interest(&route.apps, name, event) {
             let (app, channel) = (name.app(), name.shared());
-            self.push_notice(app, channel, fact());
+            route.push_notice(app, channel, fact());
         }
     }
 
     /// A user has come to, or has left, the channel at `owned`.
-    pub(super) fn notice_member(&mut self, owned: u32, user_id: &str, is_added: bool) {
+    pub(super) fn notice_member(
+        &mut self,
+        route: &mut Route,
+        owned: u32,
+        user_id: &str,
+        is_added: bool,
+    ) {
         if is_added {
             let fact = || Fact::MemberAdded { user_id: user_id.into() };
-            self.notice(owned, WebhookEvent::MemberAdded, fact);
+            self.notice(route, owned, WebhookEvent::MemberAdded, fact);
         } else {
             let fact = || Fact::MemberRemoved { user_id: user_id.into() };
-            self.notice(owned, WebhookEvent::MemberRemoved, fact);
+            self.notice(route, owned, WebhookEvent::MemberRemoved, fact);
         }
     }
 
     /// The subscriptions of the channel at `owned` have changed; presence channels have users.
-    pub(super) fn notice_subscriptions(&mut self, owned: u32) {
-        let channel = &self.owned.at(owned).value;
+    pub(super) fn notice_subscriptions(&mut self, route: &mut Route, owned: u32) {
+        let channel = &self.channels.at(owned).value;
         if channel.roster.is_none() {
             let subscriptions = channel.subscriptions();
             let fact = || Fact::SubscriptionCount { subscriptions };
-            self.notice(owned, WebhookEvent::SubscriptionCount, fact);
+            self.notice(route, owned, WebhookEvent::SubscriptionCount, fact);
         }
     }
 
     /// A client has sent `frame` to the channel at `owned`.
-    pub(super) fn notice_client_event(&mut self, owned: u32, frame: &Bytes, sender: SocketId) {
+    pub(super) fn notice_client_event(
+        &mut self,
+        route: &mut Route,
+        owned: u32,
+        frame: &Bytes,
+        sender: SocketId,
+    ) {
         let fact = || Fact::ClientEvent { frame: frame.clone(), socket_id: sender };
-        self.notice(owned, WebhookEvent::ClientEvent, fact);
+        self.notice(route, owned, WebhookEvent::ClientEvent, fact);
     }
 
     /// A client has sent `frames` to the channel at `owned`.
-    pub(super) fn notice_client_events(&mut self, owned: u32, frames: &Frames, sender: SocketId) {
-        let name = &self.owned.at(owned).name;
-        if is_of_interest(&self.apps, name, WebhookEvent::ClientEvent) {
+    pub(super) fn notice_client_events(
+        &mut self,
+        route: &mut Route,
+        owned: u32,
+        frames: &Frames,
+        sender: SocketId,
+    ) {
+        let name = &self.channels.at(owned).name;
+        if is_of_interest(&route.apps, name, WebhookEvent::ClientEvent) {
             let (app, channel) = (name.app(), name.shared());
             for frame in frames.clone().each() {
                 let fact = Fact::ClientEvent { frame, socket_id: sender };
-                self.push_notice(app, Arc::clone(&channel), fact);
+                route.push_notice(app, Arc::clone(&channel), fact);
             }
+        }
+    }
+}
+
+impl Route {
+    /// Tell the app's server that a subscriber of cache channel `channel` found nothing in it.
+    pub(super) fn notice_cache_miss(&mut self, channel: &ChannelName) {
+        if is_of_interest(&self.apps, channel, WebhookEvent::CacheMiss) {
+            self.push_notice(channel.app(), channel.shared(), Fact::CacheMiss);
         }
     }
 

@@ -5,8 +5,9 @@
 
 use smallvec::SmallVec;
 
-use super::Shard;
-use super::message::{ChannelName, CoreMessage, LocalId, UserMessage};
+use super::message::{ChannelName, LocalId, ToLocal, UserAction};
+use super::owner::Owner;
+use super::route::Way;
 use crate::id::CoreId;
 
 /// Whether a user is there.
@@ -34,79 +35,85 @@ impl Online {
     }
 }
 
-impl Shard {
-    pub(super) fn on_user_message(&mut self, message: UserMessage) {
-        match message {
-            UserMessage::SignedIn { user, core } => self.on_signed_in(user, core),
-            UserMessage::SignedOut { user, core } => self.on_signed_out(&user, core),
-            UserMessage::Watch { user, core, watched } => self.on_watch(user, core, watched),
-            UserMessage::Unwatch { user, core } => self.on_unwatch(&user, core),
-            UserMessage::Status { watched, status } => self.on_status(watched, status),
+impl Owner {
+    /// `core` has something to say of `user`.
+    pub(super) fn on_user(
+        &mut self,
+        way: &mut Way<'_>,
+        user: ChannelName,
+        core: CoreId,
+        action: UserAction,
+    ) {
+        match action {
+            UserAction::SignedIn => self.on_signed_in(way, user, core),
+            UserAction::SignedOut => self.on_signed_out(way, &user, core),
+            UserAction::Watch(watched) => self.on_watch(way, user, core, watched),
+            UserAction::Unwatch => self.on_unwatch(&user, core),
         }
     }
 
     /// `core` has its first connection of `user`.
-    fn on_signed_in(&mut self, user: ChannelName, core: CoreId) {
+    fn on_signed_in(&mut self, way: &mut Way<'_>, user: ChannelName, core: CoreId) {
         let index = self.occupy_user(user);
-        let online = &mut self.users.online.at(index).value;
+        let online = &mut self.online.at(index).value;
         online.cores.push(core);
         if online.cores.len() == 1 {
-            self.announce(index);
+            self.announce(way, index);
         }
     }
 
     /// `core` has lost its last connection of `user`.
-    fn on_signed_out(&mut self, user: &ChannelName, core: CoreId) {
+    fn on_signed_out(&mut self, way: &mut Way<'_>, user: &ChannelName, core: CoreId) {
         let index = self.find_user(user);
-        let cores = &mut self.users.online.at(index).value.cores;
+        let cores = &mut self.online.at(index).value.cores;
         let position = cores.iter().position(|&it| it == core);
         cores.swap_remove(position.expect("only a core that has told of the user has lost them"));
         if cores.is_empty() {
-            self.announce(index);
+            self.announce(way, index);
         }
         self.vacate_user_if_empty(index);
     }
 
     /// `core` has its first watcher of `user` and knows the user as `watched`.
-    fn on_watch(&mut self, user: ChannelName, core: CoreId, watched: LocalId) {
+    fn on_watch(&mut self, way: &mut Way<'_>, user: ChannelName, core: CoreId, watched: LocalId) {
         let index = self.occupy_user(user);
-        let online = &mut self.users.online.at(index).value;
+        let online = &mut self.online.at(index).value;
         online.watchers.push((core, watched));
         let status = online.status();
-        self.tell(core, CoreMessage::User(UserMessage::Status { watched, status }));
+        way.tell(core, ToLocal::Status { watched, status });
     }
 
     /// `core` has lost its last watcher of `user`.
     fn on_unwatch(&mut self, user: &ChannelName, core: CoreId) {
         let index = self.find_user(user);
-        let watchers = &mut self.users.online.at(index).value.watchers;
+        let watchers = &mut self.online.at(index).value.watchers;
         let position = watchers.iter().position(|&(it, _)| it == core);
         watchers.swap_remove(position.expect("only a core that watches stops watching"));
         self.vacate_user_if_empty(index);
     }
 
     /// Tell every watching core what has become of the user at `index`.
-    fn announce(&mut self, index: u32) {
-        let status = self.users.online.at(index).value.status();
-        for position in 0..self.users.online.at(index).value.watchers.len() {
-            let (core, watched) = self.users.online.at(index).value.watchers[position];
-            self.tell(core, CoreMessage::User(UserMessage::Status { watched, status }));
+    fn announce(&mut self, way: &mut Way<'_>, index: u32) {
+        let status = self.online.at(index).value.status();
+        for position in 0..self.online.at(index).value.watchers.len() {
+            let (core, watched) = self.online.at(index).value.watchers[position];
+            way.tell(core, ToLocal::Status { watched, status });
         }
     }
 
     fn find_user(&self, user: &ChannelName) -> u32 {
-        self.users.online.find_name(user).expect("a user with a core or a watcher is in the table")
+        self.online.find_name(user).expect("a user with a core or a watcher is in the table")
     }
 
     fn occupy_user(&mut self, user: ChannelName) -> u32 {
-        let found = self.users.online.find_name(&user);
-        found.unwrap_or_else(|| self.users.online.insert(user, Online::default()))
+        let found = self.online.find_name(&user);
+        found.unwrap_or_else(|| self.online.insert(user, Online::default()))
     }
 
     fn vacate_user_if_empty(&mut self, index: u32) {
-        let online = &self.users.online.at(index).value;
+        let online = &self.online.at(index).value;
         if online.cores.is_empty() && online.watchers.is_empty() {
-            self.users.online.remove(index);
+            self.online.remove(index);
         }
     }
 }

@@ -5,6 +5,7 @@ use uringcast_proto::ws::encode;
 
 use super::connection::Connection;
 use super::message::{ChannelName, Join};
+use super::route::Route;
 use super::{Refusal, Shard};
 use crate::id::AppIndex;
 use crate::log::subscriber_of;
@@ -16,12 +17,7 @@ const TIMED_EVERY: u32 = 64;
 impl Shard {
     /// Ask `chain` about every operation from here on.
     pub fn set_middleware(&mut self, chain: Chain) {
-        self.middleware = Some(chain).filter(|chain| !chain.is_empty());
-    }
-
-    /// Whether anybody is asked.
-    pub(super) const fn has_middleware(&self) -> bool {
-        self.middleware.is_some()
+        self.route.middleware = Some(chain).filter(|chain| !chain.is_empty());
     }
 
     /// Count an operation that is about to be carried out, and ask whether it may be.
@@ -36,27 +32,36 @@ impl Shard {
         subscriber_id: Option<&str>,
         message: &[u8],
     ) -> Result<(), Blocked> {
-        self.counters.operations[operation as usize] += 1;
-        self.operation = Some(operation);
-        self.ask_middleware(operation, app, room, subscriber_id, message)
+        self.route.counters.operations[operation as usize] += 1;
+        self.route.operation = Some(operation);
+        self.route.ask_middleware(operation, app, room, subscriber_id, message)
     }
 
     /// A message of a room's client is about to be worked off; whether it is one of those that are
     /// timed.
     pub fn begins_operation(&mut self) -> bool {
-        self.operation = None;
-        let is_timed = self.until_timed == 0;
-        self.until_timed = if is_timed { TIMED_EVERY - 1 } else { self.until_timed - 1 };
+        self.route.operation = None;
+        let is_timed = self.route.until_timed == 0;
+        self.route.until_timed =
+            if is_timed { TIMED_EVERY - 1 } else { self.route.until_timed - 1 };
         is_timed
     }
 
     /// It took `ns` nanoseconds.
     pub fn timed_operation(&mut self, ns: u64) {
-        let Some(operation) = self.operation else {
-            return self.until_timed = 0; // It did nothing, such as `init`: the next one, then.
+        let Some(operation) = self.route.operation else {
+            // It did nothing, such as `init`: the next one, then.
+            return self.route.until_timed = 0;
         };
-        self.counters.operations_timed[operation as usize] += 1;
-        self.counters.operations_ns[operation as usize] += ns;
+        self.route.counters.operations_timed[operation as usize] += 1;
+        self.route.counters.operations_ns[operation as usize] += ns;
+    }
+}
+
+impl Route {
+    /// Whether anybody is asked.
+    pub(super) const fn has_middleware(&self) -> bool {
+        self.middleware.is_some()
     }
 
     /// Count what this core is about to do by itself with `frame` of `channel`; whether it may.

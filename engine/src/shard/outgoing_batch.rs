@@ -3,7 +3,7 @@
 //! A message for each event costs both cores more than the bytes do, which lie in the other's cache
 //! one frame here and one there. So an event is put behind the last that waits for the same core,
 //! as long as nothing was said to that core in between that stands in the channel's order: a
-//! [`Joined`](CoreMessage::Joined) or an event of its log.
+//! [`Joined`](ToLocal::Joined) or an event of its log.
 //!
 //! Where the last one waits is remembered as a place in the list of what goes to the core. The list
 //! is handed over at the turn's end and the place is not forgotten then: it is one of a message of
@@ -12,7 +12,10 @@
 use super::Shard;
 use super::channel::RUN_BYTES_MAX;
 use super::frames::Frames;
-use super::message::{CoreMessage, LocalId, Member, OwnedId, Ticket};
+use super::local::Local;
+use super::message::{CoreMessage, LocalId, Member, OwnedId, Ticket, ToLocal, ToOwner};
+use super::owner::Owner;
+use super::route::Route;
 use super::subscribe::Subscribed;
 use crate::id::{ConnId, CoreId, SocketId};
 
@@ -77,7 +80,7 @@ impl CoreMessage {
     /// message for that.
     fn published(&mut self, to: OwnedId, from: SocketId) -> Option<&mut Frames> {
         match self {
-            Self::Publish { owned, frames, skip }
+            Self::ToOwner(ToOwner::Publish { owned, frames, skip })
                 if *owned == to && *skip == from && frames.len() < RUN_BYTES_MAX =>
             {
                 Some(frames)
@@ -90,7 +93,7 @@ impl CoreMessage {
     /// subscribers of one channel, if this is the message for that.
     fn delivered(&mut self, to: LocalId) -> Option<&mut Load> {
         match self {
-            Self::DeliverMany { local, load }
+            Self::ToLocal(ToLocal::DeliverMany { local, load })
                 if *local == to && load.frames.len() < RUN_BYTES_MAX =>
             {
                 Some(load)
@@ -108,7 +111,7 @@ impl CoreMessage {
         skip: Option<SocketId>,
         ticket: Option<Ticket>,
     ) -> Result<(), Frames> {
-        if let Self::Deliver { local, .. } = self
+        if let Self::ToLocal(ToLocal::Deliver { local, .. }) = self
             && *local == to
         {
             self.make_room();
@@ -124,43 +127,14 @@ impl CoreMessage {
 
     /// Make the delivery of one event one that may hold many.
     fn make_room(&mut self) {
-        let Self::Deliver { local, frames, skip, ticket } = self else { return };
+        let Self::ToLocal(ToLocal::Deliver { local, frames, skip, ticket }) = self else { return };
         let mut load = Box::new(Load::new());
         load.push(std::mem::replace(frames, Frames::new()), *skip, *ticket);
-        *self = Self::DeliverMany { local: *local, load };
+        *self = Self::ToLocal(ToLocal::DeliverMany { local: *local, load });
     }
 }
 
 impl Shard {
-    /// Tell the owner of the channel at `local` what a subscriber here publishes: the frame that
-    /// `write` appends.
-    pub(super) fn tell_published(
-        &mut self,
-        conn: ConnId,
-        Subscribed { local, index }: Subscribed,
-        skip: SocketId,
-        write: impl FnOnce(&mut Vec<u8>, Option<&Member>),
-    ) {
-        let member = self.connections[conn.slot as usize].subscriptions[index].member.as_deref();
-        let entry = self.locals.at(local);
-        let owned = entry.value.owned.expect("a confirmed subscription knows its owner");
-        let (owner, at) = (entry.name.owner(self.config.cores), entry.value.published_at);
-        let at = if self.config.is_coalescing { at } else { NOWHERE };
-        let outgoing = &mut self.outgoing[usize::from(owner.0)];
-        let waiting = outgoing.messages.get_mut(at as usize);
-        if let Some(frames) = waiting.and_then(|message| message.published(owned, skip)) {
-            let before = frames.len();
-            frames.write(|bytes| write(bytes, member));
-            outgoing.bytes += frames.len() - before;
-            return;
-        }
-        let mut frame = Vec::new();
-        write(&mut frame, member);
-        self.locals.at(local).value.published_at = outgoing.messages.len() as u32;
-        let frames = Frames::one(frame.into());
-        self.tell(owner, CoreMessage::Publish { owned, frames, skip });
-    }
-
     /// The one frame that `write` appends goes to the core of one foothold of the channel at
     /// `owned`, behind others that wait for it; `write` is given back where none do. The sender is
     /// on another core, so nobody is to be left out.
@@ -170,33 +144,69 @@ impl Shard {
         (conn, index): (ConnId, usize),
         write: W,
     ) -> Result<(), W> {
-        let foothold = &self.owned.at(owned).value.footholds[foothold];
-        let at = if self.config.is_coalescing { foothold.delivered_at } else { NOWHERE };
-        let outgoing = &mut self.outgoing[usize::from(foothold.core.0)];
+        let foothold = &self.owner.channels.at(owned).value.footholds[foothold];
+        let at = if self.route.config.is_coalescing { foothold.delivered_at } else { NOWHERE };
+        let outgoing = &mut self.route.outgoing[usize::from(foothold.core.0)];
         let waiting = outgoing.messages.get_mut(at as usize);
         let Some(load) = waiting.and_then(|message| message.delivered(foothold.local)) else {
             return Err(write);
         };
-        let member = self.connections[conn.slot as usize].subscriptions[index].member.as_deref();
+        let member =
+            self.local.connections[conn.slot as usize].subscriptions[index].member.as_deref();
         let before = load.frames.len();
         load.frames.write(|bytes| write(bytes, member));
         outgoing.bytes += load.frames.len() - before;
         Ok(())
     }
+}
 
+impl Local {
+    /// Tell the owner of the channel at `local`, which is another core, what a subscriber here
+    /// publishes: the frame that `write` appends.
+    pub(super) fn tell_published(
+        &mut self,
+        route: &mut Route,
+        conn: ConnId,
+        Subscribed { local, index }: Subscribed,
+        skip: SocketId,
+        write: impl FnOnce(&mut Vec<u8>, Option<&Member>),
+    ) {
+        let member = self.connections[conn.slot as usize].subscriptions[index].member.as_deref();
+        let entry = self.channels.at(local);
+        let owned = entry.value.owned.expect("a confirmed subscription knows its owner");
+        let (owner, at) = (entry.name.owner(route.config.cores), entry.value.published_at);
+        let at = if route.config.is_coalescing { at } else { NOWHERE };
+        let outgoing = &mut route.outgoing[usize::from(owner.0)];
+        let waiting = outgoing.messages.get_mut(at as usize);
+        if let Some(frames) = waiting.and_then(|message| message.published(owned, skip)) {
+            let before = frames.len();
+            frames.write(|bytes| write(bytes, member));
+            outgoing.bytes += frames.len() - before;
+            return;
+        }
+        let mut frame = Vec::new();
+        write(&mut frame, member);
+        entry.value.published_at = outgoing.messages.len() as u32;
+        let frames = Frames::one(frame.into());
+        route.send(owner, CoreMessage::ToOwner(ToOwner::Publish { owned, frames, skip }));
+    }
+}
+
+impl Owner {
     /// Pass events of the channel at `owned` on to the core of one of its footholds.
     pub(super) fn tell_delivered(
         &mut self,
+        route: &mut Route,
         owned: u32,
         foothold: usize,
         frames: Frames,
         skip: Option<SocketId>,
         ticket: Option<Ticket>,
     ) {
-        let foothold = &mut self.owned.at(owned).value.footholds[foothold];
+        let foothold = &mut self.channels.at(owned).value.footholds[foothold];
         let (core, local) = (foothold.core, foothold.local);
-        let at = if self.config.is_coalescing { foothold.delivered_at } else { NOWHERE };
-        let outgoing = &mut self.outgoing[usize::from(core.0)];
+        let at = if route.config.is_coalescing { foothold.delivered_at } else { NOWHERE };
+        let outgoing = &mut route.outgoing[usize::from(core.0)];
         let bytes = frames.len();
         let frames = match outgoing.messages.get_mut(at as usize) {
             Some(message) => match message.add_delivered(local, frames, skip, ticket) {
@@ -206,12 +216,13 @@ impl Shard {
             None => frames,
         };
         foothold.delivered_at = outgoing.messages.len() as u32;
-        self.tell(core, CoreMessage::Deliver { local, frames, skip, ticket });
+        let deliver = ToLocal::Deliver { local, frames, skip, ticket };
+        route.send(core, CoreMessage::ToLocal(deliver));
     }
 
     /// What `core` is told next of the channel at `owned` comes after the events that wait for it.
     pub(super) fn end_outgoing_batch(&mut self, owned: u32, core: CoreId) {
-        let mut footholds = self.owned.at(owned).value.footholds.iter_mut();
+        let mut footholds = self.channels.at(owned).value.footholds.iter_mut();
         if let Some(foothold) = footholds.find(|foothold| foothold.core == core) {
             foothold.delivered_at = NOWHERE;
         }

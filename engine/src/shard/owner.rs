@@ -1,214 +1,81 @@
-//! The owner's side of a channel: which cores have a foothold in it, and who is in it.
+//! The channels, users and apps that one core puts in order.
 //!
-//! The owner knows cores, not connections. A core has a foothold while it has subscriptions, and
-//! every event is passed to each foothold once. Joins, leaves and events are taken in one order,
-//! and what each foothold is told keeps that order.
+//! This side knows cores, not connections: it takes what they say in one order and tells each what
+//! follows from it.
 
-use smallvec::SmallVec;
+use super::ShardConfig;
+use super::cache::Cache;
+use super::ledger::Ledger;
+use super::log::Logs;
+use super::message::ToOwner;
+use super::online::Online;
+use super::owned::Owned;
+use super::quota::AppConnections;
+use super::route::Way;
+use super::subscription_count::Untold;
+use super::table::Table;
 
-use super::counts::Counts;
-use super::message::{
-    ChannelName, CoreMessage, Join, JoinRefused, Joined, LocalId, Member, OwnedId,
-};
-use super::notice::Fact;
-use super::outgoing_batch::NOWHERE;
-use super::roster::Roster;
-use super::subscription_count::AnnouncedCount;
-use super::word::{Begin, Members, Said};
-use super::{DialectId, Shard, Word};
-use crate::app::WebhookEvent;
-use crate::id::CoreId;
-
-/// A core that has subscriptions to a channel.
-#[derive(Clone, Debug)]
-pub(super) struct Foothold {
-    pub(super) core: CoreId,
-    pub(super) local: LocalId,
-    pub(super) subscriptions: Counts,
-    /// Where events wait for the core, see [`outgoing_batch`](super::outgoing_batch).
-    pub(super) delivered_at: u32,
+/// What one core has of what it owns.
+#[derive(Debug)]
+pub(super) struct Owner {
+    /// Channels that this core puts in order.
+    pub(super) channels: Table<Owned>,
+    /// Last events of the cache channels among those, and of such as nobody is subscribed to.
+    pub(super) cache: Cache,
+    /// Channels whose subscribers wait to hear how many they are.
+    pub(super) untold: Untold,
+    /// Users whose coming and going this core puts in order.
+    pub(super) online: Table<Online>,
+    /// Connections on all cores of each app that this core owns, by the app's index.
+    pub(super) app_connections: Vec<AppConnections>,
+    /// Budgets and keys that this core keeps for all cores.
+    pub(super) ledger: Ledger,
+    pub(super) logs: Logs,
 }
 
-/// A channel that this core puts in order.
-#[derive(Debug, Default)]
-pub(super) struct Owned {
-    pub(super) footholds: SmallVec<[Foothold; 1]>,
-    /// The dialects that its subscribers speak, a bit each.
-    pub(super) heard: u8,
-    pub(super) roster: Option<Box<Roster>>,
-    /// What its subscribers know of their number, where the app wants them to know.
-    pub(super) announced_count: Option<Box<AnnouncedCount>>,
-}
-
-impl Owned {
-    /// Subscriptions on all cores.
-    pub(super) fn subscriptions(&self) -> u32 {
-        self.footholds.iter().map(|foothold| foothold.subscriptions.total()).sum()
-    }
-
-    fn add(&mut self, core: CoreId, local: LocalId, dialect: DialectId) {
-        let held = self.footholds.iter_mut().find(|foothold| foothold.core == core);
-        if let Some(foothold) = held {
-            foothold.subscriptions.add(dialect);
-        } else {
-            let (delivered_at, subscriptions) = (NOWHERE, Counts::one(dialect));
-            self.footholds.push(Foothold { core, local, subscriptions, delivered_at });
-        }
-        self.heard |= dialect.bit();
-    }
-
-    fn subtract(&mut self, core: CoreId, dialect: DialectId) {
-        let position = self.footholds.iter().position(|foothold| foothold.core == core);
-        let position = position.expect("only a core with a foothold tells of a leave");
-        let subscriptions = &mut self.footholds[position].subscriptions;
-        subscriptions.subtract(dialect);
-        let is_last_here = subscriptions.of(dialect) == 0;
-        if subscriptions.total() == 0 {
-            self.footholds.swap_remove(position);
-        }
-        if is_last_here {
-            let heard = self.footholds.iter().map(|foothold| foothold.subscriptions.heard());
-            self.heard = heard.fold(0, |all, heard| all | heard);
-        }
-    }
-}
-
-impl Shard {
-    /// A connection of some core wants to subscribe.
-    pub(super) fn on_join(&mut self, mut join: Join) {
-        let index = match self.owned.find_name(&join.channel) {
-            Some(index) => index,
-            None => self.occupy(&join.channel),
-        };
-        let log = self.welcome_to_log(&join);
-        let outcome = log.and_then(|log| {
-            self.admit(index, &join)?;
-            let count = self.count_in(index, join.dialect);
-            Ok(self.welcome(index, &join, count, log))
-        });
-        let welcome = outcome.as_ref().ok();
-        let after = welcome.and_then(|it| it.log.as_ref()).map_or(0, |log| log.after);
-        let owned = OwnedId { index, generation: self.owned.at(index).generation };
-        self.end_outgoing_batch(index, join.core);
-        self.vacate_if_empty(index);
-        let Join { core, conn, local, attempt, dialect, .. } = join;
-        let user_id = join.member.take().map(|member| member.user_id);
-        let is_logged = join.log.is_some();
-        let is_page_next = join.log.as_ref().is_some_and(|options| options.with_page);
-        let joined = Joined {
-            conn,
-            local,
-            attempt,
-            owned,
-            dialect,
-            user_id,
-            is_logged,
-            is_page_next,
-            outcome,
-        };
-        self.tell(core, CoreMessage::Joined(Box::new(joined)));
-        if is_logged {
-            self.send_first_page(join, after); // Refused or not: one is waited for.
+impl Owner {
+    pub(super) fn new(config: &ShardConfig) -> Self {
+        Self {
+            channels: Table::new(),
+            cache: Cache::new(config.cache_bytes_max),
+            untold: Untold::default(),
+            online: Table::new(),
+            app_connections: Vec::new(),
+            ledger: Ledger::new(config.idempotency),
+            logs: Logs::new(),
         }
     }
 
-    /// A subscription of `core` has ended.
-    pub(super) fn on_leave(
-        &mut self,
-        channel: &ChannelName,
-        core: CoreId,
-        dialect: DialectId,
-        user_id: Option<&str>,
-    ) {
-        let index = self.owned.find_name(channel).expect("an occupied channel is in the table");
-        let owned = &mut self.owned.at(index).value;
-        owned.subtract(core, dialect);
-        let roster = owned.roster.as_mut();
-        let is_gone = match (roster, user_id) {
-            (Some(roster), Some(user_id)) => roster.leave(user_id),
-            (None, None) => false,
-            (Some(_), None) | (None, Some(_)) => {
-                unreachable!("a presence channel's subscriptions, and only they, have a user")
+    /// Take in what a core has to say.
+    pub(super) fn take(&mut self, way: &mut Way<'_>, message: ToOwner) {
+        match message {
+            ToOwner::Join(join) => self.on_join(way, *join),
+            ToOwner::Leave { channel, core, dialect, user_id } => {
+                self.on_leave(way, &channel, core, dialect, user_id.as_deref());
             }
-        };
-        if is_gone && let Some(user_id) = user_id {
-            self.tell_channel(index, &Word::MemberRemoved { channel: channel.as_str(), user_id });
-            self.notice_member(index, user_id, false);
-        }
-        self.notice_subscriptions(index);
-        self.count_out(index);
-        self.vacate_if_empty(index);
-    }
-
-    /// Count the subscription in, and tell the others of a new user.
-    fn admit(&mut self, index: u32, join: &Join) -> Result<(), JoinRefused> {
-        let name = join.channel.as_str();
-        let members_max = self.apps.app(join.channel.app()).policy.presence_members_max;
-        let owned = &mut self.owned.at(index).value;
-        let Some(member) = &join.member else {
-            owned.add(join.core, join.local, join.dialect);
-            self.notice_subscriptions(index);
-            return Ok(());
-        };
-        let roster = owned.roster.as_mut().expect("members join presence channels only");
-        if roster.enter(member, members_max)? {
-            // Before the joiner has a foothold: the others are told, the joiner is not.
-            let Member { user_id, user_info } = member;
-            self.tell_channel(index, &Word::MemberAdded { channel: name, user_id, user_info });
-            self.notice_member(index, &member.user_id, true);
-        }
-        let owned = &mut self.owned.at(index).value;
-        owned.add(join.core, join.local, join.dialect);
-        Ok(())
-    }
-
-    /// Tell the subscribers of the channel at `owned` something, in its order.
-    pub(super) fn tell_channel(&mut self, owned: u32, word: &Word<'_>) {
-        let heard = self.owned.at(owned).value.heard;
-        if heard != 0 {
-            self.tell_channel_as(owned, DialectId(heard.trailing_zeros() as u8), word);
+            ToOwner::Publish { owned, frames, skip } => self.on_publish(way, owned, frames, skip),
+            ToOwner::PublishNamed { publication, ticket } => {
+                self.on_publish_named(way, *publication, ticket);
+            }
+            ToOwner::Log(message) => self.on_log_message(way, *message),
+            ToOwner::User { user, core, action } => self.on_user(way, user, core, action),
+            ToOwner::Enter { app, ticket, connections_max } => {
+                self.on_enter(way, app, ticket, connections_max);
+            }
+            ToOwner::Exit { app } => self.on_exit(way.route, app),
         }
     }
 
-    /// As [`tell_channel`](Self::tell_channel), in the form of `dialect`.
-    pub(super) fn tell_channel_as(&mut self, owned: u32, dialect: DialectId, word: &Word<'_>) {
-        let Said { bytes, frames } = self.row(dialect).said(std::slice::from_ref(word));
-        if frames > 0 {
-            debug_assert_eq!(frames, 1, "a channel is told one frame");
-            self.fan_out(owned, bytes, None, None);
-        }
+    /// Whether nobody is subscribed, online, watched or in an app.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.channels.is_empty()
+            && self.untold.is_empty()
+            && self.online.is_empty()
+            && self.are_apps_vacant()
     }
 
-    /// What a new subscriber of the channel at `owned` is told first.
-    pub(super) fn subscribed_word(
-        &mut self,
-        owned: u32,
-        join: &Join,
-        begin: Option<Begin>,
-    ) -> Said {
-        let row = self.row(join.dialect);
-        let channel = join.channel.as_str();
-        let members = self.owned.at(owned).value.roster.as_deref().map(Members);
-        row.said(&[Word::Subscribed { channel, members, begin }])
-    }
-
-    fn occupy(&mut self, name: &ChannelName) -> u32 {
-        let roster = name.nature().has_members.then(Box::default);
-        let announced_count = self.announced_count_of(name);
-        self.counters.channels += 1;
-        let index =
-            self.owned.insert(name.clone(), Owned { roster, announced_count, ..Owned::default() });
-        self.notice(index, WebhookEvent::ChannelOccupied, || Fact::ChannelOccupied);
-        index
-    }
-
-    fn vacate_if_empty(&mut self, index: u32) {
-        if self.owned.at(index).value.footholds.is_empty() {
-            self.counters.channels -= 1;
-            self.notice(index, WebhookEvent::ChannelVacated, || Fact::ChannelVacated);
-            let channel = self.owned.at(index).name.clone();
-            self.note_vacated(&channel);
-            self.owned.remove(index);
-        }
+    /// Whether no app that this core owns has a connection anywhere.
+    pub(super) fn are_apps_vacant(&self) -> bool {
+        self.app_connections.iter().all(AppConnections::is_vacant)
     }
 }

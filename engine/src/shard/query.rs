@@ -5,11 +5,14 @@
 //! queued it to its subscribers, in whatever order the cores report. What is merely asked is a
 //! [`Question`](super::Question), which gathers its own parts.
 
+use super::Output;
+use super::local::Local;
 use super::log::{AppendError, Appended, LogAnswer, Untold};
-use super::message::{ChannelName, Counted, Ticket};
+use super::message::{ChannelName, CoreMessage, Counted, Ticket, ToLocal};
+use super::owner::Owner;
 use super::question::{Answer, Gather};
 use super::quota::Entering;
-use super::{Output, Shard};
+use super::route::Route;
 
 /// What became of one event of a log.
 type AppendOutcome = Result<Appended, AppendError>;
@@ -40,7 +43,62 @@ pub(super) enum State {
     Acks(Vec<Untold>),
 }
 
-impl Shard {
+impl Local {
+    /// The owner of a log says what came of an acknowledgement or a snapshot.
+    pub(super) fn on_log_answer(&mut self, route: &mut Route, ticket: Ticket, answer: LogAnswer) {
+        match (route.requests.remove(ticket.index as usize).state, answer) {
+            (State::Acks(untold), LogAnswer::Acked(outcome)) => {
+                let of_all = |error| untold.iter().map(|it| it.refused(error)).collect();
+                let refused: Vec<_> = outcome.err().map(of_all).unwrap_or_default();
+                self.on_acked(route, untold, &refused);
+            }
+            (State::Acks(untold), LogAnswer::TurnAcked(refused)) => {
+                self.on_acked(route, untold, &refused);
+            }
+            (_, LogAnswer::Acked(outcome)) => route.answer(ticket, Answer::new(outcome)),
+            (_, LogAnswer::SnapshotSet(outcome)) => route.answer(ticket, Answer::new(outcome)),
+            (_, LogAnswer::TurnAcked(_)) => unreachable!("a turn's acks are asked about together"),
+        }
+    }
+}
+
+impl Owner {
+    /// Who is in `channel`, for the publish of an event that has this place in it.
+    pub(super) fn occupancy(&mut self, channel: &ChannelName, place: u32) -> Counted {
+        let Some(index) = self.channels.find_name(channel) else {
+            let user_count = channel.nature().has_members.then_some(0);
+            return Counted { place, subscription_count: 0, user_count };
+        };
+        let owned = &self.channels.at(index).value;
+        Counted {
+            place,
+            subscription_count: owned.subscriptions(),
+            user_count: owned.roster.as_ref().map(|roster| roster.len()),
+        }
+    }
+}
+
+impl Route {
+    /// Tell who waits for it that an event has been queued on this core.
+    pub(super) fn tell_queued(&mut self, ticket: Ticket) {
+        if self.is_here(ticket.core) {
+            self.on_queued(ticket);
+        } else {
+            // It leaves this core after the turn's end, when the event is in every outbox.
+            self.send(ticket.core, CoreMessage::ToLocal(ToLocal::Queued { ticket }));
+        }
+    }
+
+    /// The turn is over: all that it has published is in the outboxes of this core.
+    pub(super) fn answer_publishes(&mut self) {
+        let answers = self.published.drain(..);
+        let answer = |(ticket, counted)| Output::Answer(ticket, Answer::published(counted));
+        self.outputs.extend(answers.map(answer));
+        let answers = self.appended.drain(..);
+        let answer = |(ticket, outcomes)| Output::Answer(ticket, Answer::appended(outcomes));
+        self.outputs.extend(answers.map(answer));
+    }
+
     /// Open the request of a publish of `events` events.
     pub(super) fn open_publish(&mut self, events: u32) -> Ticket {
         assert!(events > 0, "a publish has at least one event");
@@ -67,23 +125,6 @@ impl Shard {
             outcomes[place as usize] = Some(outcome);
         }
         self.progress_publish(ticket, 1, i64::from(cores));
-    }
-
-    /// The owner of a log says what came of an acknowledgement or a snapshot.
-    pub(super) fn on_log_answer(&mut self, ticket: Ticket, answer: LogAnswer) {
-        match (self.requests.remove(ticket.index as usize).state, answer) {
-            (State::Acks(untold), LogAnswer::Acked(outcome)) => {
-                let of_all = |error| untold.iter().map(|it| it.refused(error)).collect();
-                let refused: Vec<_> = outcome.err().map(of_all).unwrap_or_default();
-                self.on_acked(untold, &refused);
-            }
-            (State::Acks(untold), LogAnswer::TurnAcked(refused)) => {
-                self.on_acked(untold, &refused);
-            }
-            (_, LogAnswer::Acked(outcome)) => self.answer(ticket, Answer::new(outcome)),
-            (_, LogAnswer::SnapshotSet(outcome)) => self.answer(ticket, Answer::new(outcome)),
-            (_, LogAnswer::TurnAcked(_)) => unreachable!("a turn's acks are asked about together"),
-        }
     }
 
     /// Open the request of acknowledgements, of which clients are told what came.
@@ -123,20 +164,6 @@ impl Shard {
 
     pub(super) fn on_queued(&mut self, ticket: Ticket) {
         self.progress_publish(ticket, 0, -1);
-    }
-
-    /// Who is in `channel`, for the publish of an event that has this place in it.
-    pub(super) fn occupancy(&mut self, channel: &ChannelName, place: u32) -> Counted {
-        let Some(index) = self.owned.find_name(channel) else {
-            let user_count = channel.nature().has_members.then_some(0);
-            return Counted { place, subscription_count: 0, user_count };
-        };
-        let owned = &self.owned.at(index).value;
-        Counted {
-            place,
-            subscription_count: owned.subscriptions(),
-            user_count: owned.roster.as_ref().map(|roster| roster.len()),
-        }
     }
 
     fn progress_publish(&mut self, ticket: Ticket, routed: u32, queued: i64) {

@@ -11,8 +11,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::log::{AppendError, Appended};
-use super::message::{CoreMessage, Counted, Ticket};
+use super::message::{CoreMessage, Counted, Ticket, ToLocal};
 use super::query::State;
+use super::route::{Route, Way};
 use super::{Output, Shard, ShardConfig};
 use crate::id::CoreId;
 
@@ -197,28 +198,36 @@ impl<Q: Question> Gather for Gathering<Q> {
 impl Shard {
     /// Ask `question`; the answer comes as an [`Output::Answer`] with the ticket returned.
     pub fn ask<Q: Question>(&mut self, question: Q) -> Asked<Q::Answer> {
-        let cores = match question.to(&self.config) {
+        let cores = match question.to(&self.route.config) {
             To::One(CoreId(core)) => core..core + 1,
-            To::Every => 0..self.config.cores as u8,
+            To::Every => 0..self.route.config.cores as u8,
         };
         let errand = |core| (CoreId(core), Errand(Box::new(question.clone())));
         let errands: Vec<_> = cores.map(errand).collect();
         let missing = errands.len();
         let parts = Vec::with_capacity(missing);
         let gathering = Gathering { question: Some(question), missing, parts };
-        let ticket = self.open_request(State::Question(Box::new(gathering)));
+        let ticket = self.route.open_request(State::Question(Box::new(gathering)));
         for (core, errand) in errands {
-            self.tell(core, CoreMessage::Ask { ticket, errand });
+            if self.route.is_here(core) {
+                self.on_ask(ticket, errand);
+            } else {
+                self.route.send(core, CoreMessage::Ask { ticket, errand });
+            }
         }
+        self.settle();
         Asked::new(ticket)
     }
 
     /// This core's part of an answer.
     pub(super) fn on_ask(&mut self, ticket: Ticket, errand: Errand) {
-        let (core, part) = (self.config.core, errand.0.ask(self));
-        self.tell(ticket.core, CoreMessage::Part { ticket, core, part });
+        let (core, part) = (self.route.config.core, errand.0.ask(self));
+        let part = ToLocal::Part { ticket, core, part };
+        Way::of(&mut self.route, &mut self.local).tell(ticket.core, part);
     }
+}
 
+impl Route {
     /// A core has answered its part of a question.
     pub(super) fn on_part(&mut self, ticket: Ticket, core: CoreId, part: Part) {
         let State::Question(gathering) = &mut self.request(ticket).state else {

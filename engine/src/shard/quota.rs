@@ -8,9 +8,12 @@
 //!
 //! Invariant: a connection that has been counted knows it, and leaves once.
 
-use super::message::{CoreMessage, Ticket};
+use super::local::Local;
+use super::message::{Ticket, ToLocal, ToOwner};
 use super::notice::Fact;
+use super::owner::Owner;
 use super::question::{Answer, Asked};
+use super::route::{Route, Way};
 use super::{Output, Shard, ShardConfig};
 use crate::app::{App, AppPolicy, WebhookEvent};
 use crate::id::{AppIndex, ConnId, CoreId};
@@ -44,26 +47,49 @@ impl Shard {
     /// Where that is asked the answer is whether there was room, and until it is there the
     /// connection must be told nothing. With `None` it is in.
     pub fn enter(&mut self, conn: ConnId, app: AppIndex, is_zps: bool) -> Option<Asked<bool>> {
-        self.connection(conn)?.app = app;
-        let AppPolicy { connections_max, zps, .. } = &self.apps.app(app).policy;
+        self.local.connection(conn)?.app = app;
+        let AppPolicy { connections_max, zps, .. } = &self.route.apps.app(app).policy;
         let own = if is_zps { zps.max_connections } else { 0 };
         let limits = [*connections_max, own].into_iter().filter(|max| *max > 0);
         let connections_max = limits.min().unwrap_or(0);
         let is_limited = connections_max > 0;
-        let ticket = is_limited.then(|| self.open_entry(Entering { conn, app }));
+        let ticket = is_limited.then(|| self.route.open_entry(Entering { conn, app }));
         if is_limited {
             // The handshake is complete, and the wait for the owner has a limit of its own.
-            self.serve_http(conn, self.config.handshake_timeout_ms, true);
+            self.serve_http(conn, self.route.config.handshake_timeout_ms, true);
         } else {
-            self.connection(conn)?.is_counted = true;
+            self.local.connection(conn)?.is_counted = true;
         }
-        self.tell(self.app_owner(app), CoreMessage::Enter { app, ticket, connections_max });
+        let enter = ToOwner::Enter { app, ticket, connections_max };
+        self.route.tell_owner(self.route.app_owner(app), enter);
+        self.settle();
         ticket.map(Asked::new)
     }
+}
 
+impl Local {
+    /// From the owner: whether a connection of this core is in.
+    pub(super) fn on_entered(&mut self, route: &mut Route, ticket: Ticket, is_admitted: bool) {
+        let Entering { conn, app } = route.close_entry(ticket);
+        match self.connection(conn) {
+            Some(connection) => connection.is_counted = is_admitted,
+            None if is_admitted => route.leave_app(app),
+            None => {}
+        }
+        route.outputs.push_back(Output::Answer(ticket, Answer::new(is_admitted)));
+    }
+}
+
+impl Owner {
     /// To the owner: a connection enters `app`, if there are fewer than `connections_max` where
     /// `ticket` asks for it.
-    pub(super) fn on_enter(&mut self, app: AppIndex, ticket: Option<Ticket>, connections_max: u32) {
+    pub(super) fn on_enter(
+        &mut self,
+        way: &mut Way<'_>,
+        app: AppIndex,
+        ticket: Option<Ticket>,
+        connections_max: u32,
+    ) {
         let index = usize::from(app.0);
         if self.app_connections.len() <= index {
             self.app_connections.resize_with(index + 1, AppConnections::default);
@@ -71,51 +97,42 @@ impl Shard {
         let count = &mut self.app_connections[index].count;
         let is_admitted = ticket.is_none() || connections_max == 0 || *count < connections_max;
         *count += u32::from(is_admitted);
-        self.notice_connections(app);
+        self.notice_connections(way.route, app);
         if let Some(ticket) = ticket {
-            self.tell(ticket.core, CoreMessage::Entered { ticket, is_admitted });
+            way.tell(ticket.core, ToLocal::Entered { ticket, is_admitted });
         }
-    }
-
-    /// From the owner: whether a connection of this core is in.
-    pub(super) fn on_entered(&mut self, ticket: Ticket, is_admitted: bool) {
-        let Entering { conn, app } = self.close_entry(ticket);
-        match self.connection(conn) {
-            Some(connection) => connection.is_counted = is_admitted,
-            None if is_admitted => self.tell(self.app_owner(app), CoreMessage::Exit { app }),
-            None => {}
-        }
-        self.outputs.push_back(Output::Answer(ticket, Answer::new(is_admitted)));
-    }
-
-    /// A connection that was counted in `app` is gone.
-    pub(super) fn leave_app(&mut self, app: AppIndex) {
-        self.tell(self.app_owner(app), CoreMessage::Exit { app });
     }
 
     /// To the owner: a connection of `app` is gone.
-    pub(super) fn on_exit(&mut self, app: AppIndex) {
+    pub(super) fn on_exit(&mut self, route: &mut Route, app: AppIndex) {
         let count = &mut self.app_connections[usize::from(app.0)].count;
         assert!(*count > 0, "who leaves has entered before");
         *count -= 1;
-        self.notice_connections(app);
+        self.notice_connections(route, app);
     }
 
     /// The connections of an app are more or less: tell its server if that crosses its threshold.
-    fn notice_connections(&mut self, index: AppIndex) {
-        let app = self.apps.app(index);
+    fn notice_connections(&mut self, route: &mut Route, index: AppIndex) {
+        let app = route.apps.app(index);
         let is_told = is_told_of_connections(app);
         let threshold = app.connection_count_threshold;
         let AppConnections { count, has_reached } = &mut self.app_connections[usize::from(index.0)];
         let (connections, reaches) = (*count, is_told && *count >= threshold);
         if std::mem::replace(has_reached, reaches) != reaches && is_told {
-            self.push_notice(index, "".into(), Fact::ConnectionCount { connections });
+            route.push_notice(index, "".into(), Fact::ConnectionCount { connections });
         }
     }
 
     /// Connections of `app`, which this core owns.
     pub(super) fn app_connections(&self, app: AppIndex) -> u32 {
         self.app_connections.get(usize::from(app.0)).map_or(0, |it| it.count)
+    }
+}
+
+impl Route {
+    /// A connection that was counted in `app` is gone.
+    pub(super) fn leave_app(&mut self, app: AppIndex) {
+        self.tell_owner(self.app_owner(app), ToOwner::Exit { app });
     }
 
     /// The core that counts the connections of `app`.

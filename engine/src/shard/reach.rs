@@ -4,19 +4,25 @@
 //! core counts its own sockets, which are on no other core, so the sum counts none twice. A client
 //! that comes or goes while the question is on its way may be counted or not.
 
-use super::Shard;
+use super::local::Local;
 use super::message::ChannelName;
+use super::route::Route;
 use crate::id::SocketId;
 
-impl Shard {
+impl Local {
     /// Connections of this core that are subscribed to any of `channels`, each once, without the
     /// one called `skip`.
-    pub(super) fn reach(&mut self, channels: &[ChannelName], skip: Option<SocketId>) -> u32 {
-        let skip = skip.and_then(|id| self.slot_of(id));
+    pub(super) fn reach(
+        &mut self,
+        route: &Route,
+        channels: &[ChannelName],
+        skip: Option<SocketId>,
+    ) -> u32 {
+        let skip = skip.and_then(|id| self.slot_of(route, id));
         let mut sockets = Slots::default();
         for channel in channels {
-            let Some(local) = self.locals.find_name(channel) else { continue };
-            for subscriber in &self.locals.at(local).value.subscribers {
+            let Some(local) = self.channels.find_name(channel) else { continue };
+            for subscriber in &self.channels.at(local).value.subscribers {
                 sockets.insert(subscriber.slot);
             }
         }

@@ -10,6 +10,8 @@
 use bytes::Bytes;
 
 use super::Shard;
+use super::local::Local;
+use super::route::Route;
 use crate::id::ConnId;
 
 /// Bytes that are queued without waiting for more: they count as what waits only then.
@@ -29,26 +31,38 @@ impl Shard {
     /// Send `conn`, which is open, the short frames that `write` appends, and whose number it
     /// returns.
     pub fn reply(&mut self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>) -> u32) {
+        self.local.reply(&mut self.route, conn, write);
+    }
+}
+
+impl Local {
+    /// As [`Shard::reply`].
+    pub(super) fn reply(
+        &mut self,
+        route: &mut Route,
+        conn: ConnId,
+        write: impl FnOnce(&mut Vec<u8>) -> u32,
+    ) {
         if self.replies.conn != Some(conn) {
-            self.send_replies();
+            self.send_replies(route);
             self.replies.conn = Some(conn);
         }
         self.replies.frames += write(&mut self.replies.bytes);
         if self.replies.bytes.len() >= BYTES_MAX {
-            self.send_replies();
+            self.send_replies(route);
         }
     }
 
     /// Queue what is gathered for the connection in `slot`, before something else is.
     #[inline]
-    pub(super) fn send_replies_first(&mut self, slot: u32) {
+    pub(super) fn send_replies_first(&mut self, route: &mut Route, slot: u32) {
         if self.replies.conn.is_some_and(|conn| conn.slot == slot) {
-            self.send_replies();
+            self.send_replies(route);
         }
     }
 
     /// Queue what is gathered.
-    pub(super) fn send_replies(&mut self) {
+    pub(super) fn send_replies(&mut self, route: &mut Route) {
         let Some(conn) = self.replies.conn.take() else { return };
         let frames = std::mem::take(&mut self.replies.frames);
         if frames == 0 {
@@ -56,6 +70,6 @@ impl Shard {
         }
         let bytes = Bytes::copy_from_slice(&self.replies.bytes);
         self.replies.bytes.clear();
-        self.send_run(conn, bytes, frames);
+        self.send_run(route, conn, bytes, frames);
     }
 }

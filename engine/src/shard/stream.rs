@@ -11,6 +11,8 @@ use bytes::Bytes;
 use uringcast_proto::ws::client::FrameCursor;
 
 use super::deflate::{Packed, Sealed};
+use super::local::Local;
+use super::route::Route;
 use super::{Segment, Shard};
 use crate::id::ConnId;
 
@@ -28,27 +30,36 @@ impl Packed {
 }
 
 impl Shard {
-    /// The blocks of `frames`, which are whole.
-    pub(super) fn blocks(&self, frames: &[u8]) -> Bytes {
-        Packed::blocks(frames, self.dialects.block_into).bytes.into()
-    }
-
     /// Queue `bytes` on a stream as they are: the head of its response, or a block.
     pub fn send_text(&mut self, conn: ConnId, bytes: Bytes) {
-        self.send_as_is(conn, bytes);
+        self.local.send_as_is(&mut self.route, conn, bytes);
     }
+}
 
+impl Local {
     /// The form for streams of a run of the channel at `local`, if there are any among its
     /// subscribers here.
-    pub(super) fn stream_form(&mut self, local: u32, plain: &Sealed) -> Option<Sealed> {
-        if self.locals.at(local).value.streams == 0 {
+    pub(super) fn stream_form(
+        &mut self,
+        route: &Route,
+        local: u32,
+        plain: &Sealed,
+    ) -> Option<Sealed> {
+        if self.channels.at(local).value.streams == 0 {
             return None;
         }
-        let packed = Packed::blocks(plain.segment.as_ref(), self.dialects.block_into);
+        let packed = Packed::blocks(plain.segment.as_ref(), route.dialects.block_into);
         let skips = plain.skips.iter().map(|skip| packed.translate(skip)).collect();
         let frames = plain.segment.frames();
         let segment = Segment::new(Bytes::from(packed.bytes), frames, &self.retained);
         Some(Sealed { segment, skips })
+    }
+}
+
+impl Route {
+    /// The blocks of `frames`, which are whole.
+    pub(super) fn blocks(&self, frames: &[u8]) -> Bytes {
+        Packed::blocks(frames, self.dialects.block_into).bytes.into()
     }
 }
 

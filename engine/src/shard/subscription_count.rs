@@ -9,8 +9,10 @@
 //! A new subscriber is told, too: with the others, or at once if those have to wait.
 
 use super::message::{ChannelName, Nature, OwnedId};
+use super::owner::Owner;
+use super::route::{Route, Way};
 use super::word::Said;
-use super::{DialectId, Millis, Shard, Word};
+use super::{DialectId, Millis, Word};
 
 /// Subscriptions above which a channel is told less often (spec pusher.md, `subscription_count`).
 const LARGE: u32 = 100;
@@ -59,12 +61,12 @@ impl Untold {
     }
 }
 
-impl Shard {
+impl Owner {
     /// The channel at `index` has one subscription more; returns what its joiner, who speaks
     /// `dialect`, must be told at once because the others have to wait.
-    pub(super) fn count_in(&mut self, index: u32, dialect: DialectId) -> Said {
-        let (now, row) = (self.now, self.row(dialect));
-        let entry = self.owned.at(index);
+    pub(super) fn count_in(&mut self, route: &Route, index: u32, dialect: DialectId) -> Said {
+        let (now, row) = (route.now, route.row(dialect));
+        let entry = self.channels.at(index);
         let count = entry.value.subscriptions();
         let Some(told) = entry.value.announced_count.as_mut() else { return Said::default() };
         let must_wait = told.due(count) > now;
@@ -81,19 +83,19 @@ impl Shard {
     }
 
     /// The turn is over: tell the subscribers of each channel that has changed.
-    pub(super) fn tell_counts(&mut self) {
+    pub(super) fn tell_counts(&mut self, way: &mut Way<'_>) {
         let mut changed = std::mem::take(&mut self.untold.changed);
         for owned in changed.drain(..) {
-            self.tell_count(owned);
+            self.tell_count(way, owned);
         }
         self.untold.changed = changed; // Empty, with its room: telling changes no number.
     }
 
     /// Time has moved: list the channels that have waited for it.
-    pub(super) fn look_at_counts(&mut self) {
+    pub(super) fn look_at_counts(&mut self, route: &Route) {
         let mut index = 0;
         while let Some(&(due, owned)) = self.untold.waiting.get(index) {
-            if due > self.now {
+            if due > route.now {
                 index += 1;
                 continue;
             }
@@ -106,7 +108,7 @@ impl Shard {
     }
 
     fn list_changed(&mut self, index: u32) {
-        let entry = self.owned.at(index);
+        let entry = self.channels.at(index);
         let owned = OwnedId { index, generation: entry.generation };
         if let Some(told) = &mut entry.value.announced_count
             && !std::mem::replace(&mut told.is_changed, true)
@@ -115,9 +117,9 @@ impl Shard {
         }
     }
 
-    fn tell_count(&mut self, owned: OwnedId) {
-        let now = self.now;
-        let Some(entry) = self.owned.get(owned.index, owned.generation) else {
+    fn tell_count(&mut self, way: &mut Way<'_>, owned: OwnedId) {
+        let now = way.route.now;
+        let Some(entry) = self.channels.get(owned.index, owned.generation) else {
             return; // Vacated since: nobody is left to tell.
         };
         let count = entry.value.subscriptions();
@@ -140,13 +142,15 @@ impl Shard {
         (told.count, told.at, told.is_owed) = (count, now, false);
         let name = entry.name.clone();
         let word = Word::SubscriptionCount { channel: name.as_str(), count };
-        self.tell_channel(owned.index, &word);
+        self.tell_channel(way, owned.index, &word);
     }
 
     fn announced_count(&mut self, owned: OwnedId) -> Option<&mut AnnouncedCount> {
-        self.owned.get(owned.index, owned.generation)?.value.announced_count.as_deref_mut()
+        self.channels.get(owned.index, owned.generation)?.value.announced_count.as_deref_mut()
     }
+}
 
+impl Route {
     /// What the owner of a channel that begins now keeps about its number.
     pub(super) fn announced_count_of(&self, name: &ChannelName) -> Option<Box<AnnouncedCount>> {
         let is_wanted = self.apps.app(name.app()).policy.subscription_count;

@@ -39,8 +39,9 @@ mod tests {
 
     /// Where a scan of the whole list finds the channel.
     fn scanned(shard: &mut Shard, conn: ConnId, name: &str) -> Option<(u32, usize)> {
-        let channels = shard.connection(conn)?.channels.clone();
-        let is_it = |&(local, _): &(u32, usize)| shard.locals.at(local).name.as_str() == name;
+        let channels = shard.local.connection(conn)?.channels.clone();
+        let is_it =
+            |&(local, _): &(u32, usize)| shard.local.channels.at(local).name.as_str() == name;
         channels.into_iter().zip(0..).find(is_it)
     }
 
@@ -72,17 +73,21 @@ mod tests {
                 4..7 => shard.unsubscribe(conn, name),
                 _ => {
                     shard.closed(conn, None);
-                    assert_eq!(shard.find_subscription(conn, name), None);
+                    assert_eq!(shard.local.find_subscription(&shard.route, conn, name), None);
                     conns[which] = open(&mut shard);
                 }
             }
             if step % 3 == 0 {
-                shard.subscription_hints.0.fill(below(4) as u32);
+                shard.local.subscription_hints.0.fill(below(4) as u32);
             }
             shard.end_turn();
             for (&conn, name) in conns.iter().flat_map(|conn| NAMES.map(|name| (conn, name))) {
                 let expected = scanned(&mut shard, conn, name);
-                assert_eq!(shard.find_subscription(conn, name), expected, "step {step}");
+                assert_eq!(
+                    shard.local.find_subscription(&shard.route, conn, name),
+                    expected,
+                    "step {step}"
+                );
             }
         }
     }

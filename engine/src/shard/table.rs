@@ -80,6 +80,11 @@ impl<T> Table<T> {
         self.entries.get_mut(index as usize)
     }
 
+    /// Whether there is no entry.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// How many entries there are.
     pub(super) fn len(&self) -> usize {
         self.entries.len()

@@ -9,25 +9,12 @@
 use std::num::NonZeroU32;
 
 use super::connection::{Connection, Phase};
-use super::message::{ChannelName, CoreMessage, Member, Nature, UserMessage};
-use super::online::Online;
-use super::table::Table;
-use super::watch::{Notices, Watched, Watching};
+use super::local::Local;
+use super::message::{ChannelName, Member, Nature, ToOwner, UserAction};
+use super::route::Route;
+use super::watch::Watching;
 use super::{Ending, Shard};
 use crate::id::{AppIndex, ConnId};
-
-/// What one core knows of users.
-#[derive(Debug)]
-pub(super) struct Users {
-    /// The connections of this core by who has signed in on them.
-    pub(super) sessions: Table<Sessions>,
-    /// Users that connections of this core watch.
-    pub(super) watched: Table<Watched>,
-    /// Users whose coming and going this core puts in order.
-    pub(super) online: Table<Online>,
-    /// What watchers are told at the turn's end.
-    pub(super) notices: Notices,
-}
 
 /// The connections of one user on one core, by slot; never empty.
 #[derive(Debug, Default)]
@@ -58,25 +45,6 @@ pub enum SigninError {
     Closing,
 }
 
-impl Users {
-    pub(super) fn new() -> Self {
-        Self {
-            sessions: Table::new(),
-            watched: Table::new(),
-            online: Table::new(),
-            notices: Notices::default(),
-        }
-    }
-
-    /// Whether nobody is signed in or watched.
-    pub(super) fn is_vacant(&self) -> bool {
-        self.sessions.iter().next().is_none()
-            && self.watched.iter().next().is_none()
-            && self.online.iter().next().is_none()
-            && self.notices.is_empty()
-    }
-}
-
 /// The unit in which it is remembered until when a connection must be authorized.
 pub(super) const AUTHORIZE_TICK_MS: u64 = 100;
 
@@ -89,40 +57,40 @@ impl Shard {
         user_id: &str,
         user_info: &str,
     ) -> Result<bool, SigninError> {
-        let known = self.connection(conn).filter(|it| it.is_open());
+        let known = self.local.connection(conn).filter(|it| it.is_open());
         let app = known.ok_or(SigninError::Closing)?.app;
         match self.user_id(conn) {
             Some(known) if known == user_id => return Ok(false),
             Some(_) => return Err(SigninError::OtherUser),
             None => {}
         }
-        let name = self.user_name(app, user_id);
-        let found = self.users.sessions.find_name(&name);
+        let name = self.route.user_name(app, user_id);
+        let found = self.local.sessions.find_name(&name);
         let session =
-            found.unwrap_or_else(|| self.users.sessions.insert(name.clone(), Sessions::default()));
-        let slots = &mut self.users.sessions.at(session).value.slots;
+            found.unwrap_or_else(|| self.local.sessions.insert(name.clone(), Sessions::default()));
+        let slots = &mut self.local.sessions.at(session).value.slots;
         let position = slots.len() as u32;
         slots.push(conn.slot);
         let user = User { session, position, info: user_info.into(), watching: Vec::new() };
-        self.connections[conn.slot as usize].user = Some(Box::new(user));
+        self.local.connections[conn.slot as usize].user = Some(Box::new(user));
         self.authorize(conn);
         if found.is_none() {
-            let core = self.config.core;
-            self.tell_owner(name, |user| UserMessage::SignedIn { user, core });
+            self.route.tell_user(name, UserAction::SignedIn);
+            self.settle();
         }
         Ok(true)
     }
 
     /// The id of who has signed in on `conn`.
     pub fn user_id(&mut self, conn: ConnId) -> Option<&str> {
-        let session = self.connection(conn)?.user.as_ref()?.session;
-        Some(self.users.sessions.at(session).name.as_str())
+        let session = self.local.connection(conn)?.user.as_ref()?.session;
+        Some(self.local.sessions.at(session).name.as_str())
     }
 
     /// Who has signed in on `conn`, as presence channels show a user.
     pub fn user(&mut self, conn: ConnId) -> Option<Member> {
         let user_id = self.user_id(conn)?.into();
-        let user_info = self.connection(conn)?.user.as_ref()?.info.clone();
+        let user_info = self.local.connection(conn)?.user.as_ref()?.info.clone();
         Some(Member { user_id, user_info })
     }
 
@@ -134,40 +102,21 @@ impl Shard {
     /// Close `conn`, in its dialect's own words, unless it is authorized within `timeout_ms`,
     /// counted up to the next tick of the shard's clock; 0 is never.
     pub fn await_authorization_ms(&mut self, conn: ConnId, timeout_ms: u64) {
-        let by = self.now.plus(timeout_ms).0.div_ceil(AUTHORIZE_TICK_MS);
-        if let Some(connection) = self.connection(conn)
+        let by = self.route.now.plus(timeout_ms).0.div_ceil(AUTHORIZE_TICK_MS);
+        if let Some(connection) = self.local.connection(conn)
             && let Phase::Open { authorize_by, .. } = &mut connection.phase
         {
             *authorize_by = NonZeroU32::new(by as u32).filter(|_| timeout_ms > 0);
-            self.reschedule(conn);
+            self.local.reschedule(&self.route, conn);
         }
     }
 
     /// `conn` has shown that the app's server knows it: nothing more is waited for.
     pub fn authorize(&mut self, conn: ConnId) {
-        if let Some(connection) = self.connection(conn)
+        if let Some(connection) = self.local.connection(conn)
             && let Phase::Open { authorize_by, .. } = &mut connection.phase
         {
             *authorize_by = None;
-        }
-    }
-
-    /// Nobody is signed in on `conn` any more, because it ends.
-    pub(super) fn sign_out(&mut self, conn: ConnId) {
-        let Some(user) = self.connection(conn).and_then(|it| it.user.take()) else { return };
-        let User { session, position, watching, .. } = *user;
-        for watching in watching {
-            self.unwatch(watching);
-        }
-        let entry = self.users.sessions.at(session);
-        entry.value.slots.swap_remove(position as usize);
-        if let Some(&moved) = entry.value.slots.get(position as usize) {
-            let moved = self.connections[moved as usize].user.as_mut();
-            moved.expect("the list has only who has signed in").position = position;
-        } else if entry.value.slots.is_empty() {
-            let (name, core) = (entry.name.clone(), self.config.core);
-            self.users.sessions.remove(session);
-            self.tell_owner(name, |user| UserMessage::SignedOut { user, core });
         }
     }
 
@@ -176,38 +125,42 @@ impl Shard {
     /// Those on which the user has signed in, and those that are in a presence channel as the user:
     /// both say so with a signature of the app's server.
     pub(super) fn terminate(&mut self, app: AppIndex, user_id: &str) -> u32 {
-        let conns = self.connections_of(app, user_id);
+        let conns = self.local.connections_of(&self.route, app, user_id);
         for &conn in &conns {
             let reason = "the app has closed the connections of this user";
             self.end(conn, Ending::Terminated, reason);
         }
         conns.len() as u32
     }
+}
 
-    /// Pass on what concerns `user` to the core that keeps the user's state.
-    pub(super) fn tell_owner(
-        &mut self,
-        user: ChannelName,
-        message: impl FnOnce(ChannelName) -> UserMessage,
-    ) {
-        let owner = user.owner(self.config.cores);
-        self.tell(owner, CoreMessage::User(message(user)));
-    }
-
-    /// What the user `user_id` of `app` is called among the cores. Users have tables of their own,
-    /// so no channel can be taken for one.
-    pub(super) fn user_name(&self, app: AppIndex, user_id: &str) -> ChannelName {
-        let nature = Nature { is_of_user: true, ..Nature::default() };
-        ChannelName::new(app, user_id, nature, self.config.hash_seed)
+impl Local {
+    /// Nobody is signed in on `conn` any more, because it ends.
+    pub(super) fn sign_out(&mut self, route: &mut Route, conn: ConnId) {
+        let Some(user) = self.connection(conn).and_then(|it| it.user.take()) else { return };
+        let User { session, position, watching, .. } = *user;
+        for watching in watching {
+            self.unwatch(route, watching);
+        }
+        let entry = self.sessions.at(session);
+        entry.value.slots.swap_remove(position as usize);
+        if let Some(&moved) = entry.value.slots.get(position as usize) {
+            let moved = self.connections[moved as usize].user.as_mut();
+            moved.expect("the list has only who has signed in").position = position;
+        } else if entry.value.slots.is_empty() {
+            let name = entry.name.clone();
+            self.sessions.remove(session);
+            route.tell_user(name, UserAction::SignedOut);
+        }
     }
 
     /// Every open connection that has shown a signature for `user_id`.
     ///
     /// It looks at each connection of the core: users are ended rarely, and a list of members by
     /// user would cost every subscription to a presence channel.
-    fn connections_of(&self, app: AppIndex, user_id: &str) -> Vec<ConnId> {
-        let name = self.user_name(app, user_id);
-        let session = self.users.sessions.find_name(&name);
+    fn connections_of(&self, route: &Route, app: AppIndex, user_id: &str) -> Vec<ConnId> {
+        let name = route.user_name(app, user_id);
+        let session = self.sessions.find_name(&name);
         let is_theirs = |connection: &Connection| {
             let is_signed_in =
                 connection.user.as_ref().is_some_and(|it| Some(it.session) == session);
@@ -221,7 +174,7 @@ impl Shard {
 
     /// Every list of users points back. Linear in everything: only when debugging.
     pub(super) fn debug_check_users(&self) {
-        for entry in self.users.sessions.iter() {
+        for entry in self.sessions.iter() {
             debug_assert!(!entry.value.slots.is_empty(), "a user without connections was kept");
             for (position, &slot) in entry.value.slots.iter().enumerate() {
                 let user = self.connections[slot as usize].user.as_ref();
@@ -232,5 +185,20 @@ impl Shard {
             let is_settled = connection.user.is_none() || connection.is_open();
             debug_assert!(is_settled, "slot {slot} is closed and signed in");
         }
+    }
+}
+
+impl Route {
+    /// Tell the core that keeps `user`'s state what has become of the user here.
+    pub(super) fn tell_user(&mut self, user: ChannelName, action: UserAction) {
+        let (owner, core) = (user.owner(self.config.cores), self.config.core);
+        self.tell_owner(owner, ToOwner::User { user, core, action });
+    }
+
+    /// What the user `user_id` of `app` is called among the cores. Users have tables of their own,
+    /// so no channel can be taken for one.
+    pub(super) fn user_name(&self, app: AppIndex, user_id: &str) -> ChannelName {
+        let nature = Nature { is_of_user: true, ..Nature::default() };
+        ChannelName::new(app, user_id, nature, self.config.hash_seed)
     }
 }

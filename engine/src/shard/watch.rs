@@ -6,8 +6,10 @@
 
 use hashbrown::HashSet;
 
-use super::message::{ChannelName, LocalId, UserMessage};
+use super::local::Local;
+use super::message::{ChannelName, LocalId, UserAction};
 use super::online::OnlineStatus;
+use super::route::Route;
 use super::{DialectId, Segment, Shard, Word};
 use crate::id::ConnId;
 
@@ -58,76 +60,80 @@ impl Shard {
     /// Let `conn`, which has just signed in, hear of each of `user_ids`; who is named twice counts
     /// once.
     pub fn watch(&mut self, conn: ConnId, user_ids: &[String]) {
-        let Some(connection) = self.connection(conn).filter(|it| it.is_open()) else { return };
+        let Some(connection) = self.local.connection(conn).filter(|it| it.is_open()) else {
+            return;
+        };
         let app = connection.app;
         let mut user_ids: Vec<&String> = user_ids.iter().collect();
         user_ids.sort_unstable();
         user_ids.dedup();
         for user_id in user_ids {
-            let name = self.user_name(app, user_id);
-            self.watch_one(conn, name);
+            let name = self.route.user_name(app, user_id);
+            self.local.watch_one(&mut self.route, conn, name);
+            self.settle();
         }
     }
+}
 
-    fn watch_one(&mut self, conn: ConnId, name: ChannelName) {
-        let found = self.users.watched.find_name(&name);
+impl Local {
+    fn watch_one(&mut self, route: &mut Route, conn: ConnId, name: ChannelName) {
+        let found = self.watched.find_name(&name);
         let user = self.connections[conn.slot as usize].user.as_mut();
         let watching = &mut user.expect("only who has signed in watches").watching;
         let watched =
-            found.unwrap_or_else(|| self.users.watched.insert(name.clone(), Watched::default()));
-        let entry = self.users.watched.at(watched);
+            found.unwrap_or_else(|| self.watched.insert(name.clone(), Watched::default()));
+        let entry = self.watched.at(watched);
         let position = entry.value.watchers.len() as u32;
         entry.value.watchers.push(Watcher { slot: conn.slot, index: watching.len() as u32 });
         watching.push(Watching { watched, position });
         if found.is_none() {
             let id = LocalId { index: watched, generation: entry.generation };
-            let core = self.config.core;
-            self.tell_owner(name, |user| UserMessage::Watch { user, core, watched: id });
+            route.tell_user(name, UserAction::Watch(id));
         } else if let Some(status) = entry.value.status {
-            self.users.notices.changes.push((name, status));
+            self.watch_notices.changes.push((name, status));
             self.address(conn);
-            self.tell_watchers_early();
+            self.tell_watchers_early(route);
         }
     }
 
     /// A watch ends with the connection that had it; its user is no longer the connection's.
-    pub(super) fn unwatch(&mut self, watching: Watching) {
+    pub(super) fn unwatch(&mut self, route: &mut Route, watching: Watching) {
         let Watching { watched, position } = watching;
-        let entry = self.users.watched.at(watched);
+        let entry = self.watched.at(watched);
         entry.value.watchers.swap_remove(position as usize);
         if let Some(&moved) = entry.value.watchers.get(position as usize) {
             let user = self.connections[moved.slot as usize].user.as_mut();
             let watching = &mut user.expect("only who has signed in watches").watching;
             watching[moved.index as usize].position = position;
         } else if entry.value.watchers.is_empty() {
-            let (name, core) = (entry.name.clone(), self.config.core);
-            self.users.watched.remove(watched);
-            self.tell_owner(name, |user| UserMessage::Unwatch { user, core });
+            let name = entry.name.clone();
+            self.watched.remove(watched);
+            route.tell_user(name, UserAction::Unwatch);
         }
     }
 
     /// The owner of a watched user says how it is, or has become.
-    pub(super) fn on_status(&mut self, watched: LocalId, status: OnlineStatus) {
-        let Some(entry) = self.users.watched.get(watched.index, watched.generation) else {
+    pub(super) fn on_status(&mut self, route: &mut Route, watched: LocalId, status: OnlineStatus) {
+        let Some(entry) = self.watched.get(watched.index, watched.generation) else {
             return; // The last watcher here left while the answer was on its way.
         };
         entry.value.status = Some(status);
-        self.users.notices.changes.push((entry.name.clone(), status));
+        self.watch_notices.changes.push((entry.name.clone(), status));
         let watchers = std::mem::take(&mut entry.value.watchers);
         for &Watcher { slot, .. } in &watchers {
             let generation = self.connections[slot as usize].generation;
             self.address(ConnId { slot, generation });
         }
-        self.users.watched.at(watched.index).value.watchers = watchers;
-        self.tell_watchers_early();
+        self.watched.at(watched.index).value.watchers = watchers;
+        self.tell_watchers_early(route);
     }
 
     /// Tell each watcher what has been gathered for it, in one message.
-    pub(super) fn tell_watchers(&mut self) {
-        if self.users.notices.is_empty() {
+    pub(super) fn tell_watchers(&mut self, route: &mut Route) {
+        if self.watch_notices.is_empty() {
             return;
         }
-        let Notices { changes, mut addressed } = std::mem::take(&mut self.users.notices);
+        let Notices { changes, mut addressed } = std::mem::take(&mut self.watch_notices);
         addressed.sort_unstable_by_key(|&(conn, change)| (conn.slot, conn.generation, change));
         let mut last: Option<(&[Addressed], DialectId, Segment)> = None;
         for told in addressed.chunk_by(|(one, _), (other, _)| one == other) {
@@ -140,34 +146,34 @@ impl Shard {
                 }
                 Some(_) | None => {
                     let heard = told.iter().map(|&(_, change)| &changes[change as usize]);
-                    let said = self.row(dialect).said(&[Word::Watched(&merge(heard))]);
+                    let said = route.row(dialect).said(&[Word::Watched(&merge(heard))]);
                     if said.frames == 0 {
                         continue; // The dialect has no word for it.
                     }
                     Segment::new(said.bytes, said.frames, &self.retained)
                 }
             };
-            self.enqueue(conn.slot, segment.clone());
+            self.enqueue(route, conn.slot, segment.clone());
             last = Some((told, dialect, segment));
         }
     }
 
     /// A turn in which very much happens is told in parts.
-    fn tell_watchers_early(&mut self) {
-        if self.users.notices.addressed.len() >= NOTICES_MAX {
-            self.tell_watchers();
+    fn tell_watchers_early(&mut self, route: &mut Route) {
+        if self.watch_notices.addressed.len() >= NOTICES_MAX {
+            self.tell_watchers(route);
         }
     }
 
     /// The change noted last is for `conn`.
     fn address(&mut self, conn: ConnId) {
-        let notices = &mut self.users.notices;
+        let notices = &mut self.watch_notices;
         notices.addressed.push((conn, notices.changes.len() as u32 - 1));
     }
 
     /// Every list of watchers points back. Linear in everything: only when debugging.
     pub(super) fn debug_check_watchers(&self) {
-        for entry in self.users.watched.iter() {
+        for entry in self.watched.iter() {
             debug_assert!(!entry.value.watchers.is_empty(), "a user nobody watches was kept");
             for (position, watcher) in entry.value.watchers.iter().enumerate() {
                 let user = self.connections[watcher.slot as usize].user.as_ref();

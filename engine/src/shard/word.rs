@@ -6,9 +6,11 @@
 
 use bytes::Bytes;
 
+use super::local::Local;
 use super::message::{JoinRefused, Nature};
 use super::online::OnlineStatus;
 use super::roster::Roster;
+use super::route::Route;
 use super::{AppendError, EnterError, Shard, ShardConfig};
 use crate::app::{Apps, ZpsPolicy};
 use crate::id::{AppIndex, ConnId};
@@ -305,27 +307,31 @@ impl TraitsTable {
 impl Shard {
     /// Tell `conn` something, in its own form; nothing if it is being closed.
     pub fn tell_word(&mut self, conn: ConnId, word: &Word<'_>) {
-        let Some((_, dialect)) = self.speaks(conn) else { return };
-        let said = self.row(dialect).said(std::slice::from_ref(word));
-        self.send_said(conn, said);
-    }
-
-    /// Queue what was said in its form on `conn`; nothing if it is being closed.
-    pub(super) fn send_said(&mut self, conn: ConnId, Said { bytes, frames }: Said) {
-        if frames > 0 {
-            self.send_run(conn, bytes, frames);
-        }
-    }
-
-    /// How `dialect` says things.
-    pub(super) const fn row(&self, dialect: DialectId) -> &'static DialectRow {
-        &self.dialects.rows[dialect.0 as usize]
+        self.local.tell_word(&mut self.route, conn, word);
     }
 
     /// The times and limits of `conn`; of one that is gone, those of the first app's first dialect.
     pub fn traits(&mut self, conn: ConnId) -> &Traits {
-        let spoken = self.connection(conn).map(|it| (it.app, it.dialect));
+        let spoken = self.local.connection(conn).map(|it| (it.app, it.dialect));
         let (app, dialect) = spoken.unwrap_or((AppIndex(0), DialectId(0)));
-        self.traits.of(app, dialect)
+        self.route.traits.of(app, dialect)
+    }
+}
+
+impl Local {
+    /// As [`Shard::tell_word`].
+    pub(super) fn tell_word(&mut self, route: &mut Route, conn: ConnId, word: &Word<'_>) {
+        let Some((_, dialect)) = self.speaks(conn) else { return };
+        let said = route.row(dialect).said(std::slice::from_ref(word));
+        self.send_said(route, conn, said);
+    }
+}
+
+impl Local {
+    /// Queue what was said in its form on `conn`; nothing if it is being closed.
+    pub(super) fn send_said(&mut self, route: &mut Route, conn: ConnId, said: Said) {
+        if said.frames > 0 {
+            self.send_run(route, conn, said.bytes, said.frames);
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! layer hears them: each if the shard says so, and else not before it says that they may go on.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 use uringcast::app::{App, AppPolicy, Apps, ZpsPolicy};
@@ -36,6 +37,8 @@ pub(crate) struct Socket {
     pub(crate) unread: VecDeque<String>,
     /// Landed and not looked at.
     pub(crate) heard: VecDeque<Value>,
+    /// All that it has received so far, in order.
+    received: DefaultHasher,
     /// Whether nothing more is heard until the shard says so.
     is_waiting: bool,
     cursor: FrameCursor,
@@ -150,6 +153,7 @@ impl Cores {
             in_flight: None,
             unread: VecDeque::new(),
             heard: VecDeque::new(),
+            received: DefaultHasher::new(),
             is_waiting: false,
             cursor: FrameCursor::new(),
         });
@@ -212,17 +216,24 @@ impl Cores {
         true
     }
 
+    /// A number for all that each client has received, in the order of the clients.
+    pub(crate) fn received(&self) -> impl Iterator<Item = u64> {
+        self.sockets.iter().map(|socket| socket.received.finish())
+    }
+
     /// The socket takes `bytes` of its send in flight.
     pub(crate) fn land(&mut self, socket: usize, bytes: usize) {
         let Some((segment, start)) = self.sockets[socket].in_flight.take() else { return };
         let (core, conn) = (self.sockets[socket].core, self.sockets[socket].conn);
         let end = (start + bytes).min(segment.len());
         self.shard(core).landed(conn, end - start);
-        let Socket { cursor, heard, .. } = &mut self.sockets[socket];
+        let Socket { cursor, heard, received, .. } = &mut self.sockets[socket];
         let mut bytes = &segment.as_ref()[start..end];
         while let Some(frame) = cursor.next(&mut bytes).expect("the frames are valid") {
             assert_eq!(frame.opcode, Opcode::Text, "nobody is closed or pinged");
-            heard.push_back(serde_json::from_slice(frame.payload).expect("valid JSON"));
+            let message: Value = serde_json::from_slice(frame.payload).expect("valid JSON");
+            message.to_string().hash(received);
+            heard.push_back(message);
         }
         if end < segment.len() {
             self.sockets[socket].in_flight = Some((segment, end));

@@ -18,6 +18,7 @@ mod truth;
 
 use game::Game;
 
+use crate::digest::Digest;
 use crate::{PrintedOnPanic, seeds};
 
 /// Worlds in one run, unless the environment says otherwise.
@@ -30,16 +31,21 @@ const STEPS: usize = 1_200;
 fn every_world_of_logs_keeps_the_promises() {
     let seeds = seeds(SEEDS);
     let is_enough = seeds.end - seeds.start >= SEEDS;
-    let mut coverage = [0; 17];
+    let worlds = seeds.end - seeds.start;
+    let (mut coverage, mut digest) = ([0; 17], Digest::default());
     for seed in seeds {
         let _printed = PrintedOnPanic { seed, test: "every_world_of_logs_keeps_the_promises" };
         let mut game = Game::new(seed);
         (0..STEPS).for_each(|_| game.step());
         game.finish();
+        for (client, received) in game.cores.received().enumerate() {
+            digest.add(client, received);
+        }
         for (sum, count) in coverage.iter_mut().zip(counts(&mut game)) {
             *sum += count;
         }
     }
+    digest.print(worlds);
     // What never happens is not tested.
     let is_covered = coverage.iter().all(|&count| count > SEEDS / 10);
     assert!(!is_enough || is_covered, "{coverage:?}");

@@ -16,7 +16,10 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::super::local::Local;
 use super::super::message::{ChannelName, Ticket, hash, owner};
+use super::super::owner::Owner;
+use super::super::route::{Route, Way};
 use super::super::{Refusal, Shard, Word};
 use super::Logs;
 use super::ask::LogQuestion;
@@ -102,36 +105,35 @@ impl Shard {
     /// promises. If the channel's owner must be asked and nothing is durable, `conn` is
     /// [held](Self::is_held) meanwhile.
     pub fn ack(&mut self, conn: ConnId, name: &str, subscriber_id: &Arc<str>, sequence: u64) {
-        self.counters.acks_received += 1;
-        let Some((app, _)) = self.speaks(conn) else { return };
-        let is_durable = self.config.log.is_durable;
-        let unsynced_bytes = self.logs.unsynced_bytes + Untold::weight_bytes(name);
-        if is_durable && unsynced_bytes > self.config.log.unsynced_bytes_max {
-            self.refuse(Refusal::LogUnsynced);
+        self.route.counters.acks_received += 1;
+        let Some((app, _)) = self.local.speaks(conn) else { return };
+        let is_durable = self.route.config.log.is_durable;
+        let unsynced_bytes = self.route.unsynced_bytes + Untold::weight_bytes(name);
+        if is_durable && unsynced_bytes > self.route.config.log.unsynced_bytes_max {
+            self.route.refuse(Refusal::LogUnsynced);
             let error = AckError::NotKept(NotKept::Backlogged);
-            return self.answer_ack(conn, name, sequence, Err(error));
+            return self.local.answer_ack(&mut self.route, conn, name, sequence, Err(error));
         }
-        let seed = self.config.hash_seed;
+        let seed = self.route.config.hash_seed;
         let hash = hash(app, name, seed);
         let is_noted = self.note_ack((app, hash), conn, name, subscriber_id, sequence);
         if is_noted && !is_durable {
-            return self.answer_ack(conn, name, sequence, Ok(()));
+            return self.local.answer_ack(&mut self.route, conn, name, sequence, Ok(()));
         }
         if is_durable {
-            self.logs.unsynced_bytes = unsynced_bytes;
+            self.route.unsynced_bytes = unsynced_bytes;
         } else {
             self.hold(conn);
         }
         let (channel, id) = (name.into(), Arc::clone(subscriber_id));
         let untold = Untold { conn, channel, hash, subscriber_id: id, sequence };
         if is_noted {
-            self.logs.acks.untold.push((owner(hash, self.config.cores), untold));
+            self.local.acks.untold.push((owner(hash, self.route.config.cores), untold));
         } else {
-            let ticket = self.open_acks(vec![untold]);
-            let channel = self.channel(app, name);
+            let ticket = self.route.open_acks(vec![untold]);
+            let channel = self.route.channel(app, name);
             let question = LogQuestion::Ack { subscriber_id: Arc::clone(subscriber_id), sequence };
-            let ask = Message::Ask { ticket, channel: channel.clone(), question };
-            self.tell_log_owner(&channel, ask);
+            self.tell_log_owner(Message::Ask { ticket, channel, question });
         }
     }
 
@@ -145,8 +147,8 @@ impl Shard {
         subscriber_id: &Arc<str>,
         sequence: u64,
     ) -> bool {
-        let local = self.locals.find(app, name, hash);
-        let log = local.and_then(|local| self.locals.at(local).value.log.as_mut());
+        let local = self.local.channels.find(app, name, hash);
+        let log = local.and_then(|local| self.local.channels.at(local).value.log.as_mut());
         let last = log.as_ref().map_or(0, |log| log.last());
         let follower = log.and_then(|log| log.follower(conn.slot));
         // What this core has had, live or on a page.
@@ -154,34 +156,36 @@ impl Shard {
         if sequence > seen {
             return false;
         }
-        let now = self.logs.unix_ms;
+        let now = self.route.unix_ms;
         let own = follower.filter(|it| *it.subscriber_id == **subscriber_id);
-        let limits = &self.config.log;
+        let limits = &self.route.config.log;
         let is_known = limits.is_durable
             || own.as_ref().is_some_and(|it| it.has_cursor(now, limits.cursor_idle_ms));
-        if !is_known && self.logs.is_first_of((app, hash), name, subscriber_id) {
+        if !is_known && self.owner.logs.is_first_of((app, hash), name, subscriber_id) {
             return false;
         }
         if let Some((local, follower)) = local.zip(own) {
             follower.cursor_seen_unix_ms = now;
             if follower.acked == 0 && sequence > 0 {
-                self.logs.acks.followers.push((local, conn.slot));
+                self.local.acks.followers.push((local, conn.slot));
             }
             follower.acked = follower.acked.max(sequence);
         } else {
-            let channel = self.channel(app, name);
-            self.ack_parted(channel, subscriber_id, sequence);
+            let channel = self.route.channel(app, name);
+            self.local.ack_parted(channel, subscriber_id, sequence);
         }
         true
     }
+}
 
+impl Local {
     pub(super) fn ack_parted(
         &mut self,
         channel: ChannelName,
         subscriber_id: &Arc<str>,
         sequence: u64,
     ) {
-        let parted = &mut self.logs.acks.parted;
+        let parted = &mut self.acks.parted;
         if let Some(last) = parted.last_mut()
             && last.channel == channel
             && last.subscriber_id == *subscriber_id
@@ -194,40 +198,40 @@ impl Shard {
     }
 
     /// Tell the owners what this turn has acknowledged.
-    pub(in super::super) fn tell_acks(&mut self) {
-        let Acks { followers, parted, untold } = &self.logs.acks;
+    pub(in super::super) fn tell_acks(&mut self, route: &mut Route) {
+        let Acks { followers, parted, untold } = &self.acks;
         if followers.is_empty() && parted.is_empty() && untold.is_empty() {
             return;
         }
-        let cores = self.config.cores;
+        let cores = route.config.cores;
         let mut updates: Vec<Vec<AckUpdate>> = vec![Vec::new(); cores];
-        let mut followers = std::mem::take(&mut self.logs.acks.followers);
+        let mut followers = std::mem::take(&mut self.acks.followers);
         for (local, slot) in followers.drain(..) {
             if let Some(update) = self.take_ack(local, slot) {
                 updates[usize::from(update.channel.owner(cores).0)].push(update);
             }
         }
-        self.logs.acks.followers = followers; // Empty, with its room.
-        for update in self.logs.acks.parted.drain(..) {
+        self.acks.followers = followers; // Empty, with its room.
+        for update in self.acks.parted.drain(..) {
             updates[usize::from(update.channel.owner(cores).0)].push(update);
         }
         let mut untold: Vec<Vec<Untold>> = (0..cores).map(|_| Vec::new()).collect();
-        for (core, it) in self.logs.acks.untold.drain(..) {
+        for (core, it) in self.acks.untold.drain(..) {
             untold[usize::from(core.0)].push(it);
         }
         for (core, (updates, untold)) in updates.into_iter().zip(untold).enumerate() {
             if updates.is_empty() && untold.is_empty() {
                 continue;
             }
-            let ticket = (!untold.is_empty()).then(|| self.open_acks(untold));
+            let ticket = (!untold.is_empty()).then(|| route.open_acks(untold));
             let acks = Message::Acks { ticket, updates };
-            self.tell(CoreId(core as u8), Message::into_core(acks));
+            route.tell_owner(CoreId(core as u8), acks.boxed());
         }
     }
 
     /// What the connection in `slot` has acknowledged in this turn, if it still follows.
     fn take_ack(&mut self, local: u32, slot: u32) -> Option<AckUpdate> {
-        let entry = self.locals.find_at(local)?;
+        let entry = self.channels.find_at(local)?;
         let follower = entry.value.log.as_mut()?.follower(slot)?;
         let sequence = std::mem::take(&mut follower.acked);
         let subscriber_id = Arc::clone(&follower.subscriber_id);
@@ -236,52 +240,69 @@ impl Shard {
     }
 
     /// An owner says which acknowledgements of a turn do not count: tell all clients.
-    pub(in super::super) fn on_acked(&mut self, untold: Vec<Untold>, refused: &[RefusedAck]) {
+    pub(in super::super) fn on_acked(
+        &mut self,
+        route: &mut Route,
+        untold: Vec<Untold>,
+        refused: &[RefusedAck],
+    ) {
         let refused = refused.iter().map(|it| ((it.hash, &*it.subscriber_id), it.error));
         let refused: HashMap<_, _, foldhash::fast::RandomState> = refused.collect();
         for Untold { conn, channel, hash, subscriber_id, sequence } in untold {
             let error = refused.get(&(hash, &*subscriber_id));
-            self.answer_ack(conn, &channel, sequence, error.map_or(Ok(()), |it| Err(*it)));
-            if self.config.log.is_durable {
-                self.logs.unsynced_bytes -= Untold::weight_bytes(&channel);
+            self.answer_ack(route, conn, &channel, sequence, error.map_or(Ok(()), |it| Err(*it)));
+            if route.config.log.is_durable {
+                route.unsynced_bytes -= Untold::weight_bytes(&channel);
             } else {
-                self.release(conn);
+                self.release(route, conn);
             }
         }
     }
 
     fn answer_ack(
         &mut self,
+        route: &mut Route,
         conn: ConnId,
         name: &str,
         sequence: u64,
         outcome: Result<(), AckError>,
     ) {
         let Some((_, dialect)) = self.speaks(conn) else { return };
-        let (say, channel) = (self.row(dialect).say, name);
+        let (say, channel) = (route.row(dialect).say, name);
         match outcome {
-            Ok(()) => self.reply(conn, |frames| say(&Word::Acked { channel, sequence }, frames)),
-            Err(error) => self.tell_word(conn, &Word::AckRefused { channel, sequence, error }),
+            Ok(()) => {
+                self.reply(route, conn, |frames| say(&Word::Acked { channel, sequence }, frames));
+            }
+            Err(error) => {
+                self.tell_word(route, conn, &Word::AckRefused { channel, sequence, error });
+            }
         }
     }
+}
 
+impl Owner {
     /// The owner's part: move the cursors on.
-    pub(super) fn on_acks(&mut self, ticket: Option<Ticket>, updates: Vec<AckUpdate>) {
+    pub(super) fn on_acks(
+        &mut self,
+        way: &mut Way<'_>,
+        ticket: Option<Ticket>,
+        updates: Vec<AckUpdate>,
+    ) {
         let group = ticket.map(|ticket| self.begin_acks(ticket));
         for AckUpdate { channel, subscriber_id, sequence } in updates {
             let waiter = group.map(|group| self.join_acks(group));
-            let moved = self.move_cursor(&channel, &subscriber_id, sequence, waiter);
+            let moved = self.move_cursor(way, &channel, &subscriber_id, sequence, waiter);
             let hash = channel.hash();
             match (group, moved) {
                 (None, _) | (_, Ok(Moved::Waits)) => {}
-                (Some(group), Ok(Moved::Kept)) => self.end_ack(group, None),
+                (Some(group), Ok(Moved::Kept)) => self.end_ack(way, group, None),
                 (Some(group), Err(error)) => {
-                    self.end_ack(group, Some(RefusedAck { hash, subscriber_id, error }));
+                    self.end_ack(way, group, Some(RefusedAck { hash, subscriber_id, error }));
                 }
             }
         }
         if let Some(group) = group {
-            self.end_ack(group, None);
+            self.end_ack(way, group, None);
         }
     }
 
@@ -289,17 +310,19 @@ impl Shard {
     /// `waiter` hears when that is durable if it has to wait, and nothing otherwise.
     pub(super) fn move_cursor(
         &mut self,
+        way: &mut Way<'_>,
         channel: &ChannelName,
         subscriber_id: &Arc<str>,
         sequence: u64,
         waiter: Option<Waiter>,
     ) -> Result<Moved, AckError> {
-        let moved = self.try_move_cursor(channel, subscriber_id, sequence, waiter);
-        moved.inspect_err(|error| self.refuse(error.refusal()))
+        let moved = self.try_move_cursor(way, channel, subscriber_id, sequence, waiter);
+        moved.inspect_err(|error| way.route.refuse(error.refusal()))
     }
 
     fn try_move_cursor(
         &mut self,
+        way: &mut Way<'_>,
         channel: &ChannelName,
         subscriber_id: &Arc<str>,
         sequence: u64,
@@ -310,7 +333,7 @@ impl Shard {
         }
         // Without a log there is no event that could have been seen.
         let Some(index) = self.logs.channels.find_name(channel) else { return Ok(Moved::Kept) };
-        let now_unix_ms = self.unix_ms();
+        let now_unix_ms = way.route.unix_ms();
         let log = self.log(index);
         let (last, before) = (log.history.last_sequence(), log.cursors.of(subscriber_id));
         if last > 0 && sequence > last {
@@ -321,59 +344,59 @@ impl Shard {
         }
         let what = Newest::Cursor(Arc::clone(subscriber_id));
         if before.is_some_and(|before| sequence <= before) {
-            let is_kept = waiter.is_none_or(|it| self.await_kept(index, &what, it).is_some());
-            self.renew_cursor(index, subscriber_id); // Being told again is being used.
+            let is_kept = waiter.is_none_or(|it| self.await_kept(way, index, &what, it).is_some());
+            self.renew_cursor(way, index, subscriber_id); // Being told again is being used.
             return Ok(if is_kept { Moved::Kept } else { Moved::Waits });
         }
         let bytes = cursor_bytes(subscriber_id);
-        if self.config.log.is_durable && !self.may_wait(index, &what, bytes) {
+        if way.route.config.log.is_durable && !self.may_wait(way.route, index, &what, bytes) {
             return Err(AckError::NotKept(NotKept::Backlogged));
         }
-        let cursors_max = self.config.log.cursors_max;
+        let cursors_max = way.route.config.log.cursors_max;
         let moved =
             self.log(index).cursors.advance(subscriber_id, sequence, now_unix_ms, cursors_max);
         moved.map_err(|_| AckError::Full)?;
-        self.counters.ack_updates += 1;
-        if !self.config.log.is_durable {
+        way.route.counters.ack_updates += 1;
+        if !way.route.config.log.is_durable {
             return Ok(Moved::Kept);
         }
-        self.renew(index, &what, bytes, waiter);
+        self.renew(way, index, &what, bytes, waiter);
         Ok(Moved::Waits)
     }
 
     /// The cursor called `subscriber_id` is used: a subscription begins at it, for instance.
-    pub(super) fn renew_cursor(&mut self, index: u32, subscriber_id: &str) {
-        let (now, idle_ms) = (self.unix_ms(), self.cursor_idle_ms(index));
+    pub(super) fn renew_cursor(&mut self, way: &mut Way<'_>, index: u32, subscriber_id: &str) {
+        let (now, idle_ms) = (way.route.unix_ms(), self.cursor_idle_ms(way.route, index));
         let is_due = self.log(index).cursors.renew(subscriber_id, now, idle_ms);
-        if !is_due || !self.config.log.is_durable {
+        if !is_due || !way.route.config.log.is_durable {
             return;
         }
         let subscriber_id: Arc<str> = subscriber_id.into();
         let bytes = cursor_bytes(&subscriber_id);
         let what = Newest::Cursor(subscriber_id);
-        if self.may_wait(index, &what, bytes) {
-            self.renew(index, &what, bytes, None);
+        if self.may_wait(way.route, index, &what, bytes) {
+            self.renew(way, index, &what, bytes, None);
         }
     }
 
     /// Forget cursors of one log that nobody uses, as many as the disk may be told of.
-    pub(super) fn forget_idle_cursors(&mut self, index: u32) {
-        let (now, idle_ms) = (self.unix_ms(), self.cursor_idle_ms(index));
+    pub(super) fn forget_idle_cursors(&mut self, route: &mut Route, index: u32) {
+        let (now, idle_ms) = (route.unix_ms(), self.cursor_idle_ms(route, index));
         let gone_max = self.may_forget();
         let gone = self.log(index).cursors.forget_idle(now, idle_ms, gone_max);
-        self.counters.log_cursors_expired += gone.len() as u64;
-        if !self.config.log.is_durable {
+        route.counters.log_cursors_expired += gone.len() as u64;
+        if !route.config.log.is_durable {
             return;
         }
         for name in gone {
             let kind = RecordKind::CursorForgotten { subscriber_id: Box::from(&*name) };
-            self.store_forgotten(index, kind);
+            self.store_forgotten(route, index, kind);
         }
     }
 
     /// A cursor is kept for as long as what it stands in front of may be, at least.
-    fn cursor_idle_ms(&mut self, index: u32) -> u64 {
-        self.config.log.cursor_idle_ms.max(self.log(index).rule.limits().ttl_ms)
+    fn cursor_idle_ms(&mut self, route: &Route, index: u32) -> u64 {
+        route.config.log.cursor_idle_ms.max(self.log(index).rule.limits().ttl_ms)
     }
 }
 

@@ -8,12 +8,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::message::{ChannelName, CoreMessage, LocalId, Ticket};
-use super::super::owner::Foothold;
+use super::super::local::Local;
+use super::super::message::{ChannelName, CoreMessage, LocalId, Ticket, ToLocal};
+use super::super::owned::Foothold;
+use super::super::owner::Owner;
 use super::super::question::Asked;
+use super::super::route::{Route, Way};
 use super::super::{Refusal, Shard, Word};
 use super::ChannelLog;
-use super::message::{Append, Message, NamedDraft, Target};
+use super::message::{Append, Message, NamedDraft, News, Target};
 use crate::id::{AppIndex, ConnId, SocketId};
 use crate::log::{Draft, Entry, Idempotency, Logged, NoLog, RecordKind};
 use crate::middleware::Operation;
@@ -128,22 +131,20 @@ pub struct Delivery {
 impl Shard {
     /// Append `draft` to the log of channel `name`. An error comes back as a frame of the dialect.
     pub fn append(&mut self, conn: ConnId, name: &str, draft: Draft) {
-        let Some((channel, _)) = self.channel_of(conn, name) else { return };
-        self.counters.publishes += 1;
-        let target = Target::Conn(self.config.core, conn);
-        let owner = channel.owner(self.config.cores);
-        self.tell_log(owner, Message::Append(Append { channel, draft, skip: None, target }));
+        let Some((channel, _)) = self.local.channel_of(&self.route, conn, name) else { return };
+        self.route.counters.publishes += 1;
+        let target = Target::Conn(self.route.config.core, conn);
+        self.tell_log_owner(Message::Append(Append { channel, draft, skip: None, target }));
     }
 
     /// Append `draft` to the log of channel `name`, which `conn` is subscribed to and does not get
     /// it on. An error comes back as a frame of the dialect.
     pub fn append_from(&mut self, conn: ConnId, name: &str, draft: Draft) {
-        let Some(skip) = self.socket_id(conn) else { return };
-        let Some((channel, _)) = self.channel_of(conn, name) else { return };
-        self.counters.publishes += 1;
-        let target = Target::Conn(self.config.core, conn);
-        let append = Append { channel: channel.clone(), draft, skip: Some(skip), target };
-        self.tell_log_owner(&channel, Message::Append(append));
+        let Some(skip) = self.local.socket_id(&self.route, conn) else { return };
+        let Some((channel, _)) = self.local.channel_of(&self.route, conn, name) else { return };
+        self.route.counters.publishes += 1;
+        let target = Target::Conn(self.route.config.core, conn);
+        self.tell_log_owner(Message::Append(Append { channel, draft, skip: Some(skip), target }));
     }
 
     /// Append all of `drafts`; the answer comes when each is queued to every subscriber, or has
@@ -155,74 +156,122 @@ impl Shard {
         &mut self,
         drafts: Vec<NamedDraft>,
     ) -> Asked<Vec<Result<Appended, AppendError>>> {
-        let ticket = self.open_append(drafts.len());
-        self.counters.publishes += drafts.len() as u64;
+        let ticket = self.route.open_append(drafts.len());
+        self.route.counters.publishes += drafts.len() as u64;
         for (place, NamedDraft { channel, draft, skip }) in drafts.into_iter().enumerate() {
             let target = Target::Ticket(ticket, place as u32);
-            let append = Append { channel: channel.clone(), draft, skip, target };
-            self.tell_log_owner(&channel, Message::Append(append));
+            self.tell_log_owner(Message::Append(Append { channel, draft, skip, target }));
         }
         Asked::new(ticket)
     }
 
     /// Send `frame` to the subscribers of channel `name` without keeping it.
     pub fn publish_ephemeral(&mut self, app: AppIndex, name: &str, frame: Bytes) {
-        let channel = self.channel(app, name);
-        self.counters.publishes += 1;
-        self.tell_log_owner(&channel.clone(), Message::Ephemeral { channel, frame });
+        let channel = self.route.channel(app, name);
+        self.route.counters.publishes += 1;
+        self.tell_log_owner(Message::Ephemeral { channel, frame });
     }
 
+    /// The log thread says what became of events.
+    pub fn on_logged(&mut self, logged: Logged) {
+        let Logged { channel, sequence, is_kept } = logged;
+        let Some(index) = self.owner.logs.channels.find_name(&channel) else { return };
+        let way = &mut Way::of(&mut self.route, &mut self.local);
+        if is_kept {
+            while self.owner.next_unsynced(index).is_some_and(|next| next <= sequence) {
+                let Waiting { entry, targets } = self.owner.pop_unsynced(way.route, index);
+                self.owner.commit(way, index, &channel, entry, &targets);
+            }
+        } else {
+            self.owner.roll_back(way, index, &channel, sequence);
+        }
+        self.settle();
+    }
+}
+
+impl Local {
+    pub(super) fn on_append_refused(
+        &mut self,
+        route: &mut Route,
+        channel: &ChannelName,
+        conn: ConnId,
+        error: AppendError,
+    ) {
+        self.tell_word(route, conn, &Word::AppendRefused { channel: channel.as_str(), error });
+    }
+}
+
+impl Owner {
     /// The owner's part of an event that is not kept.
-    pub(super) fn on_ephemeral(&mut self, channel: &ChannelName, frame: Bytes) {
-        if !self.allows(Operation::EphemeralDeliver, channel, None, Some(&frame)) {
+    pub(super) fn on_ephemeral(&mut self, way: &mut Way<'_>, channel: &ChannelName, frame: Bytes) {
+        if !way.route.allows(Operation::EphemeralDeliver, channel, None, Some(&frame)) {
             return;
         }
-        if let Some(wildcard) = self.wildcard(channel) {
-            self.relay(wildcard, None, frame.clone());
+        if let Some(wildcard) = way.route.wildcard(channel) {
+            self.relay(way, wildcard, None, frame.clone());
         }
-        if let Some(owned) = self.owned.find_name(channel) {
-            self.fan_out(owned, frame, None, None);
+        if let Some(owned) = self.channels.find_name(channel) {
+            self.fan_out(way, owned, frame, None, None);
+        }
+    }
+
+    /// Pass a room's event on to its scope's wildcard, whose owner may be this core, too.
+    fn relay(
+        &mut self,
+        way: &mut Way<'_>,
+        wildcard: ChannelName,
+        event_type: Option<Arc<str>>,
+        frame: Bytes,
+    ) {
+        let owner = wildcard.owner(way.route.config.cores);
+        if way.route.is_here(owner) {
+            self.on_relay(way, &wildcard, event_type.as_ref(), &frame);
+        } else {
+            let relay = Message::Relay { channel: wildcard, event_type, frame };
+            way.route.send(owner, CoreMessage::ToOwner(relay.boxed()));
         }
     }
 
     /// The part of a wildcard's owner of an event in one of its rooms.
     pub(super) fn on_relay(
         &mut self,
+        way: &mut Way<'_>,
         channel: &ChannelName,
         event_type: Option<&Arc<str>>,
         frame: &Bytes,
     ) {
-        if let Some(owned) = self.owned.find_name(channel) {
-            self.fan_out_logged(owned, 0, frame, event_type, None, None);
+        if let Some(owned) = self.channels.find_name(channel) {
+            self.fan_out_logged(way, owned, 0, frame, event_type, (None, None));
         }
     }
 
     /// The owner's part of an event: number it, keep it, pass it on; once for each id.
-    pub(super) fn on_append(&mut self, append: Append) {
+    pub(super) fn on_append(&mut self, way: &mut Way<'_>, append: Append) {
         let Append { channel, draft, skip, target } = append;
-        let index = match self.check_append(&channel, &draft, target) {
+        let index = match self.check_append(way.route, &channel, &draft, target) {
             Ok(index) => index,
-            Err(error) => return self.answer_append(&channel, target, 0, Err(error)),
+            Err(error) => return way.answer_append(&channel, target, 0, Err(error)),
         };
-        if !draft.id.is_empty() && self.is_known(index, &channel, &draft.id, target) {
+        if !draft.id.is_empty() && self.is_known(way, index, &channel, &draft.id, target) {
             return;
         }
-        let now = self.unix_ms();
+        let now = way.route.unix_ms();
         let log = self.log(index);
         let sequence = log.last_sequence() + 1;
         let expires_unix_ms = draft.expires_unix_ms.min(now + log.rule.limits().ttl_ms);
         let frame = draft.frame(sequence);
         let Draft { id, event_type, .. } = draft;
         let entry = Entry { id, event_type, expires_unix_ms, frame, skip };
-        if self.config.log.is_durable {
-            self.write(index, sequence, Waiting { entry, targets: vec![target] });
+        if way.route.config.log.is_durable {
+            self.write(way.route, index, sequence, Waiting { entry, targets: vec![target] });
         } else {
-            self.commit(index, &channel, entry, &[target]);
+            self.commit(way, index, &channel, entry, &[target]);
         }
     }
 
     fn check_append(
         &mut self,
+        route: &mut Route,
         channel: &ChannelName,
         draft: &Draft,
         target: Target,
@@ -231,9 +280,9 @@ impl Shard {
             Target::Conn(core, conn) => Some((core, conn)),
             Target::Ticket(..) => None,
         };
-        let index = self.open_log(channel, opener)?;
+        let index = self.open_log(route, channel, opener)?;
         let bytes = draft.weight_bytes();
-        if self.logs.unsynced_bytes + bytes > self.config.log.unsynced_bytes_max {
+        if route.unsynced_bytes + bytes > route.config.log.unsynced_bytes_max {
             return Err(AppendError::Backlogged);
         }
         let bytes_max = self.log(index).rule.bytes_max;
@@ -244,26 +293,33 @@ impl Shard {
     }
 
     /// Whether an event with this id is there already: then `target` gets that one as the answer.
-    fn is_known(&mut self, index: u32, channel: &ChannelName, id: &str, target: Target) -> bool {
+    fn is_known(
+        &mut self,
+        way: &mut Way<'_>,
+        index: u32,
+        channel: &ChannelName,
+        id: &str,
+        target: Target,
+    ) -> bool {
         let log = self.log(index);
         let found = log.history.find_id(id);
         if let Some((sequence, frame)) = found.map(|(at, entry)| (at, entry.frame.clone())) {
-            self.counters.log_duplicates += 1;
+            way.route.counters.log_duplicates += 1;
             let appended = Appended { sequence, frame, is_duplicate: true };
-            self.answer_append(channel, target, 0, Ok(appended));
+            way.answer_append(channel, target, 0, Ok(appended));
             return true;
         }
         let first = log.history.last_sequence() + 1;
         let Some(waiting) = log.unsynced.find(id, first) else { return false };
         waiting.targets.push(target);
-        self.counters.log_duplicates += 1;
+        way.route.counters.log_duplicates += 1;
         true
     }
 
     /// Hand an event to the log thread.
-    fn write(&mut self, index: u32, sequence: u64, waiting: Waiting) {
+    fn write(&mut self, route: &mut Route, index: u32, sequence: u64, waiting: Waiting) {
         let Entry { id, event_type, expires_unix_ms, frame, skip: _ } = waiting.entry.clone();
-        let unix_ms = self.unix_ms();
+        let unix_ms = route.unix_ms();
         let kind = RecordKind::Event {
             sequence,
             first_sequence: self.log(index).history.first_sequence(),
@@ -273,36 +329,22 @@ impl Shard {
             event_type,
             frame,
         };
-        self.logs.unsynced_bytes += waiting.entry.weight_bytes();
+        route.unsynced_bytes += waiting.entry.weight_bytes();
         self.log(index).unsynced.push(waiting, sequence);
-        self.store(index, kind);
-    }
-
-    /// The log thread says what became of events.
-    pub fn on_logged(&mut self, logged: Logged) {
-        let Logged { channel, sequence, is_kept } = logged;
-        let Some(index) = self.logs.channels.find_name(&channel) else { return };
-        if is_kept {
-            while self.next_unsynced(index).is_some_and(|next| next <= sequence) {
-                let Waiting { entry, targets } = self.pop_unsynced(index);
-                self.commit(index, &channel, entry, &targets);
-            }
-        } else {
-            self.roll_back(index, &channel, sequence);
-        }
+        self.store(route, index, kind);
     }
 
     /// Nothing from `sequence` on is kept: their publishers are told, their numbers are free.
-    fn roll_back(&mut self, index: u32, channel: &ChannelName, sequence: u64) {
+    fn roll_back(&mut self, way: &mut Way<'_>, index: u32, channel: &ChannelName, sequence: u64) {
         let mut failed = Vec::new();
         while self.log(index).last_sequence() >= sequence
-            && let Some(last) = self.pop_last_unsynced(index)
+            && let Some(last) = self.pop_last_unsynced(way.route, index)
         {
             failed.push(last);
         }
         for Waiting { targets, .. } in failed.into_iter().rev() {
             for target in targets {
-                self.answer_append(channel, target, 0, Err(AppendError::NotWritten));
+                way.answer_append(channel, target, 0, Err(AppendError::NotWritten));
             }
         }
     }
@@ -312,32 +354,39 @@ impl Shard {
         (!log.unsynced.is_empty()).then(|| log.history.last_sequence() + 1)
     }
 
-    fn pop_unsynced(&mut self, index: u32) -> Waiting {
+    fn pop_unsynced(&mut self, route: &mut Route, index: u32) -> Waiting {
         let log = self.log(index);
         let sequence = log.history.last_sequence() + 1;
         let waiting = log.unsynced.pop(sequence);
-        self.logs.unsynced_bytes -= waiting.entry.weight_bytes();
+        route.unsynced_bytes -= waiting.entry.weight_bytes();
         waiting
     }
 
-    fn pop_last_unsynced(&mut self, index: u32) -> Option<Waiting> {
+    fn pop_last_unsynced(&mut self, route: &mut Route, index: u32) -> Option<Waiting> {
         let log = self.log(index);
         let sequence = log.last_sequence();
         let waiting = log.unsynced.events.pop_back()?;
         log.unsynced.ids.remove(&waiting.entry.id, sequence);
-        self.logs.unsynced_bytes -= waiting.entry.weight_bytes();
+        route.unsynced_bytes -= waiting.entry.weight_bytes();
         Some(waiting)
     }
 
     /// The event is kept: from here on it is seen.
-    fn commit(&mut self, index: u32, channel: &ChannelName, entry: Entry, targets: &[Target]) {
+    fn commit(
+        &mut self,
+        way: &mut Way<'_>,
+        index: u32,
+        channel: &ChannelName,
+        entry: Entry,
+        targets: &[Target],
+    ) {
         let (frame, event_type) = (entry.frame.clone(), Arc::clone(&entry.event_type));
         let skip = entry.skip;
-        let sequence = self.keep(index, entry);
+        let sequence = self.keep(way.route, index, entry);
         if !self.log(index).sinks.is_empty() {
-            self.wake_sinks(index);
+            self.wake_sinks(way.route, index);
         }
-        self.note_event(channel, (&frame, sequence), skip, targets);
+        self.note_event(way.route, channel, (&frame, sequence), skip, targets);
         let ChannelLog { wildcard, is_filtered, .. } = self.log(index);
         let (wildcard, is_filtered) = (wildcard.clone(), *is_filtered);
         let ticket = targets.iter().find_map(|target| match target {
@@ -345,21 +394,21 @@ impl Shard {
             Target::Conn(..) => None,
         });
         let is_room = wildcard.is_some();
-        let is_out = !is_room || self.allows(Operation::Deliver, channel, None, Some(&frame));
-        let owned = self.owned.find_name(channel).filter(|_| is_out);
+        let is_out = !is_room || way.route.allows(Operation::Deliver, channel, None, Some(&frame));
+        let owned = self.channels.find_name(channel).filter(|_| is_out);
         let cores = owned.map_or(0, |owned| {
             let event_type = is_filtered.then_some(&event_type);
-            self.fan_out_logged(owned, sequence, &frame, event_type, skip, ticket)
+            self.fan_out_logged(way, owned, sequence, &frame, event_type, (skip, ticket))
         });
         if let Some(wildcard) = wildcard.filter(|_| is_out) {
-            self.relay(wildcard, Some(event_type), frame.clone());
+            self.relay(way, wildcard, Some(event_type), frame.clone());
         }
         let mut cores = Some(cores); // Of whom the first ticket hears, and no other.
         for (at, &target) in targets.iter().enumerate() {
             let is_ticket = matches!(target, Target::Ticket(..));
             let cores = if is_ticket { cores.take().unwrap_or(0) } else { 0 };
             let appended = Appended { sequence, frame: frame.clone(), is_duplicate: at > 0 };
-            self.answer_append(channel, target, cores, Ok(appended));
+            way.answer_append(channel, target, cores, Ok(appended));
         }
     }
 
@@ -367,6 +416,7 @@ impl Shard {
     /// server of a client's.
     fn note_event(
         &mut self,
+        route: &mut Route,
         channel: &ChannelName,
         (frame, sequence): (&Bytes, u64),
         skip: Option<SocketId>,
@@ -377,38 +427,41 @@ impl Shard {
         }
         let is_of_client = targets.iter().any(|target| matches!(target, Target::Conn(..)));
         if !is_of_client {
-            self.cache_event(channel, frame, Some(sequence));
-        } else if let (Some(skip), Some(owned)) = (skip, self.owned.find_name(channel)) {
-            self.notice_client_event(owned, frame, skip);
+            self.cache_event(route, channel, frame, Some(sequence));
+        } else if let (Some(skip), Some(owned)) = (skip, self.channels.find_name(channel)) {
+            self.notice_client_event(route, owned, frame, skip);
         }
     }
 
     /// Pass a kept event on to every core that has subscribers; how many others will answer.
     fn fan_out_logged(
         &mut self,
+        way: &mut Way<'_>,
         owned: u32,
         sequence: u64,
         frame: &Bytes,
         event_type: Option<&Arc<str>>,
-        skip: Option<SocketId>,
-        ticket: Option<Ticket>,
+        (skip, ticket): (Option<SocketId>, Option<Ticket>),
     ) -> u32 {
         let mut others = 0;
-        for at in 0..self.owned.at(owned).value.footholds.len() {
-            let Foothold { core, local, .. } = self.owned.at(owned).value.footholds[at];
+        for at in 0..self.channels.at(owned).value.footholds.len() {
+            let Foothold { core, local, .. } = self.channels.at(owned).value.footholds[at];
             self.end_outgoing_batch(owned, core);
-            let is_other = core != self.config.core;
+            let is_other = core != way.route.config.core;
             let ticket = ticket.filter(|_| is_other);
             others += u32::from(is_other);
             let has_rest = skip.is_some() || ticket.is_some();
             let rest = has_rest.then(|| Box::new((skip, ticket)));
             let (frame, event_type) = (frame.clone(), event_type.cloned());
             let delivery = Delivery { local, frame, sequence, event_type, rest };
-            self.tell(core, CoreMessage::DeliverLogged(delivery));
+            way.tell(core, ToLocal::DeliverLogged(delivery));
         }
         others
     }
+}
 
+impl Way<'_> {
+    /// Tell whoever waits for it what became of an event.
     fn answer_append(
         &mut self,
         channel: &ChannelName,
@@ -417,28 +470,21 @@ impl Shard {
         outcome: Result<Appended, AppendError>,
     ) {
         if let Err(error) = outcome {
-            self.refuse(error.refusal());
+            self.route.refuse(error.refusal());
         }
         match (target, outcome) {
+            (Target::Ticket(ticket, place), outcome) if self.route.is_here(ticket.core) => {
+                self.route.on_appended(ticket, place, cores, outcome);
+            }
             (Target::Ticket(ticket, place), outcome) => {
-                let appended = Message::Appended { ticket, place, cores, outcome };
-                self.tell(ticket.core, Message::into_core(appended));
+                let outcome = Box::new(outcome);
+                self.tell(ticket.core, ToLocal::Appended { ticket, place, cores, outcome });
             }
             (Target::Conn(core, conn), Err(error)) => {
                 let channel = channel.clone();
-                let refused = Message::AppendRefused { channel, conn, error };
-                self.tell(core, Message::into_core(refused));
+                self.tell_conn(core, conn, News::AppendRefused { channel, error });
             }
             (Target::Conn(..), Ok(_)) => {}
         }
-    }
-
-    pub(super) fn on_append_refused(
-        &mut self,
-        channel: &ChannelName,
-        conn: ConnId,
-        error: AppendError,
-    ) {
-        self.tell_word(conn, &Word::AppendRefused { channel: channel.as_str(), error });
     }
 }

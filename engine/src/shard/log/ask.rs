@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::message::{ChannelName, Ticket};
+use super::super::message::{ChannelName, Ticket, ToLocal};
+use super::super::owner::Owner;
 use super::super::question::Asked;
+use super::super::route::{Route, Way};
 use super::super::{Refusal, Shard};
 use super::ack::{Moved, RefusedAck};
 use super::message::Message;
@@ -21,7 +23,7 @@ pub(super) enum LogQuestion {
 
 /// What came of that.
 #[derive(Clone, Debug)]
-pub(in super::super) enum LogAnswer {
+pub enum LogAnswer {
     /// Whether the ack counts.
     Acked(Result<(), AckError>),
     /// Those acks of a core's turn that do not count.
@@ -60,7 +62,7 @@ impl LogQuestion {
 }
 
 impl LogAnswer {
-    pub(super) fn weight_bytes(&self) -> usize {
+    pub(in super::super) fn weight_bytes(&self) -> usize {
         match self {
             Self::TurnAcked(refused) => size_of_val(&**refused),
             Self::Acked(_) | Self::SnapshotSet(_) => 0,
@@ -76,7 +78,7 @@ impl Shard {
         subscriber_id: &str,
         sequence: u64,
     ) -> Asked<Result<(), AckError>> {
-        self.counters.acks_received += 1;
+        self.route.counters.acks_received += 1;
         self.ask_log(channel, LogQuestion::Ack { subscriber_id: subscriber_id.into(), sequence })
     }
 
@@ -90,14 +92,16 @@ impl Shard {
     }
 
     fn ask_log<A: 'static>(&mut self, channel: &ChannelName, question: LogQuestion) -> Asked<A> {
-        let ticket = self.open_keeping();
-        let ask = Message::Ask { ticket, channel: channel.clone(), question };
-        self.tell_log_owner(channel, ask);
+        let ticket = self.route.open_keeping();
+        self.tell_log_owner(Message::Ask { ticket, channel: channel.clone(), question });
         Asked::new(ticket)
     }
+}
 
+impl Owner {
     pub(super) fn on_log_question(
         &mut self,
+        way: &mut Way<'_>,
         ticket: Ticket,
         channel: &ChannelName,
         question: LogQuestion,
@@ -105,38 +109,38 @@ impl Shard {
         let answer = match question {
             LogQuestion::Ack { subscriber_id, sequence } => {
                 let waiter = Some(Waiter::Ack(ticket));
-                match self.move_cursor(channel, &subscriber_id, sequence, waiter) {
+                match self.move_cursor(way, channel, &subscriber_id, sequence, waiter) {
                     Ok(Moved::Waits) => return, // It is answered when it is durable.
                     Ok(Moved::Kept) => LogAnswer::Acked(Ok(())),
                     Err(error) => LogAnswer::Acked(Err(error)),
                 }
             }
             LogQuestion::SetSnapshot(snapshot) => {
-                match self.keep_snapshot(channel, snapshot, ticket) {
+                match self.keep_snapshot(way, channel, snapshot, ticket) {
                     Some(outcome) => LogAnswer::SnapshotSet(outcome),
                     None => return, // As above.
                 }
             }
         };
-        let answer = Message::Answer { ticket, answer };
-        self.tell(ticket.core, Message::into_core(answer));
+        way.tell(ticket.core, ToLocal::Answered { ticket, answer });
     }
 
     /// Keep a snapshot; what came of it, if that is known by now.
     fn keep_snapshot(
         &mut self,
+        way: &mut Way<'_>,
         channel: &ChannelName,
         snapshot: Snapshot,
         ticket: Ticket,
     ) -> Option<Result<(), SnapshotError>> {
         let bytes = snapshot.weight_bytes();
-        let index = match self.check_snapshot(channel, &snapshot) {
+        let index = match self.check_snapshot(way.route, channel, &snapshot) {
             Ok(index) => index,
             Err(error) => return Some(Err(error)),
         };
-        let is_durable = self.config.log.is_durable;
-        if is_durable && !self.may_wait(index, &Newest::Snapshot, bytes) {
-            self.refuse(Refusal::LogUnsynced);
+        let is_durable = way.route.config.log.is_durable;
+        if is_durable && !self.may_wait(way.route, index, &Newest::Snapshot, bytes) {
+            way.route.refuse(Refusal::LogUnsynced);
             return Some(Err(SnapshotError::NotKept(NotKept::Backlogged)));
         }
         let before = self.log(index).snapshot.replace(Box::new(snapshot));
@@ -144,29 +148,31 @@ impl Shard {
         self.logs.snapshot_bytes = self.logs.snapshot_bytes - before + bytes;
         self.logs.bytes = self.logs.bytes - before + bytes;
         if is_durable {
-            self.renew(index, &Newest::Snapshot, bytes, Some(Waiter::Snapshot(ticket)));
+            self.renew(way, index, &Newest::Snapshot, bytes, Some(Waiter::Snapshot(ticket)));
         }
-        self.make_room();
+        self.make_room(way.route);
         (!is_durable).then_some(Ok(()))
     }
 
     /// Whether there is room for a snapshot, and the log of its channel.
     fn check_snapshot(
         &mut self,
+        route: &mut Route,
         channel: &ChannelName,
         snapshot: &Snapshot,
     ) -> Result<u32, SnapshotError> {
-        if !self.has_log(channel) {
+        if !route.has_log(channel) {
             return Err(SnapshotError::NotLogged);
         }
-        let checked = snapshot.check(self.config.log.snapshot_bytes_max);
-        checked.inspect_err(|_| self.refuse(Refusal::LogSnapshotBytes))?;
-        let index =
-            self.open_log(channel, None).inspect_err(|error| self.refuse(error.refusal()))?;
+        let checked = snapshot.check(route.config.log.snapshot_bytes_max);
+        checked.inspect_err(|_| route.refuse(Refusal::LogSnapshotBytes))?;
+        let index = self
+            .open_log(route, channel, None)
+            .inspect_err(|error| route.refuse(error.refusal()))?;
         let bytes = snapshot.weight_bytes();
         let before = self.log(index).snapshot.as_ref().map_or(0, |it| it.weight_bytes());
-        if self.logs.snapshot_bytes - before + bytes > self.config.log.bytes_max / 2 {
-            self.refuse(Refusal::LogSnapshotBytes);
+        if self.logs.snapshot_bytes - before + bytes > route.config.log.bytes_max / 2 {
+            route.refuse(Refusal::LogSnapshotBytes);
             return Err(SnapshotError::Full);
         }
         Ok(index)

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::super::Shard;
+use super::super::local::Local;
 use super::super::message::ChannelName;
 use super::Resume;
 use crate::id::ConnId;
@@ -46,28 +47,30 @@ impl ConnLog {
 impl Shard {
     /// How many channels `conn` is subscribed to, or is about to be.
     pub fn subscriptions(&mut self, conn: ConnId) -> usize {
-        self.connection(conn).map_or(0, |it| it.channels.len())
+        self.local.connection(conn).map_or(0, |it| it.channels.len())
     }
 
     /// Whether `conn` is subscribed to channel `name`, or is about to be.
     pub fn is_subscribed(&mut self, conn: ConnId, name: &str) -> bool {
-        self.find_subscription(conn, name).is_some()
+        self.local.find_subscription(&self.route, conn, name).is_some()
     }
 
     /// How many users `conn` has entered, each counted in each of their channels.
     pub fn entered(&mut self, conn: ConnId) -> usize {
-        let log = self.connection(conn).and_then(|it| it.log.as_ref());
+        let log = self.local.connection(conn).and_then(|it| it.log.as_ref());
         log.map_or(0, |log| log.entered.len())
     }
 
     /// Whether `conn` has entered `user_id` into channel `name`.
     pub fn has_entered(&mut self, conn: ConnId, name: &str, user_id: &str) -> bool {
-        let log = self.connection(conn).and_then(|it| it.log.as_ref());
+        let log = self.local.connection(conn).and_then(|it| it.log.as_ref());
         log.is_some_and(|log| {
             log.entered.iter().any(|(channel, id)| channel.as_str() == name && **id == *user_id)
         })
     }
+}
 
+impl Local {
     /// What `conn`, which is there, has to do with logs.
     pub(in super::super) fn conn_log(&mut self, conn: ConnId) -> &mut ConnLog {
         let connection = &mut self.connections[conn.slot as usize];

@@ -3,41 +3,53 @@
 //! With a log thread each change is stored with its next group, as cursors are. A letter is never
 //! forgotten before the event that was published in its stead is kept: see who asks.
 
+use super::super::Refusal;
 use super::super::message::ChannelName;
-use super::super::{Refusal, Shard};
+use super::super::owner::Owner;
+use super::super::route::Route;
 use crate::log::{DeadLetter, RecordKind};
 use crate::middleware::Operation;
 
-impl Shard {
+impl Owner {
     /// Keep `letter` behind the others of `channel`; false, and counted, if there is no room.
-    pub(super) fn keep_dead_letter(&mut self, channel: &ChannelName, letter: DeadLetter) -> bool {
-        let frame = self.has_middleware().then(|| letter.draft.frame(0));
-        if !self.allows(Operation::DlqWrite, channel, None, frame.as_ref()) {
+    pub(super) fn keep_dead_letter(
+        &mut self,
+        route: &mut Route,
+        channel: &ChannelName,
+        letter: DeadLetter,
+    ) -> bool {
+        let frame = route.has_middleware().then(|| letter.draft.frame(0));
+        if !route.allows(Operation::DlqWrite, channel, None, frame.as_ref()) {
             return false;
         }
-        let record = self.config.log.is_durable.then(|| RecordKind::DeadLetter {
+        let record = route.config.log.is_durable.then(|| RecordKind::DeadLetter {
             id: letter.id.clone(),
             letter_json: letter.to_json(),
         });
-        let is_kept = self.add_dead_letter_of(channel, letter);
+        let is_kept = self.add_dead_letter_of(route, channel, letter);
         if is_kept
             && let Some(kind) = record
             && let Some(index) = self.logs.channels.find_name(channel)
         {
-            self.store(index, kind);
+            self.store(route, index, kind);
         }
         is_kept
     }
 
     /// Keep `letter` behind the others of `channel` in memory, without storing it; false, and
     /// counted, if there is no room.
-    pub(super) fn add_dead_letter_of(&mut self, channel: &ChannelName, letter: DeadLetter) -> bool {
-        let letters_max = self.config.log.dead_letters_max;
+    pub(super) fn add_dead_letter_of(
+        &mut self,
+        route: &mut Route,
+        channel: &ChannelName,
+        letter: DeadLetter,
+    ) -> bool {
+        let letters_max = route.config.log.dead_letters_max;
         let bytes = letter.weight_bytes();
-        let is_room = self.logs.dead_letter_bytes + bytes <= self.config.log.bytes_max / 4;
-        let is_taken = is_room && self.has_log(channel);
+        let is_room = self.logs.dead_letter_bytes + bytes <= route.config.log.bytes_max / 4;
+        let is_taken = is_room && route.has_log(channel);
         let is_kept = is_taken
-            && self.open_log(channel, None).is_ok_and(|index| {
+            && self.open_log(route, channel, None).is_ok_and(|index| {
                 let letters = self.log(index).dead_letters.get_or_insert_default();
                 letters.push(letter, letters_max).is_ok()
             });
@@ -45,9 +57,9 @@ impl Shard {
             self.logs.dead_letters += 1;
             self.logs.dead_letter_bytes += bytes;
             self.logs.bytes += bytes;
-            self.make_room();
+            self.make_room(route);
         } else {
-            self.refuse(Refusal::LogDeadLetters);
+            route.refuse(Refusal::LogDeadLetters);
         }
         is_kept
     }
@@ -67,6 +79,7 @@ impl Shard {
     /// Forget the letters with these `ids`, or all; how many there were.
     pub(super) fn remove_dead_letters(
         &mut self,
+        route: &mut Route,
         channel: &ChannelName,
         ids: Option<&[Box<str>]>,
     ) -> u32 {
@@ -85,9 +98,9 @@ impl Shard {
         self.logs.dead_letter_bytes -= bytes;
         self.logs.bytes -= bytes;
         let count = taken.len() as u32;
-        if self.config.log.is_durable {
+        if route.config.log.is_durable {
             for DeadLetter { id, .. } in taken {
-                self.store(index, RecordKind::DeadLetterGone { id });
+                self.store(route, index, RecordKind::DeadLetterGone { id });
             }
         }
         count

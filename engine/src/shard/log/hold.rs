@@ -4,28 +4,39 @@
 //! at before the answer is here. On one core the answer is there at once.
 
 use super::super::Shard;
+use super::super::local::Local;
+use super::super::route::Route;
 use crate::id::ConnId;
 
 impl Shard {
     /// Whether `conn`'s next message must wait for the answer to an earlier one.
     pub fn is_held(&mut self, conn: ConnId) -> bool {
-        self.connection(conn).is_some_and(|it| it.log.as_ref().is_some_and(|log| log.is_held()))
+        self.local
+            .connection(conn)
+            .is_some_and(|it| it.log.as_ref().is_some_and(|log| log.is_held()))
     }
 
     /// The next message of `conn` must wait until [`release`](Self::release) is called as often.
     pub fn hold(&mut self, conn: ConnId) {
-        if self.connection(conn).is_some() {
-            self.conn_log(conn).holds += 1;
+        if self.local.connection(conn).is_some() {
+            self.local.conn_log(conn).holds += 1;
         }
     }
 
     /// An answer that `conn` waited for is here, if it waited for any.
     pub fn release(&mut self, conn: ConnId) {
+        self.local.release(&mut self.route, conn);
+    }
+}
+
+impl Local {
+    /// As [`Shard::release`].
+    pub(in super::super) fn release(&mut self, route: &mut Route, conn: ConnId) {
         let Some(connection) = self.connection(conn) else { return };
         let Some(log) = connection.log.as_mut().filter(|log| log.holds > 0) else { return };
         log.holds -= 1;
         if log.holds == 0 {
-            self.wake(conn);
+            self.wake(route, conn);
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::super::Shard;
+use super::super::owner::Owner;
 use crate::id::AppIndex;
 
 /// Cursors of one core that one answer looks at: about a millisecond's worth.
@@ -58,7 +58,7 @@ impl Lags {
     }
 }
 
-impl Shard {
+impl Owner {
     /// The channels that this core owns and whose subscribers are furthest behind.
     pub(in super::super) fn lags(&mut self, max: usize) -> Lags {
         let mut lags = Lags::default();

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::message::{ChannelName, Ticket};
+use super::super::local::Local;
+use super::super::message::{ChannelName, Ticket, ToLocal, ToOwner};
+use super::super::owner::Owner;
+use super::super::route::{Route, Way};
 use super::super::{CoreMessage, DialectId, Shard};
 use super::ack::AckUpdate;
-use super::append::{AppendError, Appended};
-use super::ask::{LogAnswer, LogQuestion};
+use super::append::AppendError;
+use super::ask::LogQuestion;
 use super::page::{PageFor, PageOf};
 use super::replay::ReplayRange;
 use super::room_presence::{EnterError, Entering};
@@ -52,12 +55,12 @@ impl LogMessage {
     }
 }
 
-/// What a message about logs says.
+/// What a message about logs says to an owner.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// To the owner: an event to append.
+    /// An event to append.
     Append(Append),
-    /// To the owner: an event that is not kept.
+    /// An event that is not kept.
     Ephemeral {
         /// The channel.
         channel: ChannelName,
@@ -73,17 +76,15 @@ pub(super) enum Message {
         /// A whole frame.
         frame: Bytes,
     },
-    /// To the owner: how far subscribers have come.
+    /// How far subscribers have come.
     Acks {
         /// If somebody waits to hear that this is durable: what to answer.
         ticket: Option<Ticket>,
         updates: Vec<AckUpdate>,
     },
-    /// To the owner: the next page for a subscriber.
+    /// A subscriber wants its next page.
     ReadPage(PageOf),
-    /// From the owner: the page.
-    Page(PageFor),
-    /// To the owner: a connection wants some events again.
+    /// A connection wants some events again.
     Replay {
         /// The channel.
         channel: ChannelName,
@@ -94,29 +95,36 @@ pub(super) enum Message {
         /// Which events are wanted.
         range: ReplayRange,
     },
-    /// From the owner: those events.
+    /// A connection enters a user or takes one out.
+    Enter(Entering),
+    /// A question.
+    Ask { ticket: Ticket, channel: ChannelName, question: LogQuestion },
+}
+
+/// What the owner of a log has to say to one connection.
+#[derive(Debug)]
+pub struct LogNews {
+    pub(super) conn: ConnId,
+    pub(super) news: News,
+}
+
+#[derive(Debug)]
+pub(super) enum News {
+    /// The page that it has asked for.
+    Page(PageFor),
+    /// The events that it wanted again.
     Replayed {
         /// The channel.
         channel: ChannelName,
-        /// The connection.
-        conn: ConnId,
         /// The event after which they were wanted.
         after: u64,
         /// The events, as whole frames.
         frames: Vec<Bytes>,
     },
-    /// To the owner: a connection enters a user or takes one out.
-    Enter(Entering),
-    /// From the owner: that is done, or why not.
-    Entered { channel: ChannelName, conn: ConnId, outcome: Result<(), EnterError> },
-    /// To the asker: what became of an event, which went to this many other cores.
-    Appended { ticket: Ticket, place: u32, cores: u32, outcome: Result<Appended, AppendError> },
-    /// To the publisher's core: its event was not taken.
-    AppendRefused { channel: ChannelName, conn: ConnId, error: AppendError },
-    /// To the owner: a question.
-    Ask { ticket: Ticket, channel: ChannelName, question: LogQuestion },
-    /// To the asker: the answer.
-    Answer { ticket: Ticket, answer: LogAnswer },
+    /// A user is entered or taken out, or why not.
+    UserEntered { channel: ChannelName, outcome: Result<(), EnterError> },
+    /// Its event was not taken.
+    AppendRefused { channel: ChannelName, error: AppendError },
 }
 
 /// An event on its way to the owner.
@@ -129,92 +137,133 @@ pub(super) struct Append {
 }
 
 impl Message {
-    /// As a message between cores.
-    pub(super) fn into_core(self) -> CoreMessage {
-        CoreMessage::Log(Box::new(LogMessage(self)))
+    /// The channel whose owner is told.
+    fn channel(&self) -> &ChannelName {
+        match self {
+            Self::Append(Append { channel, .. })
+            | Self::Ephemeral { channel, .. }
+            | Self::Relay { channel, .. }
+            | Self::ReadPage(PageOf { channel, .. })
+            | Self::Replay { channel, .. }
+            | Self::Enter(Entering { channel, .. })
+            | Self::Ask { channel, .. } => channel,
+            Self::Acks { .. } => unreachable!("acks are of many channels of one owner"),
+        }
+    }
+
+    /// As a message to the owner on another core.
+    pub(super) fn boxed(self) -> ToOwner {
+        ToOwner::Log(Box::new(LogMessage(self)))
     }
 
     /// About how much memory the message holds while it waits.
-    pub(in super::super) fn weight_bytes(&self) -> usize {
+    fn weight_bytes(&self) -> usize {
         let held = match self {
             Self::Append(append) => append.channel.as_str().len() + append.draft.weight_bytes(),
             Self::Ephemeral { frame, .. } | Self::Relay { frame, .. } => frame.len(),
             Self::Acks { updates, .. } => size_of_val(&**updates),
-            Self::ReadPage(_)
-            | Self::Replay { .. }
-            | Self::Entered { .. }
-            | Self::Appended { .. }
-            | Self::AppendRefused { .. } => 0,
-            Self::Page(page) => page.weight_bytes(),
-            Self::Replayed { frames, .. } => frames.iter().map(Bytes::len).sum(),
+            Self::ReadPage(_) | Self::Replay { .. } => 0,
             Self::Enter(entering) => entering.weight_bytes(),
             Self::Ask { question, .. } => question.weight_bytes(),
-            Self::Answer { answer, .. } => answer.weight_bytes(),
+        };
+        held + size_of::<Self>()
+    }
+}
+
+impl LogNews {
+    /// About how much memory the message holds while it waits.
+    pub(in super::super) fn weight_bytes(&self) -> usize {
+        let held = match &self.news {
+            News::Page(page) => page.weight_bytes(),
+            News::Replayed { frames, .. } => frames.iter().map(Bytes::len).sum(),
+            News::UserEntered { .. } | News::AppendRefused { .. } => 0,
         };
         held + size_of::<Self>()
     }
 }
 
 impl Shard {
-    pub(in super::super) fn on_log_message(&mut self, LogMessage(message): LogMessage) {
-        match message {
-            Message::Append(append) => self.on_append(append),
-            Message::Ephemeral { channel, frame } => self.on_ephemeral(&channel, frame),
-            Message::Relay { channel, event_type, frame } => {
-                self.on_relay(&channel, event_type.as_ref(), &frame);
-            }
-            Message::Acks { ticket, updates } => self.on_acks(ticket, updates),
-            Message::ReadPage(request) => self.on_read_page(request),
-            Message::Page(page) => self.on_page(page),
-            Message::Replay { channel, core, conn, range } => {
-                let frames = self.read_range(&channel, &range);
-                let after = range.after;
-                let replayed = Message::Replayed { channel, conn, after, frames };
-                self.tell(core, Message::into_core(replayed));
-            }
-            Message::Replayed { channel, conn, after, frames } => {
-                self.on_replayed(&channel, conn, after, &frames);
-            }
-            Message::Enter(entering) => self.on_enter_user(entering),
-            Message::Entered { channel, conn, outcome } => {
-                self.on_user_entered(&channel, conn, outcome);
-            }
-            Message::Appended { ticket, place, cores, outcome } => {
-                self.on_appended(ticket, place, cores, outcome);
-            }
-            Message::AppendRefused { channel, conn, error } => {
-                self.on_append_refused(&channel, conn, error);
-            }
-            Message::Ask { ticket, channel, question } => {
-                self.on_log_question(ticket, &channel, question);
-            }
-            Message::Answer { ticket, answer } => self.on_log_answer(ticket, answer),
+    /// Pass `message` to the owner of its channel, in a box only where that is on another core.
+    pub(super) fn tell_log_owner(&mut self, message: Message) {
+        let owner = message.channel().owner(self.route.config.cores);
+        if self.route.is_here(owner) {
+            let way = &mut Way::of(&mut self.route, &mut self.local);
+            self.owner.on_log_message(way, LogMessage(message));
+            self.settle();
+        } else {
+            self.route.send(owner, CoreMessage::ToOwner(message.boxed()));
         }
     }
+}
 
-    /// Pass `message` to the owner of `channel`.
-    pub(super) fn tell_log_owner(&mut self, channel: &ChannelName, message: Message) -> CoreId {
-        let owner = channel.owner(self.config.cores);
-        self.tell_log(owner, message);
-        owner
+impl Owner {
+    pub(in super::super) fn on_log_message(&mut self, way: &mut Way<'_>, message: LogMessage) {
+        match message.0 {
+            Message::Append(append) => self.on_append(way, append),
+            Message::Ephemeral { channel, frame } => self.on_ephemeral(way, &channel, frame),
+            Message::Relay { channel, event_type, frame } => {
+                self.on_relay(way, &channel, event_type.as_ref(), &frame);
+            }
+            Message::Acks { ticket, updates } => self.on_acks(way, ticket, updates),
+            Message::ReadPage(request) => self.on_read_page(way, request),
+            Message::Replay { channel, core, conn, range } => {
+                let frames = self.read_range(way.route, &channel, &range);
+                let after = range.after;
+                way.tell_conn(core, conn, News::Replayed { channel, after, frames });
+            }
+            Message::Enter(entering) => self.on_enter_user(way, entering),
+            Message::Ask { ticket, channel, question } => {
+                self.on_log_question(way, ticket, &channel, question);
+            }
+        }
     }
+}
 
-    /// Pass `message` to `core`, in a box only where that is another one.
-    pub(super) fn tell_log(&mut self, core: CoreId, message: Message) {
-        if core == self.config.core {
-            self.on_log_message(LogMessage(message));
-        } else {
-            self.tell(core, message.into_core());
+impl Local {
+    pub(in super::super) fn on_log_news(&mut self, route: &mut Route, news: LogNews) {
+        let LogNews { conn, news } = news;
+        match news {
+            News::Page(page) => self.on_page(route, conn, page),
+            News::Replayed { channel, after, frames } => {
+                self.on_replayed(route, &channel, conn, after, &frames);
+            }
+            News::UserEntered { channel, outcome } => {
+                self.on_user_entered(route, &channel, conn, outcome);
+            }
+            News::AppendRefused { channel, error } => {
+                self.on_append_refused(route, &channel, conn, error);
+            }
         }
     }
 
     /// The channel called `name` in the app of `conn`, and what that speaks, if it is open.
     pub(super) fn channel_of(
         &mut self,
+        route: &Route,
         conn: ConnId,
         name: &str,
     ) -> Option<(ChannelName, DialectId)> {
         let (app, dialect) = self.speaks(conn)?;
-        Some((self.channel(app, name), dialect))
+        Some((route.channel(app, name), dialect))
+    }
+}
+
+impl Route {
+    /// Pass `message` to the owner of its channel.
+    pub(super) fn tell_log_owner(&mut self, message: Message) {
+        let owner = message.channel().owner(self.config.cores);
+        self.tell_owner(owner, message.boxed());
+    }
+}
+
+impl Way<'_> {
+    /// Tell `conn` of `core` something about a log, in a box only where that is another core.
+    pub(super) fn tell_conn(&mut self, core: CoreId, conn: ConnId, news: News) {
+        let news = LogNews { conn, news };
+        if self.route.is_here(core) {
+            self.near.on_log_news(self.route, news);
+        } else {
+            self.route.send(core, CoreMessage::ToLocal(ToLocal::Log(Box::new(news))));
+        }
     }
 }

@@ -37,9 +37,9 @@ use std::collections::VecDeque;
 
 pub use ack::RefusedAck;
 pub use append::{AppendError, Appended, Delivery};
-pub use ask::SnapshotError;
+pub use ask::{LogAnswer, SnapshotError};
 pub use lag::{ChannelLag, Lags};
-pub use message::{LogMessage, NamedDraft};
+pub use message::{LogMessage, LogNews, NamedDraft};
 pub use questions::{
     ChannelLogInfo, ForgetDeadLetters, KeepDeadLetter, ListDeadLetters, LogInfo, Replay, SnapshotOf,
 };
@@ -49,13 +49,15 @@ pub use room_presence::EnterError;
 pub use sinks::{SinkId, SinkOutcome, SinkPost};
 pub use subscribe_options::{Start, SubscribeOptions};
 
-pub(super) use ack::Untold;
-pub(super) use ask::LogAnswer;
+pub(super) use ack::{Acks, Untold};
 pub(super) use conn_log::ConnLog;
+pub(super) use sample::Samples;
 pub(super) use subscribe_options::{JoinLog, LogWelcome};
 pub(super) use subscribers::LocalLog;
 
 use super::message::ChannelName;
+use super::owner::Owner;
+use super::route::Route;
 use super::table::Table;
 use super::{DialectId, Millis, Shard};
 use crate::id::ConnId;
@@ -125,7 +127,7 @@ impl ChannelLog {
     }
 }
 
-/// The logs of one core, and what its connections wait for.
+/// The logs that one core owns.
 #[derive(Debug)]
 pub(super) struct Logs {
     pub(super) channels: Table<ChannelLog>,
@@ -137,7 +139,6 @@ pub(super) struct Logs {
     snapshot_bytes: usize,
     dead_letters: usize,
     dead_letter_bytes: usize,
-    unsynced_bytes: usize,
     /// Records that something is forgotten which the log thread has yet to answer.
     forgotten: usize,
     retries: Retries,
@@ -155,14 +156,7 @@ pub(super) struct Logs {
     sweep: u32,
     /// Where the next look at who is behind begins.
     lag_from: u32,
-    unix_ms: u64,
-    /// The time of `unix_ms` in microseconds since 1970.
-    unix_us: u64,
-    samples: sample::Samples,
-    pub(super) acks: ack::Acks,
     rosters: Rosters,
-    /// Connections that want their next page.
-    hungry: VecDeque<ConnId>,
 }
 
 impl Logs {
@@ -175,7 +169,6 @@ impl Logs {
             snapshot_bytes: 0,
             dead_letters: 0,
             dead_letter_bytes: 0,
-            unsynced_bytes: 0,
             forgotten: 0,
             retries: Retries::default(),
             trimmed: Vec::new(),
@@ -186,12 +179,7 @@ impl Logs {
             blanks: open::Blanks::default(),
             sweep: 0,
             lag_from: 0,
-            unix_ms: 0,
-            unix_us: 0,
-            samples: sample::Samples::default(),
-            acks: ack::Acks::default(),
             rosters: Rosters::default(),
-            hungry: VecDeque::new(),
         }
     }
 }
@@ -204,24 +192,26 @@ impl Shard {
 
     /// The time that was said last, in milliseconds since 1970.
     pub const fn unix_ms(&self) -> u64 {
-        self.logs.unix_ms
+        self.route.unix_ms()
     }
 
     /// Whether channel `name` of `conn`'s app has a log.
     pub fn is_logged(&mut self, conn: ConnId, name: &str) -> bool {
-        let Some(app) = self.connection(conn).map(|it| it.app) else { return false };
-        self.apps.app(app).has_log(name)
+        let Some(app) = self.local.connection(conn).map(|it| it.app) else { return false };
+        self.route.apps.app(app).has_log(name)
     }
+}
 
+impl Owner {
     fn log(&mut self, index: u32) -> &mut ChannelLog {
         &mut self.logs.channels.at(index).value
     }
 
     /// The rules of apps have changed: what logs may keep, and for which sinks, follows them.
-    pub(super) fn renew_history_rules(&mut self) {
+    pub(super) fn renew_history_rules(&mut self, route: &mut Route) {
         let mut indices = Vec::with_capacity(self.logs.channels.len());
         for (index, entry) in self.logs.channels.iter_mut() {
-            let app = self.apps.app(entry.name.app());
+            let app = route.apps.app(entry.name.app());
             if let Some(rule) = rule_of(&app.history, entry.name.as_str()) {
                 entry.value.rule = rule;
             }
@@ -230,7 +220,14 @@ impl Shard {
             }
         }
         for index in indices {
-            self.set_sinks(index);
+            self.set_sinks(route, index);
         }
+    }
+}
+
+impl Route {
+    /// As [`Shard::unix_ms`].
+    pub(super) const fn unix_ms(&self) -> u64 {
+        self.unix_ms
     }
 }

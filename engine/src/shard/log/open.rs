@@ -9,7 +9,9 @@
 use hashbrown::HashMap;
 
 use super::super::message::ChannelName;
-use super::super::{Millis, Refusal, Shard};
+use super::super::owner::Owner;
+use super::super::route::Route;
+use super::super::{Millis, Refusal};
 use super::append::Unsynced;
 use super::{ChannelLog, Cursors, History, HistoryRule, wildcard_of};
 use crate::id::{AppIndex, ConnId, CoreId};
@@ -62,16 +64,21 @@ impl Begun {
     }
 }
 
-impl Shard {
+impl Owner {
     /// The log of `channel`, made for `opener` if it may have one and there is room; the channel
     /// must have one by its app's rules.
-    pub(super) fn open_log(&mut self, channel: &ChannelName, opener: Opener) -> Result<u32, NoLog> {
+    pub(super) fn open_log(
+        &mut self,
+        route: &mut Route,
+        channel: &ChannelName,
+        opener: Opener,
+    ) -> Result<u32, NoLog> {
         if let Some(index) = self.logs.channels.find_name(channel) {
             self.use_log(index);
             return Ok(index);
         }
-        self.check_budget(channel.app(), opener)?;
-        let index = self.make_log(channel)?;
+        self.check_budget(route, channel.app(), opener)?;
+        let index = self.make_log(route, channel)?;
         let begun = &mut self.logs.begun;
         *begun.by_app.entry(channel.app()).or_default() += 1;
         if let Some(opener) = opener {
@@ -95,10 +102,10 @@ impl Shard {
         }
     }
 
-    fn check_budget(&mut self, app: AppIndex, opener: Opener) -> Result<(), NoLog> {
-        let now = self.now();
+    fn check_budget(&mut self, route: &Route, app: AppIndex, opener: Opener) -> Result<(), NoLog> {
+        let now = route.now();
         self.logs.begun.advance(now);
-        let limits = &self.config.log;
+        let limits = &route.config.log;
         let is_spent =
             |count: Option<&u32>, max: u32| max > 0 && count.copied().unwrap_or(0) >= max;
         let of_connection = opener.and_then(|it| self.logs.begun.by_connection.get(&it));
@@ -114,16 +121,20 @@ impl Shard {
     }
 
     /// A log for `channel`, which has none, if there is room.
-    pub(super) fn make_log(&mut self, channel: &ChannelName) -> Result<u32, NoLog> {
-        let channels_max = self.config.log.channels_max;
-        if self.logs.channels.len() >= channels_max && !self.drop_blank_log() {
+    pub(super) fn make_log(
+        &mut self,
+        route: &mut Route,
+        channel: &ChannelName,
+    ) -> Result<u32, NoLog> {
+        let channels_max = route.config.log.channels_max;
+        if self.logs.channels.len() >= channels_max && !self.drop_blank_log(route) {
             return Err(NoLog::Full { channels_max: channels_max as u32 });
         }
         let name = channel.as_str();
-        let rule = self.apps.app(channel.app()).history_rule(name).unwrap_or_else(|| {
+        let rule = route.apps.app(channel.app()).history_rule(name).unwrap_or_else(|| {
             HistoryRule { events_max: 0, ..HistoryRule::new("") } // Its rule went with a reload.
         });
-        let wildcard = wildcard_of(name).map(|name| self.channel(channel.app(), name));
+        let wildcard = wildcard_of(name).map(|name| route.channel(channel.app(), name));
         let log = ChannelLog {
             rule,
             history: History::after(self.logs.floor),
@@ -145,40 +156,40 @@ impl Shard {
             used: 0,
         };
         let index = self.logs.channels.insert(channel.clone(), log);
-        self.set_sinks(index);
+        self.set_sinks(route, index);
         Ok(index)
     }
 
     /// Forget the log that was used least recently of those in which nothing is and to which nobody
     /// is subscribed; false if there is none, or if they were looked for a moment ago.
-    fn drop_blank_log(&mut self) -> bool {
+    fn drop_blank_log(&mut self, route: &mut Route) -> bool {
         loop {
             while let Some((used, index, generation)) = self.logs.blanks.found.pop() {
                 let found = self.logs.channels.get(index, generation);
                 // It may have been used, or filled, since it was found.
                 if found.is_some_and(|it| it.value.used == used) && self.may_give_way(index) {
-                    self.drop_log(index);
+                    self.drop_log(route, index);
                     return true;
                 }
             }
-            let now = self.now();
+            let now = route.now();
             if now < self.logs.blanks.next_look {
                 return false;
             }
             let took_ms = self.logs.channels.len() as u64 / LOOKED_AT_PER_MS;
             self.logs.blanks.next_look = now.plus(took_ms);
-            self.find_blank_logs();
+            self.find_blank_logs(route);
             if self.logs.blanks.found.is_empty() {
                 return false;
             }
         }
     }
 
-    fn find_blank_logs(&mut self) {
+    fn find_blank_logs(&mut self, route: &mut Route) {
         let all: Vec<u32> = self.logs.channels.iter_mut().map(|(index, _)| index).collect();
         for index in all {
-            self.expire_log(index);
-            self.forget_idle_cursors(index);
+            self.expire_log(route, index);
+            self.forget_idle_cursors(route, index);
             if self.may_give_way(index) {
                 let entry = self.logs.channels.at(index);
                 self.logs.blanks.found.push((entry.value.used, index, entry.generation));
@@ -192,18 +203,18 @@ impl Shard {
         let entry = self.logs.channels.at(index);
         entry.value.is_blank()
             && (may_forget || !entry.value.is_stored)
-            && self.owned.find_name(&entry.name).is_none()
+            && self.channels.find_name(&entry.name).is_none()
     }
 
     /// No number is given again: logs that are made from here on begin above its last.
-    fn drop_log(&mut self, index: u32) {
+    fn drop_log(&mut self, route: &mut Route, index: u32) {
         let entry = self.logs.channels.at(index);
         let floor = self.logs.floor.max(entry.value.last_sequence());
         self.logs.floor = floor;
         if entry.value.is_stored {
-            self.store_forgotten(index, RecordKind::Forgotten { floor });
+            self.store_forgotten(route, index, RecordKind::Forgotten { floor });
         }
         self.logs.channels.remove(index);
-        self.counters.log_drops += 1;
+        route.counters.log_drops += 1;
     }
 }

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::super::channel::Form;
+use super::super::local::Local;
 use super::super::message::{ChannelName, LocalId};
+use super::super::owner::Owner;
+use super::super::route::{Route, Way};
 use super::super::word::Said;
-use super::super::{DialectId, Segment, Shard, Word};
-use super::message::Message;
+use super::super::{DialectId, Segment, Word};
+use super::message::News;
 use crate::id::{ConnId, CoreId, SocketId};
 use crate::log::{Entry, Page, PageLimits};
 
@@ -38,7 +41,6 @@ pub(super) struct PageOf {
 /// The answer to a subscriber's question for its next page.
 #[derive(Debug)]
 pub(super) struct PageFor {
-    conn: ConnId,
     local: LocalId,
     attempt: u32,
     page: Page,
@@ -60,22 +62,87 @@ pub(super) fn is_wanted(event_types: Option<&[Box<str>]>, event_type: &str) -> b
     event_types.is_none_or(|types| types.iter().any(|it| **it == *event_type))
 }
 
-impl Shard {
+impl Local {
+    /// A page is here: queue it, and ask for the next one once there is room.
+    pub(super) fn on_page(&mut self, route: &mut Route, conn: ConnId, answer: PageFor) {
+        let is_first = answer.is_first;
+        self.take_page(route, conn, answer);
+        if is_first {
+            // What comes next of the same message must not be answered before this page.
+            self.release(route, conn);
+        }
+    }
+
+    fn take_page(&mut self, route: &mut Route, conn: ConnId, answer: PageFor) {
+        let PageFor { local, attempt, page, is_live, presence, is_first: _ } = answer;
+        let local = local.index;
+        if self.connection(conn).is_none() {
+            return;
+        }
+        self.conn_log(conn).is_asked = false;
+        if !self.is_catching_up(conn, local, attempt) {
+            return self.note_appetite(route, conn); // It has unsubscribed since.
+        }
+        if let Some((first, last)) = page.lost {
+            self.tell_lost(route, conn, local, first, last);
+        }
+        route.counters.log_replayed += page.frames.len() as u64;
+        if !page.frames.is_empty() {
+            self.enqueue_page(route, conn, &page.frames);
+        }
+        self.send_said(route, conn, presence);
+        if is_live {
+            self.go_live(route, conn, local, page.last);
+        } else {
+            self.turn_page(conn, local, page.last);
+        }
+        self.note_appetite(route, conn);
+    }
+
+    /// The frames of a page as one segment for `conn` alone.
+    fn enqueue_page(&mut self, route: &mut Route, conn: ConnId, frames: &[Bytes]) {
+        let count = frames.len() as u32;
+        let bytes = match frames {
+            [only] => only.clone(),
+            several => Bytes::from(several.concat()),
+        };
+        let is_stream = self.connections[conn.slot as usize].form() == Form::Blocks;
+        let bytes = if is_stream { route.blocks(&bytes) } else { bytes };
+        route.counters.deliveries += u64::from(count);
+        let segment = Segment::new(bytes, count, &self.retained);
+        self.enqueue(route, conn.slot, segment);
+    }
+
+    pub(super) fn tell_lost(
+        &mut self,
+        route: &mut Route,
+        conn: ConnId,
+        local: u32,
+        first: u64,
+        last: u64,
+    ) {
+        route.counters.log_truncations += 1;
+        let (unix_ms, name) = (route.unix_ms(), self.channels.at(local).name.clone());
+        self.tell_word(route, conn, &Word::Lost { channel: name.as_str(), first, last, unix_ms });
+    }
+}
+
+impl Owner {
     /// The owner's part of a page.
-    pub(super) fn on_read_page(&mut self, request: PageOf) {
+    pub(super) fn on_read_page(&mut self, way: &mut Way<'_>, request: PageOf) {
         let PageOf { channel, core, conn, local, attempt, after, .. } = request;
         let PageOf { socket_id, cursor_of, event_types, dialect, is_first, was_live, .. } = request;
         let limits = PageLimits {
-            events_max: self.config.log.page_events_max,
-            bytes_max: self.config.log.page_bytes_max,
+            events_max: way.route.config.log.page_events_max,
+            bytes_max: way.route.config.log.page_bytes_max,
         };
-        self.sample_read();
-        let now = self.unix_ms();
-        let (row, mut is_live, mut presence) = (self.row(dialect), true, Said::default());
+        way.route.sample_read();
+        let now = way.route.unix_ms();
+        let (row, mut is_live, mut presence) = (way.route.row(dialect), true, Said::default());
         let mut page = Page { last: after, ..Page::default() };
         if let Some(index) = self.logs.channels.find_name(&channel) {
             if let Some(id) = &cursor_of {
-                self.renew_cursor(index, id);
+                self.renew_cursor(way, index, id);
             }
             let log = self.log(index);
             let is_wanted = |entry: &Entry| {
@@ -96,63 +163,7 @@ impl Shard {
                 presence = row.said(&[Word::Present { channel: channel.as_str(), users: &users }]);
             }
         }
-        let page = PageFor { conn, local, attempt, page, is_live, presence, is_first };
-        self.tell(core, Message::into_core(Message::Page(page)));
-    }
-
-    /// A page is here: queue it, and ask for the next one once there is room.
-    pub(super) fn on_page(&mut self, answer: PageFor) {
-        let (conn, is_first) = (answer.conn, answer.is_first);
-        self.take_page(answer);
-        if is_first {
-            // What comes next of the same message must not be answered before this page.
-            self.release(conn);
-        }
-    }
-
-    fn take_page(&mut self, answer: PageFor) {
-        let PageFor { conn, local, attempt, page, is_live, presence, is_first: _ } = answer;
-        let local = local.index;
-        if self.connection(conn).is_none() {
-            return;
-        }
-        self.conn_log(conn).is_asked = false;
-        if !self.is_catching_up(conn, local, attempt) {
-            return self.note_appetite(conn); // It has unsubscribed since.
-        }
-        if let Some((first, last)) = page.lost {
-            self.tell_lost(conn, local, first, last);
-        }
-        self.counters.log_replayed += page.frames.len() as u64;
-        if !page.frames.is_empty() {
-            self.enqueue_page(conn, &page.frames);
-        }
-        self.send_said(conn, presence);
-        if is_live {
-            self.go_live(conn, local, page.last);
-        } else {
-            self.turn_page(conn, local, page.last);
-        }
-        self.note_appetite(conn);
-    }
-
-    /// The frames of a page as one segment for `conn` alone.
-    fn enqueue_page(&mut self, conn: ConnId, frames: &[Bytes]) {
-        let count = frames.len() as u32;
-        let bytes = match frames {
-            [only] => only.clone(),
-            several => Bytes::from(several.concat()),
-        };
-        let is_stream = self.connections[conn.slot as usize].form() == Form::Blocks;
-        let bytes = if is_stream { self.blocks(&bytes) } else { bytes };
-        self.counters.deliveries += u64::from(count);
-        let segment = Segment::new(bytes, count, &self.retained);
-        self.enqueue(conn.slot, segment);
-    }
-
-    pub(super) fn tell_lost(&mut self, conn: ConnId, local: u32, first: u64, last: u64) {
-        self.counters.log_truncations += 1;
-        let (unix_ms, name) = (self.unix_ms(), self.locals.at(local).name.clone());
-        self.tell_word(conn, &Word::Lost { channel: name.as_str(), first, last, unix_ms });
+        let page = PageFor { local, attempt, page, is_live, presence, is_first };
+        way.tell_conn(core, conn, News::Page(page));
     }
 }

@@ -8,21 +8,37 @@
 //! or has an outbox whose next send will put it into the queue.
 
 use super::super::Shard;
+use super::super::local::Local;
+use super::super::route::Route;
 use crate::id::ConnId;
 
 /// Pages asked for in one turn: 4 MiB at their default size.
 const PAGES_PER_TURN_MAX: usize = 64;
 
 impl Shard {
+    /// Ask for pages, as many as a turn has.
+    pub(in super::super) fn feed(&mut self) {
+        for _ in 0..PAGES_PER_TURN_MAX {
+            if !self.local.can_feed(&self.route) {
+                return;
+            }
+            let Some(conn) = self.local.page_queue.pop_front() else { return };
+            self.local.feed_one(&mut self.route, conn);
+            self.settle(); // A page of a log of its own is in the outbox before the next is asked.
+        }
+    }
+}
+
+impl Local {
     /// Whether so little waits for `conn` that it should have a page.
-    pub(super) fn is_hungry(&mut self, conn: ConnId) -> bool {
-        let bytes_max = self.config.outbox_bytes_soft / 2;
+    pub(super) fn is_hungry(&mut self, route: &Route, conn: ConnId) -> bool {
+        let bytes_max = route.config.outbox_bytes_soft / 2;
         self.connection(conn).is_some_and(|it| it.is_open() && it.outbox.bytes() <= bytes_max)
     }
 
     /// `conn` may have begun to want a page.
-    pub(in super::super) fn note_appetite(&mut self, conn: ConnId) {
-        if !self.is_hungry(conn) {
+    pub(in super::super) fn note_appetite(&mut self, route: &Route, conn: ConnId) {
+        if !self.is_hungry(route, conn) {
             return;
         }
         let log = self.connection(conn).and_then(|it| it.log.as_mut());
@@ -31,27 +47,16 @@ impl Shard {
             && !log.is_asked
             && !std::mem::replace(&mut log.is_queued, true)
         {
-            self.logs.hungry.push_back(conn);
-        }
-    }
-
-    /// Ask for pages, as many as a turn has.
-    pub(in super::super) fn feed(&mut self) {
-        for _ in 0..PAGES_PER_TURN_MAX {
-            if !self.can_feed() {
-                return;
-            }
-            let Some(conn) = self.logs.hungry.pop_front() else { return };
-            self.feed_one(conn);
+            self.page_queue.push_back(conn);
         }
     }
 
     /// Whether a turn would give pages.
-    pub(in super::super) fn can_feed(&self) -> bool {
-        !self.logs.hungry.is_empty() && self.retained.bytes() <= self.config.retained_bytes_max / 2
+    pub(in super::super) fn can_feed(&self, route: &Route) -> bool {
+        !self.page_queue.is_empty() && self.retained.bytes() <= route.config.retained_bytes_max / 2
     }
 
-    fn feed_one(&mut self, conn: ConnId) {
+    fn feed_one(&mut self, route: &mut Route, conn: ConnId) {
         let log = self.connection(conn).and_then(|it| it.log.as_mut());
         let Some(log) = log else { return }; // It has gone since.
         log.is_queued = false;
@@ -59,7 +64,7 @@ impl Shard {
             && !log.is_asked
         {
             log.catching_up.rotate_left(1);
-            self.ask_page(conn, local);
+            self.ask_page(route, conn, local);
         }
     }
 }

@@ -27,7 +27,7 @@ impl Question for Replay {
     }
 
     fn part(self, shard: &mut Shard) -> Vec<Bytes> {
-        shard.read_range(&self.channel, &self.range)
+        shard.owner.read_range(&mut shard.route, &self.channel, &self.range)
     }
 
     fn whole(self, parts: Vec<(CoreId, Vec<Bytes>)>) -> Vec<Bytes> {
@@ -52,9 +52,9 @@ impl Question for SnapshotOf {
     }
 
     fn part(self, shard: &mut Shard) -> Option<Box<Snapshot>> {
-        let index = shard.logs.channels.find_name(&self.0);
-        let snapshot = index.and_then(|index| shard.log(index).snapshot.clone());
-        shard.counters.snapshots_given += u64::from(snapshot.is_some());
+        let index = shard.owner.logs.channels.find_name(&self.0);
+        let snapshot = index.and_then(|index| shard.owner.log(index).snapshot.clone());
+        shard.route.counters.snapshots_given += u64::from(snapshot.is_some());
         snapshot
     }
 
@@ -85,7 +85,7 @@ impl Question for KeepDeadLetter {
     }
 
     fn part(self, shard: &mut Shard) -> bool {
-        shard.keep_dead_letter(&self.channel, *self.letter)
+        shard.owner.keep_dead_letter(&mut shard.route, &self.channel, *self.letter)
     }
 
     fn whole(self, parts: Vec<(CoreId, bool)>) -> bool {
@@ -117,7 +117,7 @@ impl Question for ListDeadLetters {
     }
 
     fn part(self, shard: &mut Shard) -> Vec<DeadLetter> {
-        shard.list_dead_letters(&self.channel, self.limit, self.from_unix_ms)
+        shard.owner.list_dead_letters(&self.channel, self.limit, self.from_unix_ms)
     }
 
     fn whole(self, parts: Vec<(CoreId, Vec<DeadLetter>)>) -> Vec<DeadLetter> {
@@ -147,7 +147,7 @@ impl Question for ForgetDeadLetters {
     }
 
     fn part(self, shard: &mut Shard) -> u32 {
-        shard.remove_dead_letters(&self.channel, self.ids.as_deref())
+        shard.owner.remove_dead_letters(&mut shard.route, &self.channel, self.ids.as_deref())
     }
 
     fn whole(self, parts: Vec<(CoreId, u32)>) -> u32 {
@@ -189,8 +189,8 @@ impl Question for LogInfo {
     }
 
     fn part(self, shard: &mut Shard) -> Option<ChannelLogInfo> {
-        let index = shard.logs.channels.find_name(&self.0)?;
-        let log = shard.log(index);
+        let index = shard.owner.logs.channels.find_name(&self.0)?;
+        let log = shard.owner.log(index);
         let last_sequence = log.history.last_sequence();
         let lowest = log.cursors.lowest().into_iter().chain(log.lowest_sink()).min();
         Some(ChannelLogInfo {

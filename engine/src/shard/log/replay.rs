@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::super::local::Local;
 use super::super::message::ChannelName;
+use super::super::owner::Owner;
+use super::super::route::Route;
 use super::super::{Shard, Word};
 use super::message::Message;
 use super::page::is_wanted;
@@ -28,21 +31,41 @@ impl Shard {
     /// Send `conn` some events of channel `name` again, in its dialect's form. Where the owner is
     /// another core it is [held](Self::is_held) until they are here.
     pub fn replay(&mut self, conn: ConnId, name: &str, range: ReplayRange) {
-        let Some((channel, _)) = self.channel_of(conn, name) else { return };
-        let core = self.config.core;
-        let replay = Message::Replay { channel: channel.clone(), core, conn, range };
+        let Some((channel, _)) = self.local.channel_of(&self.route, conn, name) else { return };
+        let core = self.route.config.core;
         self.hold(conn);
-        self.tell_log_owner(&channel, replay);
+        self.tell_log_owner(Message::Replay { channel, core, conn, range });
     }
+}
 
+impl Local {
+    pub(super) fn on_replayed(
+        &mut self,
+        route: &mut Route,
+        channel: &ChannelName,
+        conn: ConnId,
+        after: u64,
+        frames: &[Bytes],
+    ) {
+        self.tell_word(route, conn, &Word::Replayed { channel: channel.as_str(), after, frames });
+        self.release(route, conn);
+    }
+}
+
+impl Owner {
     /// The owner's part. Bounded by what a connection may have waiting.
-    pub(super) fn read_range(&mut self, channel: &ChannelName, range: &ReplayRange) -> Vec<Bytes> {
-        self.sample_read();
-        let now = self.unix_ms();
-        let events_max = self.config.log.page_events_max;
+    pub(super) fn read_range(
+        &mut self,
+        route: &mut Route,
+        channel: &ChannelName,
+        range: &ReplayRange,
+    ) -> Vec<Bytes> {
+        route.sample_read();
+        let now = route.unix_ms();
+        let events_max = route.config.log.page_events_max;
         let limit = if range.limit == 0 { events_max } else { range.limit as usize };
         let mut left = limit.min(events_max);
-        let mut bytes_left = self.config.outbox_bytes_soft;
+        let mut bytes_left = route.config.outbox_bytes_soft;
         let Some(index) = self.logs.channels.find_name(channel) else { return Vec::new() };
         let history = &self.log(index).history;
         let to = range.to.unwrap_or(u64::MAX).min(history.last_sequence());
@@ -57,18 +80,7 @@ impl Shard {
             frames.extend(page.frames);
             after = page.last;
         }
-        self.counters.log_replayed += frames.len() as u64;
+        route.counters.log_replayed += frames.len() as u64;
         frames
-    }
-
-    pub(super) fn on_replayed(
-        &mut self,
-        channel: &ChannelName,
-        conn: ConnId,
-        after: u64,
-        frames: &[Bytes],
-    ) {
-        self.tell_word(conn, &Word::Replayed { channel: channel.as_str(), after, frames });
-        self.release(conn);
     }
 }

@@ -37,11 +37,11 @@ impl Shard {
         name: &str,
         resume: Resume,
     ) -> Result<(), ResumesFull> {
-        let resumes_max = self.config.subscriptions_max;
-        if !self.connection(conn).is_some_and(|it| it.is_open()) {
+        let resumes_max = self.route.config.subscriptions_max;
+        if !self.local.connection(conn).is_some_and(|it| it.is_open()) {
             return Ok(()); // Nobody is left to subscribe.
         }
-        let resumes = &mut self.conn_log(conn).resumes;
+        let resumes = &mut self.local.conn_log(conn).resumes;
         if let Some((_, known)) = resumes.iter_mut().find(|(channel, _)| **channel == *name) {
             *known = resume;
             return Ok(());
@@ -55,13 +55,13 @@ impl Shard {
 
     /// Where a subscription begins after event `after` of a log in `epoch`, as its client says.
     pub fn start_after(&self, after: u64, epoch: Option<u64>) -> Start {
-        let is_here = epoch.is_none_or(|epoch| epoch == u64::from(self.config.log.epoch));
+        let is_here = epoch.is_none_or(|epoch| epoch == u64::from(self.route.config.log.epoch));
         if is_here { Start::After(after) } else { Start::Elsewhere(after) }
     }
 
     /// What was said of the subscription of `conn` to channel `name`; it is forgotten.
     pub fn take_resume(&mut self, conn: ConnId, name: &str) -> Option<Resume> {
-        let resumes = &mut self.connection(conn)?.log.as_mut()?.resumes;
+        let resumes = &mut self.local.connection(conn)?.log.as_mut()?.resumes;
         let index = resumes.iter().position(|(channel, _)| **channel == *name)?;
         let (_, resume) = resumes.swap_remove(index);
         if resumes.is_empty() {
@@ -76,9 +76,9 @@ impl Shard {
         let Some(subscribed) = self.subscribed(conn, name) else { return };
         let (local, index) = (subscribed.local, subscribed.index);
         // What the turn has gathered comes first, as it would have.
-        self.seal_early(local);
-        let attempt = self.next_serial();
-        let connection = &mut self.connections[conn.slot as usize];
+        self.local.seal_early(&mut self.route, local);
+        let attempt = self.route.next_serial();
+        let connection = &mut self.local.connections[conn.slot as usize];
         let form = connection.form();
         let subscription = &mut connection.subscriptions[index];
         assert!(subscription.position != JOINING, "it is confirmed");
@@ -86,13 +86,13 @@ impl Shard {
         subscription.attempt = attempt;
         let position = std::mem::replace(&mut subscription.position, CATCHING_UP);
         if position != CATCHING_UP {
-            self.unlist(local, position, form);
-            self.locals.at(local).value.joining += 1;
-            self.conn_log(conn).catching_up.push(local);
+            self.local.unlist(local, position, form);
+            self.local.channels.at(local).value.joining += 1;
+            self.local.conn_log(conn).catching_up.push(local);
         }
         if let Start::Elsewhere(seen) = start {
-            self.tell_lost(conn, local, seen.saturating_add(1), 0);
+            self.local.tell_lost(&mut self.route, conn, local, seen.saturating_add(1), 0);
         }
-        self.restart(conn, local, start, subscriber_id);
+        self.local.restart(&self.route, conn, local, start, subscriber_id);
     }
 }

@@ -11,9 +11,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::super::local::Local;
 use super::super::message::ChannelName;
+use super::super::owner::Owner;
+use super::super::route::{Route, Way};
 use super::super::{DialectId, Millis, Refusal, Shard, Word};
-use super::message::Message;
+use super::message::{Message, News};
 use super::presence::Entrant;
 use crate::id::{ConnId, CoreId};
 use crate::log::NoLog;
@@ -75,7 +78,7 @@ pub(super) struct Rosters {
 /// A connection enters a user or takes one out.
 #[derive(Debug)]
 pub(super) struct Entering {
-    channel: ChannelName,
+    pub(super) channel: ChannelName,
     core: CoreId,
     conn: ConnId,
     dialect: DialectId,
@@ -105,15 +108,17 @@ impl Shard {
         user_json: Box<str>,
         announcement: Option<Bytes>,
     ) {
-        let Some((channel, dialect)) = self.channel_of(conn, name) else { return };
-        let entered = &mut self.conn_log(conn).entered;
+        let Some((channel, dialect)) = self.local.channel_of(&self.route, conn, name) else {
+            return;
+        };
+        let entered = &mut self.local.conn_log(conn).entered;
         if !entered.iter().any(|(other, id)| *other == channel && **id == *user_id) {
             entered.push((channel.clone(), user_id.into()));
         }
-        let (core, user_id, user_json) = (self.config.core, user_id.into(), Some(user_json));
+        let (core, user_id, user_json) = (self.route.config.core, user_id.into(), Some(user_json));
         self.hold(conn);
         let entering = Entering { channel, core, conn, dialect, user_id, user_json, announcement };
-        self.tell_log_owner(&entering.channel.clone(), Message::Enter(entering));
+        self.tell_log_owner(Message::Enter(entering));
     }
 
     /// Take out a user that `conn` has entered, and tell subscribers as above.
@@ -124,63 +129,83 @@ impl Shard {
         user_id: &str,
         announcement: Option<Bytes>,
     ) {
-        let Some((channel, dialect)) = self.channel_of(conn, name) else { return };
-        let entered = &mut self.conn_log(conn).entered;
+        let Some((channel, dialect)) = self.local.channel_of(&self.route, conn, name) else {
+            return;
+        };
+        let entered = &mut self.local.conn_log(conn).entered;
         entered.retain(|(other, id)| *other != channel || **id != *user_id);
-        let (core, user_id) = (self.config.core, user_id.into());
+        let (core, user_id) = (self.route.config.core, user_id.into());
         self.hold(conn);
         let entering =
             Entering { channel, core, conn, dialect, user_id, user_json: None, announcement };
-        self.tell_log_owner(&entering.channel.clone(), Message::Enter(entering));
+        self.tell_log_owner(Message::Enter(entering));
     }
+}
 
+impl Local {
     /// A connection ends: whom it has entered leaves.
-    pub(in super::super) fn leave_users(&mut self, conn: ConnId) {
+    pub(in super::super) fn leave_users(&mut self, route: &mut Route, conn: ConnId) {
         let Some(connection) = self.connection(conn) else { return };
         let Some(log) = &mut connection.log else { return };
         // The answers to what follows must not be taken for those that it waited for.
         log.abandon();
         let (entered, dialect) = (std::mem::take(&mut log.entered), connection.dialect);
-        let (core, now) = (self.config.core, self.unix_ms());
+        let (core, now) = (route.config.core, route.unix_ms());
         for (channel, user_id) in entered {
             let left =
                 Word::UserLeft { channel: channel.as_str(), user_id: &user_id, unix_ms: now };
-            let said = self.row(dialect).said(&[left]);
+            let said = route.row(dialect).said(&[left]);
             let announcement = (said.frames > 0).then_some(said.bytes);
             let user_id = user_id.into();
             let entering =
                 Entering { channel, core, conn, dialect, user_id, user_json: None, announcement };
-            self.tell_log_owner(&entering.channel.clone(), Message::Enter(entering));
+            route.tell_log_owner(Message::Enter(entering));
         }
     }
 
+    pub(super) fn on_user_entered(
+        &mut self,
+        route: &mut Route,
+        channel: &ChannelName,
+        conn: ConnId,
+        outcome: Result<(), EnterError>,
+    ) {
+        if let Err(error) = outcome {
+            route.refuse(error.refusal());
+            self.tell_word(route, conn, &Word::EnterRefused { channel: channel.as_str(), error });
+        }
+        self.release(route, conn);
+    }
+}
+
+impl Owner {
     /// The owner's part.
-    pub(super) fn on_enter_user(&mut self, entering: Entering) {
+    pub(super) fn on_enter_user(&mut self, way: &mut Way<'_>, entering: Entering) {
         let Entering { channel, core, conn, dialect, user_id, user_json, announcement } = entering;
         let entrant = Entrant { user_id, core, conn };
         let outcome = if let Some(user_json) = user_json {
-            self.put_user(&channel, entrant, user_json).map(|()| true)
+            self.put_user(way.route, &channel, entrant, user_json).map(|()| true)
         } else {
             Ok(self.take_user(&channel, &entrant))
         };
         if let Ok(is_changed) = outcome {
-            self.tell_later(&channel, dialect, is_changed, announcement);
+            self.tell_later(way, &channel, dialect, is_changed, announcement);
         }
         let outcome = outcome.map(|_| ());
-        let entered = Message::Entered { channel, conn, outcome };
-        self.tell(core, Message::into_core(entered));
+        way.tell_conn(core, conn, News::UserEntered { channel, outcome });
     }
 
     fn put_user(
         &mut self,
+        route: &mut Route,
         channel: &ChannelName,
         entrant: Entrant,
         user_json: Box<str>,
     ) -> Result<(), EnterError> {
-        let index = self.open_log(channel, Some((entrant.core, entrant.conn)))?;
+        let index = self.open_log(route, channel, Some((entrant.core, entrant.conn)))?;
         let log = &mut self.logs.channels.at(index).value;
         let mut entered = log.entered.take().unwrap_or_default();
-        let outcome = entered.put(entrant, user_json, &self.config.log);
+        let outcome = entered.put(entrant, user_json, &route.config.log);
         log.had_users |= outcome.is_ok();
         log.entered = Some(entered).filter(|it| !it.is_empty());
         outcome
@@ -202,6 +227,7 @@ impl Shard {
     /// then `announcement`, in its place among the others.
     fn tell_later(
         &mut self,
+        way: &mut Way<'_>,
         channel: &ChannelName,
         dialect: DialectId,
         is_changed: bool,
@@ -211,7 +237,7 @@ impl Shard {
         let untold = index.is_some_and(|index| self.log(index).untold.is_some());
         let Some(index) = index.filter(|_| is_changed || untold) else {
             if let Some(frame) = announcement {
-                self.on_ephemeral(channel, frame);
+                self.on_ephemeral(way, channel, frame);
             }
             return;
         };
@@ -226,17 +252,17 @@ impl Shard {
     }
 
     /// The turn is over: tell the subscribers of each channel that has changed.
-    pub(in super::super) fn tell_rosters(&mut self) {
+    pub(in super::super) fn tell_rosters(&mut self, way: &mut Way<'_>) {
         for id in std::mem::take(&mut self.logs.rosters.changed) {
             let Some(entry) = self.logs.channels.get(id.0, id.1) else { continue };
             let channel = entry.name.clone();
             let Some(untold) = entry.value.untold.take() else { continue };
             let UntoldUsers { dialect, is_changed, announcements } = *untold;
             if is_changed {
-                self.tell_roster(id, &channel, dialect);
+                self.tell_roster(way, id, &channel, dialect);
             }
             for frame in announcements {
-                self.on_ephemeral(&channel, frame);
+                self.on_ephemeral(way, &channel, frame);
             }
         }
     }
@@ -247,25 +273,31 @@ impl Shard {
     }
 
     /// Time has moved: list the channels whose rosters have waited for it.
-    pub(in super::super) fn look_at_rosters(&mut self) {
-        let now = self.now;
+    pub(in super::super) fn look_at_rosters(&mut self, way: &mut Way<'_>) {
+        let now = way.route.now;
         let is_due = |(due, _): &mut (Millis, (u32, u32))| *due <= now;
         let due: Vec<_> = self.logs.rosters.waiting.extract_if(.., is_due).collect();
         for (_, (index, generation)) in due {
             let Some(entry) = self.logs.channels.get(index, generation) else { continue };
             let channel = entry.name.clone();
             if let Some(dialect) = entry.value.roster_waits.take() {
-                self.tell_later(&channel, dialect, true, None);
+                self.tell_later(way, &channel, dialect, true, None);
             }
         }
     }
 
     /// Tell the subscribers of `channel` who is in it, now or when they have had time to read what
     /// they were told last.
-    fn tell_roster(&mut self, id: (u32, u32), channel: &ChannelName, dialect: DialectId) {
-        let Some(owned) = self.owned.find_name(channel) else { return };
-        let now = self.now;
-        let row = self.row(dialect);
+    fn tell_roster(
+        &mut self,
+        way: &mut Way<'_>,
+        id: (u32, u32),
+        channel: &ChannelName,
+        dialect: DialectId,
+    ) {
+        let Some(owned) = self.channels.find_name(channel) else { return };
+        let now = way.route.now;
+        let row = way.route.row(dialect);
         let log = &mut self.logs.channels.at(id.0).value;
         if log.roster_due > now {
             if log.roster_waits.replace(dialect).is_none() {
@@ -280,21 +312,8 @@ impl Shard {
             return;
         }
         log.roster_due = now.plus(said.bytes.len() as u64 / ROSTER_BYTES_PER_MS);
-        self.counters.rosters += 1;
-        self.counters.roster_users += count;
-        self.fan_out(owned, said.bytes, None, None);
-    }
-
-    pub(super) fn on_user_entered(
-        &mut self,
-        channel: &ChannelName,
-        conn: ConnId,
-        outcome: Result<(), EnterError>,
-    ) {
-        if let Err(error) = outcome {
-            self.refuse(error.refusal());
-            self.tell_word(conn, &Word::EnterRefused { channel: channel.as_str(), error });
-        }
-        self.release(conn);
+        way.route.counters.rosters += 1;
+        way.route.counters.roster_users += count;
+        self.fan_out(way, owned, said.bytes, None, None);
     }
 }

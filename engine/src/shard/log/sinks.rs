@@ -17,6 +17,8 @@ use bytes::Bytes;
 use foldhash::fast::FixedState;
 
 use super::super::message::ChannelName;
+use super::super::owner::Owner;
+use super::super::route::{Route, Way};
 use super::super::{Dialects, Millis, Output, Shard};
 use super::ChannelLog;
 use super::unkept::cursor_bytes;
@@ -102,10 +104,48 @@ impl ChannelLog {
 }
 
 impl Shard {
+    /// Whether no request is in flight and none could be: who pauses is not waited for.
+    pub fn are_sinks_quiet(&self) -> bool {
+        self.owner.logs.sinks.in_flight == 0 && self.owner.logs.sinks.due.is_empty()
+    }
+
+    /// What has come of a request.
+    pub fn sink_answered(&mut self, id: SinkId, outcome: SinkOutcome) {
+        self.owner.logs.sinks.in_flight -= 1;
+        let Some(it) = self.owner.sink(id) else { return }; // Its log or the sink is gone.
+        match outcome {
+            SinkOutcome::Taken => {
+                let before = it.cursor.sequence();
+                it.cursor.taken();
+                self.route.counters.sinks.events +=
+                    self.owner.sink_cursor(id).saturating_sub(before);
+                self.owner.store_sink_cursor(&mut Way::of(&mut self.route, &mut self.local), id);
+                self.owner.logs.sinks.due.push_back(id);
+            }
+            SinkOutcome::Failed { reason } => {
+                let retry = it.sink.retry;
+                let after = it.cursor.failed(&retry);
+                self.route.counters.sinks.failures += 1;
+                self.owner.after_failure(
+                    &mut Way::of(&mut self.route, &mut self.local),
+                    id,
+                    after,
+                    &reason,
+                );
+            }
+            SinkOutcome::NotTried => {
+                it.cursor.not_tried();
+                self.owner.pause_sink(&self.route, id, BUSY_PAUSE_MS);
+            }
+        }
+    }
+}
+
+impl Owner {
     /// Say which sinks the log at `index` has; those that it had before go on where they are.
-    pub(super) fn set_sinks(&mut self, index: u32) {
+    pub(super) fn set_sinks(&mut self, route: &mut Route, index: u32) {
         let entry = self.logs.channels.at(index);
-        let app = self.apps.app(entry.name.app());
+        let app = route.apps.app(entry.name.app());
         let name = entry.name.as_str();
         if !entry.name.nature().is_room || (app.sinks.is_empty() && entry.value.sinks.is_empty()) {
             return;
@@ -126,11 +166,16 @@ impl Shard {
             sinks.push(ChannelSink { sink, cursor: SinkCursor::after(first), serial });
         }
         entry.value.sinks = sinks.into();
-        self.wake_sinks(index);
+        self.wake_sinks(route, index);
     }
 
     /// A log was restored, with these cursors of its sinks by their names.
-    pub(super) fn restore_sinks(&mut self, index: u32, cursors: &[StoredCursor]) {
+    pub(super) fn restore_sinks(
+        &mut self,
+        route: &mut Route,
+        index: u32,
+        cursors: &[StoredCursor],
+    ) {
         let log = self.log(index);
         let (first, last) = (log.history.first_sequence() - 1, log.history.last_sequence());
         for it in &mut log.sinks {
@@ -140,16 +185,16 @@ impl Shard {
             let stored = cursors.iter().find(is_its);
             it.cursor = SinkCursor::after(stored.map_or(first, |cursor| cursor.sequence.min(last)));
         }
-        self.wake_sinks(index);
+        self.wake_sinks(route, index);
     }
 
     /// The log at `index` has new events: those of its sinks that are idle get their turn.
-    pub(super) fn wake_sinks(&mut self, index: u32) {
+    pub(super) fn wake_sinks(&mut self, route: &mut Route, index: u32) {
         let entry = self.logs.channels.at(index);
         let (log, generation) = (&mut entry.value, entry.generation);
         let last = log.history.last_sequence();
         for it in &mut log.sinks {
-            self.counters.sinks.dropped += it.cursor.appended(last, &it.sink);
+            route.counters.sinks.dropped += it.cursor.appended(last, &it.sink);
             if it.cursor.sequence() < last && it.cursor.queue() {
                 let id = SinkId { log: index, generation, serial: it.serial };
                 self.logs.sinks.due.push_back(id);
@@ -158,9 +203,9 @@ impl Shard {
     }
 
     /// Those that have paused for long enough get their turn.
-    pub(in super::super) fn resume_sinks(&mut self) {
+    pub(in super::super) fn resume_sinks(&mut self, route: &Route) {
         while let Some(Reverse((at, id))) = self.logs.sinks.pausing.peek().copied()
-            && at <= self.now
+            && at <= route.now
         {
             self.logs.sinks.pausing.pop();
             if let Some(it) = self.sink(id) {
@@ -171,44 +216,14 @@ impl Shard {
     }
 
     /// Post to those whose turn it is, as far as there may be requests in flight.
-    pub(in super::super) fn post_to_sinks(&mut self) {
-        while self.logs.sinks.in_flight < self.config.log.sinks_in_flight_max
+    pub(in super::super) fn post_to_sinks(&mut self, route: &mut Route) {
+        while self.logs.sinks.in_flight < route.config.log.sinks_in_flight_max
             && let Some(id) = self.logs.sinks.due.pop_front()
         {
-            if let Some(post) = self.next_post(id) {
+            if let Some(post) = self.next_post(route, id) {
                 self.logs.sinks.in_flight += 1;
-                self.counters.sinks.posts += 1;
-                self.outputs.push_back(Output::PostToSink(Box::new(post)));
-            }
-        }
-    }
-
-    /// Whether no request is in flight and none could be: who pauses is not waited for.
-    pub fn are_sinks_quiet(&self) -> bool {
-        self.logs.sinks.in_flight == 0 && self.logs.sinks.due.is_empty()
-    }
-
-    /// What has come of a request.
-    pub fn sink_answered(&mut self, id: SinkId, outcome: SinkOutcome) {
-        self.logs.sinks.in_flight -= 1;
-        let Some(it) = self.sink(id) else { return }; // Its log or the sink is gone.
-        match outcome {
-            SinkOutcome::Taken => {
-                let before = it.cursor.sequence();
-                it.cursor.taken();
-                self.counters.sinks.events += self.sink_cursor(id).saturating_sub(before);
-                self.store_sink_cursor(id);
-                self.logs.sinks.due.push_back(id);
-            }
-            SinkOutcome::Failed { reason } => {
-                let retry = it.sink.retry;
-                let after = it.cursor.failed(&retry);
-                self.counters.sinks.failures += 1;
-                self.after_failure(id, after, &reason);
-            }
-            SinkOutcome::NotTried => {
-                it.cursor.not_tried();
-                self.pause_sink(id, BUSY_PAUSE_MS);
+                route.counters.sinks.posts += 1;
+                route.outputs.push_back(Output::PostToSink(Box::new(post)));
             }
         }
     }
@@ -218,25 +233,25 @@ impl Shard {
         (self.logs.sinks.in_flight as u64, self.logs.sinks.pausing.len() as u64)
     }
 
-    fn after_failure(&mut self, id: SinkId, after: AfterFailure, reason: &str) {
+    fn after_failure(&mut self, way: &mut Way<'_>, id: SinkId, after: AfterFailure, reason: &str) {
         match after {
-            AfterFailure::Retry { delay_ms } => self.pause_sink(id, delay_ms),
+            AfterFailure::Retry { delay_ms } => self.pause_sink(way.route, id, delay_ms),
             AfterFailure::GiveUp { sequence, attempts } => {
-                self.bury(id, sequence, attempts, reason);
-                self.store_sink_cursor(id);
+                self.bury(way.route, id, sequence, attempts, reason);
+                self.store_sink_cursor(way, id);
                 self.logs.sinks.due.push_back(id);
             }
         }
     }
 
-    fn pause_sink(&mut self, id: SinkId, delay_ms: u64) {
-        let until = self.now.plus(delay_ms);
+    fn pause_sink(&mut self, route: &Route, id: SinkId, delay_ms: u64) {
+        let until = route.now.plus(delay_ms);
         self.logs.sinks.pausing.push(Reverse((until, id)));
     }
 
     /// The next request for a sink; `None` if it has everything.
-    fn next_post(&mut self, id: SinkId) -> Option<SinkPost> {
-        let (now, bytes_max) = (self.unix_ms(), self.config.log.sink_post_bytes_max);
+    fn next_post(&mut self, route: &mut Route, id: SinkId) -> Option<SinkPost> {
+        let (now, bytes_max) = (route.unix_ms(), route.config.log.sink_post_bytes_max);
         let entry = self.logs.channels.get(id.log, id.generation)?;
         let ChannelLog { history, sinks, .. } = &mut entry.value;
         let it = sinks.iter_mut().find(|it| it.serial == id.serial)?;
@@ -250,12 +265,12 @@ impl Shard {
             let limits = PageLimits { events_max: events_max as usize, bytes_max };
             let page = history.page(after, to, now, limits, |_| true);
             let lost = page.lost.map_or(0, |(first, last)| last - first + 1);
-            self.counters.sinks.lost += lost;
+            route.counters.sinks.lost += lost;
             if page.frames.is_empty() {
                 it.cursor.skip(page.last);
                 continue;
             }
-            self.counters.sinks.retries += u64::from(it.cursor.is_retrying());
+            route.counters.sinks.retries += u64::from(it.cursor.is_retrying());
             it.cursor.sent(after + lost, page.last);
             let (room, sink) = (entry.name.clone(), Arc::clone(&it.sink));
             return Some(SinkPost { id, room, sink, frames: page.frames });
@@ -263,39 +278,39 @@ impl Shard {
     }
 
     /// Keep event `sequence` as a dead letter of its room.
-    fn bury(&mut self, id: SinkId, sequence: u64, attempts: u32, reason: &str) {
+    fn bury(&mut self, route: &mut Route, id: SinkId, sequence: u64, attempts: u32, reason: &str) {
         let Some(entry) = self.logs.channels.get(id.log, id.generation) else { return };
         let Some(it) = entry.value.sinks.iter().find(|it| it.serial == id.serial) else { return };
         let (room, sink) = (entry.name.clone(), Arc::clone(&it.sink));
-        let now = self.logs.unix_ms;
-        let Some(draft) = draft_of(self.dialects, &entry.value, sequence, now) else {
-            self.counters.sinks.lost += 1; // Its room let go of it while it was tried.
+        let now = route.unix_ms;
+        let Some(draft) = draft_of(route.dialects, &entry.value, sequence, now) else {
+            route.counters.sinks.lost += 1; // Its room let go of it while it was tried.
             return;
         };
-        let seed = self.config.hash_seed ^ u64::from(self.next_serial());
+        let seed = route.config.hash_seed ^ u64::from(route.next_serial());
         let random = FixedState::with_seed(seed).hash_one((room.as_str(), &*sink.name, sequence));
         let letter = DeadLetter {
-            id: (self.dialects.dead_letter_id)(now, random).into(),
+            id: (route.dialects.dead_letter_id)(now, random).into(),
             draft,
             error: format!("sink {}: {reason}", sink.name).into(),
             attempts,
             failed_unix_ms: now,
         };
-        if self.keep_dead_letter(&room, letter) {
-            self.counters.sinks.dead_letters += 1;
+        if self.keep_dead_letter(route, &room, letter) {
+            route.counters.sinks.dead_letters += 1;
         } else {
-            self.counters.sinks.lost += 1;
+            route.counters.sinks.lost += 1;
         }
     }
 
-    fn store_sink_cursor(&mut self, id: SinkId) {
-        if !self.config.log.is_durable {
+    fn store_sink_cursor(&mut self, way: &mut Way<'_>, id: SinkId) {
+        if !way.route.config.log.is_durable {
             return;
         }
         let Some(it) = self.sink(id) else { return };
         let subscriber_id: Arc<str> = format!("{SINK_PREFIX}{}", it.sink.name).into();
         let bytes = cursor_bytes(&subscriber_id);
-        self.renew(id.log, &Newest::Cursor(subscriber_id), bytes, None);
+        self.renew(way, id.log, &Newest::Cursor(subscriber_id), bytes, None);
     }
 
     fn sink_cursor(&mut self, id: SinkId) -> u64 {

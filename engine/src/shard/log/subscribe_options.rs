@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::super::message::{ChannelName, Join, JoinRefused, Member, Welcome};
+use super::super::owner::Owner;
+use super::super::route::{Route, Way};
 use super::super::subscribe::SubscribeError;
 use super::super::word::{Begin, Said};
 use super::super::{Shard, Word};
 use super::PageOf;
-use super::message::Message;
 use crate::id::{ConnId, SocketId};
 use crate::log::wildcard_of;
 
@@ -103,7 +102,7 @@ impl Shard {
         name: &str,
         options: SubscribeOptions,
     ) -> Result<(), SubscribeError> {
-        if self.connection(conn).is_some_and(|it| it.is_open()) {
+        if self.local.connection(conn).is_some_and(|it| it.is_open()) {
             self.unsubscribe(conn, name);
         }
         let SubscribeOptions {
@@ -115,8 +114,9 @@ impl Shard {
             member,
         } = options;
         let event_types = event_types.map(Arc::from);
-        let with_page = self.is_hungry(conn) && !self.conn_log(conn).is_asked;
-        let socket_id = self.socket_id(conn);
+        let with_page =
+            self.local.is_hungry(&self.route, conn) && !self.local.conn_log(conn).is_asked;
+        let socket_id = self.local.socket_id(&self.route, conn);
         let log = JoinLog {
             start,
             socket_id,
@@ -126,32 +126,37 @@ impl Shard {
             fast_forward,
             with_page,
         };
-        let owner = self.join(conn, name, member, Some(Box::new(log)))?;
-        if owner != self.config.core {
+        let joined = self.local.join(&mut self.route, conn, name, member, Some(Box::new(log)));
+        self.settle();
+        let owner = joined?;
+        if owner != self.route.config.core {
             self.hold(conn);
         }
         Ok(())
     }
+}
 
+impl Owner {
     /// The owner's part of a join with options: where it begins. The log is there from here on.
     pub(in super::super) fn welcome_to_log(
         &mut self,
+        way: &mut Way<'_>,
         join: &Join,
     ) -> Result<Option<Box<LogWelcome>>, JoinRefused> {
         let Some(options) = &join.log else { return Ok(None) };
         let unlogged = LogWelcome::default();
-        if !self.has_log(&join.channel) {
+        if !way.route.has_log(&join.channel) {
             return Ok(Some(Box::new(unlogged)));
         }
-        let index = self.open_log(&join.channel, Some((join.core, join.conn)))?;
+        let index = self.open_log(way.route, &join.channel, Some((join.core, join.conn)))?;
         match options.start {
             Start::Cursor | Start::CursorOrLive | Start::Snapshot => {
-                self.renew_cursor(index, &options.subscriber_id);
+                self.renew_cursor(way, index, &options.subscriber_id);
             }
             Start::Live | Start::After(_) | Start::Elsewhere(_) => {}
         }
-        let (unix_ms, channel) = (self.unix_ms(), join.channel.as_str());
-        let row = self.row(join.dialect);
+        let (unix_ms, channel) = (way.route.unix_ms(), join.channel.as_str());
+        let row = way.route.row(join.dialect);
         let log = &mut self.logs.channels.at(index).value;
         log.is_filtered |= options.event_types.is_some();
         let snapshot = log.snapshot.as_deref();
@@ -171,9 +176,9 @@ impl Shard {
         } else {
             Said::default()
         };
-        self.counters.log_catch_ups += u64::from(after < last);
-        self.counters.snapshots_given += u64::from(snapshot_given);
-        let is_kept_back = after < last && !self.allows_catch_up(join);
+        way.route.counters.log_catch_ups += u64::from(after < last);
+        way.route.counters.snapshots_given += u64::from(snapshot_given);
+        let is_kept_back = after < last && !way.route.allows_catch_up(join);
         let fast_forward = if after > last || is_kept_back {
             // It knows events that this log never had, or may not have those that it has.
             row.said(&[Word::Lost { channel, first: after.saturating_add(1), last, unix_ms }])
@@ -190,29 +195,33 @@ impl Shard {
     }
 
     /// The owner's first page for a new subscriber, right behind the answer to its join.
-    pub(in super::super) fn send_first_page(&mut self, join: Join, after: u64) {
+    pub(in super::super) fn send_first_page(&mut self, way: &mut Way<'_>, join: Join, after: u64) {
         let Join { channel, core, conn, local, attempt, dialect, log, .. } = join;
         let Some(options) = log.filter(|options| options.with_page) else { return };
         let JoinLog { socket_id, event_types, .. } = *options;
-        self.on_read_page(PageOf {
-            channel,
-            core,
-            conn,
-            local,
-            attempt,
-            socket_id,
-            after,
-            cursor_of: None,
-            event_types,
-            dialect,
-            is_first: true,
-            was_live: false,
-        });
+        self.on_read_page(
+            way,
+            PageOf {
+                channel,
+                core,
+                conn,
+                local,
+                attempt,
+                socket_id,
+                after,
+                cursor_of: None,
+                event_types,
+                dialect,
+                is_first: true,
+                was_live: false,
+            },
+        );
     }
 
     /// The owner's answer to a join to the channel at `owned`.
     pub(in super::super) fn welcome(
         &mut self,
+        route: &mut Route,
         owned: u32,
         join: &Join,
         count: Said,
@@ -221,33 +230,23 @@ impl Shard {
         let is_live = join.log.as_ref().is_none_or(|options| options.start == Start::Live);
         // Who resumes gets the last event in its place, or has it.
         let (cached, sequence) = if is_live {
-            self.say_cached(&join.channel, join.dialect)
+            self.say_cached(route, &join.channel, join.dialect)
         } else {
             (Said::default(), None)
         };
         let begin = log.as_ref().map(|log| {
             let after = sequence.map_or(log.after, |cached| cached - 1);
-            Begin { epoch: self.config.log.epoch, after }
+            Begin { epoch: route.config.log.epoch, after }
         });
-        let subscribed = self.subscribed_word(owned, join, begin);
+        let subscribed = self.subscribed_word(route, owned, join, begin);
         Welcome { subscribed, cached, count, log }
     }
+}
 
+impl Route {
     /// Whether `channel` has a log by its app's rules.
     pub(super) fn has_log(&self, channel: &ChannelName) -> bool {
         self.apps.app(channel.app()).has_log(channel.as_str())
-    }
-
-    /// The owner passes a room's event on to its scope's wildcard.
-    pub(super) fn relay(
-        &mut self,
-        wildcard: ChannelName,
-        event_type: Option<Arc<str>>,
-        frame: Bytes,
-    ) {
-        let owner = wildcard.owner(self.config.cores);
-        let relay = Message::Relay { channel: wildcard, event_type, frame };
-        self.tell_log(owner, relay);
     }
 
     /// The wildcard of `channel`, if that is a room.

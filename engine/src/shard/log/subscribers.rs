@@ -11,9 +11,11 @@ use hashbrown::HashMap;
 use super::super::channel::{Run, Subscriber};
 use super::super::connection::CATCHING_UP;
 use super::super::frames::Frames;
-use super::super::message::{CoreMessage, Welcome};
+use super::super::local::Local;
+use super::super::message::Welcome;
 use super::super::outgoing_batch::Withheld;
-use super::super::{LocalId, Output, Shard};
+use super::super::route::Route;
+use super::super::{LocalId, Output};
 use super::message::Message;
 use super::page::{PageOf, is_wanted};
 use super::{JoinLog, LogWelcome, Start};
@@ -87,11 +89,17 @@ impl LocalLog {
     }
 }
 
-impl Shard {
+impl Local {
     /// A connection subscribes with options: its channel is a logged one from here on.
-    pub(in super::super) fn follow(&mut self, conn: ConnId, local: u32, options: &JoinLog) {
-        let entry = self.locals.at(local);
-        let app = self.apps.app(entry.name.app());
+    pub(in super::super) fn follow(
+        &mut self,
+        route: &mut Route,
+        conn: ConnId,
+        local: u32,
+        options: &JoinLog,
+    ) {
+        let entry = self.channels.at(local);
+        let app = route.apps.app(entry.name.app());
         let rule = app.history_rule(entry.name.as_str());
         let log = entry.value.log.get_or_insert_default();
         log.is_catch_up = rule.is_some_and(|rule| rule.catch_up);
@@ -107,22 +115,22 @@ impl Shard {
         };
         log.followers.insert(conn.slot, follower);
         if log.is_catch_up {
-            self.note_follower(conn);
+            self.note_follower(route, conn);
         }
     }
 
     /// Say it if this is the first log that a client follows which may do without.
-    fn note_follower(&mut self, conn: ConnId) {
+    fn note_follower(&mut self, route: &mut Route, conn: ConnId) {
         let is_first = !std::mem::replace(&mut self.conn_log(conn).has_followed, true);
         let dialect = self.connections[conn.slot as usize].dialect;
-        if is_first && !self.row(dialect).follows_only_logs {
-            self.outputs.push_back(Output::ReadsLog(conn));
+        if is_first && !route.row(dialect).follows_only_logs {
+            route.outputs.push_back(Output::ReadsLog(conn));
         }
     }
 
     /// A subscription has ended: what it has acknowledged in this turn is told all the same.
     pub(in super::super) fn unfollow(&mut self, slot: u32, local: u32) {
-        let entry = self.locals.at(local);
+        let entry = self.channels.at(local);
         let Some(follower) = entry.value.log.as_mut().and_then(|log| log.remove(slot)) else {
             return;
         };
@@ -144,7 +152,7 @@ impl Shard {
         after: u64,
     ) {
         self.connections[conn.slot as usize].subscriptions[index].position = CATCHING_UP;
-        let channel = &mut self.locals.at(local).value;
+        let channel = &mut self.channels.at(local).value;
         channel.joining += 1;
         let log = channel.log.as_mut().expect("follow has made the channel a logged one");
         let follower = log.followers.get_mut(&conn.slot).expect("it follows since it asked");
@@ -161,13 +169,13 @@ impl Shard {
     }
 
     /// `conn` has everything up to `last`: from here on the channel's events are for it, too.
-    pub(super) fn go_live(&mut self, conn: ConnId, local: u32, last: u64) {
+    pub(super) fn go_live(&mut self, route: &mut Route, conn: ConnId, local: u32, last: u64) {
         // What the turn has gathered was on the page, or came before the join.
-        self.seal_early(local);
+        self.seal_early(route, local);
         let connection = &mut self.connections[conn.slot as usize];
         let index = connection.find(local).expect("who goes live is subscribed");
         let form = connection.form();
-        let channel = &mut self.locals.at(local).value;
+        let channel = &mut self.channels.at(local).value;
         channel.joining -= 1;
         connection.subscriptions[index].position = channel.subscribers.len() as u32;
         channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
@@ -180,18 +188,18 @@ impl Shard {
 
     /// `conn` has everything up to `last` and wants more.
     pub(super) fn turn_page(&mut self, conn: ConnId, local: u32, last: u64) {
-        let log = self.locals.at(local).value.log.as_mut();
+        let log = self.channels.at(local).value.log.as_mut();
         log.and_then(|log| log.follower(conn.slot)).expect("who reads pages follows").after = last;
     }
 
     /// Ask for the next page of the channel at `local`, where `conn` is catching up.
-    pub(super) fn ask_page(&mut self, conn: ConnId, local: u32) {
+    pub(super) fn ask_page(&mut self, route: &mut Route, conn: ConnId, local: u32) {
         self.conn_log(conn).is_asked = true;
         let connection = &self.connections[conn.slot as usize];
         let index = connection.find(local).expect("who is catching up is subscribed");
         let attempt = connection.subscriptions[index].attempt;
-        let (core, dialect) = (self.config.core, connection.dialect);
-        let entry = self.locals.at(local);
+        let (core, dialect) = (route.config.core, connection.dialect);
+        let entry = self.channels.at(local);
         let log = entry.value.log.as_mut().expect("a channel with followers has a log");
         let follower = log.follower(conn.slot).expect("who is catching up follows the log");
         let (after, event_types) = (follower.after, follower.event_types.clone());
@@ -200,8 +208,7 @@ impl Shard {
         let cursor_of = is_at_cursor.then(|| Arc::clone(&follower.subscriber_id));
         let channel = entry.name.clone();
         let local = LocalId { index: local, generation: entry.generation };
-        let owner = channel.owner(self.config.cores);
-        let (socket_id, is_first) = (self.socket_id(conn), false);
+        let (socket_id, is_first) = (self.socket_id(route, conn), false);
         let request = PageOf {
             channel,
             core,
@@ -216,18 +223,19 @@ impl Shard {
             is_first,
             was_live,
         };
-        self.tell(owner, Message::ReadPage(request).into_core());
+        route.tell_log_owner(Message::ReadPage(request));
     }
 
     /// `conn`, which is catching up, goes on at `start`, as `subscriber_id`.
     pub(super) fn restart(
         &mut self,
+        route: &Route,
         conn: ConnId,
         local: u32,
         start: Start,
         subscriber_id: &Arc<str>,
     ) {
-        let log = self.locals.at(local).value.log.as_mut();
+        let log = self.channels.at(local).value.log.as_mut();
         let Some(follower) = log.and_then(|log| log.follower(conn.slot)) else { return };
         follower.subscriber_id = Arc::clone(subscriber_id);
         follower.cursor_seen_unix_ms = 0; // That of another one, perhaps.
@@ -238,12 +246,13 @@ impl Shard {
                 follower.is_at_cursor = true;
             }
         }
-        self.note_appetite(conn);
+        self.note_appetite(route, conn);
     }
 
     /// Welcome `conn`, which begins with the log after what `welcome` says.
     pub(in super::super) fn welcome_follower(
         &mut self,
+        route: &mut Route,
         conn: ConnId,
         local: u32,
         index: usize,
@@ -253,35 +262,39 @@ impl Shard {
         self.begin_catching_up(conn, local, index, log.after);
         let Welcome { subscribed, cached, count, log: _ } = welcome;
         for said in [log.snapshot, subscribed, cached, count, log.fast_forward] {
-            self.send_said(conn, said);
+            self.send_said(route, conn, said);
         }
-        self.note_appetite(conn); // Unless the first page is right behind this.
+        self.note_appetite(route, conn); // Unless the first page is right behind this.
     }
 
     /// Put an event of a log into its channel's run of this turn.
-    pub(in super::super) fn on_deliver_logged(&mut self, delivery: super::Delivery) {
+    pub(in super::super) fn on_deliver_logged(
+        &mut self,
+        route: &mut Route,
+        delivery: super::Delivery,
+    ) {
         let super::Delivery { local, frame, sequence, event_type, rest } = delivery;
         let (skip, ticket) = rest.map_or((None, None), |rest| *rest);
-        self.gather_logged(local, frame, skip, sequence, event_type.as_deref());
+        self.gather_logged(route, local, frame, skip, sequence, event_type.as_deref());
         if let Some(ticket) = ticket {
-            // It leaves this core after the turn's end, when the event is in every outbox.
-            self.tell(ticket.core, CoreMessage::Queued { ticket });
+            route.tell_queued(ticket);
         }
     }
 
     fn gather_logged(
         &mut self,
+        route: &mut Route,
         local: LocalId,
         frame: Bytes,
         skip: Option<crate::id::SocketId>,
         sequence: u64,
         event_type: Option<&str>,
     ) {
-        let slot = skip.and_then(|id| self.slot_of(id));
+        let slot = skip.and_then(|id| self.slot_of(route, id));
         let Some(index) = self.run_of(local) else { return };
         let run = &mut self.runs[index as usize];
         run.push(frame, slot);
-        if let Some(log) = &mut self.locals.at(local.index).value.log {
+        if let Some(log) = &mut self.channels.at(local.index).value.log {
             if sequence > 0 {
                 log.last = sequence;
             }
@@ -289,20 +302,21 @@ impl Shard {
                 log.withhold(run, event_type);
             }
         }
-        self.seal_if_full(local.index, index);
+        self.seal_if_full(route, local.index, index);
     }
 
     /// Send `frames`, which are in no log, to those subscribers that are catching up: no page will
     /// bring them. All but the connection in slot `skip`.
     pub(in super::super) fn send_to_those_behind(
         &mut self,
+        route: &mut Route,
         local: u32,
         frames: &Frames,
         skip: Option<u32>,
     ) {
         if self.has_those_behind(local) {
             for frame in frames.clone().each() {
-                self.send_behind(local, &frame, skip);
+                self.send_behind(route, local, &frame, skip);
             }
         }
     }
@@ -311,6 +325,7 @@ impl Shard {
     /// all but the connection that it is `withheld` from.
     pub(in super::super) fn send_load_to_those_behind(
         &mut self,
+        route: &mut Route,
         local: u32,
         frames: &Frames,
         withheld: &[Withheld],
@@ -321,19 +336,19 @@ impl Shard {
         let mut start = 0;
         for frame in frames.clone().each() {
             let is_of = |it: &&Withheld| it.start <= start && start < it.end;
-            let skip = withheld.iter().find(is_of).and_then(|it| self.slot_of(it.from));
-            self.send_behind(local, &frame, skip);
+            let skip = withheld.iter().find(is_of).and_then(|it| self.slot_of(route, it.from));
+            self.send_behind(route, local, &frame, skip);
             start += frame.len() as u32;
         }
     }
 
     fn has_those_behind(&mut self, local: u32) -> bool {
-        let channel = &self.locals.at(local).value;
+        let channel = &self.channels.at(local).value;
         channel.log.is_some() && channel.joining > 0
     }
 
-    fn send_behind(&mut self, local: u32, frame: &Bytes, skip: Option<u32>) {
-        let channel = &self.locals.at(local).value;
+    fn send_behind(&mut self, route: &mut Route, local: u32, frame: &Bytes, skip: Option<u32>) {
+        let channel = &self.channels.at(local).value;
         let Some(log) = &channel.log else { return };
         let is_behind = |slot: &u32| {
             let connection = &self.connections[*slot as usize];
@@ -344,43 +359,49 @@ impl Shard {
         let behind: Vec<u32> = slots.filter(is_behind).collect();
         for slot in behind {
             let generation = self.connections[slot as usize].generation;
-            self.send(ConnId { slot, generation }, frame.clone());
+            self.send(route, ConnId { slot, generation }, frame.clone());
         }
     }
 
     /// Before a run of `bytes` that comes `after` an event is queued: who has no room for it goes
     /// back to pages.
-    pub(in super::super) fn set_back_the_slow(&mut self, local: u32, bytes: usize, after: u64) {
-        let channel = &self.locals.at(local).value;
+    pub(in super::super) fn set_back_the_slow(
+        &mut self,
+        route: &mut Route,
+        local: u32,
+        bytes: usize,
+        after: u64,
+    ) {
+        let channel = &self.channels.at(local).value;
         if !channel.log.as_ref().is_some_and(|log| log.is_catch_up) {
             return;
         }
         let slow = |it: &&Subscriber| {
             let queued = self.connections[it.slot as usize].outbox.bytes();
-            queued > 0 && queued + bytes > self.config.outbox_bytes_soft
+            queued > 0 && queued + bytes > route.config.outbox_bytes_soft
         };
         let slow: Vec<u32> = channel.subscribers.iter().filter(slow).map(|it| it.slot).collect();
         for slot in slow {
-            self.set_back(slot, local, after);
+            self.set_back(route, slot, local, after);
         }
     }
 
     /// Take the connection in `slot` out of the list: it reads the log on after event `after`.
-    fn set_back(&mut self, slot: u32, local: u32, after: u64) {
+    fn set_back(&mut self, route: &mut Route, slot: u32, local: u32, after: u64) {
         let connection = &self.connections[slot as usize];
         let conn = ConnId { slot, generation: connection.generation };
         let index = connection.find(local).expect("the channel lists only its subscribers");
-        let log = self.locals.at(local).value.log.as_mut();
+        let log = self.channels.at(local).value.log.as_mut();
         let Some(follower) = log.and_then(|log| log.follower(slot)) else { return };
         (follower.after, follower.was_live) = (after, true);
-        self.counters.log_set_backs += 1;
+        route.counters.log_set_backs += 1;
         let connection = &mut self.connections[slot as usize];
         let form = connection.form();
         let subscription = &mut connection.subscriptions[index];
         let position = std::mem::replace(&mut subscription.position, CATCHING_UP);
         self.unlist(local, position, form);
-        self.locals.at(local).value.joining += 1;
+        self.channels.at(local).value.joining += 1;
         self.conn_log(conn).catching_up.push(local);
-        self.note_appetite(conn);
+        self.note_appetite(route, conn);
     }
 }

@@ -13,11 +13,12 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::super::message::Ticket;
+use super::super::message::{Ticket, ToLocal};
+use super::super::owner::Owner;
+use super::super::route::{Route, Way};
 use super::super::{Millis, Refusal, Shard};
 use super::ack::RefusedAck;
 use super::ask::{LogAnswer, SnapshotError};
-use super::message::Message;
 use super::sinks::SINK_PREFIX;
 use crate::log::store::Record;
 use crate::log::{AckError, Newest, NotKept, RecordKind, Renewed};
@@ -90,18 +91,75 @@ pub(super) struct Retries {
 }
 
 impl Shard {
+    /// The log thread says what became of a cursor or a snapshot.
+    pub fn on_renewed(&mut self, renewed: Renewed) {
+        let Renewed { channel, what, is_kept } = renewed;
+        let Some(index) = self.owner.logs.channels.find_name(&channel) else { return };
+        let unkept = self.owner.log(index).unkept.as_mut();
+        let Some(pending) = unkept.and_then(|it| it.get_mut(&what)) else { return };
+        pending.is_said = false;
+        let mut waiters = std::mem::take(&mut pending.waiters);
+        let newer = pending.newer.take();
+        let newer_waiters = std::mem::take(&mut pending.newer_waiters);
+        let is_retried = std::mem::take(&mut pending.is_retried);
+        if is_kept || newer.is_some() {
+            // In its place is what is newer, if anything is.
+            let bytes = std::mem::replace(&mut pending.bytes, newer.unwrap_or(0));
+            self.route.unsynced_bytes -= bytes;
+        }
+        if is_kept {
+            self.owner.answer_waiters(
+                &mut Way::of(&mut self.route, &mut self.local),
+                index,
+                &what,
+                waiters,
+                Ok(()),
+            );
+            match newer {
+                Some(_) => {
+                    self.owner.pending(index, &what).waiters = newer_waiters;
+                    self.owner.say(&mut Way::of(&mut self.route, &mut self.local), index, &what);
+                }
+                None => self.owner.forget_pending(index, &what),
+            }
+            if is_retried {
+                self.owner.logs.retries.after_ms = 0;
+                self.owner.retry_next(&mut Way::of(&mut self.route, &mut self.local));
+            }
+        } else {
+            waiters.extend(newer_waiters);
+            self.owner.answer_waiters(
+                &mut Way::of(&mut self.route, &mut self.local),
+                index,
+                &what,
+                waiters,
+                Err(NotKept::NotWritten),
+            );
+            self.owner.list_failed(&self.route, index, what, is_retried);
+        }
+    }
+}
+
+impl Owner {
     /// Whether `bytes` more of `what` may wait for the disk.
-    pub(super) fn may_wait(&mut self, index: u32, what: &Newest, bytes: usize) -> bool {
+    pub(super) fn may_wait(
+        &mut self,
+        route: &Route,
+        index: u32,
+        what: &Newest,
+        bytes: usize,
+    ) -> bool {
         let unkept = self.log(index).unkept.as_ref();
         let replaced = unkept.and_then(|it| it.get(what)).map_or(0, Pending::replaceable);
-        let waiting = self.logs.unsynced_bytes - replaced;
-        waiting + bytes <= self.config.log.unsynced_bytes_max
+        let waiting = route.unsynced_bytes - replaced;
+        waiting + bytes <= route.config.log.unsynced_bytes_max
     }
 
     /// The log at `index` has a new cursor or snapshot, of `bytes`: hand it to the log thread, now
     /// or when the one before is answered. Whoever waits hears when it is durable.
     pub(super) fn renew(
         &mut self,
+        way: &mut Way<'_>,
         index: u32,
         what: &Newest,
         bytes: usize,
@@ -117,9 +175,9 @@ impl Shard {
             pending.waiters.extend(waiter);
         }
         let is_said = pending.is_said;
-        self.logs.unsynced_bytes = self.logs.unsynced_bytes - before + bytes;
+        way.route.unsynced_bytes = way.route.unsynced_bytes - before + bytes;
         if !is_said {
-            self.say(index, what);
+            self.say(way, index, what);
         }
     }
 
@@ -127,6 +185,7 @@ impl Shard {
     /// if it is.
     pub(super) fn await_kept(
         &mut self,
+        way: &mut Way<'_>,
         index: u32,
         what: &Newest,
         waiter: Waiter,
@@ -139,51 +198,15 @@ impl Shard {
             pending.waiters.push(waiter);
         } else {
             pending.waiters.push(waiter);
-            self.say(index, what); // It has failed before, and somebody asks again.
+            self.say(way, index, what); // It has failed before, and somebody asks again.
         }
         None
     }
 
-    /// The log thread says what became of a cursor or a snapshot.
-    pub fn on_renewed(&mut self, renewed: Renewed) {
-        let Renewed { channel, what, is_kept } = renewed;
-        let Some(index) = self.logs.channels.find_name(&channel) else { return };
-        let unkept = self.log(index).unkept.as_mut();
-        let Some(pending) = unkept.and_then(|it| it.get_mut(&what)) else { return };
-        pending.is_said = false;
-        let mut waiters = std::mem::take(&mut pending.waiters);
-        let newer = pending.newer.take();
-        let newer_waiters = std::mem::take(&mut pending.newer_waiters);
-        let is_retried = std::mem::take(&mut pending.is_retried);
-        if is_kept || newer.is_some() {
-            // In its place is what is newer, if anything is.
-            let bytes = std::mem::replace(&mut pending.bytes, newer.unwrap_or(0));
-            self.logs.unsynced_bytes -= bytes;
-        }
-        if is_kept {
-            self.answer_waiters(index, &what, waiters, Ok(()));
-            match newer {
-                Some(_) => {
-                    self.pending(index, &what).waiters = newer_waiters;
-                    self.say(index, &what);
-                }
-                None => self.forget_pending(index, &what),
-            }
-            if is_retried {
-                self.logs.retries.after_ms = 0;
-                self.retry_next();
-            }
-        } else {
-            waiters.extend(newer_waiters);
-            self.answer_waiters(index, &what, waiters, Err(NotKept::NotWritten));
-            self.list_failed(index, what, is_retried);
-        }
-    }
-
     /// Time has moved: try one of those again that could not be written.
-    pub(in super::super) fn retry_unkept(&mut self) {
-        if !self.logs.retries.failed.is_empty() && self.logs.retries.at <= self.now {
-            self.retry_next();
+    pub(in super::super) fn retry_unkept(&mut self, way: &mut Way<'_>) {
+        if !self.logs.retries.failed.is_empty() && self.logs.retries.at <= way.route.now {
+            self.retry_next(way);
         }
     }
 
@@ -207,7 +230,7 @@ impl Shard {
     }
 
     /// One of them, or the carrying out itself, is done; it counts unless it is `refused`.
-    pub(super) fn end_ack(&mut self, group: u32, refused: Option<RefusedAck>) {
+    pub(super) fn end_ack(&mut self, way: &mut Way<'_>, group: u32, refused: Option<RefusedAck>) {
         let it = self.ack_group(group);
         it.left -= 1;
         it.refused.extend(refused);
@@ -216,14 +239,14 @@ impl Shard {
         {
             self.logs.retries.first_group = self.logs.retries.first_group.wrapping_add(1);
             let answer = LogAnswer::TurnAcked(refused);
-            self.tell_log(ticket.core, Message::Answer { ticket, answer });
+            way.tell(ticket.core, ToLocal::Answered { ticket, answer });
         }
     }
 
     /// Hand the newest of `what` to the log thread; false if there is nothing any more that could
     /// be kept, which is no failure.
-    fn say(&mut self, index: u32, what: &Newest) -> bool {
-        let now_unix_ms = self.unix_ms();
+    fn say(&mut self, way: &mut Way<'_>, index: u32, what: &Newest) -> bool {
+        let now_unix_ms = way.route.unix_ms();
         let log = self.log(index);
         let kind = match what {
             Newest::Snapshot => log.snapshot.as_ref().map(|it| RecordKind::Snapshot {
@@ -245,20 +268,20 @@ impl Shard {
             }
         };
         let Some(kind) = kind else {
-            self.drop_pending(index, what);
+            self.drop_pending(way, index, what);
             return false;
         };
         self.pending(index, what).is_said = true;
-        self.store(index, kind);
+        self.store(way.route, index, kind);
         true
     }
 
-    fn drop_pending(&mut self, index: u32, what: &Newest) {
+    fn drop_pending(&mut self, way: &mut Way<'_>, index: u32, what: &Newest) {
         let pending = std::mem::take(self.pending(index, what));
-        self.logs.unsynced_bytes -= pending.bytes + pending.newer.unwrap_or(0);
+        way.route.unsynced_bytes -= pending.bytes + pending.newer.unwrap_or(0);
         self.forget_pending(index, what);
-        self.answer_waiters(index, what, pending.waiters, Ok(()));
-        self.answer_waiters(index, what, pending.newer_waiters, Ok(()));
+        self.answer_waiters(way, index, what, pending.waiters, Ok(()));
+        self.answer_waiters(way, index, what, pending.newer_waiters, Ok(()));
     }
 
     fn pending(&mut self, index: u32, what: &Newest) -> &mut Pending {
@@ -278,6 +301,7 @@ impl Shard {
     /// Answer those who wait for `what` of the log at `index`.
     fn answer_waiters(
         &mut self,
+        way: &mut Way<'_>,
         index: u32,
         what: &Newest,
         waiters: Vec<Waiter>,
@@ -286,7 +310,7 @@ impl Shard {
         let hash = self.logs.channels.at(index).name.hash();
         for waiter in waiters {
             if let Err(error) = outcome {
-                self.refuse(error.refusal());
+                way.route.refuse(error.refusal());
             }
             let (ticket, answer) = match waiter {
                 Waiter::Snapshot(ticket) => {
@@ -303,19 +327,19 @@ impl Shard {
                         }
                         (Newest::Snapshot, _) | (_, Ok(())) => None,
                     };
-                    self.end_ack(group, refused);
+                    self.end_ack(way, group, refused);
                     continue;
                 }
             };
-            self.tell_log(ticket.core, Message::Answer { ticket, answer });
+            way.tell(ticket.core, ToLocal::Answered { ticket, answer });
         }
     }
 
-    fn list_failed(&mut self, index: u32, what: Newest, is_retried: bool) {
+    fn list_failed(&mut self, route: &Route, index: u32, what: Newest, is_retried: bool) {
         let retries = &mut self.logs.retries;
         if retries.failed.is_empty() || is_retried {
             retries.after_ms = (2 * retries.after_ms).clamp(RETRY_MS, RETRY_MS_MAX);
-            retries.at = self.now.plus(retries.after_ms);
+            retries.at = route.now.plus(retries.after_ms);
         }
         let generation = self.logs.channels.at(index).generation;
         if !std::mem::replace(&mut self.pending(index, &what).is_listed, true) {
@@ -324,8 +348,8 @@ impl Shard {
     }
 
     /// Try the next again of those that could not be written; if it is kept, the one after it.
-    fn retry_next(&mut self) {
-        self.logs.retries.at = self.now.plus(RETRY_MS_MAX); // Or sooner, when it has failed.
+    fn retry_next(&mut self, way: &mut Way<'_>) {
+        self.logs.retries.at = way.route.now.plus(RETRY_MS_MAX); // Or sooner, when it has failed.
         while let Some((index, generation, what)) = self.logs.retries.failed.pop_front() {
             let found = self.logs.channels.get(index, generation);
             let unkept = found.and_then(|entry| entry.value.unkept.as_mut());
@@ -333,7 +357,7 @@ impl Shard {
             pending.is_listed = false;
             if !pending.is_said {
                 pending.is_retried = true;
-                if self.say(index, &what) {
+                if self.say(way, index, &what) {
                     return;
                 }
             } // Else it was handed over again since.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::message::{ChannelInfo, ChannelName};
-use super::super::owner::Owned;
+use super::super::owned::Owned;
 use super::super::question::{Question, To, only};
 use super::super::table::Entry;
 use super::super::{Shard, ShardConfig};
@@ -33,7 +33,7 @@ impl Question for Channels {
             let is_user = entry.name.nature().is_of_user;
             entry.name.app() == self.app && name.starts_with(&*self.prefix) && !is_user
         };
-        shard.owned.iter().filter(is_asked).map(info).collect()
+        shard.owner.channels.iter().filter(is_asked).map(info).collect()
     }
 
     fn whole(self, parts: Vec<(CoreId, Vec<ChannelInfo>)>) -> Vec<ChannelInfo> {
@@ -58,8 +58,12 @@ impl Question for ChannelOf {
     }
 
     fn part(self, shard: &mut Shard) -> Option<ChannelInfo> {
-        let found = shard.owned.find_name(&self.0).map(|index| info(shard.owned.at(index)));
-        let cache = shard.cached_info(&self.0);
+        let found = shard
+            .owner
+            .channels
+            .find_name(&self.0)
+            .map(|index| info(shard.owner.channels.at(index)));
+        let cache = shard.owner.cached_info(&shard.route, &self.0);
         if found.is_none() && cache.is_none() {
             return None;
         }
@@ -94,8 +98,8 @@ impl Question for UsersOf {
     }
 
     fn part(self, shard: &mut Shard) -> Vec<Box<str>> {
-        let Some(index) = shard.owned.find_name(&self.0) else { return Vec::new() };
-        let roster = shard.owned.at(index).value.roster.as_ref();
+        let Some(index) = shard.owner.channels.find_name(&self.0) else { return Vec::new() };
+        let roster = shard.owner.channels.at(index).value.roster.as_ref();
         roster.map(|it| it.members().map(|(id, _)| id.into()).collect()).unwrap_or_default()
     }
 

@@ -20,7 +20,7 @@ impl Question for Connections {
     }
 
     fn part(self, shard: &mut Shard) -> u32 {
-        shard.app_connections(self.0)
+        shard.owner.app_connections(self.0)
     }
 
     fn whole(self, parts: Vec<(CoreId, u32)>) -> u32 {
@@ -72,7 +72,7 @@ impl Question for Reach {
     }
 
     fn part(self, shard: &mut Shard) -> u32 {
-        shard.reach(&self.channels, self.skip)
+        shard.local.reach(&shard.route, &self.channels, self.skip)
     }
 
     fn whole(self, parts: Vec<(CoreId, u32)>) -> u32 {

@@ -44,7 +44,7 @@ impl Question for WorstLags {
     }
 
     fn part(self, shard: &mut Shard) -> Lags {
-        shard.lags(self.0 as usize)
+        shard.owner.lags(self.0 as usize)
     }
 
     fn whole(self, parts: Vec<(CoreId, Lags)>) -> Lags {
@@ -63,15 +63,15 @@ impl Question for WorstLags {
 impl Shard {
     /// What this core has counted, with what is a level and not a count.
     pub fn counters(&self) -> Counters {
-        let mut counters = self.counters.clone();
-        let outgoing = self.outgoing.iter().map(|to| to.messages.len() as u64);
+        let mut counters = self.route.counters.clone();
+        let outgoing = self.route.outgoing.iter().map(|to| to.messages.len() as u64);
         counters.mailbox_depth += outgoing.sum::<u64>();
-        counters.retained_bytes = self.retained.bytes() as u64;
-        counters.cached_events = self.cache.len() as u64;
-        counters.cached_bytes = self.cache.bytes() as u64;
-        counters.sockets = self.connections.len() as u64;
-        counters.log = self.log_levels();
-        (counters.sinks.in_flight, counters.sinks.pausing) = self.sink_levels();
+        counters.retained_bytes = self.local.retained.bytes() as u64;
+        counters.cached_events = self.owner.cache.len() as u64;
+        counters.cached_bytes = self.owner.cache.bytes() as u64;
+        counters.sockets = self.local.connections.len() as u64;
+        counters.log = self.owner.log_levels(&self.route);
+        (counters.sinks.in_flight, counters.sinks.pausing) = self.owner.sink_levels();
         counters
     }
 }
