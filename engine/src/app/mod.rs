@@ -21,7 +21,7 @@ pub use sink::{Flow, Sink};
 pub use webhook::{Webhook, WebhookEvent};
 pub use zps::ZpsPolicy;
 
-use uringcast_proto::pusher::secret::Secret;
+use uringcast_proto::secret::Secret;
 
 use crate::id::AppIndex;
 use crate::log::{HistoryRule, has_rule, rule_of};
