@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::core::{Core, now_unix_us};
 use super::guarded::run_apart;
 use super::memory;
-use crate::api::{Facts, Readiness, Reply, RestConfig, Shards};
+use crate::api::{Call, CallOutcome, Facts, Readiness, Reply, RestConfig, Shards};
 use crate::shard::{Asked, Shard};
-use crate::side::{Call, CallOutcome};
 
 impl Shards for Rc<Core> {
     fn begin<A: 'static>(&self, begin: impl FnOnce(&mut Shard) -> Asked<A>) -> Reply<A> {

@@ -6,7 +6,8 @@
 use super::super::counters::LogLevels;
 use super::super::{Output, Shard};
 use super::ChannelLog;
-use crate::log::{Entry, Evicted, LogRecord, RecordKind};
+use crate::log::{Entry, Evicted, RecordKind};
+use crate::shard::LogRecord;
 
 /// Logs looked at for expired events at a time, at least; all of them within a few seconds.
 const SWEPT_MIN: usize = 64;

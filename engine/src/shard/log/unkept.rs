@@ -19,8 +19,9 @@ use super::ack::RefusedAck;
 use super::ask::{LogAnswer, SnapshotError};
 use super::message::Message;
 use super::sinks::SINK_PREFIX;
-use crate::log::store::Record;
-use crate::log::{AckError, Newest, NotKept, RecordKind, Renewed};
+use crate::log::stored::Record;
+use crate::log::{AckError, Newest, NotKept, RecordKind};
+use crate::shard::Renewed;
 
 /// How soon one of those that could not be written is tried again, and how late at most.
 const RETRY_MS: u64 = 1_000;

@@ -1,7 +1,7 @@
 //! Subscribers of logs that do not read: they go back to the log and are not closed.
 
 use super::transcript::{check_on, check_with};
-use crate::log::HistoryRule;
+use crate::app::HistoryRule;
 
 #[test]
 fn who_falls_behind_reads_the_log_and_misses_nothing() {
