@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue};
 use uringcast_proto::pusher::signature::{Credentials, sign_request};
 
 use super::broadcasting::Signing;
-use super::endpoint::Action;
+use super::endpoint::{Action, route};
 use super::publish::{Encoded, Publication, Tell};
 use super::publishing::{Publish, Publishing};
 use super::zintrust::Review;

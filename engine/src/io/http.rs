@@ -306,9 +306,10 @@ async fn answer(
     unread: &mut Option<Incoming>,
 ) -> Result<HttpAnswer, RestError> {
     let setup = &core.setup;
-    let route = api::route(&core.apps(), &setup.rest, &head(parts, unread.as_ref()), now_unix_s())?;
-    let body = read_body(unread, route.body_bytes_max(&setup.rest)).await?;
-    route.finish(&setup.rest, &body)?.answer(core).await
+    let head = head(parts, unread.as_ref());
+    let accepted = api::accept(&core.apps(), &setup.rest, &head, now_unix_s())?;
+    let body = read_body(unread, accepted.body_bytes_max(&setup.rest)).await?;
+    accepted.answer(&body, core).await
 }
 
 fn head<'a>(parts: &'a Parts, unread: Option<&Incoming>) -> Head<'a> {
