@@ -8,8 +8,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use uringcast::app::{App, AppPolicy, Apps, ZpsPolicy};
 use uringcast::dialect::{Dialect, Rules, Session, Speaker, zps};
 use uringcast::id::{AppIndex, ConnId};
-use uringcast::log::{LogLimits, LogRecord, Logged, RecordKind, Renewed};
-use uringcast::shard::{Millis, Output, Shard, ShardConfig};
+use uringcast::log::{LogLimits, RecordKind};
+use uringcast::shard::{LogRecord, Logged, Millis, Output, Renewed, Shard, ShardConfig};
 use uringcast_proto::ws::assembler::Message;
 
 #[global_allocator]

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use uringcast::log::file::{FileOptions, FileStore};
-use uringcast::log::store::{Change, MemoryStore, Record, Store, StoredEvent};
+use uringcast::log::stored::{Change, Record, StoredEvent};
+use uringcast::storage::file::{FileOptions, FileStore};
+use uringcast::storage::store::{MemoryStore, Store};
 
 /// Events of one group, the default of `log.sync_events_max`.
 const GROUP_EVENTS: usize = 1_000;

@@ -9,9 +9,9 @@ use uringcast_proto::pusher::auth;
 use uringcast_proto::pusher::client::ClientMessage;
 use uringcast_proto::pusher::presence::{Member, MemberLimits};
 use uringcast_proto::pusher::rest::PublishBody;
-use uringcast_proto::pusher::secret::Secret;
 use uringcast_proto::pusher::server;
 use uringcast_proto::pusher::signature::{Credentials, Query, check_body, sign_request, verify};
+use uringcast_proto::secret::Secret;
 
 /// Events of one batch: as many as hosted Pusher takes.
 const BATCH_EVENTS: usize = 10;

@@ -15,7 +15,7 @@ mod flags;
 mod form;
 mod key;
 mod keys;
-mod origins;
+mod networks;
 mod print;
 mod problem;
 mod rows;
@@ -33,7 +33,7 @@ use crate::app::{App, AppPolicy};
 pub use crate::limits::{ConnectionConfig, CoreConfig};
 
 pub use flags::{Command, DeadLetters, Gateway, Options};
-pub use origins::{OriginError, Origins};
+pub use networks::Networks;
 pub use problem::{Fault, Problem, Problems, Source, ValueFault};
 pub use rows::AppRow;
 pub use sections::{

@@ -44,6 +44,7 @@
 //! - [`io`] runs the cores, their sockets and the mailboxes between them: [`io::serve`] is the
 //!   entry;
 //! - [`side`] is the one thread for calls to other servers, [`webhook`] tells apps what happened;
+//! - [`storage`] keeps logs on disk;
 //! - [`config`] reads flags, environment and file; [`standard_error`], [`metrics`] and [`usage`]
 //!   are
 //!   what an operator sees; [`id`] names things.
@@ -54,6 +55,7 @@ pub mod api;
 pub mod app;
 pub mod config;
 pub mod dialect;
+mod http_client;
 pub mod id;
 pub mod io;
 pub mod limits;
@@ -64,5 +66,6 @@ pub mod setting;
 pub mod shard;
 pub mod side;
 pub mod standard_error;
+pub mod storage;
 pub mod usage;
 pub mod webhook;

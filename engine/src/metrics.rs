@@ -16,9 +16,9 @@ use prometheus_client::registry::Registry;
 use crate::action_log::LineCounters;
 use crate::app::Apps;
 use crate::id::CoreId;
-use crate::log::counters::LogCounters;
 use crate::middleware::Operation;
 use crate::shard::{ChannelLag, Counters, FRAMES_PER_SEND_BOUNDS, Lags, Refusal};
+use crate::storage::counters::LogCounters;
 use crate::webhook::WebhookCounters;
 
 /// The media type of [`render`]'s text.

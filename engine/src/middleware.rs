@@ -1,6 +1,6 @@
 //! Code of an operator's own around what clients and publishers of rooms do.
 //!
-//! Whoever embeds this crate may give [`Launch`](crate::io::Launch) a chain of [`Middleware`]. Each
+//! Whoever embeds the engine may hand it a chain of [`Middleware`] when it is launched. Each
 //! is shown each [`Call`] before it is carried out, in the chain's order, and may block it. The
 //! operations are those of zero-pub-sub's own middleware (spec seeds.md, S3-32).
 //!

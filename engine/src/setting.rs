@@ -7,8 +7,6 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::IpNet;
-
 /// All that is the same of one setting wherever it is read, printed or documented.
 #[must_use]
 pub struct Row {
@@ -271,37 +269,14 @@ impl Setting for IpAddr {
     }
 }
 
-/// Addresses and networks between commas.
-impl Setting for Vec<IpNet> {
-    fn value(&self) -> Value {
-        let networks: Vec<_> = self.iter().map(ToString::to_string).collect();
-        Value::Text(networks.join(", "))
-    }
-
-    fn set(&mut self, value: Value) -> bool {
-        let Value::Text(text) = value else { return false };
-        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        let networks = items.map(network).collect::<Option<Self>>();
-        let networks = networks.filter(|it| it.len() <= NETWORKS_MAX);
-        networks.map(|networks| *self = networks).is_some()
-    }
-}
-
-/// A network, or one address as a network of its own.
-fn network(text: &str) -> Option<IpNet> {
-    let whole = text.parse::<IpAddr>().map(IpNet::from).ok();
-    whole.or_else(|| text.parse().ok()).map(|network| network.trunc())
-}
-
-/// The most networks of one setting: each is compared with the address of each new connection.
-pub const NETWORKS_MAX: usize = 64;
-
 /// A struct from rows, with its `Default`, its `ROWS` and its `Table`.
 ///
 /// Each row is `field: type = default, kind;` under a comment whose first paragraph is the line
 /// for the operator and whose second says why the default is what it is. Fields that are no
 /// settings stand in `besides`. With `const NAME`, the defaults are also a constant of that name.
-macro_rules! table {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __table {
     (
         $(#[$meta:meta])*
         $visibility:vis struct $table:ident $(const $constant:ident)? {
@@ -340,7 +315,7 @@ macro_rules! table {
             }
         }
 
-        $crate::setting::defaults! {
+        $crate::__defaults! {
             $table $($constant)? {
                 $($name: $default,)+
                 $($($other: $other_default,)+)?
@@ -350,7 +325,9 @@ macro_rules! table {
 }
 
 /// The `Default` of a `table!`.
-macro_rules! defaults {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __defaults {
     ($table:ident { $($name:ident: $default:expr,)+ }) => {
         impl Default for $table {
             fn default() -> Self {
@@ -372,4 +349,4 @@ macro_rules! defaults {
     };
 }
 
-pub(crate) use {defaults, table};
+pub use __table as table;

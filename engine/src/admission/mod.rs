@@ -9,26 +9,22 @@
 mod ip_rate;
 mod origin;
 mod proxy;
-mod refused;
 mod request;
-mod socket_path;
-mod version;
-mod zps;
 
 pub use ip_rate::{IpRate, TooSoon};
 #[cfg(test)]
 use proxy::private_networks;
 pub use proxy::{client_address, is_trusted};
-pub use refused::{Refused, turn_away};
 pub use request::Request;
-pub use socket_path::socket_key;
-pub use zps::{StreamPath, ZpsPath, path as zps_path};
 
 use core::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::app::{App, Apps};
+use crate::dialect::Refused;
+use crate::dialect::pusher::{check_version, socket_key};
+use crate::dialect::zps::{StreamPath, ZpsPath};
 use crate::id::AppIndex;
 
 /// What the operator decides about every connection; what an app decides is its policy.
@@ -46,6 +42,25 @@ pub struct AdmissionRules<'a> {
     pub sse_path: &'a str,
 }
 
+impl AdmissionRules<'_> {
+    /// The path of zero-pub-sub that `request` is for; `None` if it is for another protocol.
+    pub fn zps_path(&self, request: &Request) -> Option<ZpsPath> {
+        self.zps_app?;
+        ZpsPath::parse(&request.target)
+    }
+
+    /// The stream at `path`, which has no query; `None` if there is none.
+    pub fn stream_path(&self, path: &str) -> Option<StreamPath> {
+        self.zps_app?;
+        StreamPath::parse(self.sse_path, path)
+    }
+
+    /// The id of the app at zero-pub-sub's `/`; empty for the first one.
+    fn root_app(&self) -> &str {
+        self.zps_app.unwrap_or_default()
+    }
+}
+
 /// Find the app that `request` from `peer` wants to connect to, and check all that one look tells.
 ///
 /// What depends on who else is connected is the shard's to check.
@@ -55,8 +70,8 @@ pub fn admit(
     peer: IpAddr,
     request: &Request,
 ) -> Result<AppIndex, Refused> {
-    let index = match zps::path(rules, request) {
-        Some(path) => path.app(apps, rules).ok_or(Refused::KeyUnknown)?,
+    let index = match rules.zps_path(request) {
+        Some(path) => path.app(apps, rules.root_app()).ok_or(Refused::KeyUnknown)?,
         None => admit_key(apps, rules, request)?,
     };
     check_app(apps.app(index), rules, peer, request)?;
@@ -72,7 +87,7 @@ pub fn admit_stream(
     path: &StreamPath,
     request: &Request,
 ) -> Result<AppIndex, Refused> {
-    let index = path.app(apps, rules).ok_or(Refused::KeyUnknown)?;
+    let index = path.app(apps, rules.root_app()).ok_or(Refused::KeyUnknown)?;
     check_app(apps.app(index), rules, peer, request)?;
     Ok(index)
 }
@@ -84,7 +99,7 @@ fn admit_key(
 ) -> Result<AppIndex, Refused> {
     let key = socket_key(rules.socket_path, &request.target).ok_or(Refused::PathUnknown)?;
     let index = apps.by_key(&key).ok_or(Refused::KeyUnknown)?;
-    version::check(request.query(), rules.is_protocol_required)?;
+    check_version(request.query(), rules.is_protocol_required)?;
     Ok(index)
 }
 

@@ -1,7 +1,5 @@
 //! Requests in, an app or a refusal out: which check comes first, and what each is told.
 
-use uringcast_proto::pusher::codes::Reaction;
-
 use super::*;
 
 const STRANGER: &str = "203.0.113.9";
@@ -80,26 +78,4 @@ fn damaged_headers_match_nothing() {
     let request = Request::from_headers("/app/key-b", [("Origin", &b"https://\xff"[..])]);
     assert_eq!(request.origins, ["https://\u{fffd}"]);
     assert_eq!(request.query(), "");
-}
-
-#[test]
-fn each_refusal_has_a_code_that_its_clients_act_on_and_words_that_fit() {
-    let refused = [
-        (Refused::TlsRequired, 4000, Reaction::TlsOnly),
-        (Refused::KeyUnknown, 4001, Reaction::Refused),
-        (Refused::AppDisabled, 4003, Reaction::Refused),
-        (Refused::Quota, 4004, Reaction::Refused),
-        (Refused::PathUnknown, 4005, Reaction::Refused),
-        (Refused::ProtocolForm, 4006, Reaction::Refused),
-        (Refused::VersionForm, 4006, Reaction::Refused),
-        (Refused::ProtocolUnsupported, 4007, Reaction::Refused),
-        (Refused::ProtocolMissing, 4008, Reaction::Refused),
-        (Refused::Origin, 4009, Reaction::Refused),
-        (Refused::Capacity, 4100, Reaction::Backoff),
-        (Refused::Draining, 4200, Reaction::Retry),
-    ];
-    for (refused, code, reaction) in refused {
-        assert_eq!((refused.code().value(), refused.code().reaction()), (code, reaction));
-        assert!(refused.to_string().len() <= 123, "{refused}: RFC 6455 section 5.5");
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::Origins;
+use super::origins::Origins;
 
 /// How large a request to the HTTP API may be, which paths are not its own, and which pages may
 /// read the answers; what a request may ask for is the app's policy.

@@ -12,7 +12,7 @@ use http::header::{
 
 use super::answer::HttpAnswer;
 use super::head::Head;
-use crate::config::Origins;
+use super::origins::Origins;
 
 /// What one request's answer says about who may read it.
 #[derive(Clone, Debug, PartialEq, Eq)]

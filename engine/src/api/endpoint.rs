@@ -51,9 +51,8 @@ pub(super) const WRITE: &str = "POST";
 
 macro_rules! endpoints {
     ($($name:ident: $endpoint:ty,)+) => {
-        /// A request whose head is accepted. Its body decides the rest.
+        /// Whose request it is, with what its head says.
         #[derive(Debug)]
-        #[must_use = "the request is not carried out yet"]
         pub(crate) enum Route { $($name($endpoint)),+ }
 
         /// What a request wants from the engine, checked and complete.
@@ -128,8 +127,36 @@ endpoints! {
     ZpsHealth: zps::health::Check,
 }
 
+/// A request whose head is accepted. Its body decides the rest.
+#[derive(Debug)]
+#[must_use = "the request is not carried out yet"]
+pub struct Accepted(Route);
+
+impl Accepted {
+    /// Bytes that its body may have.
+    pub fn body_bytes_max(&self, config: &RestConfig) -> usize {
+        self.0.body_bytes_max(config)
+    }
+
+    /// Accept or refuse it by its body, which is empty for a request without one; then do what it
+    /// asks, and answer.
+    pub async fn answer(self, body: &Bytes, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+        self.0.finish(shards.config(), body)?.answer(shards).await
+    }
+}
+
 /// Accept or refuse a request by its head: path, method, app, sender, announced length.
-pub(crate) fn route(
+pub fn accept(
+    apps: &Apps,
+    config: &RestConfig,
+    head: &Head<'_>,
+    now_unix_s: u64,
+) -> Result<Accepted, RestError> {
+    route(apps, config, head, now_unix_s).map(Accepted)
+}
+
+/// The endpoint of a request that is accepted by its head.
+pub(super) fn route(
     apps: &Apps,
     config: &RestConfig,
     head: &Head<'_>,

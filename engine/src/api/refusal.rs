@@ -6,7 +6,7 @@ use super::zps::ZpsError;
 use crate::shard::{Budget, Refusal};
 
 /// The limit or rule that `error` is about; `None` where the channel's log has counted it.
-pub(crate) fn counted_as(error: &RestError) -> Option<Refusal> {
+pub fn counted_as(error: &RestError) -> Option<Refusal> {
     let refusal = match error {
         RestError::PathUnknown
         | RestError::AppUnknown

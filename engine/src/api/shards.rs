@@ -4,12 +4,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::admin::ready::Readiness;
+use super::call::{Call, CallOutcome};
 use super::config::RestConfig;
 use super::error::RestError;
 use super::reply::Reply;
 use crate::id::AppIndex;
 use crate::shard::{Asked, Budget, ChannelName, Cost, Question, Shard, Spent};
-use crate::side::{Call, CallOutcome};
 
 /// The shards, as the core sees them that a request came to, and what is around them.
 ///

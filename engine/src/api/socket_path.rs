@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::error::RestError;
-use crate::admission::socket_key;
 use crate::app::Apps;
+use crate::dialect::pusher::socket_key;
 
 /// What plain HTTP gets at `path`; `None` if it is not a websocket's.
 pub(super) fn refusal(apps: &Apps, prefix: &str, path: &str) -> Option<RestError> {

@@ -13,14 +13,13 @@ use http::{HeaderMap, HeaderValue};
 use uringcast_proto::pusher::signature::{Credentials, sign_request};
 
 use super::broadcasting::Signing;
-use super::endpoint::Action;
+use super::endpoint::{Action, route};
 use super::publish::{Encoded, Publication, Tell};
 use super::publishing::{Publish, Publishing};
 use super::zintrust::Review;
 use super::*;
-use crate::app::{App, AppPolicy, Apps};
+use crate::app::{App, AppPolicy, Apps, HistoryRule};
 use crate::id::{AppIndex, CoreId, SocketId};
-use crate::log::HistoryRule;
 
 const CREDENTIALS: Credentials<'_> = Credentials { key: "key-a", secret: "secret-a" };
 const APP: AppIndex = AppIndex(1);

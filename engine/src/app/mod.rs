@@ -3,6 +3,7 @@
 //! An app is found by one of its keys (websocket clients) or by its id (the HTTP API).
 
 mod authorization;
+mod history;
 mod policy;
 mod reload;
 mod retry;
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use authorization::{AuthPolicy, JwtKey};
+pub use history::{HistoryRule, is_match, is_room, rule_of, wildcard_of};
 pub use policy::AppPolicy;
 pub use reload::Standing;
 pub use retry::{Backoff, RetryPolicy};
@@ -21,10 +23,10 @@ pub use sink::{Flow, Sink};
 pub use webhook::{Webhook, WebhookEvent};
 pub use zps::ZpsPolicy;
 
-use uringcast_proto::pusher::secret::Secret;
+use uringcast_proto::secret::Secret;
 
 use crate::id::AppIndex;
-use crate::log::{HistoryRule, has_rule, rule_of};
+use history::has_rule;
 
 /// A key with its secret. An app has several while they are being rotated.
 #[derive(Clone, Debug, PartialEq, Eq)]

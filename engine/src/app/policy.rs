@@ -1,7 +1,5 @@
 //! What the clients and publishers of one app may do.
 
-use uringcast_proto::pusher::presence::MemberLimits;
-
 use super::ZpsPolicy;
 use crate::setting::{SWITCH, number, table};
 
@@ -98,14 +96,4 @@ pub struct AppPolicy {
         zps: ZpsPolicy = ZpsPolicy::DEFAULT;
     }
 }
-}
-
-impl AppPolicy {
-    /// What a presence channel's member may be.
-    pub const fn member_limits(&self) -> MemberLimits {
-        MemberLimits {
-            user_id_bytes_max: self.presence_user_id_max as usize,
-            user_info_bytes_max: self.presence_user_info_bytes_max as usize,
-        }
-    }
 }

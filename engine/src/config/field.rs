@@ -4,10 +4,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::origins::Origins;
 use super::print::quoted;
 use super::problem::ValueFault;
-use crate::setting::{Kind, Row, Setting, Table, Value};
+use crate::setting::{Kind, Row, Table, Value};
 
 /// A setting of a `T`, or of a part of it.
 pub(super) struct Field<T> {
@@ -125,18 +124,6 @@ fn wrong_type(path: &str, wanted: &str, written: Written<'_>) -> ValueFault {
         key: path.to_owned(),
         wanted: wanted.to_owned(),
         found: written.description(),
-    }
-}
-
-/// A list between commas, `*` or `off`.
-impl Setting for Origins {
-    fn value(&self) -> Value {
-        Value::Text(self.to_string())
-    }
-
-    fn set(&mut self, value: Value) -> bool {
-        let Value::Text(text) = value else { return false };
-        text.parse().map(|origins| *self = origins).is_ok()
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::IpNet;
-
 use super::form;
-use super::origins::Origins;
+use super::networks::Networks;
+use crate::api::Origins;
+use crate::app::HistoryRule;
 use crate::id::CORES_MAX;
-use crate::log::{HistoryRule, LogLimits};
+use crate::log::LogLimits;
 use crate::setting::{PORT, SWITCH, number, table, text};
 
 const KIB: u32 = 1024;
@@ -49,7 +49,7 @@ pub struct ServerConfig {
     ///
     /// A private address is no proof: strangers come from one where a container's proxy is
     /// between.
-    trusted_proxies: Vec<IpNet> = Vec::new(), text(&form::NETWORKS);
+    trusted_proxies: Networks = Networks::default(), text(&form::NETWORKS);
     /// Resident memory above which /ready answers 503; 0 is unlimited.
     ///
     /// In MiB and not in bytes, because numbers end at 4 GiB.

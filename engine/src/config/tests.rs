@@ -8,8 +8,9 @@ use std::{env, fs, process};
 use super::field::Written;
 use super::key::{Key, Place};
 use super::keys::{KEYS, SECTIONS};
+use super::networks::NETWORKS_MAX;
 use super::*;
-use crate::setting::{Kind, NETWORKS_MAX, Value};
+use crate::setting::{Kind, Value};
 
 mod apps;
 mod environment;
@@ -152,10 +153,10 @@ fn networks_are_an_array_or_one_string_with_commas() {
         r#""192.0.2.7,10.0.0.0/8 , 2001:db8::/32""#,
     ] {
         let found = proxies(&format!("server.trusted_proxies = {value}")).unwrap();
-        assert_eq!(found, expected, "{value}");
+        assert_eq!(*found, expected, "{value}");
     }
     for none in ["", "server.trusted_proxies = []", "server.trusted_proxies = \"\""] {
-        assert_eq!(proxies(none).unwrap(), [], "{none}");
+        assert_eq!(*proxies(none).unwrap(), [], "{none}");
     }
     let many = |count| format!("server.trusted_proxies = \"{}\"", vec!["::1"; count].join(","));
     assert_eq!(proxies(&many(NETWORKS_MAX)).unwrap().len(), NETWORKS_MAX);

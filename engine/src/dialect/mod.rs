@@ -7,11 +7,13 @@
 pub mod echo;
 mod life;
 pub mod pusher;
+mod refused;
 mod rules;
 mod session;
 pub mod sse;
 pub mod zps;
 
+pub use refused::Refused;
 pub use rules::Rules;
 pub use session::{Session, Speaker};
 
@@ -20,7 +22,7 @@ use uringcast_proto::pusher::server::event_data;
 use uringcast_proto::zps::http::{emitted_unix_ms, split_sequence};
 use uringcast_proto::zps::id::{self, Prefix};
 
-use crate::log::is_room;
+use crate::app::is_room;
 use crate::shard::{DialectId, DialectRow, Dialects, Nature};
 
 /// What one connection speaks.

@@ -4,10 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use super::core::Core;
-use crate::api::Reply;
+use crate::api::{Call, CallError, CallOutcome, Reply};
 use crate::id::CoreId;
 use crate::shard::Refusal;
-use crate::side::{Call, CallError, CallId, CallOutcome, Side};
+use crate::side::{CallId, Side};
 
 /// The calls of one core that have no answer yet.
 pub(super) struct Calls {

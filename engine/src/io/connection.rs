@@ -15,9 +15,9 @@ use super::peek::{self, Wanted};
 use super::socket::Socket;
 use super::stream;
 use super::websocket::Reader;
-use crate::admission::{self, Refused, Request, TooSoon, ZpsPath, client_address, is_trusted};
-use crate::admission::{turn_away, zps_path};
-use crate::dialect::{Dialect, Session, pusher, zps};
+use crate::admission::{self, Request, TooSoon, client_address, is_trusted};
+use crate::dialect::zps::ZpsPath;
+use crate::dialect::{Dialect, Refused, Session, pusher, zps};
 use crate::id::{AppIndex, ConnId};
 use crate::shard::{ConnectionsFull, Refusal, Shard};
 
@@ -136,7 +136,7 @@ async fn websocket(
     mut upgrade: Upgrade,
 ) -> Result<Reader, Vec<u8>> {
     let conn = arrival.conn;
-    let zps_path = zps_path(&core.rules(), request).filter(|_| arrival.purpose == Purpose::Public);
+    let zps_path = core.rules().zps_path(request).filter(|_| arrival.purpose == Purpose::Public);
     let (dialect, admitted) = match arrival.purpose {
         Purpose::Public => {
             admit_client(core, arrival.peer, request).map_err(too_many_requests)?;
@@ -171,7 +171,7 @@ async fn websocket(
                 Session::Pusher
             }
             (Dialect::Pusher, Err(refused)) => {
-                turn_away(shard, conn, refused);
+                pusher::turn_away(shard, conn, refused);
                 Session::Pusher
             }
             (Dialect::Zps, Ok(app)) => {

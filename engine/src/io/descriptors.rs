@@ -15,8 +15,8 @@
 use std::io;
 
 use crate::config::Config;
+use crate::http_client::IDLE_PER_HOST;
 use crate::shard::OPERATOR_SOCKETS_MAX;
-use crate::side::IDLE_PER_HOST;
 
 const OF_PROCESS: usize = 32;
 const OF_CORE: usize = 10;

@@ -33,6 +33,7 @@ use super::http_stream::HttpStream;
 use super::pace::Pace;
 use super::peek::{self, Wanted};
 use super::sends::answer::Passage;
+use super::shards::AllShards;
 use super::socket::{More, Socket};
 use super::stream;
 use crate::api::{self, Cors, Head, HttpAnswer, RestError};
@@ -306,9 +307,10 @@ async fn answer(
     unread: &mut Option<Incoming>,
 ) -> Result<HttpAnswer, RestError> {
     let setup = &core.setup;
-    let route = api::route(&core.apps(), &setup.rest, &head(parts, unread.as_ref()), now_unix_s())?;
-    let body = read_body(unread, route.body_bytes_max(&setup.rest)).await?;
-    route.finish(&setup.rest, &body)?.answer(core).await
+    let head = head(parts, unread.as_ref());
+    let accepted = api::accept(&core.apps(), &setup.rest, &head, now_unix_s())?;
+    let body = read_body(unread, accepted.body_bytes_max(&setup.rest)).await?;
+    accepted.answer(&body, &AllShards(Rc::clone(core))).await
 }
 
 fn head<'a>(parts: &'a Parts, unread: Option<&Incoming>) -> Head<'a> {

@@ -19,14 +19,15 @@ use crate::app::Apps;
 use crate::config::LogConfig;
 use crate::dialect::nature;
 use crate::id::{AppIndex, CoreId};
-use crate::log::commit::{Batch, Committed, Committer, GroupLimits, unix_ms};
-use crate::log::counters::LogCounters;
-use crate::log::file::{FileOptions, FileStore};
-use crate::log::store::{
-    Change, Record, Store, StoreError, StoredDeadLetter, StoredEvent, StoredLog, StoredSnapshot,
+use crate::log::stored::{
+    Change, Record, StoredDeadLetter, StoredEvent, StoredLog, StoredSnapshot,
 };
-use crate::log::{LogRecord, Logged, Newest, RecordKind, Renewed};
-use crate::shard::{ChannelName, Shard};
+use crate::log::{Newest, RecordKind};
+use crate::shard::{ChannelName, LogRecord, Logged, Renewed, Shard};
+use crate::storage::commit::{Batch, Committed, Committer, GroupLimits, unix_ms};
+use crate::storage::counters::LogCounters;
+use crate::storage::file::{FileOptions, FileStore};
+use crate::storage::store::{Store, StoreError};
 
 /// Turns' worth of records on their way; what does not fit stays with its core.
 const BATCHES_MAX: usize = 64;

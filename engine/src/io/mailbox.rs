@@ -16,10 +16,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::signal::{Bell, Ringer, bell};
+use crate::api::CallOutcome;
 use crate::app::Apps;
-use crate::log::commit::Committed;
 use crate::shard::{CoreMessage, Refusal};
-use crate::side::{CallId, CallOutcome};
+use crate::side::CallId;
+use crate::storage::commit::Committed;
 
 /// What one core is told at a time.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use uringcast_proto::ws::handshake::{HandshakeError, Upgrade};
 use super::core::Core;
 use super::socket::Socket;
 use super::stream::StreamRequest;
-use crate::admission::{AdmissionRules, Request, StreamPath};
+use crate::admission::{AdmissionRules, Request};
 use crate::id::ConnId;
 use crate::shard::Refusal;
 
@@ -70,7 +70,7 @@ impl Wanted {
             return Ok(Self::WebSocket { upgrade, request });
         }
         let path = target.split_once('?').map_or(target, |(path, _)| path);
-        let path = StreamPath::parse(rules, path).filter(|_| method == "GET");
+        let path = rules.stream_path(path).filter(|_| method == "GET");
         Ok(path.map_or(Self::Http, |path| {
             let mut headers = HeaderMap::new();
             for (name, value) in fields() {

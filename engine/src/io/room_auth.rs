@@ -4,10 +4,10 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
+use crate::api::{Call, CallError};
 use crate::dialect::zps::{self, RoomKey, RoomQuestion, RoomVerdict};
 use crate::id::ConnId;
 use crate::shard::Shard;
-use crate::side::{Call, CallError};
 
 impl Core {
     /// Ask what clients' messages wait for.

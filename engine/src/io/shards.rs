@@ -7,21 +7,24 @@ use std::time::Duration;
 use super::core::{Core, now_unix_us};
 use super::guarded::run_apart;
 use super::memory;
-use crate::api::{Facts, Readiness, Reply, RestConfig, Shards};
+use crate::api::{Call, CallOutcome, Facts, Readiness, Reply, RestConfig, Shards};
 use crate::shard::{Asked, Shard};
-use crate::side::{Call, CallOutcome};
 
-impl Shards for Rc<Core> {
+/// All shards, as they are reached from one core.
+#[derive(Clone)]
+pub(super) struct AllShards(pub(super) Rc<Core>);
+
+impl Shards for AllShards {
     fn begin<A: 'static>(&self, begin: impl FnOnce(&mut Shard) -> Asked<A>) -> Reply<A> {
-        self.answer(&self.with_shard(begin))
+        self.0.answer(&self.0.with_shard(begin))
     }
 
     fn near<R>(&self, look: impl FnOnce(&mut Shard) -> R) -> R {
-        self.with_shard(look)
+        self.0.with_shard(look)
     }
 
     fn call(&self, call: Call) -> Reply<CallOutcome> {
-        Core::call(self, call)
+        self.0.call(call)
     }
 
     /// The process does not end before it is done.
@@ -29,7 +32,7 @@ impl Shards for Rc<Core> {
         &self,
         work: impl Future<Output = T> + 'static,
     ) -> impl Future<Output = T> {
-        let open = self.open_request();
+        let open = self.0.open_request();
         run_apart(async move {
             let _open = open;
             work.await
@@ -37,13 +40,13 @@ impl Shards for Rc<Core> {
     }
 }
 
-impl Facts for Rc<Core> {
+impl Facts for AllShards {
     fn config(&self) -> &RestConfig {
-        &self.setup.rest
+        &self.0.setup.rest
     }
 
     fn now(&self) -> Duration {
-        self.began.elapsed()
+        self.0.began.elapsed()
     }
 
     fn unix_us(&self) -> u64 {
@@ -55,23 +58,23 @@ impl Facts for Rc<Core> {
     }
 
     fn is_backlogged(&self) -> bool {
-        Core::is_backlogged(self)
+        self.0.is_backlogged()
     }
 
     fn readiness(&self) -> Readiness {
-        let max_bytes = u64::from(self.setup.config.server.memory_mib_max) << 20;
+        let max_bytes = u64::from(self.0.setup.config.server.memory_mib_max) << 20;
         let is_over_memory = max_bytes > 0 && memory::resident_bytes() > max_bytes;
-        let timeout_ms = u64::from(self.setup.config.log.disk_timeout_s) * 1_000;
-        let is_disk_silent = self.log.counters().is_some_and(|it| it.silent_ms() > timeout_ms);
+        let timeout_ms = u64::from(self.0.setup.config.log.disk_timeout_s) * 1_000;
+        let is_disk_silent = self.0.log.counters().is_some_and(|it| it.silent_ms() > timeout_ms);
         Readiness::of([
-            (self.is_draining(), Readiness::Draining),
+            (self.0.is_draining(), Readiness::Draining),
             (is_over_memory, Readiness::Memory),
             (is_disk_silent, Readiness::Disk),
-            (Core::is_backlogged(self), Readiness::Backlogged),
+            (self.0.is_backlogged(), Readiness::Backlogged),
         ])
     }
 
     fn calls_retried(&self) -> u64 {
-        self.notices.counters().retried()
+        self.0.notices.counters().retried()
     }
 }

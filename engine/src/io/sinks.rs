@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::core::Core;
+use crate::api::{CallAnswer, CallError};
 use crate::app::Apps;
 use crate::shard::{SinkOutcome, SinkPost};
-use crate::side::{CallAnswer, CallError};
 use crate::webhook;
 
 impl Core {

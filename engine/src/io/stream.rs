@@ -12,11 +12,11 @@ use uringcast_proto::pusher::rest::error_body;
 
 use super::connection::{Arrival, admit_client, enter, too_many_requests};
 use super::core::Core;
-use crate::admission::{self, Refused, Request, StreamPath};
+use crate::admission::{self, Request};
 use crate::api::{Cors, Head, bearer};
-use crate::dialect::Dialect;
 use crate::dialect::sse::{self, Asked, StreamError};
-use crate::dialect::zps::{self, AccessError};
+use crate::dialect::zps::{self, AccessError, StreamPath};
+use crate::dialect::{Dialect, Refused};
 use crate::id::{AppIndex, ConnId};
 use crate::middleware::{Blocked, Operation};
 use crate::shard::Refusal;
@@ -44,7 +44,7 @@ enum Refusing {
 
 /// Whether `path` is that of a stream.
 pub(super) fn is_asked(core: &Core, path: &str) -> bool {
-    StreamPath::parse(&core.rules(), path).is_some()
+    core.rules().stream_path(path).is_some()
 }
 
 /// Begin the stream that `asked` wants, or give the answer that says why not.

@@ -20,9 +20,9 @@ use super::sends::ring::Ring;
 use super::websocket::{run_going_on, run_inflating, run_readers};
 use crate::app::Apps;
 use crate::dialect;
-use crate::log::commit::unix_ms;
 use crate::shard::{Millis, Shard, ShardConfig};
 use crate::side::Side;
+use crate::storage::commit::unix_ms;
 
 /// What one core's thread is given.
 pub(super) struct Start {

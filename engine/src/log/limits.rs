@@ -1,5 +1,6 @@
 //! How much logs may keep, with the reason of each default.
 
+use crate::app::HistoryRule;
 use crate::setting::{number, table};
 
 const KIB: u32 = 1024;
@@ -14,6 +15,17 @@ pub struct HistoryLimits {
     pub bytes_max: usize,
     /// Time that an event is kept, in milliseconds.
     pub ttl_ms: u64,
+}
+
+impl HistoryRule {
+    /// The limits of one channel that it is for.
+    pub const fn limits(&self) -> HistoryLimits {
+        HistoryLimits {
+            events_max: self.events_max as usize,
+            bytes_max: self.bytes_max as usize,
+            ttl_ms: self.ttl_s as u64 * 1_000,
+        }
+    }
 }
 
 table! {

@@ -1,24 +1,13 @@
-//! What a log thread is given to keep, and what it says when it has.
+//! What there is to keep of a channel beyond the process.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::shard::ChannelName;
-
-/// Something to be kept beyond the process.
-#[derive(Clone, Debug)]
-pub struct LogRecord {
-    /// The channel whose log it is.
-    pub channel: ChannelName,
-    /// What is to be kept.
-    pub kind: RecordKind,
-}
-
 /// What there is to keep of a channel.
 #[derive(Clone, Debug)]
 pub enum RecordKind {
-    /// An event; it is answered by a [`Logged`].
+    /// An event; whoever keeps it says so.
     Event {
         /// The event's number in the log.
         sequence: u64,
@@ -99,7 +88,7 @@ impl RecordKind {
         matches!(self, Self::CursorForgotten { .. } | Self::Forgotten { .. })
     }
 
-    /// What it renews; the answer to such a record is a [`Renewed`].
+    /// What it renews, if it does.
     pub fn newest(&self) -> Option<Newest> {
         match self {
             Self::Snapshot { .. } => Some(Newest::Snapshot),
@@ -112,29 +101,6 @@ impl RecordKind {
             | Self::Forgotten { .. } => None,
         }
     }
-}
-
-/// What became of a cursor or a snapshot that was given to the log thread.
-#[derive(Clone, Debug)]
-pub struct Renewed {
-    /// The channel whose log it is.
-    pub channel: ChannelName,
-    /// Which cursor or snapshot it is.
-    pub what: Newest,
-    /// Whether it is kept.
-    pub is_kept: bool,
-}
-
-/// What became of events that were given to the log thread.
-#[derive(Clone, Debug)]
-pub struct Logged {
-    /// The channel whose log it is.
-    pub channel: ChannelName,
-    /// If it is kept: the last event that is, all before it included. If it failed: the first that
-    /// is not, and nothing from it on will be.
-    pub sequence: u64,
-    /// Whether it is kept.
-    pub is_kept: bool,
 }
 
 /// Why a cursor or a snapshot is not kept. It may be all the same, later: it is tried again.

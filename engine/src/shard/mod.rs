@@ -79,9 +79,9 @@ pub use ledger::{
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
     AppendError, Appended, ChannelLag, ChannelLogInfo, Delivery, EnterError, ForgetDeadLetters,
-    KeepDeadLetter, Lags, ListDeadLetters, LogAnswer, LogInfo, LogMessage, LogNews, NamedDraft,
-    RefusedAck, Replay, ReplayRange, Resume, ResumesFull, SinkId, SinkOutcome, SinkPost,
-    SnapshotError, SnapshotOf, Start, SubscribeOptions,
+    KeepDeadLetter, Lags, ListDeadLetters, LogAnswer, LogInfo, LogMessage, LogNews, LogRecord,
+    Logged, NamedDraft, RefusedAck, Renewed, Replay, ReplayRange, Resume, ResumesFull, SinkId,
+    SinkOutcome, SinkPost, SnapshotError, SnapshotOf, Start, SubscribeOptions,
 };
 pub use message::{
     CachedInfo, ChannelInfo, ChannelName, CoreMessage, Counted, Join, JoinRefused, Joined, LocalId,

@@ -2,7 +2,7 @@
 
 use super::{Answer, Notice, SinkPost, Ticket};
 use crate::id::ConnId;
-use crate::log::LogRecord;
+use crate::shard::LogRecord;
 
 /// What the I/O layer must do next, in this order.
 #[derive(Debug)]

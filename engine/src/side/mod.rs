@@ -6,8 +6,6 @@
 //!
 //! Invariant: every call that was taken is answered exactly once, whatever the other server does.
 
-mod call;
-mod client;
 pub mod registry;
 
 use std::io;
@@ -22,11 +20,9 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::{JoinError, JoinSet, LocalSet};
 
-pub use call::{Call, CallAnswer, CallError, CallId, CallOutcome};
-
-pub(crate) use client::{Client, IDLE_PER_HOST};
-
+use crate::api::{Call, CallError, CallOutcome};
 use crate::config::WebhookConfig;
+use crate::http_client::Client;
 use crate::id::CoreId;
 use crate::webhook::{AppNotice, Courier, Flush, WebhookCounters};
 
@@ -44,6 +40,10 @@ pub struct Side {
     flushes: mpsc::Sender<Flush>,
     counters: Arc<WebhookCounters>,
 }
+
+/// Names a call among those of its core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallId(pub u64);
 
 /// A call on its way to the side thread.
 #[derive(Debug)]

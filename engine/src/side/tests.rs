@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::*;
+use crate::api::CallAnswer;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

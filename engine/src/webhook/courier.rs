@@ -12,9 +12,10 @@ use super::dead_letters::append;
 use super::dispatch::{Dispatch, Output};
 use super::post::{DeadLetter, Post, without_secrets};
 use super::{AppNotice, Now, WebhookCounters};
+use crate::api::Call;
 use crate::config::WebhookConfig;
+use crate::http_client::Client;
 use crate::shard::Millis;
-use crate::side::{Call, Client};
 
 /// The most time that is kept for the dead-letter file at the end of the process: for the write in
 /// progress and one after it, each with a sync, which takes a while on a busy disk.

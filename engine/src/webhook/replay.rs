@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::dead_letters::{Taken, read};
 use super::post::{DeadLetter, Post, without_secrets};
+use crate::api::Call;
 use crate::app::Webhook;
 use crate::config::Config;
-use crate::side::{Call, Client};
+use crate::http_client::Client;
 
 /// The dead letters of the file at `path`, one line each, oldest first.
 ///

@@ -5,9 +5,9 @@ use std::time::Duration;
 use uringcast_proto::zps::server;
 
 use super::post::signed_headers;
+use crate::api::Call;
 use crate::app::App;
 use crate::shard::SinkPost;
-use crate::side::Call;
 
 /// The request that brings the events of `post` to its sink: `{"room": ..., "events": [...]}`, each
 /// event as subscribers get it, with the room's name once more in a header.

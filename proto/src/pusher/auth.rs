@@ -3,8 +3,8 @@
 //! The app's own server makes them, this server checks them. A signature holds for one socket
 //! only, because the socket's id is signed (spec pusher.md, auth strings).
 
-use super::digest::same;
-use super::secret::Secret;
+use crate::digest::same;
+use crate::secret::Secret;
 
 /// Why an `auth` string is refused.
 ///

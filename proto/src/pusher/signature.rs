@@ -10,8 +10,8 @@ use std::borrow::Cow;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::digest::{bytes_of_hex, is_hex_of, md5, md5_hex};
-use super::secret::Secret;
+use crate::digest::{bytes_of_hex, is_hex_of, md5, md5_hex};
+use crate::secret::Secret;
 
 /// A request's query parameters, decoded, in the order in which they are signed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::secret::Secret;
 use crate::json::escaped;
+use crate::secret::Secret;
 use crate::ws::encode;
 
 /// One thing that an app's server is told.

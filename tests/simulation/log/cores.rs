@@ -7,10 +7,9 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
-use uringcast::app::{App, AppPolicy, Apps, ZpsPolicy};
+use uringcast::app::{App, AppPolicy, Apps, HistoryRule, ZpsPolicy};
 use uringcast::dialect::{Dialect, Rules, Session, Speaker, zps};
 use uringcast::id::{AppIndex, ConnId, CoreId};
-use uringcast::log::HistoryRule;
 use uringcast::shard::{
     Answer, ChannelLogInfo, ChannelName, CoreMessage, LogInfo, Millis, Output, Segment, Shard,
     ShardConfig, Ticket,

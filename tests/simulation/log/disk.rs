@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use uringcast::id::CoreId;
-use uringcast::log::store::{StoredCursor, StoredEvent, StoredLog, StoredSnapshot};
-use uringcast::log::{LogRecord, Logged, RecordKind, Renewed};
+use uringcast::log::RecordKind;
+use uringcast::log::stored::{StoredCursor, StoredEvent, StoredLog, StoredSnapshot};
+use uringcast::shard::{LogRecord, Logged, Renewed};
 
 /// What outlives a crash, and what is on its way there.
 #[derive(Default)]

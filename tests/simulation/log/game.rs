@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use uringcast::app::HistoryRule;
 use uringcast::id::CoreId;
-use uringcast::log::{Draft, HistoryRule, NotKept, Snapshot};
+use uringcast::log::{Draft, NotKept, Snapshot};
 use uringcast::shard::{
     AppendError, Appended, NamedDraft, Replay, ReplayRange, ShardConfig, SnapshotError, Ticket,
 };

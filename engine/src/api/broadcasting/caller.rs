@@ -17,6 +17,7 @@ use crate::api::error::RestError;
 use crate::api::head::Asked;
 use crate::api::zintrust::{ZinTrustError, bearer};
 use crate::app::{App, AppKey, AuthPolicy};
+use crate::dialect::pusher::member_limits;
 use crate::id::SocketId;
 
 /// The head of a request for a signature.
@@ -96,7 +97,7 @@ impl Caller {
             AuthPolicy::Jwt(key) => {
                 let claims = token.and_then(|token| jwt::claims(key, &token, now_unix_s));
                 let claims = claims.ok_or(ZinTrustError::Forbidden)?;
-                Ok(claims.allow(subscription, kind, app.policy.member_limits())?.signed())
+                Ok(claims.allow(subscription, kind, member_limits(&app.policy))?.signed())
             }
             AuthPolicy::Webhook(url) => {
                 let wanted = Wanted::Subscription(subscription);

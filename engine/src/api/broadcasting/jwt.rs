@@ -8,8 +8,7 @@ use uringcast_proto::pusher::presence::{Member, MemberLimits};
 
 use super::caller::Subscription;
 use crate::api::zintrust::ZinTrustError;
-use crate::app::JwtKey;
-use crate::log::is_match;
+use crate::app::{JwtKey, is_match};
 
 /// Seconds by which the clocks of two servers may differ, as JWT libraries have it.
 const CLOCK_SKEW_S: f64 = 60.0;

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::*;
+use crate::api::{Call, CallAnswer, CallOutcome};
 use crate::shard::{Asked, Millis, Output, Shard, ShardConfig, Ticket};
-use crate::side::{Call, CallAnswer, CallOutcome};
 
 /// A few cores, asked on the first.
 #[derive(Clone)]

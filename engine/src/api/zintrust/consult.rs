@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::review::{PolicyAnswer, Review};
+use crate::api::call::{Call, CallAnswer, CallOutcome};
 use crate::api::error::RestError;
 use crate::api::publishing::Publish;
 use crate::api::reply::Reply;
 use crate::api::shards::Shards;
-use crate::side::{Call, CallAnswer, CallOutcome};
 
 /// Events of one batch that a policy is asked about at the same time: enough to hide the way there
 /// and back, few enough to leave room for other publishers' calls.

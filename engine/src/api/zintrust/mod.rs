@@ -15,5 +15,5 @@ pub(super) use review::Review;
 
 pub(super) use consult::{call, shown};
 pub(super) use draft::ZinTrustDraft;
-pub(crate) use secret::bearer;
+pub use secret::bearer;
 pub(super) use secret::{is_publish_secret, sent_secret};

@@ -31,7 +31,7 @@ pub(in crate::api) fn sent_secret<'a>(
 }
 
 /// The token of `Authorization: Bearer`, whose scheme has no case (RFC 9110 section 11.1).
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

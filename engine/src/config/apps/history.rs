@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::super::document::{Entry, Fields};
 use super::super::form::CHANNEL_PATTERN;
 use super::super::problem::ValueFault;
-use crate::log::HistoryRule;
+use crate::app::HistoryRule;
 
 /// All that the table has, if it says any; what is wrong with them is reported.
 pub(super) fn read_all(fields: &mut Fields<'_>) -> Option<Vec<HistoryRule>> {

@@ -6,8 +6,9 @@ use super::super::form::SECRET_MASK;
 use super::super::keys::KEYS;
 use super::super::print::{one_line, quoted};
 use super::AppOrigin;
-use crate::app::{App, AuthPolicy, Flow, JwtKey, RetryPolicy, Sink, Webhook, WebhookEvent};
-use crate::log::HistoryRule;
+use crate::app::{
+    App, AuthPolicy, Flow, HistoryRule, JwtKey, RetryPolicy, Sink, Webhook, WebhookEvent,
+};
 
 /// Write `app`, which is from `origin`.
 pub(in super::super) fn write(out: &mut impl Write, app: &App, origin: &AppOrigin) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! Which channels of an app have a log.
 
 use super::*;
-use crate::log::HistoryRule;
+use crate::app::HistoryRule;
 
 const APP: &str = "[[apps]]\nid = \"a\"\nkey = \"k\"\nsecret = \"s\"\n";
 

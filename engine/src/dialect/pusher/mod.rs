@@ -5,19 +5,26 @@
 //! that is not right is closed.
 
 mod client_event;
+mod farewell;
 mod log;
+mod path;
 mod refusals;
 mod signin;
 mod subscribe;
+mod version;
 mod words;
 
 use uringcast_proto::pusher::client::ClientMessage;
 use uringcast_proto::pusher::codes::Code;
+use uringcast_proto::pusher::presence::MemberLimits;
 use uringcast_proto::pusher::server;
 
+pub use farewell::turn_away;
+pub use path::socket_key;
+pub use version::check_version;
 pub use words::say;
 
-use crate::app::App;
+use crate::app::{App, AppPolicy};
 use crate::id::ConnId;
 use crate::shard::{Refusal, Shard};
 use client_event::ClientEvent;
@@ -71,6 +78,14 @@ pub fn on_binary(shard: &mut Shard, conn: ConnId) {
 fn complain(shard: &mut Shard, conn: ConnId, code: Option<Code>, text: &str, refusal: Refusal) {
     shard.refuse(refusal);
     shard.send(conn, server::error(code.map(Code::value), text));
+}
+
+/// What a presence channel's member may be.
+pub const fn member_limits(policy: &AppPolicy) -> MemberLimits {
+    MemberLimits {
+        user_id_bytes_max: policy.presence_user_id_max as usize,
+        user_info_bytes_max: policy.presence_user_info_bytes_max as usize,
+    }
 }
 
 /// The start of a client's text, for an answer that is not longer than it need be.

@@ -8,7 +8,7 @@ use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::pusher::server;
 use uringcast_proto::pusher::user::{User, UserError};
 
-use super::complain;
+use super::{complain, member_limits};
 use crate::app::{App, AppKey};
 use crate::id::ConnId;
 use crate::shard::{Ending, Refusal, Shard, SigninError};
@@ -41,7 +41,7 @@ fn sign_in(
     let id = shard.socket_id(conn).ok_or(SigninError::Closing)?.to_string();
     let AppKey { key, secret } = app.key_or_primary(auth.split(':').next().unwrap_or_default());
     auth::verify_user(key, secret, auth, &id, user_data)?;
-    let user = User::parse(user_data, app.policy.member_limits())?;
+    let user = User::parse(user_data, member_limits(&app.policy))?;
     let is_new = shard.sign_in(conn, &user.id, &user.user_info_json)?;
     shard.send(conn, server::signin_success(user_data));
     if is_new {

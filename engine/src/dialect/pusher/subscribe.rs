@@ -7,7 +7,7 @@ use uringcast_proto::pusher::presence::{self, MemberError, MemberLimits};
 use uringcast_proto::pusher::server;
 use uringcast_proto::pusher::user::user_of_channel;
 
-use super::{complain, log, shorten};
+use super::{complain, log, member_limits, shorten};
 use crate::app::{App, AppKey};
 use crate::id::ConnId;
 use crate::shard::{Member, Refusal, Shard, SubscribeError};
@@ -95,7 +95,7 @@ fn subscribe(
         auth::verify_channel(key, secret, auth, &id, channel, data)?;
     }
     let member = match (kind, credentials.channel_data) {
-        (ChannelKind::Presence, Some(data)) => Some(member(data, app.policy.member_limits())?),
+        (ChannelKind::Presence, Some(data)) => Some(member(data, member_limits(&app.policy))?),
         (ChannelKind::Presence, None) => Some(shard.user(conn).ok_or(Refused::NoMember)?),
         (ChannelKind::Public | ChannelKind::Private | ChannelKind::PrivateEncrypted, _) => None,
     };

@@ -1,9 +1,9 @@
 //! The apps change while their clients are connected.
 
 use super::world::{Limits, World};
-use crate::admission::{Refused, turn_away};
 use crate::app::{App, AppPolicy, Apps};
-use crate::dialect::Dialect;
+use crate::dialect::pusher::turn_away;
+use crate::dialect::{Dialect, Refused};
 use crate::id::{AppIndex, ConnId};
 use crate::shard::{EVICTIONS_PER_TICK, Millis, Shard};
 

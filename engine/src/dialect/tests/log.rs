@@ -1,7 +1,7 @@
 //! Channels with a log: numbers, who begins where, and what comes again.
 
 use super::transcript::{check_on, check_with};
-use crate::log::HistoryRule;
+use crate::app::HistoryRule;
 use crate::shard::Refusal;
 
 #[test]

@@ -2,10 +2,10 @@
 
 use super::transcript::{check_on, check_with};
 use super::world::{Limits, World};
-use crate::app::Apps;
-use crate::log::store::{StoredCursor, StoredLog, StoredSnapshot};
-use crate::log::{HistoryRule, Newest, RecordKind, Renewed};
-use crate::shard::{LogInfo, Millis, Output, Refusal, Shard};
+use crate::app::{Apps, HistoryRule};
+use crate::log::stored::{StoredCursor, StoredLog, StoredSnapshot};
+use crate::log::{Newest, RecordKind};
+use crate::shard::{LogInfo, Millis, Output, Refusal, Renewed, Shard};
 
 /// So many logs whose events expire after a second, and cursors that are kept for two.
 fn few(channels_max: usize) -> impl Fn(&mut Limits) {

@@ -9,9 +9,11 @@ use super::transcript::check_on;
 use super::world::{Limits, World};
 use crate::app::{App, Apps, Backoff, Flow, RetryPolicy, Sink};
 use crate::id::CoreId;
-use crate::log::store::{StoredCursor, StoredEvent, StoredLog};
-use crate::log::{AckError, DeadLetter, Draft, Logged, RecordKind};
-use crate::shard::{ListDeadLetters, Millis, NamedDraft, Output, Shard, SinkOutcome, SinkPost};
+use crate::log::stored::{StoredCursor, StoredEvent, StoredLog};
+use crate::log::{AckError, DeadLetter, Draft, RecordKind};
+use crate::shard::{
+    ListDeadLetters, Logged, Millis, NamedDraft, Output, Shard, SinkOutcome, SinkPost,
+};
 
 const RETRY: RetryPolicy = RetryPolicy {
     backoff: Backoff::Fixed,

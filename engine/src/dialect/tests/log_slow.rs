@@ -1,7 +1,7 @@
 //! Subscribers of logs that do not read: they go back to the log and are not closed.
 
 use super::transcript::{check_on, check_with};
-use crate::log::HistoryRule;
+use crate::app::HistoryRule;
 
 #[test]
 fn what_waits_for_who_does_not_read_is_bounded_however_much_is_published() {

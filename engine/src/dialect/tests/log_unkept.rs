@@ -2,9 +2,10 @@
 
 use super::transcript::{check_on, world_of};
 use super::world::{Limits, World};
+use crate::app::HistoryRule;
 use crate::id::{AppIndex, CoreId};
-use crate::log::{HistoryRule, Logged, Newest, RecordKind, Renewed, Snapshot};
-use crate::shard::{ChannelName, NamedDraft, Refusal};
+use crate::log::{Newest, RecordKind, Snapshot};
+use crate::shard::{ChannelName, Logged, NamedDraft, Refusal, Renewed};
 
 fn world(cores: usize, edit: impl Fn(&mut Limits)) -> World {
     let edit = |limits: &mut Limits| {

@@ -36,10 +36,11 @@ use uringcast_proto::ws::close::CloseCode;
 use super::render;
 use super::world::{KEY, Limits, SECRET, World};
 use crate::id::{AppIndex, CoreId, SocketId};
-use crate::log::{Draft, Logged, Newest, Renewed, Snapshot};
+use crate::log::{Draft, Newest, Snapshot};
 use crate::shard::{
-    AllCounters, ChannelName, ChannelOf, Channels, Connections, LogInfo, NamedDraft, Publication,
-    Reach, ReplayRange, SnapshotOf, Start, SubscribeOptions, Terminate, UsersOf, WorstLags,
+    AllCounters, ChannelName, ChannelOf, Channels, Connections, LogInfo, Logged, NamedDraft,
+    Publication, Reach, Renewed, ReplayRange, SnapshotOf, Start, SubscribeOptions, Terminate,
+    UsersOf, WorstLags,
 };
 
 /// Check `text` on one core, on two and on three, with the clients spread over them.

@@ -9,14 +9,13 @@ use uringcast_proto::ws::client::{Frame, FrameCursor};
 use uringcast_proto::ws::deflate::Inflater;
 
 use super::render::render;
-use crate::admission::{Refused, turn_away};
-use crate::app::{App, AppPolicy, Apps, Sink, Webhook};
-use crate::dialect::{Dialect, Rules, Session, Speaker, pusher};
+use crate::app::{App, AppPolicy, Apps, HistoryRule, Sink, Webhook};
+use crate::dialect::pusher::{self, turn_away};
+use crate::dialect::{Dialect, Refused, Rules, Session, Speaker};
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
-use crate::log::{HistoryRule, LogRecord};
 use crate::shard::{
-    Answer, Asked, CoreMessage, Millis, Output, Question, Segment, Shard, ShardConfig, SinkPost,
-    Ticket,
+    Answer, Asked, CoreMessage, LogRecord, Millis, Output, Question, Segment, Shard, ShardConfig,
+    SinkPost, Ticket,
 };
 
 pub(super) const KEY: &str = "key";

@@ -5,8 +5,7 @@ use uringcast_proto::zps::codes::Code;
 use uringcast_proto::zps::server;
 
 use super::State;
-use crate::admission::Refused;
-use crate::dialect::Session;
+use crate::dialect::{Refused, Session};
 use crate::id::{AppIndex, ConnId};
 use crate::shard::Shard;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::access::RoomAction;
-use crate::log::is_match;
+use crate::app::is_match;
 
 /// Seconds by which the clocks of two servers may differ, as JWT libraries have it.
 const CLOCK_SKEW_S: f64 = 60.0;

@@ -8,6 +8,7 @@ use hyper::{Response, StatusCode};
 
 use super::super::core::Core;
 use super::super::memory;
+use super::super::shards::AllShards;
 use super::{not_found, respond_with, text};
 use crate::api::{Facts, HttpAnswer, Shards};
 use crate::metrics::{self, Threads};
@@ -16,10 +17,11 @@ use crate::{standard_error, usage};
 
 /// Answer a request for `path` on the metrics port.
 pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>> {
+    let shards = AllShards(Rc::clone(core));
     match path {
         "/metrics" => {
-            let counters = core.ask(AllCounters).await;
-            let lags = core.ask(WorstLags(core.setup.config.log.lag_series_max)).await;
+            let counters = shards.ask(AllCounters).await;
+            let lags = shards.ask(WorstLags(core.setup.config.log.lag_series_max)).await;
             let threads = Threads {
                 webhooks: core.notices.counters(),
                 log: core.log.counters(),
@@ -32,10 +34,11 @@ pub(super) async fn respond(core: &Rc<Core>, path: &str) -> Response<Full<Bytes>
         "/usage" => {
             let limit_bytes = u64::from(core.setup.config.server.memory_mib_max) << 20;
             let total = if limit_bytes > 0 { limit_bytes } else { memory::machine_bytes() };
-            let body = usage::render(&core.ask(AllCounters).await, memory::resident_bytes(), total);
+            let body =
+                usage::render(&shards.ask(AllCounters).await, memory::resident_bytes(), total);
             text(StatusCode::OK, "application/json", body.into())
         }
-        "/ready" => respond_with(HttpAnswer::ready(core.readiness()), Vec::new()),
+        "/ready" => respond_with(HttpAnswer::ready(shards.readiness()), Vec::new()),
         _ => not_found(),
     }
 }

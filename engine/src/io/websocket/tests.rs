@@ -15,11 +15,10 @@ use uringcast_proto::ws::deflate::Deflater;
 use uringcast_proto::ws::{Opcode, encode};
 
 use super::*;
-use crate::app::{App, AppPolicy, Apps, ZpsPolicy};
+use crate::app::{App, AppPolicy, Apps, HistoryRule, ZpsPolicy};
 use crate::dialect::zps::RoomQuestion;
 use crate::dialect::{Dialect, Rules};
 use crate::id::{AppIndex, CoreId};
-use crate::log::HistoryRule;
 use crate::shard::{CoreMessage, Millis, Output, Segment, ShardConfig};
 
 const SEEDS: u64 = 200;

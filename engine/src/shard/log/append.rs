@@ -18,8 +18,9 @@ use super::super::{Refusal, Shard, Word};
 use super::ChannelLog;
 use super::message::{Append, Message, NamedDraft, News, Target};
 use crate::id::{AppIndex, ConnId, SocketId};
-use crate::log::{Draft, Entry, Idempotency, Logged, NoLog, RecordKind};
+use crate::log::{Draft, Entry, Idempotency, NoLog, RecordKind};
 use crate::middleware::Operation;
+use crate::shard::Logged;
 
 /// An event that is in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use super::super::owner::Owner;
 use super::super::route::Route;
 use super::super::{Output, Shard};
 use super::ChannelLog;
-use crate::log::{Entry, Evicted, LogRecord, RecordKind};
+use crate::log::{Entry, Evicted, RecordKind};
+use crate::shard::LogRecord;
 
 /// Logs looked at for expired events at a time, at least; all of them within a few seconds.
 const SWEPT_MIN: usize = 64;

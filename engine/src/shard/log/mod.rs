@@ -23,6 +23,7 @@ mod page;
 mod page_queue;
 mod presence;
 mod questions;
+mod record;
 mod replay;
 mod restore;
 mod resume;
@@ -43,6 +44,7 @@ pub use message::{LogMessage, LogNews, NamedDraft};
 pub use questions::{
     ChannelLogInfo, ForgetDeadLetters, KeepDeadLetter, ListDeadLetters, LogInfo, Replay, SnapshotOf,
 };
+pub use record::{LogRecord, Logged, Renewed};
 pub use replay::ReplayRange;
 pub use resume::{Resume, ResumesFull};
 pub use room_presence::EnterError;
@@ -60,8 +62,9 @@ use super::owner::Owner;
 use super::route::Route;
 use super::table::Table;
 use super::{DialectId, Millis, Shard};
+use crate::app::{HistoryRule, rule_of, wildcard_of};
 use crate::id::ConnId;
-use crate::log::{Cursors, DeadLetters, History, HistoryRule, Snapshot, rule_of, wildcard_of};
+use crate::log::{Cursors, DeadLetters, History, Snapshot};
 use append::Unsynced;
 use page::PageOf;
 use presence::Entered;

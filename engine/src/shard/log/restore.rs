@@ -9,8 +9,9 @@ use super::super::owner::Owner;
 use super::super::route::Route;
 use super::super::{Output, Refusal, Shard};
 use super::sinks::SINK_PREFIX;
-use crate::log::store::{StoredCursor, StoredLog};
-use crate::log::{DeadLetter, Entry, Evicted, History, LogRecord, Snapshot};
+use crate::log::stored::{StoredCursor, StoredLog};
+use crate::log::{DeadLetter, Entry, Evicted, History, Snapshot};
+use crate::shard::LogRecord;
 
 impl Shard {
     /// Take in what is stored of `channel`, which this core owns and whose app keeps a log of it.

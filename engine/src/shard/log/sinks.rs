@@ -22,11 +22,9 @@ use super::super::route::{Route, Way};
 use super::super::{Dialects, Millis, Output, Shard};
 use super::ChannelLog;
 use super::unkept::cursor_bytes;
-use crate::app::Sink;
-use crate::log::store::StoredCursor;
-use crate::log::{
-    AfterFailure, DeadLetter, Draft, Newest, PageLimits, SinkCursor, SinkRange, is_match,
-};
+use crate::app::{Sink, is_match};
+use crate::log::stored::StoredCursor;
+use crate::log::{AfterFailure, DeadLetter, Draft, Newest, PageLimits, SinkCursor, SinkRange};
 
 /// What the name of a sink's cursor begins with. No subscriber may have such a name.
 pub(super) const SINK_PREFIX: &str = "\u{1}sink:";

@@ -9,8 +9,8 @@ use super::super::subscribe::SubscribeError;
 use super::super::word::{Begin, Said};
 use super::super::{Shard, Word};
 use super::PageOf;
+use crate::app::wildcard_of;
 use crate::id::{ConnId, SocketId};
-use crate::log::wildcard_of;
 
 /// Where a subscription begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

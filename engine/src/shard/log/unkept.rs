@@ -20,8 +20,9 @@ use super::super::{Millis, Refusal, Shard};
 use super::ack::RefusedAck;
 use super::ask::{LogAnswer, SnapshotError};
 use super::sinks::SINK_PREFIX;
-use crate::log::store::Record;
-use crate::log::{AckError, Newest, NotKept, RecordKind, Renewed};
+use crate::log::stored::Record;
+use crate::log::{AckError, Newest, NotKept, RecordKind};
+use crate::shard::Renewed;
 
 /// How soon one of those that could not be written is tried again, and how late at most.
 const RETRY_MS: u64 = 1_000;

@@ -3,8 +3,6 @@
 //! A zero-pub-sub room is a channel whose name has a colon, which no Pusher channel has. Every room
 //! has a log; other channels have one if a pattern of their app says so.
 
-use super::limits::HistoryLimits;
-
 /// What an app keeps of the channels that match a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryRule {
@@ -31,15 +29,6 @@ impl HistoryRule {
             catch_up: true,
         }
     }
-
-    /// The limits of one such channel.
-    pub const fn limits(&self) -> HistoryLimits {
-        HistoryLimits {
-            events_max: self.events_max as usize,
-            bytes_max: self.bytes_max as usize,
-            ttl_ms: self.ttl_s as u64 * 1_000,
-        }
-    }
 }
 
 /// The rule for the channel called `name`: the first of `rules` that matches; `None` keeps nothing.
@@ -55,7 +44,7 @@ pub fn rule_of(rules: &[HistoryRule], name: &str) -> Option<HistoryRule> {
 }
 
 /// Whether there is a rule for the channel called `name`.
-pub fn has_rule(rules: &[HistoryRule], name: &str) -> bool {
+pub(super) fn has_rule(rules: &[HistoryRule], name: &str) -> bool {
     if is_room(name) {
         !name.ends_with(":*")
     } else {

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::digest::hex;
+use crate::digest::hex;
 
 /// A secret, with what HMAC makes of it before it sees any text: a third of what a check of a
 /// request costs, paid once.

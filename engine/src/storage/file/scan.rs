@@ -102,7 +102,7 @@ mod tests {
     use super::super::format::{encode, encode_mark};
     use super::super::pieces::PIECE_BYTES;
     use super::*;
-    use crate::log::store::{Change, StoredSnapshot};
+    use crate::log::stored::{Change, StoredSnapshot};
 
     /// Two groups of a record each, and where the second begins.
     fn two_groups() -> (Vec<u8>, usize) {

@@ -5,7 +5,8 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Sender, bounded, unbounded};
 
 use super::*;
-use crate::log::store::{Change, Recovered, StoreSize};
+use crate::log::stored::Change;
+use crate::storage::store::{Recovered, StoreSize};
 
 /// A store that says what it is given, and fails when it is told to.
 struct Recording {

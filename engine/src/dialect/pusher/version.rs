@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::refused::Refused;
+use crate::dialect::Refused;
 
 /// The versions of the protocol that are spoken here.
 ///
@@ -17,7 +17,7 @@ const VERSION_BYTES_MAX: usize = 64;
 /// Check what a client says of itself. `client` is any text and not looked at.
 ///
 /// A parameter without a value counts as missing, and of several the first counts.
-pub(super) fn check(query: &str, is_protocol_required: bool) -> Result<(), Refused> {
+pub fn check_version(query: &str, is_protocol_required: bool) -> Result<(), Refused> {
     match parameter(query, "protocol") {
         Some(protocol) => check_protocol(&protocol)?,
         None if is_protocol_required => return Err(Refused::ProtocolMissing),
@@ -62,10 +62,10 @@ mod tests {
     #[test]
     fn each_supported_protocol_is_taken_and_their_neighbours_are_not() {
         for protocol in 5..=7 {
-            assert_eq!(check(&format!("protocol={protocol}"), true), Ok(()));
+            assert_eq!(check_version(&format!("protocol={protocol}"), true), Ok(()));
         }
         for protocol in ["4", "8", "0", "1", "70", "4294967303", "99999999999999999999999"] {
-            let checked = check(&format!("protocol={protocol}"), true);
+            let checked = check_version(&format!("protocol={protocol}"), true);
             assert_eq!(checked, Err(Refused::ProtocolUnsupported), "{protocol}");
         }
     }
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_protocol_is_a_whole_number() {
         for protocol in ["seven", "7.0", "-7", "+7", "%2B7", "7%20", "0x7", "%00", "\u{fffd}"] {
-            let checked = check(&format!("protocol={protocol}&version=8.6.0"), true);
+            let checked = check_version(&format!("protocol={protocol}&version=8.6.0"), true);
             assert_eq!(checked, Err(Refused::ProtocolForm), "{protocol}");
         }
     }
@@ -81,16 +81,16 @@ mod tests {
     #[test]
     fn a_protocol_may_be_missing_where_none_is_required() {
         for query in ["", "client=js&version=8.6.0", "protocol", "protocol=", "Protocol=7"] {
-            assert_eq!(check(query, true), Err(Refused::ProtocolMissing), "{query}");
-            assert_eq!(check(query, false), Ok(()), "{query}");
+            assert_eq!(check_version(query, true), Err(Refused::ProtocolMissing), "{query}");
+            assert_eq!(check_version(query, false), Ok(()), "{query}");
         }
-        assert_eq!(check("protocol=4", false), Err(Refused::ProtocolUnsupported));
+        assert_eq!(check_version("protocol=4", false), Err(Refused::ProtocolUnsupported));
     }
 
     #[test]
     fn of_several_the_first_counts() {
-        assert_eq!(check("protocol=7&protocol=4", true), Ok(()));
-        assert_eq!(check("protocol=4&protocol=7", true), Err(Refused::ProtocolUnsupported));
+        assert_eq!(check_version("protocol=7&protocol=4", true), Ok(()));
+        assert_eq!(check_version("protocol=4&protocol=7", true), Err(Refused::ProtocolUnsupported));
     }
 
     #[test]
@@ -98,9 +98,9 @@ mod tests {
         let versions = ["8.6.0", "7.0.3", "1.1.2.0", "v2", "10.1.5-beta.1", "0.3%2B7", "0.3+7", ""];
         for version in versions {
             let query = format!("protocol=7&client=iOS-libPusher&version={version}&flash=false");
-            assert_eq!(check(&query, true), Ok(()), "{version}");
+            assert_eq!(check_version(&query, true), Ok(()), "{version}");
         }
-        assert_eq!(check("protocol=7", true), Ok(()), "none is not a wrong one");
+        assert_eq!(check_version("protocol=7", true), Ok(()), "none is not a wrong one");
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
         for version in
             ["latest", "vv1", "v", ".1", "-1", "1%0d%0a", "1/2", "%3CVERSION%3E", "1%C3%A9"]
         {
-            let checked = check(&format!("protocol=7&version={version}"), true);
+            let checked = check_version(&format!("protocol=7&version={version}"), true);
             assert_eq!(checked, Err(Refused::VersionForm), "{version}");
         }
     }
@@ -116,8 +116,8 @@ mod tests {
     #[test]
     fn a_version_may_be_as_long_as_the_limit() {
         let version = "1".repeat(VERSION_BYTES_MAX);
-        assert_eq!(check(&format!("protocol=7&version={version}"), true), Ok(()));
-        let checked = check(&format!("protocol=7&version={version}1"), true);
+        assert_eq!(check_version(&format!("protocol=7&version={version}"), true), Ok(()));
+        let checked = check_version(&format!("protocol=7&version={version}1"), true);
         assert_eq!(checked, Err(Refused::VersionForm));
     }
 }

@@ -17,10 +17,6 @@ pub struct Call {
     pub timeout: Duration,
 }
 
-/// Names a call among those of its core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CallId(pub u64);
-
 /// What the other server said, whatever its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallAnswer {

@@ -10,13 +10,14 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::store::{Change, StoreError};
+use super::super::store::StoreError;
 use super::directory::fault;
 use super::format::{Entry, HEADER_BYTES, Header, HeaderFault};
 use super::index::{LogId, Place};
 use super::pieces::Pieces;
 use super::scan::{Span, scan};
 use super::{FileStore, Origin};
+use crate::log::stored::Change;
 
 /// Bytes of changes that are copied as one group.
 const COPIED_BYTES_MAX: usize = 256 * 1024;

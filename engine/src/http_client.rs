@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 
-use super::call::{Call, CallAnswer, CallError, CallOutcome};
+use crate::api::{Call, CallAnswer, CallError, CallOutcome};
 
 /// What other servers see us as.
 const USER_AGENT: &str = concat!("uringcast/", env!("CARGO_PKG_VERSION"));

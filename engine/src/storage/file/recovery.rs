@@ -12,15 +12,14 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::super::store::{
-    Change, Recovered, StoreError, StoredDeadLetter, StoredEvent, StoredLog,
-};
-use super::super::store::{StoredCursor, StoredSnapshot};
+use super::super::store::{Recovered, StoreError};
 use super::directory::{Directory, fault};
 use super::format::{Entry, HEADER_BYTES, Header, HeaderFault};
 use super::index::{Applied, Index, LogId, Place};
 use super::pieces::Pieces;
 use super::scan::{Span, scan};
+use crate::log::stored::{Change, StoredDeadLetter, StoredEvent, StoredLog};
+use crate::log::stored::{StoredCursor, StoredSnapshot};
 
 /// What damage is called.
 const UNREADABLE: &str = "what stands there was never written";

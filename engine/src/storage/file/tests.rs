@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::*;
-use crate::log::store::{StoredCursor, StoredDeadLetter, StoredEvent, StoredLog, StoredSnapshot};
+use crate::log::stored::{StoredCursor, StoredDeadLetter, StoredEvent, StoredLog, StoredSnapshot};
 
 /// A moment at which nothing has expired that has not expired for ever.
 const NOW: u64 = 1_000_000;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::setting::{Setting, Value};
+
 /// The origins whose pages may read answers: `http.cors_origins`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
@@ -45,6 +47,18 @@ impl fmt::Display for Origins {
             Self::Any => f.write_str("*"),
             Self::Listed(origins) => f.write_str(&origins.join(", ")),
         }
+    }
+}
+
+/// A list between commas, `*` or `off`.
+impl Setting for Origins {
+    fn value(&self) -> Value {
+        Value::Text(self.to_string())
+    }
+
+    fn set(&mut self, value: Value) -> bool {
+        let Value::Text(text) = value else { return false };
+        text.parse().map(|origins| *self = origins).is_ok()
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::store::{Change, StoredDeadLetter, StoredEvent, StoredSnapshot};
+use crate::log::stored::{Change, StoredDeadLetter, StoredEvent, StoredSnapshot};
 
 /// What every segment begins with. The line ends show a copy that was made as text.
 const MAGIC: [u8; 8] = *b"URCLOG\r\n";

@@ -15,8 +15,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::counters::LogCounters;
-use super::store::{Record, Store, StoreError};
+use super::store::{Store, StoreError};
 use crate::id::CoreId;
+use crate::log::stored::Record;
 
 /// What one core hands over at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,7 +25,8 @@ use self::directory::Directory;
 use self::format::{Header, RECORD_BYTES_MAX, encode, encode_mark};
 use self::index::{Index, LogId, Place};
 use self::segment::{Segment, SyncData};
-use super::store::{Change, Record, Recovered, Store, StoreError, StoreSize};
+use super::store::{Recovered, Store, StoreError, StoreSize};
+use crate::log::stored::{Change, Record};
 
 /// Bytes of the buffer for groups that are kept for the next one.
 const KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;

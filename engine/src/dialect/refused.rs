@@ -1,14 +1,11 @@
-//! Why a client is turned away, and how it is told.
+//! Why a client is turned away, whatever it speaks.
 
 use uringcast_proto::pusher::codes::Code;
-use uringcast_proto::pusher::server;
-use uringcast_proto::ws::close::CloseCode;
 
-use crate::id::ConnId;
-use crate::shard::{Refusal, Shard};
+use crate::shard::Refusal;
 
-/// Why a websocket is closed before it is established. The client sees code and words twice, in a
-/// `pusher:error` and in the close frame.
+/// Why a connection is closed before it is established. Pusher's clients see code and words twice,
+/// in a `pusher:error` and in the close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The app takes TLS only. pusher-js comes back over TLS.
@@ -69,7 +66,7 @@ impl Refused {
 
     /// What the refusal counts as; `None` where it was counted already, or is no refusal of this
     /// client.
-    pub(crate) const fn refusal(self) -> Option<Refusal> {
+    pub const fn refusal(self) -> Option<Refusal> {
         match self {
             Self::TlsRequired => Some(Refusal::Tls),
             Self::KeyUnknown => Some(Refusal::UnknownKey),
@@ -86,12 +83,31 @@ impl Refused {
     }
 }
 
-/// Tell `conn`, a websocket that is open and has been told nothing yet, why it is closed.
-pub fn turn_away(shard: &mut Shard, conn: ConnId, refused: Refused) {
-    let (code, text) = (refused.code().value(), refused.to_string());
-    if let Some(refusal) = refused.refusal() {
-        shard.refuse(refusal);
+#[cfg(test)]
+mod tests {
+    use uringcast_proto::pusher::codes::Reaction;
+
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_a_code_that_its_clients_act_on_and_words_that_fit() {
+        let refused = [
+            (Refused::TlsRequired, 4000, Reaction::TlsOnly),
+            (Refused::KeyUnknown, 4001, Reaction::Refused),
+            (Refused::AppDisabled, 4003, Reaction::Refused),
+            (Refused::Quota, 4004, Reaction::Refused),
+            (Refused::PathUnknown, 4005, Reaction::Refused),
+            (Refused::ProtocolForm, 4006, Reaction::Refused),
+            (Refused::VersionForm, 4006, Reaction::Refused),
+            (Refused::ProtocolUnsupported, 4007, Reaction::Refused),
+            (Refused::ProtocolMissing, 4008, Reaction::Refused),
+            (Refused::Origin, 4009, Reaction::Refused),
+            (Refused::Capacity, 4100, Reaction::Backoff),
+            (Refused::Draining, 4200, Reaction::Retry),
+        ];
+        for (refused, code, reaction) in refused {
+            assert_eq!((refused.code().value(), refused.code().reaction()), (code, reaction));
+            assert!(refused.to_string().len() <= 123, "{refused}: RFC 6455 section 5.5");
+        }
     }
-    shard.send(conn, server::error(Some(code), &text));
-    shard.close(conn, CloseCode(code), &text);
 }
