@@ -15,7 +15,7 @@ mod socket_path;
 mod version;
 mod zps;
 
-pub use ip_rate::{IpRate, TooSoon};
+pub use ip_rate::IpRate;
 #[cfg(test)]
 use proxy::private_networks;
 pub use proxy::{client_address, is_trusted};

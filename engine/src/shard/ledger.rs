@@ -10,14 +10,15 @@ use hashbrown::HashMap;
 
 use super::message::{hash, owner};
 use super::question::{Question, To, only};
+use super::rate::{Bucket, Rate, Spent};
 use super::{Millis, Refusal, Shard, ShardConfig};
 use crate::id::{AppIndex, CoreId};
 
+mod budget;
 mod idempotency;
-mod rate;
 
+pub use budget::{Budget, Cost};
 pub use idempotency::{IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once, Reserved};
-pub use rate::{Bucket, Budget, Cost, Spent};
 
 /// The accounts that one core keeps.
 #[derive(Debug)]
@@ -51,10 +52,10 @@ impl Question for Spend {
     }
 
     fn part(self, shard: &mut Shard) -> Spent {
-        let (Self(Cost { app, budget, amount }, per_second), now) = (self, shard.now.0);
+        let (Self(Cost { app, budget, amount }, per_second), now) = (self, shard.now);
+        let rate = Rate::each_second(per_second);
         let bucket = shard.ledger.buckets.entry((app, budget));
-        let bucket = bucket.or_insert_with(|| Bucket::full(per_second, now));
-        bucket.spend(amount, per_second, now)
+        bucket.or_insert_with(|| Bucket::full(rate, now)).spend(amount, rate, now)
     }
 
     fn whole(self, parts: Vec<(CoreId, Spent)>) -> Spent {

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::channel::Form;
 use super::connection::{Connection, Phase, Place};
 use super::counters::Refusal;
-use super::event_rate::EventRate;
 use super::hear::Waiting;
 use super::outbox::Outbox;
+use super::rate::Window;
 use super::{DialectId, Millis, Segment, Shard};
 use crate::id::{AppIndex, ConnId, SocketId};
 
@@ -88,7 +88,7 @@ impl Shard {
             last_activity: self.now,
             last_progress: self.now,
             scheduled,
-            event_rate: EventRate::default(),
+            event_rate: Window::default(),
             user: None,
             log: None,
         });

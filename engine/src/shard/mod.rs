@@ -43,6 +43,7 @@ mod query;
 mod question;
 mod questions;
 mod quota;
+mod rate;
 mod reach;
 mod replies;
 mod roster;
@@ -70,8 +71,8 @@ pub use counters::{
 pub use counts::DIALECTS_MAX;
 pub use frames::Frames;
 pub use ledger::{
-    Bucket, Budget, Cost, IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once,
-    Reserved, Settlement, Spend, Spent,
+    Budget, Cost, IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once, Reserved,
+    Settlement, Spend,
 };
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
@@ -92,6 +93,7 @@ pub use question::{Answer, Asked, Errand, Part, Question, To};
 pub use questions::{
     AllCounters, ChannelOf, Channels, Connections, Reach, Terminate, UsersOf, WorstLags,
 };
+pub use rate::{Bucket, Rate, Spent, Window};
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
 pub use word::{Begin, DialectId, DialectRow, Dialects, Ending, Members, Traits, Unnumbered, Word};
@@ -100,7 +102,6 @@ use batch::Joiner;
 use cache::Cache;
 use channel::{Channel, Run};
 use connection::Connection;
-use event_rate::EventRate;
 use ledger::Ledger;
 use log::Logs;
 use owner::Owned;
@@ -294,7 +295,7 @@ pub struct Shard {
     logs: Logs,
     wheel: Wheel,
     /// Client events of each app with a limit on all of its clients together, by its index.
-    event_rates: Vec<EventRate>,
+    event_rates: Vec<Window>,
     /// One for each form that events have, so that no kind of connection spoils what another
     /// shares.
     joiners: [Joiner; 3],
