@@ -11,14 +11,14 @@ use hashbrown::HashMap;
 use super::message::{hash, owner};
 use super::question::{Question, To, only};
 use super::rate::{Bucket, Rate, Spent};
-use super::{Millis, Refusal, Shard, ShardConfig};
+use super::{AgedLimits, Millis, Refusal, Shard, ShardConfig};
 use crate::id::{AppIndex, CoreId};
 
 mod budget;
 mod idempotency;
 
 pub use budget::{Budget, Cost};
-pub use idempotency::{IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once, Reserved};
+pub use idempotency::{IdempotencyKey, IdempotencyStore, Kept, Once, Reserved};
 
 /// The accounts that one core keeps.
 #[derive(Debug)]
@@ -74,11 +74,9 @@ impl Question for Once {
     }
 
     fn part(self, shard: &mut Shard) -> Reserved {
-        let Self { key, fingerprint } = self;
-        let window_ms = u64::from(shard.apps.app(key.app).policy.idempotency_window_s) * 1_000;
-        let publishes = &mut shard.ledger.publishes;
-        let (reserved, forgotten) = publishes.reserve(&key, fingerprint, shard.now.0, window_ms);
-        shard.count_forgotten(forgotten);
+        let window_ms = u64::from(shard.apps.app(self.key.app).policy.idempotency_window_s) * 1_000;
+        let reserved = shard.ledger.publishes.reserve(self, shard.now, window_ms);
+        shard.count_evicted();
         reserved
     }
 
@@ -102,8 +100,8 @@ impl Question for Settlement {
     }
 
     fn part(self, shard: &mut Shard) {
-        let forgotten = shard.ledger.publishes.settle(&self.key, self.serial, self.kept);
-        shard.count_forgotten(forgotten);
+        shard.ledger.publishes.settle(&self.key, self.serial, self.kept, shard.now);
+        shard.count_evicted();
     }
 
     fn whole(self, _: Vec<(CoreId, ())>) {}
@@ -114,13 +112,13 @@ impl Question for Settlement {
 }
 
 impl Ledger {
-    pub(super) fn new(limits: IdempotencyLimits) -> Self {
+    pub(super) fn new(limits: AgedLimits) -> Self {
         Self { buckets: HashMap::default(), publishes: IdempotencyStore::new(limits) }
     }
 
     /// Forget what need not be remembered at `now`.
     pub(super) fn expire(&mut self, now: Millis) {
-        self.publishes.expire(now.0);
+        self.publishes.keys.forget(now);
     }
 }
 
@@ -131,8 +129,9 @@ impl Shard {
         (per_second > 0).then_some(Spend(cost, per_second))
     }
 
-    fn count_forgotten(&mut self, forgotten: u64) {
-        (0..forgotten).for_each(|_| self.refuse(Refusal::IdempotencyKeys));
+    fn count_evicted(&mut self) {
+        let evicted = std::mem::take(&mut self.ledger.publishes.keys.evicted);
+        (0..evicted).for_each(|_| self.refuse(Refusal::IdempotencyKeys));
     }
 }
 

@@ -12,6 +12,7 @@
 //! Invariant: a connection's events of a channel are, from `subscription_succeeded` to the end,
 //! the owner's order without a gap; or the connection is being closed.
 
+mod aged;
 mod apps;
 mod batch;
 mod cache;
@@ -64,6 +65,8 @@ use std::rc::Rc;
 use slab::Slab;
 use uringcast_proto::ws::deflate::Deflater;
 
+pub(crate) use aged::Aged;
+pub use aged::AgedLimits;
 pub use batch::{Retained, Segment};
 pub use counters::{
     Counters, Durations, FRAMES_PER_SEND_BOUNDS, LogLevels, Refusal, Refusals, SinkCounts,
@@ -71,8 +74,7 @@ pub use counters::{
 pub use counts::DIALECTS_MAX;
 pub use frames::Frames;
 pub use ledger::{
-    Budget, Cost, IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once, Reserved,
-    Settlement, Spend,
+    Budget, Cost, IdempotencyKey, IdempotencyStore, Kept, Once, Reserved, Settlement, Spend,
 };
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
@@ -180,7 +182,7 @@ pub struct ShardConfig {
     /// Silence towards the client of a stream after which it is sent a comment.
     pub sse_heartbeat_ms: u64,
     /// What is kept of publishes that may be sent again.
-    pub idempotency: IdempotencyLimits,
+    pub idempotency: AgedLimits,
     /// What is kept of channels with a log.
     pub log: LogLimits,
 }
@@ -216,8 +218,8 @@ impl ShardConfig {
             mailbox_bytes_max: core.mailbox_bytes_max as usize,
             cache_bytes_max: core.cache_bytes_max as usize,
             sse_heartbeat_ms: 15_000,
-            idempotency: IdempotencyLimits {
-                keys_max: core.idempotency_keys_max as usize,
+            idempotency: AgedLimits {
+                entries_max: core.idempotency_keys_max as usize,
                 bytes_max: core.idempotency_bytes_max as usize,
             },
             log: LogLimits::default(),
