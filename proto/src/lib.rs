@@ -3,6 +3,7 @@
 //! Everything here turns bytes into meaning or meaning into bytes. Nothing here does I/O, reads a
 //! clock, starts a thread, draws a random number or logs.
 
+pub mod form;
 mod json;
 mod json_frame;
 mod json_reader;

@@ -1,10 +1,8 @@
 //! What a client sends: a form, as pusher-js has it, or JSON.
 
-use std::borrow::Cow;
-
-use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use uringcast_proto::form;
 
 /// The fields of a request for a signature, without the space around them; empty ones are missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +40,8 @@ impl Fields {
 
     fn of_form(text: &str) -> Self {
         let mut fields = Self::default();
-        for (name, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {
+        for (name, value) in form::pairs(text) {
+            let Some(value) = value else { continue };
             let field = match name {
                 "socket_id" => &mut fields.socket_id,
                 "channel_name" => &mut fields.channel_name,
@@ -50,7 +49,7 @@ impl Fields {
                 "user_data" => &mut fields.user_data,
                 _ => continue,
             };
-            *field = decode(value).and_then(|value| trimmed(&value));
+            *field = form::decode(value).ok().and_then(|value| trimmed(&value));
         }
         fields
     }
@@ -70,11 +69,6 @@ struct Json<'a> {
 
 fn string(token: &RawValue) -> Option<String> {
     serde_json::from_str::<String>(token.get()).ok().and_then(|text| trimmed(&text))
-}
-
-fn decode(value: &str) -> Option<String> {
-    let value = value.replace('+', " ");
-    percent_decode_str(&value).decode_utf8().ok().map(Cow::into_owned)
 }
 
 fn trimmed(text: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! `GET` and `DELETE /rooms/{room}/dlq`: list or forget the dead letters of a room.
 
 use bytes::Bytes;
+use uringcast_proto::form;
 use uringcast_proto::zps::{server, time};
 
 use super::answer::array;
@@ -106,7 +107,6 @@ fn dead_letter(room: &str, letter: &DeadLetterView<'_>) -> String {
 
 /// The whole number that `query` gives for `name`.
 fn number(query: &str, name: &'static str) -> Result<Option<u64>, ZpsError> {
-    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let Some((_, value)) = pairs.find(|(key, _)| *key == name) else { return Ok(None) };
-    value.parse().map(Some).map_err(|_| ZpsError::Query(name))
+    let found = form::pairs(query).find_map(|(key, value)| value.filter(|_| key == name));
+    found.map(|value| value.parse().map_err(|_| ZpsError::Query(name))).transpose()
 }
