@@ -6,9 +6,9 @@ use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use uringcast_proto::pusher::auth::sign_channel;
 use uringcast_proto::pusher::channel::{ChannelKind, check_channel_name};
+use uringcast_proto::pusher::rest::SigningBody;
 use uringcast_proto::pusher::signature::Query;
 
-use super::body::Fields;
 use super::signin::Signin;
 use super::webhook::{Question, Wanted};
 use super::{Grant, Signing, jwt};
@@ -77,7 +77,7 @@ impl Caller {
 
     /// Sign a subscription, refuse, or say whom to ask.
     pub(super) fn decide(self, body: &[u8]) -> Result<Signing, RestError> {
-        let Fields { socket_id, channel_name, channel_data, .. } = Fields::parse(body);
+        let SigningBody { socket_id, channel_name, channel_data, .. } = SigningBody::parse(body);
         let (Some(socket_id), Some(channel)) = (socket_id, channel_name) else {
             return Err(ZinTrustError::AuthFields.into());
         };
@@ -107,7 +107,7 @@ impl Caller {
 
     /// Sign a user, refuse, or say whom to ask.
     pub(super) fn decide_signin(self, body: &[u8]) -> Result<Signing, RestError> {
-        let fields = Fields::parse(body);
+        let fields = SigningBody::parse(body);
         let socket_id = fields.socket_id.ok_or(ZinTrustError::UserAuthFields)?;
         let socket_id = socket_id.parse::<SocketId>()?.to_string();
         let Self { app, key, token, credentials, now_unix_s, .. } = self;

@@ -8,7 +8,6 @@
 pub(super) mod auth;
 pub(super) mod user_auth;
 
-mod body;
 mod caller;
 mod jwt;
 mod signin;
