@@ -29,10 +29,10 @@ mod zps;
 
 pub use admin::ready::Readiness;
 pub use answer::HttpAnswer;
-pub use config::{RestConfig, ZpsRestConfig};
+pub use config::{ApiConfig, ZpsApiConfig};
 pub use cors::Cors;
 
-pub use error::RestError;
+pub use error::ApiError;
 pub use head::Head;
 pub use reply::{Reply, Waiter};
 pub use shards::{Facts, Shards};

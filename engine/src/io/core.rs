@@ -25,7 +25,7 @@ use super::socket::{More, Reporting, Socket};
 use super::websocket::Reader;
 use crate::action_log::LineCounters;
 use crate::admission::{AdmissionRules, IpRate};
-use crate::api::{Reply, RestConfig, Waiter};
+use crate::api::{ApiConfig, Reply, Waiter};
 use crate::app::Apps;
 use crate::config::Config;
 use crate::dialect::{self, Speaker, zps};
@@ -53,7 +53,7 @@ const EAGER_ROUNDS_MAX: u16 = 4;
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) config: Config,
-    pub(super) rest: RestConfig,
+    pub(super) rest: ApiConfig,
     pub(super) zps: Arc<zps::RoomRules>,
     /// The embedder's own code.
     pub(super) middleware: Chain,

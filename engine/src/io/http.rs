@@ -35,7 +35,7 @@ use super::peek::{self, Wanted};
 use super::sends::answer::Passage;
 use super::socket::{More, Socket};
 use super::stream;
-use crate::api::{self, Cors, Head, HttpAnswer, RestError};
+use crate::api::{self, ApiError, Cors, Head, HttpAnswer};
 use crate::id::ConnId;
 use crate::shard::Refusal;
 
@@ -304,7 +304,7 @@ async fn answer(
     core: &Rc<Core>,
     parts: &Parts,
     unread: &mut Option<Incoming>,
-) -> Result<HttpAnswer, RestError> {
+) -> Result<HttpAnswer, ApiError> {
     let setup = &core.setup;
     let route = api::route(&core.apps(), &setup.rest, &head(parts, unread.as_ref()), now_unix_s())?;
     let body = read_body(unread, route.body_bytes_max(&setup.rest)).await?;
@@ -321,14 +321,14 @@ fn head<'a>(parts: &'a Parts, unread: Option<&Incoming>) -> Head<'a> {
     }
 }
 
-async fn read_body(unread: &mut Option<Incoming>, bytes_max: usize) -> Result<Bytes, RestError> {
+async fn read_body(unread: &mut Option<Incoming>, bytes_max: usize) -> Result<Bytes, ApiError> {
     let Some(body) = unread else { return Ok(Bytes::new()) };
     let read = match Limited::new(body, bytes_max).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            return Err(RestError::BodyLength { bytes_max });
+            return Err(ApiError::BodyLength { bytes_max });
         }
-        Err(_) => return Err(RestError::BodyIncomplete),
+        Err(_) => return Err(ApiError::BodyIncomplete),
     };
     *unread = None;
     Ok(read)

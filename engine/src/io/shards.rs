@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::core::{Core, now_unix_us};
 use super::guarded::run_apart;
 use super::memory;
-use crate::api::{Facts, Readiness, Reply, RestConfig, Shards};
+use crate::api::{ApiConfig, Facts, Readiness, Reply, Shards};
 use crate::shard::{Asked, Shard};
 use crate::side::{Call, CallOutcome};
 
@@ -38,7 +38,7 @@ impl Shards for Rc<Core> {
 }
 
 impl Facts for Rc<Core> {
-    fn config(&self) -> &RestConfig {
+    fn config(&self) -> &ApiConfig {
         &self.setup.rest
     }
 

@@ -9,7 +9,7 @@
 use hashbrown::HashMap;
 
 use super::message::{hash, owner};
-use super::question::{Question, To, only};
+use super::question::QuestionToOne;
 use super::rate::{Bucket, Rate, Spent};
 use super::{AgedLimits, Millis, Refusal, Shard, ShardConfig};
 use crate::id::{AppIndex, CoreId};
@@ -43,68 +43,55 @@ pub struct Settlement {
 #[derive(Clone, Debug)]
 pub struct Spend(Cost, u32);
 
-impl Question for Spend {
-    type Part = Spent;
+impl QuestionToOne for Spend {
     type Answer = Spent;
 
-    fn to(&self, config: &ShardConfig) -> To {
+    fn core(&self, config: &ShardConfig) -> CoreId {
         keeper(config, self.0.app, "")
     }
 
-    fn part(self, shard: &mut Shard) -> Spent {
+    fn answer(self, shard: &mut Shard) -> Spent {
         let (Self(Cost { app, budget, amount }, per_second), now) = (self, shard.now);
         let rate = Rate::each_second(per_second);
         let bucket = shard.ledger.buckets.entry((app, budget));
         bucket.or_insert_with(|| Bucket::full(rate, now)).spend(amount, rate, now)
     }
-
-    fn whole(self, parts: Vec<(CoreId, Spent)>) -> Spent {
-        only(parts)
-    }
 }
 
 /// To be the one who publishes under a key. Whoever is told that it is the first must tell how it
 /// has ended, in a [`Settlement`].
-impl Question for Once {
-    type Part = Reserved;
+impl QuestionToOne for Once {
     type Answer = Reserved;
 
-    fn to(&self, config: &ShardConfig) -> To {
+    fn core(&self, config: &ShardConfig) -> CoreId {
         keeper(config, self.key.app, &self.key.text)
     }
 
-    fn part(self, shard: &mut Shard) -> Reserved {
+    fn answer(self, shard: &mut Shard) -> Reserved {
         let window_ms = u64::from(shard.apps.app(self.key.app).policy.idempotency_window_s) * 1_000;
         let reserved = shard.ledger.publishes.reserve(self, shard.now, window_ms);
         shard.count_evicted();
         reserved
     }
 
-    fn whole(self, parts: Vec<(CoreId, Reserved)>) -> Reserved {
-        only(parts)
-    }
-
-    fn part_bytes(_: &Reserved) -> usize {
+    fn answer_bytes(_: &Reserved) -> usize {
         size_of::<Reserved>()
     }
 }
 
 /// To keep how a publish has ended that was the first under its key. Once this is answered nobody
 /// is told that the publish is under way.
-impl Question for Settlement {
-    type Part = ();
+impl QuestionToOne for Settlement {
     type Answer = ();
 
-    fn to(&self, config: &ShardConfig) -> To {
+    fn core(&self, config: &ShardConfig) -> CoreId {
         keeper(config, self.key.app, &self.key.text)
     }
 
-    fn part(self, shard: &mut Shard) {
+    fn answer(self, shard: &mut Shard) {
         shard.ledger.publishes.settle(&self.key, self.serial, self.kept, shard.now);
         shard.count_evicted();
     }
-
-    fn whole(self, _: Vec<(CoreId, ())>) {}
 
     fn weight_bytes(&self) -> usize {
         self.kept.as_ref().map_or(0, |kept| kept.body.len())
@@ -136,6 +123,6 @@ impl Shard {
 }
 
 /// The core that keeps what `name` stands for in `app`.
-fn keeper(config: &ShardConfig, app: AppIndex, name: &str) -> To {
-    To::One(owner(hash(app, name, config.hash_seed), config.cores))
+fn keeper(config: &ShardConfig, app: AppIndex, name: &str) -> CoreId {
+    owner(hash(app, name, config.hash_seed), config.cores)
 }

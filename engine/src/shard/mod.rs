@@ -40,13 +40,13 @@ mod outbox;
 mod outgoing_batch;
 mod output;
 mod owner;
-mod query;
 mod question;
 mod questions;
 mod quota;
 mod rate;
 mod reach;
 mod replies;
+mod requests;
 mod roster;
 mod slow;
 mod stream;
@@ -91,7 +91,7 @@ pub use notice::{Fact, Notice};
 pub use online::OnlineStatus;
 pub use outgoing_batch::Load;
 pub use output::Output;
-pub use question::{Answer, Asked, Errand, Part, Question, To};
+pub use question::{Answer, Asked, Errand, Part, Question, QuestionToOne, To};
 pub use questions::{
     AllCounters, ChannelOf, Channels, Connections, Reach, Terminate, UsersOf, WorstLags,
 };
@@ -286,7 +286,7 @@ pub struct Shard {
     /// Lists of messages that came from other cores, empty, for those that go to them: memory that
     /// one core takes and another gives back is faulted in anew each time.
     spares: Vec<Vec<CoreMessage>>,
-    requests: Slab<query::Request>,
+    requests: Slab<requests::Request>,
     /// Publishes to answer at the turn's end.
     published: Vec<(Ticket, Vec<Counted>)>,
     /// Events of logs to answer at the turn's end, with what became of each.

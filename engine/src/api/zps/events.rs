@@ -5,10 +5,10 @@ use bytes::Bytes;
 use super::answer::events;
 use super::body::{Limits, ZpsEvents};
 use super::caller::app_of;
-use super::carry::{append, judge, tell_time};
+use super::shard_calls::{append, judge, tell_time};
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::shards::spend;
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards, shards};
 use crate::id::AppIndex;
 use crate::log::Draft;
 use crate::middleware::Operation;
@@ -22,20 +22,20 @@ impl Endpoint for Events {
     const ALLOW: &'static str = WRITE;
     type Action = ZpsEvents;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         app_of(asked).map(|(app, limits)| Self(app, limits))
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<ZpsEvents, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<ZpsEvents, ApiError> {
         Ok(ZpsEvents { app: self.0, limits: self.1, body: body.clone() })
     }
 
     /// The answer is theirs once each is kept and queued.
-    async fn answer(read: ZpsEvents, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(read: ZpsEvents, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         tell_time(shards);
         let app = read.app;
         if shards.is_backlogged() {
-            return Err(RestError::Overloaded);
+            return Err(ApiError::Overloaded);
         }
         let (now_unix_ms, random) = (shards.unix_us() / 1_000, shards.random());
         let (drafts, is_array) = read.drafts(&shards.config().zps, now_unix_ms, random)?;
