@@ -1,16 +1,18 @@
 //! Events as a publisher sends them, and the limits of what it may name.
 
 use bytes::Bytes;
+use uringcast_proto::zps::Provider;
 use uringcast_proto::zps::client::Event;
 use uringcast_proto::zps::http::{Events, EventsError, has_tenant};
-use uringcast_proto::zps::{Provider, RoomDraft};
 
 use super::error::ZpsError;
 use super::room::check_room;
 use crate::api::config::ZpsApiConfig;
 use crate::api::error::ApiError;
 use crate::app::AppPolicy;
+use crate::dialect::zps::kept;
 use crate::id::AppIndex;
+use crate::log::Draft;
 
 /// Events as they came, for one app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,12 +55,12 @@ impl ZpsEvents {
         config: &ZpsApiConfig,
         now_unix_ms: u64,
         random: u64,
-    ) -> Result<(Vec<(String, RoomDraft)>, bool), ApiError> {
+    ) -> Result<(Vec<(String, Draft)>, bool), ApiError> {
         let (events, is_array) = self.read(config)?;
         let randoms = (0_u64..).map(|index| random.wrapping_add(index << 1));
         let drafts = events.iter().zip(randoms).map(|(event, random)| {
             let draft = event.draft(now_unix_ms, random, Provider(config.provider));
-            Ok((event.room.to_string(), draft.map_err(ZpsError::Event)?))
+            Ok((event.room.to_string(), kept(draft.map_err(ZpsError::Event)?)))
         });
         Ok((drafts.collect::<Result<_, ApiError>>()?, is_array))
     }

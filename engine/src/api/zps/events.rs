@@ -10,7 +10,6 @@ use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::shards::spend;
 use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards, shards};
 use crate::id::AppIndex;
-use crate::log::Draft;
 use crate::middleware::Operation;
 use crate::shard::{Budget, Cost, NamedDraft};
 
@@ -46,21 +45,9 @@ impl Endpoint for Events {
         let spent = spend(shards, cost).await?;
         let drafts = drafts.into_iter().map(|(room, draft)| {
             let channel = shards::channel(shards, app, &room);
-            NamedDraft { channel, draft: kept(draft), skip: None }
+            NamedDraft { channel, draft, skip: None }
         });
         let frames = append(shards, drafts.collect()).await?;
         Ok(events(&frames, is_array).with_budget(spent.as_ref()))
-    }
-}
-
-/// A draft in the log's terms.
-fn kept(draft: uringcast_proto::zps::RoomDraft) -> Draft {
-    Draft {
-        id: draft.id,
-        event_type: draft.event_type,
-        text: draft.text.into(),
-        sequence_at: draft.sequence_at,
-        emitted_unix_ms: draft.emitted_unix_ms,
-        expires_unix_ms: draft.expires_unix_ms,
     }
 }

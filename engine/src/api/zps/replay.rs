@@ -1,8 +1,8 @@
 //! `POST /replay`: give events of a room once more.
 
 use bytes::Bytes;
-use uringcast_proto::zps::http::{ReplayBody, sequence_of};
-use uringcast_proto::zps::server;
+use uringcast_proto::zps::http::sequence_of;
+use uringcast_proto::zps::{client, server};
 
 use super::answer::array;
 use super::body::{Limits, text};
@@ -46,7 +46,7 @@ impl Endpoint for Replay {
 
     fn body(self, config: &ApiConfig, body: &Bytes) -> Result<Wanted, ApiError> {
         let (Self(app, limits), config) = (self, &config.zps);
-        let body = ReplayBody::parse(text(body)?).map_err(ZpsError::Body)?;
+        let body = client::Replay::parse_body(text(body)?).map_err(ZpsError::Body)?;
         check_room(&body.room, limits.room)?;
         let types = body.event_types.as_deref().unwrap_or_default();
         if types.len() > EVENT_TYPES_MAX {

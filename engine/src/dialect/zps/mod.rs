@@ -20,6 +20,7 @@ mod verdicts;
 mod words;
 
 pub use access::{Access, AccessError, RoomAction, Shown, TokenError};
+pub use act::kept;
 pub use authorize::{Caller, accept, verdict};
 pub use farewell::turn_away;
 pub(super) use refusals::last_words;
