@@ -244,7 +244,6 @@ pub(super) fn shard_config(
         core,
         cores,
         hash_seed,
-        sse_heartbeat_ms: config.zps.sse_heartbeat_ms.into(),
         log: LogLimits { epoch, ..config.log.limits() },
         ..ShardConfig::new(&config.connection, &config.core)
     }

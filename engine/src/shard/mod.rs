@@ -217,7 +217,7 @@ impl ShardConfig {
             retained_bytes_max: core.retained_bytes_max as usize,
             mailbox_bytes_max: core.mailbox_bytes_max as usize,
             cache_bytes_max: core.cache_bytes_max as usize,
-            sse_heartbeat_ms: 15_000,
+            sse_heartbeat_ms: connection.sse_heartbeat_ms.into(),
             idempotency: AgedLimits {
                 entries_max: core.idempotency_keys_max as usize,
                 bytes_max: core.idempotency_bytes_max as usize,
