@@ -66,6 +66,10 @@ pub struct ConnectionConfig {
     ///
     /// Under 1 MB.
     ip_table_max: u32 = 10_000, number(2, 10_000_000, "addresses");
+    /// Silence after which a stream is sent a heartbeat.
+    ///
+    /// Clients give up after 60,000.
+    sse_heartbeat_ms: u32 = 15_000, number(100, 60_000, "milliseconds");
 }
 }
 

@@ -4,6 +4,7 @@
 //! clock, starts a thread, draws a random number or logs.
 
 mod digest;
+pub mod form;
 mod json;
 mod json_frame;
 mod json_reader;

@@ -1,7 +1,6 @@
 //! How often one client address may connect.
 //!
-//! A bucket for each address: it fills at the rate and holds the burst. What is stored is the
-//! moment at which it will be full again, so an address costs one number.
+//! A bucket for each address: it fills at the rate and holds the burst.
 //!
 //! The table has two halves. Addresses enter the young one; when that is full it becomes the old
 //! one, and what was in the old one is forgotten. So nothing is ever searched for the oldest, and
@@ -13,70 +12,49 @@
 use core::net::IpAddr;
 use std::collections::HashMap;
 
-use crate::shard::Millis;
-
-/// Microseconds, so that rates up to a million a second have whole intervals.
-const SECOND_US: u64 = 1_000_000;
+use crate::shard::{Bucket, Millis, Rate, Spent};
 
 /// The rates of client addresses on one core.
 #[derive(Debug)]
 pub struct IpRate {
-    /// Between two connections at the full rate; 0 is no limit at all.
-    interval_us: u64,
-    burst: u64,
+    rate: Rate,
     half_max: usize,
-    young: HashMap<IpAddr, u64>,
-    old: HashMap<IpAddr, u64>,
-}
-
-/// The address has used up its burst: the peer sees 429 with `Retry-After`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooSoon {
-    /// Whole seconds after which one more connection would be taken, at least 1.
-    pub retry_after_s: u64,
+    young: HashMap<IpAddr, Bucket>,
+    old: HashMap<IpAddr, Bucket>,
 }
 
 impl IpRate {
     /// At most `per_second`, where 0 is no limit, and `burst` at once, for each of `addresses_max`
     /// addresses.
     pub fn new(per_second: u32, burst: u32, addresses_max: u32) -> Self {
-        let interval_us = SECOND_US.checked_div(per_second.into()).unwrap_or(0);
+        let rate = Rate { per_second, burst: burst.max(1) };
         let half_max = (addresses_max as usize / 2).max(1);
         let (young, old) = (HashMap::new(), HashMap::new());
-        Self { interval_us, burst: burst.max(1).into(), half_max, young, old }
+        Self { rate, half_max, young, old }
     }
 
-    /// Whether there is a limit.
-    pub const fn is_on(&self) -> bool {
-        self.interval_us > 0
-    }
-
-    /// Count a connection from `address`, unless it comes too soon.
-    pub fn admit(&mut self, address: IpAddr, now: Millis) -> Result<(), TooSoon> {
-        if !self.is_on() {
+    /// Count a connection from `address`, unless it comes too soon: then the peer sees 429 with
+    /// `Retry-After`.
+    pub fn admit(&mut self, address: IpAddr, now: Millis) -> Result<(), Spent> {
+        if self.rate.per_second == 0 {
             return Ok(());
         }
-        let now_us = now.0.saturating_mul(1_000);
         let key = network(address);
-        let full_at = self.full_at(key).max(now_us);
-        let room_at = (full_at + self.interval_us).saturating_sub(self.burst * self.interval_us);
-        if room_at > now_us {
-            return Err(TooSoon { retry_after_s: (room_at - now_us).div_ceil(SECOND_US) });
+        let known = self.young.get(&key).or_else(|| self.old.get(&key)).copied();
+        let mut bucket = known.unwrap_or_else(|| Bucket::full(self.rate, now));
+        let spent = bucket.spend(1, self.rate, now);
+        if !spent.is_admitted {
+            return Err(spent);
         }
-        self.remember(key, full_at + self.interval_us);
+        self.remember(key, bucket);
         Ok(())
     }
 
-    fn full_at(&self, key: IpAddr) -> u64 {
-        let found = self.young.get(&key).or_else(|| self.old.get(&key));
-        found.copied().unwrap_or(0)
-    }
-
-    fn remember(&mut self, key: IpAddr, full_at: u64) {
+    fn remember(&mut self, key: IpAddr, bucket: Bucket) {
         if self.young.len() >= self.half_max && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(key, full_at);
+        self.young.insert(key, bucket);
     }
 }
 
@@ -104,7 +82,7 @@ mod tests {
         let mut rates = IpRate::new(2, 3, 100);
         assert!((0..3).all(|_| admitted(&mut rates, "192.0.2.1", 5_000)));
         let refused = rates.admit("192.0.2.1".parse().unwrap(), Millis(5_000));
-        assert_eq!(refused, Err(TooSoon { retry_after_s: 1 }));
+        assert_eq!(refused.unwrap_err().retry_after_s, 1);
         assert!(admitted(&mut rates, "192.0.2.2", 5_000), "another address has its own");
     }
 

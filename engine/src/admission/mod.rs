@@ -11,7 +11,7 @@ mod origin;
 mod proxy;
 mod request;
 
-pub use ip_rate::{IpRate, TooSoon};
+pub use ip_rate::IpRate;
 #[cfg(test)]
 use proxy::private_networks;
 pub use proxy::{client_address, is_trusted};

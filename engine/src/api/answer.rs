@@ -7,7 +7,7 @@ use http::header::{
 use serde::Serialize;
 use uringcast_proto::pusher::rest::error_body;
 
-use super::error::RestError;
+use super::error::ApiError;
 use super::socket_path::{KEY_UNKNOWN_BODY, upgrade_required_body};
 use crate::shard::{Kept, Spent};
 
@@ -53,12 +53,12 @@ impl HttpAnswer {
     }
 
     /// The answer to a request that is refused.
-    pub fn refused(error: &RestError) -> Self {
+    pub fn refused(error: &ApiError) -> Self {
         let status = error.status();
         let body = match error {
-            RestError::UpgradeRequired { path } => upgrade_required_body(path),
-            RestError::SocketKeyUnknown => KEY_UNKNOWN_BODY.to_owned(),
-            RestError::ZinTrust(error) => error.body(),
+            ApiError::UpgradeRequired { path } => upgrade_required_body(path),
+            ApiError::SocketKeyUnknown => KEY_UNKNOWN_BODY.to_owned(),
+            ApiError::ZinTrust(error) => error.body(),
             _ => error_body(&error.to_string(), status),
         };
         Self { status, body: body.into(), headers: refusal_headers(error) }
@@ -96,23 +96,23 @@ impl HttpAnswer {
     }
 }
 
-fn refusal_headers(error: &RestError) -> Vec<(HeaderName, HeaderValue)> {
+fn refusal_headers(error: &ApiError) -> Vec<(HeaderName, HeaderValue)> {
     match error {
         // RFC 9110 section 15.5.6.
-        RestError::Method { allow } => vec![(ALLOW, HeaderValue::from_static(allow))],
+        ApiError::Method { allow } => vec![(ALLOW, HeaderValue::from_static(allow))],
         // RFC 9110 section 15.5.22.
-        RestError::UpgradeRequired { .. } => vec![
+        ApiError::UpgradeRequired { .. } => vec![
             (UPGRADE, HeaderValue::from_static("websocket")),
             (CONNECTION, HeaderValue::from_static("upgrade")),
         ],
         // Where it ends is not known, and neither is where another request would begin.
-        RestError::BodyIncomplete => vec![(CONNECTION, HeaderValue::from_static("close"))],
-        RestError::RateLimited(_, spent) => {
+        ApiError::BodyIncomplete => vec![(CONNECTION, HeaderValue::from_static("close"))],
+        ApiError::RateLimited(_, spent) => {
             let retry_after = (RETRY_AFTER, HeaderValue::from(spent.retry_after_s));
             std::iter::once(retry_after).chain(budget_headers(spent)).collect()
         }
-        RestError::ZinTrust(_) => vec![ZINTRUST_CONTENT_TYPE],
-        RestError::IdempotencyRunning | RestError::Overloaded | RestError::LogBacklogged => {
+        ApiError::ZinTrust(_) => vec![ZINTRUST_CONTENT_TYPE],
+        ApiError::IdempotencyRunning | ApiError::Overloaded | ApiError::LogBacklogged => {
             vec![(RETRY_AFTER, HeaderValue::from_static("1"))]
         }
         _ => Vec::new(),

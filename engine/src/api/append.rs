@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::error::RestError;
+use super::error::ApiError;
 use super::publish::{self, Encoded};
 use super::shards::Shards;
 use crate::id::{AppIndex, SocketId};
@@ -70,7 +70,7 @@ impl Events {
 pub(super) async fn append(
     shards: &impl Shards,
     events: &mut Events,
-) -> Result<Vec<Counted>, RestError> {
+) -> Result<Vec<Counted>, ApiError> {
     let mut counts = Vec::new();
     for (place, channel) in events.counted.drain(..) {
         counts.push(count(shards, place, channel).await);
@@ -98,13 +98,11 @@ async fn count(shards: &impl Shards, place: u32, channel: ChannelName) -> Counte
     }
 }
 
-const fn refused(error: AppendError) -> RestError {
+const fn refused(error: AppendError) -> ApiError {
     match error {
-        AppendError::NoLog(error) => RestError::NoLog(error),
-        AppendError::TooLarge { bytes, bytes_max } => {
-            RestError::LogEventLength { bytes, bytes_max }
-        }
-        AppendError::Backlogged => RestError::LogBacklogged,
-        AppendError::NotWritten => RestError::LogWrite,
+        AppendError::NoLog(error) => ApiError::NoLog(error),
+        AppendError::TooLarge { bytes, bytes_max } => ApiError::LogEventLength { bytes, bytes_max },
+        AppendError::Backlogged => ApiError::LogBacklogged,
+        AppendError::NotWritten => ApiError::LogWrite,
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use uringcast_proto::pusher::signature::{self, Query, Verified};
 
-use super::error::RestError;
+use super::error::ApiError;
 use super::head::Head;
 use super::zintrust::{ZinTrustError, is_publish_secret};
 use crate::app::{App, AppKey, Apps};
@@ -38,36 +38,36 @@ impl Authenticated {
         head: &Head<'_>,
         query: &Query<'_>,
         now_unix_s: u64,
-    ) -> Result<Self, RestError> {
+    ) -> Result<Self, ApiError> {
         let app = apps.app(index);
         let named = query.value("auth_key").unwrap_or_default();
         if apps.by_key(named).is_some_and(|it| it != index) {
-            return Err(RestError::OtherApp);
+            return Err(ApiError::OtherApp);
         }
         let AppKey { key, secret } = app.key_or_primary(named);
         let window_s = app.policy.signature_window_s.into();
         let verified =
             signature::verify(head.method, head.path, query, key, secret, now_unix_s, window_s)?;
         if !app.policy.enabled {
-            return Err(RestError::AppDisabled);
+            return Err(ApiError::AppDisabled);
         }
         Ok(Self { index, app: Arc::clone(app), proof: Proof::Signature(verified) })
     }
 
     /// Check that a request to the app at `index` has its publish secret.
-    pub(super) fn by_secret(apps: &Apps, index: AppIndex, secret: &str) -> Result<Self, RestError> {
+    pub(super) fn by_secret(apps: &Apps, index: AppIndex, secret: &str) -> Result<Self, ApiError> {
         let app = apps.app(index);
         if !is_publish_secret(app, secret) {
             return Err(ZinTrustError::Secret.into());
         }
         if !app.policy.enabled {
-            return Err(RestError::AppDisabled);
+            return Err(ApiError::AppDisabled);
         }
         Ok(Self { index, app: Arc::clone(app), proof: Proof::Secret })
     }
 
     /// Check that the body belongs to the request.
-    pub(super) fn check_body(&self, body: &[u8]) -> Result<(), RestError> {
+    pub(super) fn check_body(&self, body: &[u8]) -> Result<(), ApiError> {
         match &self.proof {
             Proof::Signature(verified) => Ok(signature::check_body(verified, body)?),
             Proof::Secret => Ok(()),

@@ -7,7 +7,7 @@ use super::origins::Origins;
 /// How large a request to the HTTP API may be, which paths are not its own, and which pages may
 /// read the answers; what a request may ask for is the app's policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestConfig {
+pub struct ApiConfig {
     /// Bytes of a request's body. Default 512 KiB: a full batch of full events fits, unless nearly
     /// every character of them is written as an escape. Only a signed request gets this much.
     pub body_bytes_max: usize,
@@ -18,12 +18,12 @@ pub struct RestConfig {
     /// The time that an app's own server has for all that is asked for one request. Default 5 s.
     pub time_to_answer: Duration,
     /// What zero-pub-sub's backend client may ask for.
-    pub zps: ZpsRestConfig,
+    pub zps: ZpsApiConfig,
 }
 
 /// What one request of zero-pub-sub's backend client may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ZpsRestConfig {
+pub struct ZpsApiConfig {
     /// What every event's metadata names as what keeps the log: `memory` or `file`.
     pub provider: &'static str,
     /// Events that one request may publish. Default 1,000.
@@ -38,7 +38,7 @@ pub struct ZpsRestConfig {
     pub must_match_sub: bool,
 }
 
-impl Default for ZpsRestConfig {
+impl Default for ZpsApiConfig {
     fn default() -> Self {
         Self {
             provider: "memory",
@@ -51,7 +51,7 @@ impl Default for ZpsRestConfig {
     }
 }
 
-impl Default for RestConfig {
+impl Default for ApiConfig {
     fn default() -> Self {
         let socket_path = "/app".to_owned();
         Self {
@@ -59,7 +59,7 @@ impl Default for RestConfig {
             socket_path,
             cors_origins: Origins::Any,
             time_to_answer: Duration::from_secs(5),
-            zps: ZpsRestConfig::default(),
+            zps: ZpsApiConfig::default(),
         }
     }
 }

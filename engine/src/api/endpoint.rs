@@ -10,8 +10,8 @@
 use bytes::Bytes;
 
 use super::answer::HttpAnswer;
-use super::config::RestConfig;
-use super::error::RestError;
+use super::config::ApiConfig;
+use super::error::ApiError;
 pub(super) use super::head::Asked;
 use super::head::Head;
 use super::shards::Shards;
@@ -34,13 +34,13 @@ pub(crate) trait Endpoint: Sized {
     type Action;
 
     /// Accept or refuse a request by its head.
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError>;
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError>;
 
     /// Accept or refuse it by its body, which is empty for a request without one.
-    fn body(self, config: &RestConfig, body: &Bytes) -> Result<Self::Action, RestError>;
+    fn body(self, config: &ApiConfig, body: &Bytes) -> Result<Self::Action, ApiError>;
 
     /// Do it.
-    async fn answer(action: Self::Action, shards: &impl Shards) -> Result<HttpAnswer, RestError>;
+    async fn answer(action: Self::Action, shards: &impl Shards) -> Result<HttpAnswer, ApiError>;
 }
 
 /// The methods of what is only read.
@@ -61,21 +61,21 @@ macro_rules! endpoints {
 
         /// Find the endpoint of a request and show it the head.
         fn find(
-            (apps, config): (&Apps, &RestConfig),
+            (apps, config): (&Apps, &ApiConfig),
             head: &Head<'_>,
             now_unix_s: u64,
-        ) -> Result<Route, RestError> {
+        ) -> Result<Route, ApiError> {
             $(if let Some(names) = names(<$endpoint>::PATH, head.path) {
                 check_method(head, <$endpoint>::ALLOW)?;
                 let asked = Asked { apps, config, head, names, now_unix_s };
                 return <$endpoint>::head(&asked).map(Route::$name);
             })+
-            Err(RestError::PathUnknown)
+            Err(ApiError::PathUnknown)
         }
 
         impl Route {
             /// Bytes that its body may have.
-            pub(crate) fn body_bytes_max(&self, config: &RestConfig) -> usize {
+            pub(crate) fn body_bytes_max(&self, config: &ApiConfig) -> usize {
                 match self {
                     $(Self::$name(_) => config.body_bytes_max.min(<$endpoint>::BODY_BYTES_MAX),)+
                 }
@@ -84,9 +84,9 @@ macro_rules! endpoints {
             /// Accept or refuse the request by its body, which is empty for a request without one.
             pub(crate) fn finish(
                 self,
-                config: &RestConfig,
+                config: &ApiConfig,
                 body: &Bytes,
-            ) -> Result<Action, RestError> {
+            ) -> Result<Action, ApiError> {
                 check_length(self.body_bytes_max(config), Some(body.len() as u64))?;
                 match self { $(Self::$name(it) => it.body(config, body).map(Action::$name),)+ }
             }
@@ -97,7 +97,7 @@ macro_rules! endpoints {
             pub(crate) async fn answer(
                 self,
                 shards: &impl Shards,
-            ) -> Result<HttpAnswer, RestError> {
+            ) -> Result<HttpAnswer, ApiError> {
                 match self { $(Self::$name(it) => <$endpoint>::answer(it, shards).await,)+ }
             }
         }
@@ -134,13 +134,13 @@ pub struct Accepted(Route);
 
 impl Accepted {
     /// Bytes that its body may have.
-    pub fn body_bytes_max(&self, config: &RestConfig) -> usize {
+    pub fn body_bytes_max(&self, config: &ApiConfig) -> usize {
         self.0.body_bytes_max(config)
     }
 
     /// Accept or refuse it by its body, which is empty for a request without one; then do what it
     /// asks, and answer.
-    pub async fn answer(self, body: &Bytes, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    pub async fn answer(self, body: &Bytes, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         self.0.finish(shards.config(), body)?.answer(shards).await
     }
 }
@@ -148,20 +148,20 @@ impl Accepted {
 /// Accept or refuse a request by its head: path, method, app, sender, announced length.
 pub fn accept(
     apps: &Apps,
-    config: &RestConfig,
+    config: &ApiConfig,
     head: &Head<'_>,
     now_unix_s: u64,
-) -> Result<Accepted, RestError> {
+) -> Result<Accepted, ApiError> {
     route(apps, config, head, now_unix_s).map(Accepted)
 }
 
 /// The endpoint of a request that is accepted by its head.
 pub(super) fn route(
     apps: &Apps,
-    config: &RestConfig,
+    config: &ApiConfig,
     head: &Head<'_>,
     now_unix_s: u64,
-) -> Result<Route, RestError> {
+) -> Result<Route, ApiError> {
     if let Some(error) = socket_path::refusal(apps, &config.socket_path, head.path) {
         return Err(error);
     }
@@ -183,14 +183,14 @@ fn names<'a>(pattern: &str, path: &'a str) -> Option<[&'a str; 2]> {
     (pattern == path).then_some(names)
 }
 
-fn check_method(head: &Head<'_>, allow: &'static str) -> Result<(), RestError> {
+fn check_method(head: &Head<'_>, allow: &'static str) -> Result<(), ApiError> {
     let is_allowed = allow.split(", ").any(|method| method == head.method);
-    if is_allowed { Ok(()) } else { Err(RestError::Method { allow }) }
+    if is_allowed { Ok(()) } else { Err(ApiError::Method { allow }) }
 }
 
-pub(super) fn check_length(bytes_max: usize, bytes: Option<u64>) -> Result<(), RestError> {
+pub(super) fn check_length(bytes_max: usize, bytes: Option<u64>) -> Result<(), ApiError> {
     match bytes {
-        Some(bytes) if bytes > bytes_max as u64 => Err(RestError::BodyLength { bytes_max }),
+        Some(bytes) if bytes > bytes_max as u64 => Err(ApiError::BodyLength { bytes_max }),
         Some(_) | None => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use crate::shard::{Budget, Spent};
 /// Nothing of a refused request is carried out. The connection may be kept, except where the body
 /// was not read.
 #[derive(Debug, thiserror::Error)]
-pub enum RestError {
+pub enum ApiError {
     /// 404: the path leads nowhere.
     #[error("no such path")]
     PathUnknown,
@@ -188,7 +188,7 @@ pub enum RestError {
     NotPresence,
 }
 
-impl RestError {
+impl ApiError {
     /// The HTTP status. New variants must choose: no `_` arm.
     pub const fn status(&self) -> u16 {
         match self {

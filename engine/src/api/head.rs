@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
-use super::config::RestConfig;
+use super::config::ApiConfig;
 use super::endpoint::check_length;
-use super::error::RestError;
+use super::error::ApiError;
 use crate::app::Apps;
 
 /// The head of a request.
@@ -29,7 +29,7 @@ pub struct Head<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
     pub(super) apps: &'a Apps,
-    pub(super) config: &'a RestConfig,
+    pub(super) config: &'a ApiConfig,
     pub(super) head: &'a Head<'a>,
     /// What stands in the path for each `{}`.
     pub(super) names: [&'a str; 2],
@@ -38,15 +38,15 @@ pub(crate) struct Asked<'a> {
 
 impl Asked<'_> {
     /// Refuse an announced giant.
-    pub(super) fn check_length(&self) -> Result<(), RestError> {
+    pub(super) fn check_length(&self) -> Result<(), ApiError> {
         check_length(self.config.body_bytes_max, self.head.content_length)
     }
 }
 
 /// A path segment without its percent escapes. A plus stays a plus: it is a space in queries only.
-pub(super) fn decode(segment: &str) -> Result<Cow<'_, str>, RestError> {
+pub(super) fn decode(segment: &str) -> Result<Cow<'_, str>, ApiError> {
     if !segment.contains('%') {
         return Ok(Cow::Borrowed(segment));
     }
-    percent_decode_str(segment).decode_utf8().map_err(|_| RestError::PathEncoding)
+    percent_decode_str(segment).decode_utf8().map_err(|_| ApiError::PathEncoding)
 }

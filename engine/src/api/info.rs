@@ -5,7 +5,7 @@
 use uringcast_proto::pusher::channel::{ChannelKind, is_cache_channel};
 use uringcast_proto::pusher::rest::{CachedEvent, ChannelAttributes};
 
-use super::error::RestError;
+use super::error::ApiError;
 use crate::shard;
 
 /// The attributes that a request asks for.
@@ -44,7 +44,7 @@ pub(crate) struct Occupancy {
 
 impl Info {
     /// Read the comma-separated names of the `info` parameter.
-    pub(super) fn parse(text: Option<&str>) -> Result<Self, RestError> {
+    pub(super) fn parse(text: Option<&str>) -> Result<Self, ApiError> {
         let mut info = Self::default();
         let names = text.unwrap_or_default().split(',').map(str::trim);
         for name in names.filter(|name| !name.is_empty()) {
@@ -52,26 +52,26 @@ impl Info {
                 "subscription_count" => info.subscription_count = true,
                 "user_count" => info.user_count = true,
                 "cache" => info.cache = true,
-                _ => return Err(RestError::InfoUnknown),
+                _ => return Err(ApiError::InfoUnknown),
             }
         }
         Ok(info)
     }
 
     /// What a publish may ask for: a channel without users is just not counted.
-    pub(super) fn parse_for_publish(text: Option<&str>) -> Result<Self, RestError> {
+    pub(super) fn parse_for_publish(text: Option<&str>) -> Result<Self, ApiError> {
         let info = Self::parse(text)?;
-        if info.cache { Err(RestError::CacheUnfit) } else { Ok(info) }
+        if info.cache { Err(ApiError::CacheUnfit) } else { Ok(info) }
     }
 
     /// What a list of the channels that begin with `prefix` may tell.
     pub(super) fn parse_for_list(
         text: Option<&str>,
         prefix: Option<&str>,
-    ) -> Result<Self, RestError> {
+    ) -> Result<Self, ApiError> {
         let info = Self::parse_for_publish(text)?;
         let is_presence = prefix.is_some_and(|prefix| prefix.starts_with(PRESENCE_PREFIX));
-        if info.user_count && !is_presence { Err(RestError::UserCountUnfit) } else { Ok(info) }
+        if info.user_count && !is_presence { Err(ApiError::UserCountUnfit) } else { Ok(info) }
     }
 
     /// What one channel may tell.
@@ -79,13 +79,13 @@ impl Info {
         text: Option<&str>,
         name: &str,
         kind: ChannelKind,
-    ) -> Result<Self, RestError> {
+    ) -> Result<Self, ApiError> {
         let info = Self::parse(text)?;
         if info.user_count && kind != ChannelKind::Presence {
-            return Err(RestError::UserCountUnfit);
+            return Err(ApiError::UserCountUnfit);
         }
         if info.cache && !is_cache_channel(name) {
-            return Err(RestError::CacheUnfit);
+            return Err(ApiError::CacheUnfit);
         }
         Ok(info)
     }
@@ -135,7 +135,7 @@ mod tests {
 
     const USERS: Info = Info { subscription_count: false, user_count: true, cache: false };
 
-    fn check_refused(result: Result<Info, RestError>, words: &str) {
+    fn check_refused(result: Result<Info, ApiError>, words: &str) {
         let error = result.unwrap_err();
         assert_eq!((error.status(), error.to_string().contains(words)), (400, true), "{error}");
     }

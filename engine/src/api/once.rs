@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use super::error::RestError;
+use super::error::ApiError;
 
 /// The longest key, in bytes: room for any id that is in use.
 const KEY_BYTES_MAX: usize = 128;
 
 /// The key of a publish: the header's or the body's, which must agree if both are there.
-pub(super) fn key(header: Option<&str>, id: Option<&str>) -> Result<Option<Arc<str>>, RestError> {
+pub(super) fn key(header: Option<&str>, id: Option<&str>) -> Result<Option<Arc<str>>, ApiError> {
     let text = match (header, id) {
-        (Some(header), Some(id)) if header != id => return Err(RestError::IdempotencyKeys),
+        (Some(header), Some(id)) if header != id => return Err(ApiError::IdempotencyKeys),
         (Some(text), _) | (None, Some(text)) => text,
         (None, None) => return Ok(None),
     };
     if !(1..=KEY_BYTES_MAX).contains(&text.len()) {
-        return Err(RestError::IdempotencyKey { bytes: text.len(), bytes_max: KEY_BYTES_MAX });
+        return Err(ApiError::IdempotencyKey { bytes: text.len(), bytes_max: KEY_BYTES_MAX });
     }
     Ok(Some(Arc::from(text)))
 }

@@ -8,7 +8,7 @@ use uringcast_proto::pusher::channel::check_publish_channel_name;
 use uringcast_proto::pusher::rest::{BatchBody, BatchEvent, EventBody, PublishBody};
 use uringcast_proto::pusher::{logged, server};
 
-use super::error::RestError;
+use super::error::ApiError;
 use super::info::Info;
 use crate::app::{App, AppPolicy};
 use crate::id::SocketId;
@@ -72,12 +72,12 @@ pub(super) struct ChannelEvent {
 pub(super) fn publish(
     app: &App,
     body: &PublishBody<'_>,
-) -> Result<(Vec<Publication>, Tell), RestError> {
+) -> Result<(Vec<Publication>, Tell), ApiError> {
     let policy = &app.policy;
     check_event(policy, &body.event)?;
     let (channels, channels_max) = (body.channels.len(), policy.channels_per_publish_max as usize);
     if channels > channels_max {
-        return Err(RestError::ChannelsCount { channels, channels_max });
+        return Err(ApiError::ChannelsCount { channels, channels_max });
     }
     let skip = parse_socket_id(body.socket_id.as_deref())?;
     let info = Info::parse_for_publish(body.info.as_deref())?;
@@ -95,11 +95,11 @@ pub(super) fn publish(
 pub(super) fn publish_batch(
     app: &App,
     body: &BatchBody<'_>,
-) -> Result<(Vec<Publication>, Tell), RestError> {
+) -> Result<(Vec<Publication>, Tell), ApiError> {
     let policy = &app.policy;
     let (events, events_max) = (body.events.len(), policy.batch_events_max as usize);
     if events > events_max {
-        return Err(RestError::BatchCount { events, events_max });
+        return Err(ApiError::BatchCount { events, events_max });
     }
     let infos = body.events.iter().map(|item| Info::parse_for_publish(item.info.as_deref()));
     let infos = infos.collect::<Result<Vec<_>, _>>()?;
@@ -119,8 +119,8 @@ pub(super) fn publish_to_channel(
     app: &App,
     event: &ChannelEvent,
     body: &[u8],
-) -> Result<(Vec<Publication>, Tell), RestError> {
-    let data = std::str::from_utf8(body).map_err(|_| RestError::BodyEncoding)?;
+) -> Result<(Vec<Publication>, Tell), ApiError> {
+    let data = std::str::from_utf8(body).map_err(|_| ApiError::BodyEncoding)?;
     let [name_json, data_json] = [event.name.as_str(), data]
         .map(|text| serde_json::to_string(text).expect("a string always has a JSON form"));
     let (name, data_json) = (Cow::Borrowed(event.name.as_str()), data_json.as_str());
@@ -132,10 +132,10 @@ pub(super) fn publish_to_channel(
 }
 
 /// A channel's name as the rules and the app's policy want it.
-pub(super) fn check_channel_length(policy: &AppPolicy, channel: &str) -> Result<(), RestError> {
+pub(super) fn check_channel_length(policy: &AppPolicy, channel: &str) -> Result<(), ApiError> {
     let (bytes, bytes_max) = (channel.len(), policy.channel_name_max as usize);
     if bytes > bytes_max {
-        return Err(RestError::ChannelNameLength { bytes, bytes_max });
+        return Err(ApiError::ChannelNameLength { bytes, bytes_max });
     }
     Ok(())
 }
@@ -146,7 +146,7 @@ fn publication(
     event: &EventBody<'_>,
     skip: Option<SocketId>,
     info: Info,
-) -> Result<Publication, RestError> {
+) -> Result<Publication, ApiError> {
     check_publish_channel_name(channel)?;
     check_channel_length(&app.policy, channel)?;
     let encoded = if app.has_log(channel) {
@@ -160,21 +160,21 @@ fn publication(
     Ok(Publication { channel: channel.into(), event: encoded, skip, is_counted })
 }
 
-fn check_event(policy: &AppPolicy, event: &EventBody<'_>) -> Result<(), RestError> {
+fn check_event(policy: &AppPolicy, event: &EventBody<'_>) -> Result<(), ApiError> {
     let (bytes, bytes_max) = (event.name.len(), policy.event_name_max as usize);
     if bytes == 0 {
-        return Err(RestError::EventNameEmpty);
+        return Err(ApiError::EventNameEmpty);
     }
     if bytes > bytes_max {
-        return Err(RestError::EventNameLength { bytes, bytes_max });
+        return Err(ApiError::EventNameLength { bytes, bytes_max });
     }
     let bytes_max = policy.event_data_bytes_max as usize;
     match event.data_bytes_over(bytes_max) {
-        Some(bytes) => Err(RestError::DataLength { bytes, bytes_max }),
+        Some(bytes) => Err(ApiError::DataLength { bytes, bytes_max }),
         None => Ok(()),
     }
 }
 
-fn parse_socket_id(text: Option<&str>) -> Result<Option<SocketId>, RestError> {
+fn parse_socket_id(text: Option<&str>) -> Result<Option<SocketId>, ApiError> {
     Ok(text.map(str::parse).transpose()?)
 }

@@ -10,7 +10,7 @@ use uringcast_proto::pusher::signature::Query;
 use super::answer::HttpAnswer;
 use super::append::{Events, append};
 use super::authenticate::Authenticated;
-use super::error::RestError;
+use super::error::ApiError;
 use super::head::Head;
 use super::info::Occupancy;
 use super::once;
@@ -69,7 +69,7 @@ impl Publisher {
         head: &Head<'_>,
         sender: Authenticated,
         query: &Query<'_>,
-    ) -> Result<Self, RestError> {
+    ) -> Result<Self, ApiError> {
         let is_named = sender.app.policy.idempotency_window_s > 0;
         let named = if is_named { Some(Named::new(head, query)?) } else { None };
         Ok(Self { sender, named })
@@ -85,7 +85,7 @@ impl Publisher {
     }
 
     /// Check that the body belongs to the request.
-    pub(super) fn check_body(&self, body: &[u8]) -> Result<(), RestError> {
+    pub(super) fn check_body(&self, body: &[u8]) -> Result<(), ApiError> {
         self.sender.check_body(body)
     }
 
@@ -97,7 +97,7 @@ impl Publisher {
         (publications, tell): (Vec<Publication>, Tell),
         id: Option<&str>,
         drafts: Option<Drafts>,
-    ) -> Result<Publishing, RestError> {
+    ) -> Result<Publishing, ApiError> {
         let Self { sender: Authenticated { index: app, app: found, .. }, named } = self;
         let once = match named {
             Some(Named { header, salt }) => {
@@ -118,10 +118,10 @@ impl Publisher {
 }
 
 impl Named {
-    fn new(head: &Head<'_>, query: &Query<'_>) -> Result<Self, RestError> {
+    fn new(head: &Head<'_>, query: &Query<'_>) -> Result<Self, ApiError> {
         let header = KEY_HEADERS.into_iter().find_map(|name| head.headers.get(name));
         let header = header.map(|value| value.to_str().map(str::to_owned)).transpose();
-        let header = header.map_err(|_| RestError::IdempotencyKeyEncoding)?;
+        let header = header.map_err(|_| ApiError::IdempotencyKeyEncoding)?;
         let salt = FixedState::default().hash_one((head.path, query.value("name")));
         Ok(Self { header, salt })
     }
@@ -129,7 +129,7 @@ impl Named {
 
 impl Publishing {
     /// Publish all of it, or nothing.
-    pub(super) async fn answer(self, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    pub(super) async fn answer(self, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         let mut publish = match self {
             Self::Now(publish) => publish,
             Self::Review(review) => review.judged(shards).await?,
@@ -147,13 +147,13 @@ async fn publish_once(
     shards: &impl Shards,
     publish: Publish,
     once: Once,
-) -> Result<HttpAnswer, RestError> {
+) -> Result<HttpAnswer, ApiError> {
     let key = once.key.clone();
     let serial = match shards.ask(once).await {
         Reserved::First(serial) => serial,
-        Reserved::Running => return Err(RestError::IdempotencyRunning),
+        Reserved::Running => return Err(ApiError::IdempotencyRunning),
         Reserved::Done(kept) => return Ok(HttpAnswer::replayed(kept)),
-        Reserved::OtherBody => return Err(RestError::IdempotencyBody),
+        Reserved::OtherBody => return Err(ApiError::IdempotencyBody),
     };
     let result = publish_now(shards, publish, Some(&key.text)).await;
     let kept = result.as_ref().ok().map(HttpAnswer::kept);
@@ -166,10 +166,10 @@ async fn publish_now(
     shards: &impl Shards,
     publish: Publish,
     key: Option<&str>,
-) -> Result<HttpAnswer, RestError> {
+) -> Result<HttpAnswer, ApiError> {
     let Publish { app, publications, tell, .. } = publish;
     if shards.is_backlogged() && !publications.is_empty() {
-        return Err(RestError::Overloaded);
+        return Err(ApiError::Overloaded);
     }
     // One for each channel that each event goes to.
     let amount = publications.len() as u32;
@@ -187,7 +187,7 @@ async fn publish_now(
 }
 
 /// Publish all of `events`; the channels that were to be counted.
-async fn publish_all(shards: &impl Shards, mut events: Events) -> Result<Vec<Counted>, RestError> {
+async fn publish_all(shards: &impl Shards, mut events: Events) -> Result<Vec<Counted>, ApiError> {
     let mut counts = append(shards, &mut events).await?;
     if events.plain.is_empty() {
         return Ok(counts);
@@ -197,7 +197,7 @@ async fn publish_all(shards: &impl Shards, mut events: Events) -> Result<Vec<Cou
 }
 
 /// Publish one event; how many sockets it went to.
-async fn deliver(shards: &impl Shards, events: Events) -> Result<u32, RestError> {
+async fn deliver(shards: &impl Shards, events: Events) -> Result<u32, ApiError> {
     // At once, so that both see the same subscribers unless some come or go this very moment.
     let reached = shards.ask(Reach { channels: events.channels(), skip: events.skip() });
     let published = publish_all(shards, events).await;

@@ -1,51 +1,51 @@
 //! What a refused request counts as.
 
-use super::error::RestError;
+use super::error::ApiError;
 use super::zintrust::ZinTrustError;
 use super::zps::ZpsError;
 use crate::shard::{Budget, Refusal};
 
 /// The limit or rule that `error` is about; `None` where the channel's log has counted it.
-pub fn counted_as(error: &RestError) -> Option<Refusal> {
+pub fn counted_as(error: &ApiError) -> Option<Refusal> {
     let refusal = match error {
-        RestError::PathUnknown
-        | RestError::AppUnknown
-        | RestError::Method { .. }
-        | RestError::UpgradeRequired { .. } => Refusal::Route,
-        RestError::SocketKeyUnknown => Refusal::UnknownKey,
-        RestError::Signature(_) | RestError::OtherApp => Refusal::Signature,
-        RestError::AppDisabled => Refusal::AppDisabled,
-        RestError::BodyLength { .. } => Refusal::BodyBytes,
-        RestError::DataLength { .. } => Refusal::EventDataBytes,
-        RestError::ChannelName(_)
-        | RestError::ChannelNameLength { .. }
-        | RestError::EventNameEmpty
-        | RestError::EventNameLength { .. } => Refusal::ChannelName,
-        RestError::ZinTrust(error) => zintrust(error),
-        RestError::Zps(error) => return zps(error),
-        RestError::Overloaded => Refusal::MailboxBytes,
-        RestError::NoLog(_)
-        | RestError::LogEventLength { .. }
-        | RestError::LogBacklogged
-        | RestError::LogWrite => return None,
-        RestError::RateLimited(Budget::Publish, _) => Refusal::PublishRate,
-        RestError::RateLimited(Budget::Read, _) => Refusal::ReadRate,
-        RestError::IdempotencyRunning | RestError::IdempotencyBody => Refusal::Idempotency,
-        RestError::Body(_)
-        | RestError::BodyIncomplete
-        | RestError::BodyEncoding
-        | RestError::PathEncoding
-        | RestError::SocketId(_)
-        | RestError::ChannelsCount { .. }
-        | RestError::BatchCount { .. }
-        | RestError::NotPresence
-        | RestError::InfoUnknown
-        | RestError::UserCountUnfit
-        | RestError::CacheUnfit
-        | RestError::UserIdLength { .. }
-        | RestError::IdempotencyKey { .. }
-        | RestError::IdempotencyKeyEncoding
-        | RestError::IdempotencyKeys => Refusal::Request,
+        ApiError::PathUnknown
+        | ApiError::AppUnknown
+        | ApiError::Method { .. }
+        | ApiError::UpgradeRequired { .. } => Refusal::Route,
+        ApiError::SocketKeyUnknown => Refusal::UnknownKey,
+        ApiError::Signature(_) | ApiError::OtherApp => Refusal::Signature,
+        ApiError::AppDisabled => Refusal::AppDisabled,
+        ApiError::BodyLength { .. } => Refusal::BodyBytes,
+        ApiError::DataLength { .. } => Refusal::EventDataBytes,
+        ApiError::ChannelName(_)
+        | ApiError::ChannelNameLength { .. }
+        | ApiError::EventNameEmpty
+        | ApiError::EventNameLength { .. } => Refusal::ChannelName,
+        ApiError::ZinTrust(error) => zintrust(error),
+        ApiError::Zps(error) => return zps(error),
+        ApiError::Overloaded => Refusal::MailboxBytes,
+        ApiError::NoLog(_)
+        | ApiError::LogEventLength { .. }
+        | ApiError::LogBacklogged
+        | ApiError::LogWrite => return None,
+        ApiError::RateLimited(Budget::Publish, _) => Refusal::PublishRate,
+        ApiError::RateLimited(Budget::Read, _) => Refusal::ReadRate,
+        ApiError::IdempotencyRunning | ApiError::IdempotencyBody => Refusal::Idempotency,
+        ApiError::Body(_)
+        | ApiError::BodyIncomplete
+        | ApiError::BodyEncoding
+        | ApiError::PathEncoding
+        | ApiError::SocketId(_)
+        | ApiError::ChannelsCount { .. }
+        | ApiError::BatchCount { .. }
+        | ApiError::NotPresence
+        | ApiError::InfoUnknown
+        | ApiError::UserCountUnfit
+        | ApiError::CacheUnfit
+        | ApiError::UserIdLength { .. }
+        | ApiError::IdempotencyKey { .. }
+        | ApiError::IdempotencyKeyEncoding
+        | ApiError::IdempotencyKeys => Refusal::Request,
     };
     Some(refusal)
 }

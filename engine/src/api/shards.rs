@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::admin::ready::Readiness;
 use super::call::{Call, CallOutcome};
-use super::config::RestConfig;
-use super::error::RestError;
+use super::config::ApiConfig;
+use super::error::ApiError;
 use super::reply::Reply;
 use crate::id::AppIndex;
 use crate::shard::{Asked, Budget, ChannelName, Cost, Question, Shard, Spent};
@@ -38,7 +38,7 @@ pub trait Shards: Facts + Clone + 'static {
 /// What is so outside of the shards.
 pub trait Facts {
     /// What holds for every request.
-    fn config(&self) -> &RestConfig;
+    fn config(&self) -> &ApiConfig;
 
     /// The time since an arbitrary moment.
     fn now(&self) -> Duration;
@@ -65,20 +65,16 @@ pub(super) fn channel(shards: &impl Shards, app: AppIndex, name: &str) -> Channe
 }
 
 /// Take `cost` out of its app's budget; `None` if that has no limit.
-pub(super) async fn spend(shards: &impl Shards, cost: Cost) -> Result<Option<Spent>, RestError> {
+pub(super) async fn spend(shards: &impl Shards, cost: Cost) -> Result<Option<Spent>, ApiError> {
     let Some(spend) = shards.near(|shard| shard.price(cost)) else { return Ok(None) };
     let spent = shards.ask(spend).await;
-    if spent.is_admitted {
-        Ok(Some(spent))
-    } else {
-        Err(RestError::RateLimited(cost.budget, spent))
-    }
+    if spent.is_admitted { Ok(Some(spent)) } else { Err(ApiError::RateLimited(cost.budget, spent)) }
 }
 
 /// Take one question out of what `app` may read.
 pub(super) async fn spend_read(
     shards: &impl Shards,
     app: AppIndex,
-) -> Result<Option<Spent>, RestError> {
+) -> Result<Option<Spent>, ApiError> {
     spend(shards, Cost { app, budget: Budget::Read, amount: 1 }).await
 }

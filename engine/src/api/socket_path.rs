@@ -2,16 +2,16 @@
 
 use serde::Serialize;
 
-use super::error::RestError;
+use super::error::ApiError;
 use crate::app::Apps;
 use crate::dialect::pusher::socket_key;
 
 /// What plain HTTP gets at `path`; `None` if it is not a websocket's.
-pub(super) fn refusal(apps: &Apps, prefix: &str, path: &str) -> Option<RestError> {
+pub(super) fn refusal(apps: &Apps, prefix: &str, path: &str) -> Option<ApiError> {
     let key = socket_key(prefix, path)?;
     Some(match apps.by_key(&key) {
-        Some(_) => RestError::UpgradeRequired { path: path.to_owned() },
-        None => RestError::SocketKeyUnknown,
+        Some(_) => ApiError::UpgradeRequired { path: path.to_owned() },
+        None => ApiError::SocketKeyUnknown,
     })
 }
 

@@ -37,12 +37,12 @@ fn run(
     path: &str,
     parameters: &[(&str, &str)],
     body: &str,
-) -> Result<Action, RestError> {
+) -> Result<Action, ApiError> {
     let query = sign_request(method, path, parameters, body.as_bytes(), CREDENTIALS, NOW_UNIX_S);
     run_signed(method, path, &query, body)
 }
 
-fn run_signed(method: &str, path: &str, query: &str, body: &str) -> Result<Action, RestError> {
+fn run_signed(method: &str, path: &str, query: &str, body: &str) -> Result<Action, ApiError> {
     run_with(&apps(), &HeaderMap::new(), method, path, query, body)
 }
 
@@ -53,39 +53,39 @@ fn run_with(
     path: &str,
     query: &str,
     body: &str,
-) -> Result<Action, RestError> {
-    let config = RestConfig::default();
+) -> Result<Action, ApiError> {
+    let config = ApiConfig::default();
     let content_length = Some(body.len() as u64);
     let head = Head { method, path, query, content_length, headers };
     route(apps, &config, &head, NOW_UNIX_S)?.finish(&config, &body.to_owned().into())
 }
 
-fn publish(body: &str) -> Result<Action, RestError> {
+fn publish(body: &str) -> Result<Action, ApiError> {
     run("POST", "/apps/a/events", &[], body)
 }
 
-fn publish_batch(events: &[String]) -> Result<Action, RestError> {
+fn publish_batch(events: &[String]) -> Result<Action, ApiError> {
     let body = format!(r#"{{"batch":[{}]}}"#, events.join(","));
     run("POST", "/apps/a/batch_events", &[], &body)
 }
 
-fn get(path: &str, parameters: &[(&str, &str)]) -> Result<Action, RestError> {
+fn get(path: &str, parameters: &[(&str, &str)]) -> Result<Action, ApiError> {
     run("GET", path, parameters, "")
 }
 
-fn check_refused(result: Result<Action, RestError>, status: u16, words: &str) {
+fn check_refused(result: Result<Action, ApiError>, status: u16, words: &str) {
     let error = result.unwrap_err();
     assert_eq!((error.status(), error.to_string().contains(words)), (status, true), "{error}");
 }
 
-fn published(result: Result<Action, RestError>) -> Publish {
+fn published(result: Result<Action, ApiError>) -> Publish {
     match publishing(result) {
         Publishing::Now(publish) => publish,
         other @ Publishing::Review(_) => panic!("no publish: {other:?}"),
     }
 }
 
-fn publishing(result: Result<Action, RestError>) -> Publishing {
+fn publishing(result: Result<Action, ApiError>) -> Publishing {
     match result.unwrap() {
         Action::Events(publishing)
         | Action::BatchEvents(publishing)
@@ -94,21 +94,21 @@ fn publishing(result: Result<Action, RestError>) -> Publishing {
     }
 }
 
-fn reviewed(result: Result<Action, RestError>) -> Review {
+fn reviewed(result: Result<Action, ApiError>) -> Review {
     match publishing(result) {
         Publishing::Review(review) => *review,
         other @ Publishing::Now(_) => panic!("it is not reviewed: {other:?}"),
     }
 }
 
-fn signing(result: Result<Action, RestError>) -> Signing {
+fn signing(result: Result<Action, ApiError>) -> Signing {
     match result.unwrap() {
         Action::Auth(signing) | Action::UserAuth(signing) => signing,
         other => panic!("nothing is signed: {other:?}"),
     }
 }
 
-fn publications(result: Result<Action, RestError>) -> Vec<Publication> {
+fn publications(result: Result<Action, ApiError>) -> Vec<Publication> {
     published(result).publications
 }
 

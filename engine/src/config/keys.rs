@@ -30,7 +30,7 @@ macro_rules! keys {
 pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     let keys = keys! {
         "server" ServerConfig[..] in Config |it| it.server;
-        "connection" ConnectionConfig[..] in Config |it| it.connection;
+        "connection" ConnectionConfig[.."sse_heartbeat_ms"] in Config |it| it.connection;
         "core" CoreConfig[..] in Config |it| it.core;
         "http" HttpConfig[..] in Config |it| it.http;
         "pusher" AppPolicy[..] in Policy |it| *it;
@@ -40,7 +40,9 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         "log" LogConfig["disk_timeout_s"..] in Config |it| it.log;
         "log" LogLimits["sinks_in_flight_max"..] in Config |it| it.log.kept;
         "registry" RegistryConfig[..] in Config |it| it.registry;
-        "zps" ZpsConfig[.."jwt_secret"] in Config |it| it.zps;
+        "zps" ZpsConfig[.."http_events_max"] in Config |it| it.zps;
+        "zps" ConnectionConfig["sse_heartbeat_ms"..] in Config |it| it.connection;
+        "zps" ZpsConfig["http_events_max".."jwt_secret"] in Config |it| it.zps;
         "zps" ZpsPolicy[..] in Policy |it| it.zps;
         "zps" ZpsConfig["jwt_secret"..] in Config |it| it.zps;
         "logging" LoggingConfig[..] in Config |it| it.logging;

@@ -251,10 +251,6 @@ pub struct ZpsConfig {
     app: String = String::new(), text(&form::APP_ID);
     /// Path of streams of server-sent events, besides /api/realtime/sse and /apps/{id}/sse.
     sse_path: String = "/sse".to_owned(), text(&form::SOCKET_PATH);
-    /// Silence after which a stream is sent a heartbeat.
-    ///
-    /// Clients give up after 60,000.
-    sse_heartbeat_ms: u32 = 15_000, number(100, 60_000, "milliseconds");
     /// Events one request to /events may hold.
     http_events_max: u32 = 1_000, number(1, 100_000, "events");
     /// Events one request to /replay may ask for.

@@ -67,14 +67,18 @@ impl Config {
 impl Effective {
     /// A line for each key that differs from what runs and is not an app's.
     pub fn needs_restart(&self, running: &Config) -> Vec<String> {
-        let keys = KEYS.iter().enumerate();
-        let keys = keys.filter(|(_, key)| matches!(key.place, Place::Config(_)));
-        let keys = keys.filter(|(_, key)| key.path() != "log.history"); // It is taken up by apps.
-        let changed = keys.filter_map(|(index, key)| {
-            let (new, old) = (key.shown(&self.config), key.shown(running));
-            let source = &self.sources[index];
-            (new != old).then(|| {
-                format!("{source}: {} is {new}, but stays {old} until a restart", key.path())
+        let changed = KEYS.iter().zip(&self.sources).filter_map(|(key, source)| {
+            let Place::Config(field) = &key.place else { return None };
+            let path = key.path();
+            // The log's patterns are taken up by the apps.
+            if path == "log.history" || field.value(&self.config) == field.value(running) {
+                return None;
+            }
+            let (new, old) = (field.shown(&self.config), field.shown(running));
+            Some(if new == old {
+                format!("{source}: {path} is another one, but stays as it was until a restart")
+            } else {
+                format!("{source}: {path} is {new}, but stays {old} until a restart")
             })
         });
         changed.collect()

@@ -484,3 +484,16 @@ fn the_example_file_documents_every_key_with_its_unit_and_default() {
     let app = &load(&with_apps, &[], &[]).unwrap().config.apps[0];
     assert_eq!((app.keys.len(), app.origins.len(), app.webhooks.len()), (2, 2, 1));
 }
+
+/// Two secrets look the same where they are shown.
+#[test]
+fn a_changed_secret_needs_a_restart_and_is_not_told() {
+    let zps = |secret| format!("[zps]\njwt_secret = \"{secret}\"\n");
+    let running = load(&zps("old-secret"), &[], &[]).unwrap();
+    let file = TempFile::new(&zps("new-secret"));
+    let changed = load_file(&file, &[], &[]).unwrap();
+    let line = "zps.jwt_secret is another one, but stays as it was until a restart";
+    let expected = format!("{}:2: {line}", file.path());
+    assert_eq!(changed.needs_restart(&running.config), [expected]);
+    assert!(changed.needs_restart(&changed.config).is_empty());
+}

@@ -15,11 +15,11 @@ use super::peek::{self, Wanted};
 use super::socket::Socket;
 use super::stream;
 use super::websocket::Reader;
-use crate::admission::{self, Request, TooSoon, client_address, is_trusted};
+use crate::admission::{self, Request, client_address, is_trusted};
 use crate::dialect::zps::ZpsPath;
 use crate::dialect::{Dialect, Refused, Session, pusher, zps};
 use crate::id::{AppIndex, ConnId};
-use crate::shard::{ConnectionsFull, Refusal, Shard};
+use crate::shard::{ConnectionsFull, Refusal, Shard, Spent};
 
 const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -186,7 +186,7 @@ async fn websocket(
 }
 
 /// Count the client that a proxy speaks for; others were counted when they were accepted.
-pub(super) fn admit_client(core: &Core, peer: IpAddr, request: &Request) -> Result<(), TooSoon> {
+pub(super) fn admit_client(core: &Core, peer: IpAddr, request: &Request) -> Result<(), Spent> {
     let proxies = core.rules().trusted_proxies;
     if !is_trusted(proxies, peer) {
         if request.is_forwarded() {
@@ -247,7 +247,7 @@ pub(super) async fn enter(
     if core.answer(&asked).await { Ok(app) } else { Err(Refused::Quota) }
 }
 
-pub(super) fn too_many_requests(TooSoon { retry_after_s }: TooSoon) -> Vec<u8> {
+pub(super) fn too_many_requests(Spent { retry_after_s, .. }: Spent) -> Vec<u8> {
     format!(
         "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {retry_after_s}\r\n\
          Connection: close\r\nContent-Length: 0\r\n\r\n"

@@ -24,14 +24,14 @@ use super::signal::Signal;
 use super::socket::{More, Reporting, Socket};
 use super::websocket::Reader;
 use crate::action_log::LineCounters;
-use crate::admission::{AdmissionRules, IpRate, TooSoon};
-use crate::api::{Reply, RestConfig, Waiter};
+use crate::admission::{AdmissionRules, IpRate};
+use crate::api::{ApiConfig, Reply, Waiter};
 use crate::app::Apps;
 use crate::config::Config;
 use crate::dialect::{self, Speaker, zps};
 use crate::id::{ConnId, CoreId};
 use crate::middleware::Chain;
-use crate::shard::{Asked, Counters, Millis, Output, Refusal, Shard, Ticket};
+use crate::shard::{Asked, Counters, Millis, Output, Refusal, Shard, Spent, Ticket};
 use crate::side::Side;
 
 /// How often the shard is told the time.
@@ -53,7 +53,7 @@ const EAGER_ROUNDS_MAX: u16 = 4;
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) config: Config,
-    pub(super) rest: RestConfig,
+    pub(super) rest: ApiConfig,
     pub(super) zps: Arc<zps::RoomRules>,
     /// The embedder's own code.
     pub(super) middleware: Chain,
@@ -199,7 +199,7 @@ impl Core {
     }
 
     /// Count a new connection of the client at `address`, unless it comes too soon.
-    pub(super) fn admit_address(&self, address: IpAddr) -> Result<(), TooSoon> {
+    pub(super) fn admit_address(&self, address: IpAddr) -> Result<(), Spent> {
         let mut shard = self.shard.borrow_mut();
         let admitted = self.ip_rate.borrow_mut().admit(address, shard.now());
         admitted.inspect_err(|_| shard.refuse(Refusal::IpRate))

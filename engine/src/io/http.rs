@@ -36,7 +36,7 @@ use super::sends::answer::Passage;
 use super::shards::AllShards;
 use super::socket::{More, Socket};
 use super::stream;
-use crate::api::{self, Cors, Head, HttpAnswer, RestError};
+use crate::api::{self, ApiError, Cors, Head, HttpAnswer};
 use crate::id::ConnId;
 use crate::shard::Refusal;
 
@@ -305,7 +305,7 @@ async fn answer(
     core: &Rc<Core>,
     parts: &Parts,
     unread: &mut Option<Incoming>,
-) -> Result<HttpAnswer, RestError> {
+) -> Result<HttpAnswer, ApiError> {
     let setup = &core.setup;
     let head = head(parts, unread.as_ref());
     let accepted = api::accept(&core.apps(), &setup.rest, &head, now_unix_s())?;
@@ -323,14 +323,14 @@ fn head<'a>(parts: &'a Parts, unread: Option<&Incoming>) -> Head<'a> {
     }
 }
 
-async fn read_body(unread: &mut Option<Incoming>, bytes_max: usize) -> Result<Bytes, RestError> {
+async fn read_body(unread: &mut Option<Incoming>, bytes_max: usize) -> Result<Bytes, ApiError> {
     let Some(body) = unread else { return Ok(Bytes::new()) };
     let read = match Limited::new(body, bytes_max).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            return Err(RestError::BodyLength { bytes_max });
+            return Err(ApiError::BodyLength { bytes_max });
         }
-        Err(_) => return Err(RestError::BodyIncomplete),
+        Err(_) => return Err(ApiError::BodyIncomplete),
     };
     *unread = None;
     Ok(read)

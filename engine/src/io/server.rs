@@ -22,7 +22,7 @@ use super::reload::{AllCores, LOOK_INTERVAL, Reload, watch};
 use super::thread::{Event, Start, run};
 use super::zps;
 use crate::action_log::ActionLog;
-use crate::api::{RestConfig, ZpsRestConfig};
+use crate::api::{ApiConfig, ZpsApiConfig};
 use crate::app::{App, Apps};
 use crate::config::{AppRow, Config, Sources, Stamp};
 use crate::id::{CORES_MAX, CoreId};
@@ -207,18 +207,18 @@ fn setup(config: Config, middleware: Chain) -> io::Result<Setup> {
     // The asker is to be answered before its own time is over.
     let request_ms = 1_000 * u64::from(config.http.request_timeout_s) * 3 / 4;
     let timeout_ms = 1_000 * u64::from(config.webhook.timeout_s);
-    let rest = RestConfig {
+    let rest = ApiConfig {
         time_to_answer: Duration::from_millis(timeout_ms.min(request_ms)),
         body_bytes_max: config.http.body_bytes_max as usize,
         cors_origins: config.http.cors_origins.clone(),
         socket_path: config.server.socket_path.clone(),
-        zps: ZpsRestConfig {
+        zps: ZpsApiConfig {
             provider: config.log.provider(),
             events_max: config.zps.http_events_max as usize,
             replay_events_max: config.zps.http_replay_events_max as usize,
             replay_bytes_max: config.zps.http_replay_bytes_max as usize,
             must_match_sub: config.zps.subscriber_must_match_sub,
-            ..ZpsRestConfig::default()
+            ..ZpsApiConfig::default()
         },
     };
     let zps = Arc::new(zps::rules(&config)?);
@@ -244,7 +244,6 @@ pub(super) fn shard_config(
         core,
         cores,
         hash_seed,
-        sse_heartbeat_ms: config.zps.sse_heartbeat_ms.into(),
         log: LogLimits { epoch, ..config.log.limits() },
         ..ShardConfig::new(&config.connection, &config.core)
     }

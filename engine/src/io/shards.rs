@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::core::{Core, now_unix_us};
 use super::guarded::run_apart;
 use super::memory;
-use crate::api::{Call, CallOutcome, Facts, Readiness, Reply, RestConfig, Shards};
+use crate::api::{ApiConfig, Call, CallOutcome, Facts, Readiness, Reply, Shards};
 use crate::shard::{Asked, Shard};
 
 /// All shards, as they are reached from one core.
@@ -41,7 +41,7 @@ impl Shards for AllShards {
 }
 
 impl Facts for AllShards {
-    fn config(&self) -> &RestConfig {
+    fn config(&self) -> &ApiConfig {
         &self.0.setup.rest
     }
 

@@ -7,11 +7,11 @@ use std::num::NonZeroU32;
 
 use super::Millis;
 use super::channel::Form;
-use super::event_rate::EventRate;
 use super::hear::Waiting;
 use super::log::ConnLog;
 use super::message::Member;
 use super::outbox::Outbox;
+use super::rate::Window;
 use super::user::User;
 use super::wheel::Tick;
 use super::word::DialectId;
@@ -124,7 +124,7 @@ pub(super) struct Connection {
     /// When the peer last took bytes, or was last offered some with nothing in flight.
     pub(super) last_progress: Millis,
     pub(super) scheduled: Tick,
-    pub(super) event_rate: EventRate,
+    pub(super) event_rate: Window,
     /// Who has signed in; nobody on most connections.
     pub(super) user: Option<Box<User>>,
     /// What it has to do with logs; nothing on most connections.

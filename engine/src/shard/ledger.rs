@@ -9,16 +9,16 @@
 use hashbrown::HashMap;
 
 use super::message::{hash, owner};
-use super::question::{Question, To, only};
-use super::route::Route;
-use super::{Millis, Refusal, Shard, ShardConfig};
+use super::question::QuestionToOne;
+use super::rate::{Bucket, Rate, Spent};
+use super::{AgedLimits, Millis, Refusal, Shard, ShardConfig};
 use crate::id::{AppIndex, CoreId};
 
+mod budget;
 mod idempotency;
-mod rate;
 
-pub use idempotency::{IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once, Reserved};
-pub use rate::{Bucket, Budget, Cost, Spent};
+pub use budget::{Budget, Cost};
+pub use idempotency::{IdempotencyKey, IdempotencyStore, Kept, Once, Reserved};
 
 /// The accounts that one core keeps.
 #[derive(Debug)]
@@ -43,72 +43,56 @@ pub struct Settlement {
 #[derive(Clone, Debug)]
 pub struct Spend(Cost, u32);
 
-impl Question for Spend {
-    type Part = Spent;
+impl QuestionToOne for Spend {
     type Answer = Spent;
 
-    fn to(&self, config: &ShardConfig) -> To {
+    fn core(&self, config: &ShardConfig) -> CoreId {
         keeper(config, self.0.app, "")
     }
 
-    fn part(self, shard: &mut Shard) -> Spent {
-        let (Self(Cost { app, budget, amount }, per_second), now) = (self, shard.route.now.0);
+    fn answer(self, shard: &mut Shard) -> Spent {
+        let (Self(Cost { app, budget, amount }, per_second), now) = (self, shard.route.now);
+        let rate = Rate::each_second(per_second);
         let bucket = shard.owner.ledger.buckets.entry((app, budget));
-        let bucket = bucket.or_insert_with(|| Bucket::full(per_second, now));
-        bucket.spend(amount, per_second, now)
-    }
-
-    fn whole(self, parts: Vec<(CoreId, Spent)>) -> Spent {
-        only(parts)
+        bucket.or_insert_with(|| Bucket::full(rate, now)).spend(amount, rate, now)
     }
 }
 
 /// To be the one who publishes under a key. Whoever is told that it is the first must tell how it
 /// has ended, in a [`Settlement`].
-impl Question for Once {
-    type Part = Reserved;
+impl QuestionToOne for Once {
     type Answer = Reserved;
 
-    fn to(&self, config: &ShardConfig) -> To {
+    fn core(&self, config: &ShardConfig) -> CoreId {
         keeper(config, self.key.app, &self.key.text)
     }
 
-    fn part(self, shard: &mut Shard) -> Reserved {
-        let Self { key, fingerprint } = self;
+    fn answer(self, shard: &mut Shard) -> Reserved {
         let window_ms =
-            u64::from(shard.route.apps.app(key.app).policy.idempotency_window_s) * 1_000;
-        let publishes = &mut shard.owner.ledger.publishes;
-        let (reserved, forgotten) =
-            publishes.reserve(&key, fingerprint, shard.route.now.0, window_ms);
-        shard.route.count_forgotten(forgotten);
+            u64::from(shard.route.apps.app(self.key.app).policy.idempotency_window_s) * 1_000;
+        let reserved = shard.owner.ledger.publishes.reserve(self, shard.route.now, window_ms);
+        shard.count_evicted();
         reserved
     }
 
-    fn whole(self, parts: Vec<(CoreId, Reserved)>) -> Reserved {
-        only(parts)
-    }
-
-    fn part_bytes(_: &Reserved) -> usize {
+    fn answer_bytes(_: &Reserved) -> usize {
         size_of::<Reserved>()
     }
 }
 
 /// To keep how a publish has ended that was the first under its key. Once this is answered nobody
 /// is told that the publish is under way.
-impl Question for Settlement {
-    type Part = ();
+impl QuestionToOne for Settlement {
     type Answer = ();
 
-    fn to(&self, config: &ShardConfig) -> To {
+    fn core(&self, config: &ShardConfig) -> CoreId {
         keeper(config, self.key.app, &self.key.text)
     }
 
-    fn part(self, shard: &mut Shard) {
-        let forgotten = shard.owner.ledger.publishes.settle(&self.key, self.serial, self.kept);
-        shard.route.count_forgotten(forgotten);
+    fn answer(self, shard: &mut Shard) {
+        shard.owner.ledger.publishes.settle(&self.key, self.serial, self.kept, shard.route.now);
+        shard.count_evicted();
     }
-
-    fn whole(self, _: Vec<(CoreId, ())>) {}
 
     fn weight_bytes(&self) -> usize {
         self.kept.as_ref().map_or(0, |kept| kept.body.len())
@@ -116,13 +100,13 @@ impl Question for Settlement {
 }
 
 impl Ledger {
-    pub(super) fn new(limits: IdempotencyLimits) -> Self {
+    pub(super) fn new(limits: AgedLimits) -> Self {
         Self { buckets: HashMap::default(), publishes: IdempotencyStore::new(limits) }
     }
 
     /// Forget what need not be remembered at `now`.
     pub(super) fn expire(&mut self, now: Millis) {
-        self.publishes.expire(now.0);
+        self.publishes.keys.forget(now);
     }
 }
 
@@ -132,15 +116,14 @@ impl Shard {
         let per_second = cost.budget.per_second(&self.route.apps.app(cost.app).policy);
         (per_second > 0).then_some(Spend(cost, per_second))
     }
-}
 
-impl Route {
-    fn count_forgotten(&mut self, forgotten: u64) {
-        (0..forgotten).for_each(|_| self.refuse(Refusal::IdempotencyKeys));
+    fn count_evicted(&mut self) {
+        let evicted = std::mem::take(&mut self.owner.ledger.publishes.keys.evicted);
+        (0..evicted).for_each(|_| self.route.refuse(Refusal::IdempotencyKeys));
     }
 }
 
 /// The core that keeps what `name` stands for in `app`.
-fn keeper(config: &ShardConfig, app: AppIndex, name: &str) -> To {
-    To::One(owner(hash(app, name, config.hash_seed), config.cores))
+fn keeper(config: &ShardConfig, app: AppIndex, name: &str) -> CoreId {
+    owner(hash(app, name, config.hash_seed), config.cores)
 }

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use super::channel::Form;
 use super::connection::{Connection, Phase, Place};
 use super::counters::Refusal;
-use super::event_rate::EventRate;
 use super::hear::Waiting;
 use super::local::Local;
 use super::outbox::Outbox;
+use super::rate::Window;
 use super::route::{Route, Way};
 use super::{DialectId, Millis, Segment, Shard};
 use crate::id::{AppIndex, ConnId, SocketId};
@@ -258,7 +258,7 @@ impl Local {
             last_activity: route.now,
             last_progress: route.now,
             scheduled,
-            event_rate: EventRate::default(),
+            event_rate: Window::default(),
             user: None,
             log: None,
         });

@@ -10,9 +10,9 @@ use super::batch::{Joiner, Retained};
 use super::channel::{Channel, Run};
 use super::connection::Connection;
 use super::drain::Drain;
-use super::event_rate::EventRate;
 use super::log::Acks;
 use super::message::ToLocal;
+use super::rate::Window;
 use super::replies::Replies;
 use super::route::Route;
 use super::subscription_hints::SubscriptionHints;
@@ -47,7 +47,7 @@ pub(super) struct Local {
     pub(super) replies: Replies,
     pub(super) wheel: Wheel,
     /// Client events of each app with a limit on all of its clients together, by its index.
-    pub(super) event_rates: Vec<EventRate>,
+    pub(super) event_rates: Vec<Window>,
     /// One for each form that events have, so that no kind of connection spoils what another
     /// shares.
     pub(super) joiners: [Joiner; 3],

@@ -13,6 +13,7 @@
 //! Invariant: a connection's events of a channel are, from `subscription_succeeded` to the end,
 //! the owner's order without a gap; or the connection is being closed.
 
+mod aged;
 mod apps;
 mod batch;
 mod cache;
@@ -44,12 +45,13 @@ mod owned;
 mod owner;
 #[cfg(test)]
 mod plain;
-mod query;
 mod question;
 mod questions;
 mod quota;
+mod rate;
 mod reach;
 mod replies;
+mod requests;
 mod roster;
 mod route;
 mod slow;
@@ -65,6 +67,8 @@ mod word;
 
 use std::rc::Rc;
 
+pub(crate) use aged::Aged;
+pub use aged::AgedLimits;
 pub use apps::EVICTIONS_PER_TICK;
 pub use batch::{Retained, Segment};
 pub use counters::{
@@ -73,8 +77,7 @@ pub use counters::{
 pub use counts::DIALECTS_MAX;
 pub use frames::Frames;
 pub use ledger::{
-    Bucket, Budget, Cost, IdempotencyKey, IdempotencyLimits, IdempotencyStore, Kept, Once,
-    Reserved, Settlement, Spend, Spent,
+    Budget, Cost, IdempotencyKey, IdempotencyStore, Kept, Once, Reserved, Settlement, Spend,
 };
 pub use lifecycle::{ConnectionsFull, OPERATOR_SOCKETS_MAX};
 pub use log::{
@@ -91,10 +94,11 @@ pub use notice::{Fact, Notice};
 pub use online::OnlineStatus;
 pub use outgoing_batch::Load;
 pub use output::Output;
-pub use question::{Answer, Asked, Errand, Part, Question, To};
+pub use question::{Answer, Asked, Errand, Part, Question, QuestionToOne, To};
 pub use questions::{
     AllCounters, ChannelOf, Channels, Connections, Reach, Terminate, UsersOf, WorstLags,
 };
+pub use rate::{Bucket, Rate, Spent, Window};
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
 pub use watch::NOTICES_MAX;
@@ -170,7 +174,7 @@ pub struct ShardConfig {
     /// Silence towards the client of a stream after which it is sent a comment.
     pub sse_heartbeat_ms: u64,
     /// What is kept of publishes that may be sent again.
-    pub idempotency: IdempotencyLimits,
+    pub idempotency: AgedLimits,
     /// What is kept of channels with a log.
     pub log: LogLimits,
 }
@@ -205,9 +209,9 @@ impl ShardConfig {
             retained_bytes_max: core.retained_bytes_max as usize,
             mailbox_bytes_max: core.mailbox_bytes_max as usize,
             cache_bytes_max: core.cache_bytes_max as usize,
-            sse_heartbeat_ms: 15_000,
-            idempotency: IdempotencyLimits {
-                keys_max: core.idempotency_keys_max as usize,
+            sse_heartbeat_ms: connection.sse_heartbeat_ms.into(),
+            idempotency: AgedLimits {
+                entries_max: core.idempotency_keys_max as usize,
                 bytes_max: core.idempotency_bytes_max as usize,
             },
             log: LogLimits::default(),

@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 
 use super::log::{AppendError, Appended};
 use super::message::{CoreMessage, Counted, Ticket, ToLocal};
-use super::query::State;
+use super::requests::State;
 use super::route::{Route, Way};
 use super::{Output, Shard, ShardConfig};
 use crate::id::CoreId;
@@ -53,15 +53,52 @@ pub enum To {
     Every,
 }
 
-/// The only part of what one core was asked.
-///
-/// # Panics
-/// If more than one core was asked.
-pub(super) fn only<P>(parts: Vec<(CoreId, P)>) -> P {
-    let Ok([(_, part)]) = <[(CoreId, P); 1]>::try_from(parts) else {
-        panic!("one core was asked");
-    };
-    part
+/// Something that one core alone knows: what it says is the answer.
+pub trait QuestionToOne: Clone + fmt::Debug + Send + 'static {
+    /// What the core says.
+    type Answer: Send + 'static;
+
+    /// Who is asked.
+    fn core(&self, config: &ShardConfig) -> CoreId;
+
+    /// What the core of `shard` says.
+    fn answer(self, shard: &mut Shard) -> Self::Answer;
+
+    /// About how much memory the question holds besides itself while it waits for its core.
+    fn weight_bytes(&self) -> usize {
+        0
+    }
+
+    /// About how much memory the answer holds while it waits for its asker.
+    fn answer_bytes(_answer: &Self::Answer) -> usize {
+        0
+    }
+}
+
+impl<Q: QuestionToOne> Question for Q {
+    type Part = Q::Answer;
+    type Answer = Q::Answer;
+
+    fn to(&self, config: &ShardConfig) -> To {
+        To::One(self.core(config))
+    }
+
+    fn part(self, shard: &mut Shard) -> Q::Answer {
+        self.answer(shard)
+    }
+
+    fn whole(self, parts: Vec<(CoreId, Q::Answer)>) -> Q::Answer {
+        let Ok([(_, answer)]) = <[_; 1]>::try_from(parts) else { panic!("one core was asked") };
+        answer
+    }
+
+    fn weight_bytes(&self) -> usize {
+        QuestionToOne::weight_bytes(self)
+    }
+
+    fn part_bytes(answer: &Q::Answer) -> usize {
+        Q::answer_bytes(answer)
+    }
 }
 
 /// An answer, whose type is known to the [`Asked`] that it is for.

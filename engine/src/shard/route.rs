@@ -17,7 +17,7 @@ use super::counters::{Counters, Refusal};
 use super::local::Local;
 use super::log::{AppendError, Appended, Samples};
 use super::message::{Counted, ToLocal, ToOwner};
-use super::query::Request;
+use super::requests::Request;
 use super::word::TraitsTable;
 use super::{CoreMessage, DialectId, DialectRow, Dialects, Millis, Output, ShardConfig, Ticket};
 use crate::app::Apps;

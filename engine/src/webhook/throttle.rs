@@ -1,12 +1,11 @@
 //! How often the count of a large channel is told: at most every five seconds, as hosted Pusher
 //! does it for more than 100 subscribers. The last count is always told.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::AppNotice;
 use crate::id::AppIndex;
-use crate::shard::{Fact, Millis};
+use crate::shard::{Aged, AgedLimits, Fact, Millis};
 
 /// Above so many subscriptions a channel's count is told less often.
 const EVERY_COUNT_MAX: u32 = 100;
@@ -15,20 +14,18 @@ const EVERY_COUNT_MAX: u32 = 100;
 const INTERVAL_MS: u64 = 5_000;
 
 /// Large channels whose count was told within the last interval.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Throttle {
-    channels: HashMap<Key, Recent>,
-    /// When each interval ends, in that order.
-    ends: VecDeque<(Millis, Key)>,
+    /// Each with the last count since.
+    channels: Aged<Key, Option<AppNotice>>,
 }
 
 type Key = (AppIndex, Arc<str>);
 
-#[derive(Debug)]
-struct Recent {
-    end: Millis,
-    /// The last count since.
-    waiting: Option<AppNotice>,
+impl Default for Throttle {
+    fn default() -> Self {
+        Self { channels: Aged::new(AgedLimits::entries(usize::MAX)) }
+    }
 }
 
 impl Throttle {
@@ -42,8 +39,8 @@ impl Throttle {
             self.channels.remove(&key);
             return Some(told);
         }
-        if let Some(recent) = self.channels.get_mut(&key) {
-            recent.waiting = Some(told);
+        if let Some(waiting) = self.channels.get_mut(&key) {
+            *waiting = Some(told);
             return None;
         }
         self.begin(now, key);
@@ -52,17 +49,10 @@ impl Throttle {
 
     /// The next count whose time has come.
     pub(super) fn release(&mut self, now: Millis) -> Option<AppNotice> {
-        while let Some((end, _)) = self.ends.front()
-            && *end <= now
-        {
-            let (end, key) = self.ends.pop_front().expect("the loop has seen a first one");
-            // Another interval may have begun since, after the channel had become small.
-            if self.channels.get(&key).is_some_and(|recent| recent.end == end)
-                && let Some(recent) = self.channels.remove(&key)
-                && let Some(told) = recent.waiting
-            {
+        while let Some((key, waiting)) = self.channels.pop(now) {
+            if waiting.is_some() {
                 self.begin(now, key);
-                return Some(told);
+                return waiting;
             }
         }
         None
@@ -70,18 +60,16 @@ impl Throttle {
 
     /// When [`release`](Self::release) should be asked again.
     pub(super) fn next_due(&self) -> Option<Millis> {
-        self.ends.front().map(|(end, _)| *end)
+        self.channels.next_end()
     }
 
     /// Every count that waits.
     pub(super) fn release_all(&mut self) -> Vec<AppNotice> {
-        self.ends.clear();
-        self.channels.drain().filter_map(|(_, recent)| recent.waiting).collect()
+        let all = std::iter::from_fn(|| self.channels.pop(Millis(u64::MAX)));
+        all.filter_map(|(_, waiting)| waiting).collect()
     }
 
     fn begin(&mut self, now: Millis, key: Key) {
-        let end = now.plus(INTERVAL_MS);
-        self.ends.push_back((end, key.clone()));
-        self.channels.insert(key, Recent { end, waiting: None });
+        self.channels.insert(key, None, now.plus(INTERVAL_MS), 0);
     }
 }

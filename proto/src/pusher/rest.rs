@@ -12,12 +12,14 @@ use crate::json::{self, Text};
 
 mod answer;
 mod quick;
+mod signing;
 mod zintrust;
 
 pub use answer::{
     CachedEvent, ChannelAttributes, PUBLISHED_BODY, batch_body, channel_body, channels_body,
     connections_body, error_body, users_body,
 };
+pub use signing::SigningBody;
 pub use zintrust::{ZinTrustBody, stringified};
 
 /// Name and `data` of one event.

@@ -8,9 +8,10 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::digest::{bytes_of_hex, is_hex_of, md5, md5_hex};
+use crate::form;
 use crate::secret::Secret;
 
 /// A request's query parameters, decoded, in the order in which they are signed.
@@ -98,10 +99,10 @@ impl<'a> Query<'a> {
         let mut query = Self { parameters: Vec::with_capacity(8) };
         // One look at the whole saves the many small ones: a publisher's query has no escapes.
         let is_plain = memchr::memchr2(b'%', b'+', text.as_bytes()).is_none();
-        let decode = if is_plain { |text| Ok(Cow::Borrowed(text)) } else { decode };
-        for pair in Pairs(text).filter(|pair| !pair.is_empty()) {
-            let (key, value) = split_at_byte(pair, b'=').unwrap_or((pair, ""));
-            query.add(decode(key)?, decode(value)?)?;
+        let decode = if is_plain { |text| Ok(Cow::Borrowed(text)) } else { form::decode };
+        let decode = |text| decode(text).map_err(|_| SignatureError::Query);
+        for (key, value) in form::pairs(text) {
+            query.add(decode(key)?, decode(value.unwrap_or_default())?)?;
         }
         // Stable, and no two keys are the same.
         query.parameters.sort_by(|(key, _), (other, _)| key.cmp(other));
@@ -236,37 +237,6 @@ pub fn sign_request(
 }
 
 const AUTH_VERSION: &str = "1.0";
-
-/// The parts of a text between its ampersands.
-struct Pairs<'a>(&'a str);
-
-impl<'a> Iterator for Pairs<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let (pair, rest) = split_at_byte(self.0, b'&').unwrap_or((self.0, ""));
-        self.0 = rest;
-        Some(pair)
-    }
-}
-
-/// What is before and behind the first `byte`, an ASCII character.
-fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let at = memchr::memchr(byte, text.as_bytes())?;
-    Some((&text[..at], &text[at + 1..]))
-}
-
-fn decode(text: &str) -> Result<Cow<'_, str>, SignatureError> {
-    if !text.contains('+') {
-        return percent_decode_str(text).decode_utf8().map_err(|_| SignatureError::Query);
-    }
-    let text = text.replace('+', " ");
-    let decoded = percent_decode_str(&text).decode_utf8().map_err(|_| SignatureError::Query)?;
-    Ok(Cow::Owned(decoded.into_owned()))
-}
 
 fn encode(key: &str, value: &str) -> String {
     let key = utf8_percent_encode(key, URL_ESCAPED);

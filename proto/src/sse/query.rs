@@ -1,10 +1,9 @@
 //! What a client asks a stream for.
 
-use std::borrow::Cow;
-
-use percent_encoding::percent_decode_str;
+use std::str::Utf8Error;
 
 use super::cursor::{Cursor, CursorError};
+use crate::form;
 
 /// The query of a stream's URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +29,7 @@ pub enum QueryError {
     NoRooms,
     /// A value is not text once it is decoded.
     #[error("the query is not UTF-8")]
-    Encoding,
+    Encoding(#[from] Utf8Error),
     /// A list is longer than any client's.
     #[error("a list in the query has more than {ENTRIES_MAX} entries")]
     Entries,
@@ -44,18 +43,18 @@ impl StreamQuery {
     /// at; of those that come twice the last one counts.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
         let mut query = Self::default();
-        for pair in text.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        for (name, value) in form::pairs(text) {
+            let value = || form::decode(value.unwrap_or_default());
             match name {
-                "rooms" => query.rooms = list(&decode(value)?)?,
+                "rooms" => query.rooms = list(&value()?)?,
                 "eventTypes" => {
-                    query.event_types = Some(list(&decode(value)?)?).filter(|it| !it.is_empty());
+                    query.event_types = Some(list(&value()?)?).filter(|it| !it.is_empty());
                 }
                 "since" => {
-                    query.since = Cursor::parse_list(&decode(value)?)?;
+                    query.since = Cursor::parse_list(&value()?)?;
                     check_count(query.since.len())?;
                 }
-                "token" => query.token = Some(decode(value)?.into_owned()),
+                "token" => query.token = Some(value()?.into_owned()),
                 _ => {}
             }
         }
@@ -97,16 +96,6 @@ fn check_count(entries: usize) -> Result<(), QueryError> {
     if entries > ENTRIES_MAX { Err(QueryError::Entries) } else { Ok(()) }
 }
 
-/// A value as forms encode it (WHATWG URL, `application/x-www-form-urlencoded`).
-fn decode(value: &str) -> Result<Cow<'_, str>, QueryError> {
-    if value.contains('+') {
-        let spaced = value.replace('+', " ");
-        let decoded = percent_decode_str(&spaced).decode_utf8().map(Cow::into_owned);
-        return decoded.map(Cow::Owned).map_err(|_| QueryError::Encoding);
-    }
-    percent_decode_str(value).decode_utf8().map_err(|_| QueryError::Encoding)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +126,7 @@ mod tests {
         for text in ["", "rooms=", "rooms=,", "room=chat:1"] {
             assert_eq!(StreamQuery::parse(text), Err(QueryError::NoRooms), "{text}");
         }
-        assert_eq!(StreamQuery::parse("rooms=%ff"), Err(QueryError::Encoding));
+        assert!(matches!(StreamQuery::parse("rooms=%ff"), Err(QueryError::Encoding(_))));
         let error = StreamQuery::parse("rooms=a:1&since=a:1").unwrap_err();
         assert_eq!(error.to_string(), "since: \"a:1\" is not a room and a sequence joined by @");
     }

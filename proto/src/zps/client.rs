@@ -73,7 +73,7 @@ pub struct Subscribe<'a> {
     pub with_snapshot: bool,
 }
 
-/// The fields of `replay_request`.
+/// What `replay_request` asks for, and `POST /replay`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replay<'a> {
     /// The room, not checked.

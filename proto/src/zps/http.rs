@@ -7,28 +7,13 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::client::{ClientMessageError, Event};
+use super::client::{ClientMessageError, Event, Replay};
 use super::fields::{Object, Raw, fields, number, number_if_any, positive_if_any, text};
 use super::fields::{text_if_any, texts_if_any};
 use super::server::EVENT_HEAD;
 use super::time;
 use crate::json;
 use crate::ws::encode;
-
-/// What `POST /replay` asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplayBody<'a> {
-    /// The room, not checked.
-    pub room: Cow<'a, str>,
-    /// Events after this sequence; 0 if the body does not say.
-    pub from_sequence: u64,
-    /// Events up to this sequence.
-    pub to_sequence: Option<u64>,
-    /// The only types of events that are wanted; `None` is all.
-    pub event_types: Option<Vec<Cow<'a, str>>>,
-    /// The most events that are wanted, at least 1.
-    pub limit: Option<u64>,
-}
 
 /// What `POST /ack` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,9 +79,9 @@ impl<'a> Body<'a> {
     }
 }
 
-impl<'a> ReplayBody<'a> {
-    /// Read the body of `POST /replay`.
-    pub fn parse(text: &'a str) -> Result<Self, ClientMessageError> {
+impl<'a> Replay<'a> {
+    /// Read the body of `POST /replay`, where `from_sequence` is 0 if it does not say.
+    pub fn parse_body(text: &'a str) -> Result<Self, ClientMessageError> {
         let body = Body::parse(text)?;
         Ok(Self {
             room: self::text(body.room, "room")?,
@@ -268,13 +253,13 @@ mod tests {
 
     #[test]
     fn a_replay_asks_for_all_unless_it_says_what() {
-        let body = ReplayBody::parse(r#"{"room":"a:1","batchSize":9,"limit":null}"#).unwrap();
+        let body = Replay::parse_body(r#"{"room":"a:1","batchSize":9,"limit":null}"#).unwrap();
         assert_eq!((&*body.room, body.from_sequence, body.limit), ("a:1", 0, None));
         let text = r#"{"room":"a:1","fromSequence":3,"toSequence":9,"eventTypes":["t"],"limit":2}"#;
-        let body = ReplayBody::parse(text).unwrap();
+        let body = Replay::parse_body(text).unwrap();
         assert_eq!((body.from_sequence, body.to_sequence, body.limit), (3, Some(9), Some(2)));
         assert_eq!(body.event_types, Some(vec!["t".into()]));
-        let error = ReplayBody::parse(r#"{"room":"a:1","limit":0}"#).unwrap_err().to_string();
+        let error = Replay::parse_body(r#"{"room":"a:1","limit":0}"#).unwrap_err().to_string();
         assert_eq!(error, "Realtime message field limit must be a positive integer");
     }
 

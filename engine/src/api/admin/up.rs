@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::api::endpoint::{Asked, Endpoint, READ};
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards};
 
 #[derive(Debug)]
 pub(crate) struct Up;
@@ -13,15 +13,15 @@ impl Endpoint for Up {
     const ALLOW: &'static str = READ;
     type Action = ();
 
-    fn head(_: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(_: &Asked<'_>) -> Result<Self, ApiError> {
         Ok(Self)
     }
 
-    fn body(self, _: &RestConfig, _: &Bytes) -> Result<(), RestError> {
+    fn body(self, _: &ApiConfig, _: &Bytes) -> Result<(), ApiError> {
         Ok(())
     }
 
-    async fn answer((): (), _: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer((): (), _: &impl Shards) -> Result<HttpAnswer, ApiError> {
         Ok(HttpAnswer::up())
     }
 }

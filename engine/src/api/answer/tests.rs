@@ -142,17 +142,17 @@ fn users_are_listed_as_objects() {
 
 #[test]
 fn a_refusal_carries_its_status_twice_and_the_method_it_wants() {
-    let not_presence = HttpAnswer::refused(&RestError::NotPresence);
+    let not_presence = HttpAnswer::refused(&ApiError::NotPresence);
     check(&not_presence, 400, r#"{"error":"only presence channels have users","code":400}"#);
     assert!(not_presence.headers.is_empty());
-    let method = HttpAnswer::refused(&RestError::Method { allow: "POST" });
+    let method = HttpAnswer::refused(&ApiError::Method { allow: "POST" });
     check(&method, 405, r#"{"error":"this path takes POST only","code":405}"#);
     assert_eq!(headers(&method), ["allow: POST"]);
 }
 
 #[test]
 fn the_websockets_path_answers_in_its_own_words() {
-    let upgrade = HttpAnswer::refused(&RestError::UpgradeRequired { path: "/app/k".to_owned() });
+    let upgrade = HttpAnswer::refused(&ApiError::UpgradeRequired { path: "/app/k".to_owned() });
     check(
         &upgrade,
         426,
@@ -163,7 +163,7 @@ fn the_websockets_path_answers_in_its_own_words() {
         ),
     );
     assert_eq!(headers(&upgrade), ["upgrade: websocket", "connection: upgrade"]);
-    let unknown = HttpAnswer::refused(&RestError::SocketKeyUnknown);
+    let unknown = HttpAnswer::refused(&ApiError::SocketKeyUnknown);
     check(&unknown, 404, r#"{"error":"Socket app key not found."}"#);
 }
 
@@ -172,7 +172,7 @@ fn a_budget_is_told_with_success_and_with_refusal() {
     let left = ["x-ratelimit-limit: 10", "x-ratelimit-remaining: 4", "x-ratelimit-reset: 1"];
     assert_eq!(headers(&HttpAnswer::up().with_budget(Some(&spent(true)))), left);
     assert!(HttpAnswer::up().with_budget(None).headers.is_empty());
-    let refused = HttpAnswer::refused(&RestError::RateLimited(Budget::Read, spent(false)));
+    let refused = HttpAnswer::refused(&ApiError::RateLimited(Budget::Read, spent(false)));
     check(&refused, 429, r#"{"error":"more than 10 a second, try again in 2 s","code":429}"#);
     assert_eq!(headers(&refused)[0], "retry-after: 2");
     assert_eq!(headers(&refused)[1..], left);

@@ -6,14 +6,14 @@ use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use uringcast_proto::pusher::auth::sign_channel;
 use uringcast_proto::pusher::channel::{ChannelKind, check_channel_name};
+use uringcast_proto::pusher::rest::SigningBody;
 use uringcast_proto::pusher::signature::Query;
 
-use super::body::Fields;
 use super::signin::Signin;
 use super::webhook::{Question, Wanted};
 use super::{Grant, Signing, jwt};
 use crate::api::answer::HttpAnswer;
-use crate::api::error::RestError;
+use crate::api::error::ApiError;
 use crate::api::head::Asked;
 use crate::api::zintrust::{ZinTrustError, bearer};
 use crate::app::{App, AppKey, AuthPolicy};
@@ -47,7 +47,7 @@ const KEY_HEADER: HeaderName = HeaderName::from_static("x-app-key");
 
 impl Caller {
     /// Find the app: the one that the request names by key or id, or else the only one.
-    pub(super) fn new(asked: &Asked<'_>) -> Result<Self, RestError> {
+    pub(super) fn new(asked: &Asked<'_>) -> Result<Self, ApiError> {
         let Asked { apps, head, now_unix_s, .. } = *asked;
         let query = Query::parse(head.query)?;
         let header = head.headers.get(KEY_HEADER).and_then(|value| value.to_str().ok());
@@ -65,7 +65,7 @@ impl Caller {
         };
         let app = Arc::clone(apps.app(index));
         if !app.policy.enabled {
-            return Err(RestError::AppDisabled);
+            return Err(ApiError::AppDisabled);
         }
         Ok(Self {
             key: app.key_or_primary(key.unwrap_or_default()).clone(),
@@ -77,8 +77,8 @@ impl Caller {
     }
 
     /// Sign a subscription, refuse, or say whom to ask.
-    pub(super) fn decide(self, body: &[u8]) -> Result<Signing, RestError> {
-        let Fields { socket_id, channel_name, channel_data, .. } = Fields::parse(body);
+    pub(super) fn decide(self, body: &[u8]) -> Result<Signing, ApiError> {
+        let SigningBody { socket_id, channel_name, channel_data, .. } = SigningBody::parse(body);
         let (Some(socket_id), Some(channel)) = (socket_id, channel_name) else {
             return Err(ZinTrustError::AuthFields.into());
         };
@@ -107,8 +107,8 @@ impl Caller {
     }
 
     /// Sign a user, refuse, or say whom to ask.
-    pub(super) fn decide_signin(self, body: &[u8]) -> Result<Signing, RestError> {
-        let fields = Fields::parse(body);
+    pub(super) fn decide_signin(self, body: &[u8]) -> Result<Signing, ApiError> {
+        let fields = SigningBody::parse(body);
         let socket_id = fields.socket_id.ok_or(ZinTrustError::UserAuthFields)?;
         let socket_id = socket_id.parse::<SocketId>()?.to_string();
         let Self { app, key, token, credentials, now_unix_s, .. } = self;

@@ -8,7 +8,6 @@
 pub(super) mod auth;
 pub(super) mod user_auth;
 
-mod body;
 mod caller;
 mod jwt;
 mod signin;
@@ -17,7 +16,7 @@ mod webhook;
 use serde::Serialize;
 
 use super::answer::HttpAnswer;
-use super::error::RestError;
+use super::error::ApiError;
 use super::shards::Shards;
 use super::zintrust::{call, shown};
 pub(super) use webhook::Question;
@@ -32,7 +31,7 @@ pub(crate) enum Signing {
 }
 
 impl Signing {
-    async fn answer(self, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(self, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         let question = match self {
             Self::Granted(answer) => return Ok(answer),
             Self::Consult(question) => question,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::caller::Caller;
 use super::{BODY_BYTES_MAX, Signing};
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards};
 
 #[derive(Debug)]
 pub(crate) struct UserAuth(Caller);
@@ -16,15 +16,15 @@ impl Endpoint for UserAuth {
     const BODY_BYTES_MAX: usize = BODY_BYTES_MAX;
     type Action = Signing;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         Caller::new(asked).map(Self)
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Signing, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<Signing, ApiError> {
         self.0.decide_signin(body)
     }
 
-    async fn answer(signing: Signing, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(signing: Signing, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         signing.answer(shards).await
     }
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::caller::Subscription;
 use super::signin::Signin;
 use crate::api::answer::HttpAnswer;
-use crate::api::error::RestError;
+use crate::api::error::ApiError;
 use crate::api::zintrust::ZinTrustError;
 
 /// What the app's server decides about.
@@ -75,7 +75,7 @@ impl Question {
     /// What the client gets after the `answer`, a status and a body; `None` if there was none.
     ///
     /// The server allows by `authorized` or by an `auth` of its own, and may rewrite the data.
-    pub(crate) fn decide(self, answer: Option<(u16, &[u8])>) -> Result<HttpAnswer, RestError> {
+    pub(crate) fn decide(self, answer: Option<(u16, &[u8])>) -> Result<HttpAnswer, ApiError> {
         let body = match answer {
             Some((200..=299, body)) => body,
             Some(_) => return Err(ZinTrustError::Forbidden.into()),

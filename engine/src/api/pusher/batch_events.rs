@@ -8,7 +8,7 @@ use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::publish::publish_batch;
 use crate::api::publishing::{Publisher, Publishing};
 use crate::api::zintrust::{Drafts, ZinTrustDraft};
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards};
 
 #[derive(Debug)]
 pub(crate) struct BatchEvents(Publisher);
@@ -18,12 +18,12 @@ impl Endpoint for BatchEvents {
     const ALLOW: &'static str = WRITE;
     type Action = Publishing;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         let Own { sender, query } = Own::new(asked)?;
         Publisher::new(asked.head, sender, &query).map(Self)
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Publishing, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<Publishing, ApiError> {
         let Self(publisher) = self;
         publisher.check_body(body)?;
         let read = BatchBody::parse(body)?;
@@ -33,7 +33,7 @@ impl Endpoint for BatchEvents {
         publisher.finish(body, events, read.id.as_deref(), drafts)
     }
 
-    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         publish.answer(shards).await
     }
 }

@@ -9,7 +9,7 @@ use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::publish::{ChannelEvent, publish_to_channel};
 use crate::api::publishing::{Publisher, Publishing};
 use crate::api::zintrust::{Drafts, ZinTrustDraft};
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards};
 
 #[derive(Debug)]
 pub(crate) struct ChannelEvents {
@@ -22,16 +22,16 @@ impl Endpoint for ChannelEvents {
     const ALLOW: &'static str = WRITE;
     type Action = Publishing;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         let Own { sender, query } = Own::new(asked)?;
         let (channel, _) = channel(asked.names[1])?;
-        let name = query.value("name").ok_or(RestError::EventNameEmpty)?.to_owned();
+        let name = query.value("name").ok_or(ApiError::EventNameEmpty)?.to_owned();
         let socket_id = query.value("socket_id").map(str::to_owned);
         let event = ChannelEvent { channel, name, socket_id };
         Ok(Self { publisher: Publisher::new(asked.head, sender, &query)?, event })
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Publishing, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<Publishing, ApiError> {
         let Self { publisher, event } = self;
         publisher.check_body(body)?;
         let draft =
@@ -40,7 +40,7 @@ impl Endpoint for ChannelEvents {
         publisher.finish(body, events, None, draft.map(Drafts::One))
     }
 
-    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         publish.answer(shards).await
     }
 }

@@ -8,7 +8,7 @@ use crate::api::authenticate::Authenticated;
 use crate::api::endpoint::{Asked, Endpoint, READ};
 use crate::api::info::{ChannelInfo, Info};
 use crate::api::shards::spend_read;
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards};
 use crate::id::AppIndex;
 use crate::shard;
 
@@ -32,7 +32,7 @@ impl Endpoint for Channels {
     const ALLOW: &'static str = READ;
     type Action = Wanted;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         let Own { sender, query } = Own::new(asked)?;
         let prefix = query.value("filter_by_prefix");
         let info = Info::parse_for_list(query.value("info"), prefix)?;
@@ -40,11 +40,11 @@ impl Endpoint for Channels {
         Ok(Self { sender, wanted })
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Wanted, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<Wanted, ApiError> {
         self.sender.check_body(body).map(|()| self.wanted)
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         let Wanted { app, prefix, info } = wanted;
         let spent = spend_read(shards, app).await?;
         let prefix = prefix.unwrap_or_default().into();

@@ -7,7 +7,7 @@ use super::Own;
 use crate::api::authenticate::Authenticated;
 use crate::api::endpoint::{Asked, Endpoint, READ};
 use crate::api::shards::spend_read;
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards};
 use crate::id::AppIndex;
 use crate::shard;
 
@@ -19,15 +19,15 @@ impl Endpoint for Connections {
     const ALLOW: &'static str = READ;
     type Action = AppIndex;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         Own::new(asked).map(|own| Self(own.sender))
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<AppIndex, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<AppIndex, ApiError> {
         self.0.check_body(body).map(|()| self.0.index)
     }
 
-    async fn answer(app: AppIndex, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(app: AppIndex, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         let spent = spend_read(shards, app).await?;
         let connections = shards.ask(shard::Connections(app)).await;
         Ok(HttpAnswer::connections(connections.into()).with_budget(spent.as_ref()))

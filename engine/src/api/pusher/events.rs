@@ -13,7 +13,7 @@ use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::publish::publish;
 use crate::api::publishing::{Publisher, Publishing};
 use crate::api::zintrust::{Drafts, ZinTrustDraft, ZinTrustError, sent_secret};
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards};
 
 #[derive(Debug)]
 pub(crate) struct Events {
@@ -26,7 +26,7 @@ impl Endpoint for Events {
     const ALLOW: &'static str = WRITE;
     type Action = Publishing;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         let (index, query) = (app(asked)?, Query::parse(asked.head.query));
         if let Ok(query) = &query
             && let Some(secret) = sent_secret(asked.head.headers, query)
@@ -42,7 +42,7 @@ impl Endpoint for Events {
         Ok(Self { publisher, is_zintrust: false })
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Publishing, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<Publishing, ApiError> {
         let Self { publisher, is_zintrust } = self;
         publisher.check_body(body)?;
         if is_zintrust {
@@ -56,7 +56,7 @@ impl Endpoint for Events {
         publisher.finish(body, events, read.id.as_deref(), draft)
     }
 
-    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(publish: Publishing, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         publish.answer(shards).await
     }
 }

@@ -13,7 +13,7 @@ use uringcast_proto::pusher::channel::{ChannelKind, check_publish_channel_name};
 use uringcast_proto::pusher::signature::{Query, SignatureError};
 
 use super::authenticate::Authenticated;
-use super::error::RestError;
+use super::error::ApiError;
 use super::head::{Asked, decode};
 use crate::id::AppIndex;
 
@@ -25,7 +25,7 @@ struct Own<'a> {
 
 impl<'a> Own<'a> {
     /// Check the app, the signature and the announced length.
-    fn new(asked: &Asked<'a>) -> Result<Self, RestError> {
+    fn new(asked: &Asked<'a>) -> Result<Self, ApiError> {
         let index = app(asked)?;
         Self::with_query(asked, index, Query::parse(asked.head.query))
     }
@@ -34,8 +34,8 @@ impl<'a> Own<'a> {
         asked: &Asked<'a>,
         index: Option<AppIndex>,
         query: Result<Query<'a>, SignatureError>,
-    ) -> Result<Self, RestError> {
-        let (index, query) = (index.ok_or(RestError::AppUnknown)?, query?);
+    ) -> Result<Self, ApiError> {
+        let (index, query) = (index.ok_or(ApiError::AppUnknown)?, query?);
         let Asked { apps, head, now_unix_s, .. } = asked;
         let sender = Authenticated::by_signature(apps, index, head, &query, *now_unix_s)?;
         asked.check_length()?;
@@ -44,12 +44,12 @@ impl<'a> Own<'a> {
 }
 
 /// The app that the path names.
-fn app(asked: &Asked<'_>) -> Result<Option<AppIndex>, RestError> {
+fn app(asked: &Asked<'_>) -> Result<Option<AppIndex>, ApiError> {
     Ok(asked.apps.by_id(&decode(asked.names[0])?))
 }
 
 /// The channel that a path segment names.
-fn channel(segment: &str) -> Result<(String, ChannelKind), RestError> {
+fn channel(segment: &str) -> Result<(String, ChannelKind), ApiError> {
     let name = decode(segment)?;
     let kind = check_publish_channel_name(&name)?;
     Ok((name.into_owned(), kind))

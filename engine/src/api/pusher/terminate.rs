@@ -8,7 +8,7 @@ use crate::api::authenticate::Authenticated;
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::head::decode;
 use crate::api::shards::spend_read;
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards};
 use crate::app::App;
 use crate::id::AppIndex;
 use crate::shard;
@@ -31,17 +31,17 @@ impl Endpoint for Terminate {
     const ALLOW: &'static str = WRITE;
     type Action = Wanted;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         let Own { sender, .. } = Own::new(asked)?;
         let wanted = Wanted { app: sender.index, user_id: user_id(&sender.app, asked.names[1])? };
         Ok(Self { sender, wanted })
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Wanted, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<Wanted, ApiError> {
         self.sender.check_body(body).map(|()| self.wanted)
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         let Wanted { app, user_id } = wanted;
         let spent = spend_read(shards, app).await?;
         shards.ask(shard::Terminate { app, user_id: user_id.into() }).await;
@@ -56,11 +56,11 @@ impl HttpAnswer {
     }
 }
 
-fn user_id(app: &App, segment: &str) -> Result<String, RestError> {
+fn user_id(app: &App, segment: &str) -> Result<String, ApiError> {
     let user_id = decode(segment)?;
     let (bytes, bytes_max) = (user_id.len(), app.policy.presence_user_id_max as usize);
     if (1..=bytes_max).contains(&bytes) {
         return Ok(user_id.into_owned());
     }
-    Err(RestError::UserIdLength { bytes, bytes_max })
+    Err(ApiError::UserIdLength { bytes, bytes_max })
 }

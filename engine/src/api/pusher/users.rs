@@ -8,7 +8,7 @@ use super::{Own, channel};
 use crate::api::authenticate::Authenticated;
 use crate::api::endpoint::{Asked, Endpoint, READ};
 use crate::api::shards::spend_read;
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards, shards};
 use crate::id::AppIndex;
 use crate::shard::UsersOf;
 
@@ -30,21 +30,21 @@ impl Endpoint for Users {
     const ALLOW: &'static str = READ;
     type Action = Wanted;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         let Own { sender, .. } = Own::new(asked)?;
         let (channel, kind) = channel(asked.names[1])?;
         if kind != ChannelKind::Presence {
-            return Err(RestError::NotPresence);
+            return Err(ApiError::NotPresence);
         }
         let wanted = Wanted { app: sender.index, channel };
         Ok(Self { sender, wanted })
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Wanted, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<Wanted, ApiError> {
         self.sender.check_body(body).map(|()| self.wanted)
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         let Wanted { app, channel } = wanted;
         let spent = spend_read(shards, app).await?;
         let users = shards.ask(UsersOf(shards::channel(shards, app, &channel))).await;

@@ -9,11 +9,7 @@ use crate::app::{AuthPolicy, JwtKey};
 
 const PATH: &str = "/broadcasting/auth";
 
-fn run(
-    auth: AuthPolicy,
-    headers: &[(&'static str, &str)],
-    body: &str,
-) -> Result<Action, RestError> {
+fn run(auth: AuthPolicy, headers: &[(&'static str, &str)], body: &str) -> Result<Action, ApiError> {
     run_at(PATH, auth, headers, body)
 }
 
@@ -22,7 +18,7 @@ fn run_at(
     auth: AuthPolicy,
     headers: &[(&'static str, &str)],
     body: &str,
-) -> Result<Action, RestError> {
+) -> Result<Action, ApiError> {
     let mut app = App::new("a", "key-a", "secret-a");
     app.auth = auth;
     let pair = |(name, value): &(&'static str, &str)| {
@@ -41,7 +37,7 @@ fn granting(answer: HttpAnswer) -> Action {
 }
 
 /// The answer's `channel_data`; its `auth` is checked.
-fn granted(result: Result<Action, RestError>, channel: &str) -> Option<String> {
+fn granted(result: Result<Action, ApiError>, channel: &str) -> Option<String> {
     let Signing::Granted(answer) = signing(result) else { panic!("it is not granted") };
     channel_data(&answer, channel)
 }
@@ -54,7 +50,7 @@ fn channel_data(answer: &HttpAnswer, channel: &str) -> Option<String> {
     data.map(str::to_owned)
 }
 
-fn forbidden(result: Result<Action, RestError>) {
+fn forbidden(result: Result<Action, ApiError>) {
     let answer = HttpAnswer::refused(&result.unwrap_err());
     assert_eq!((answer.status, &*answer.body), (403, &br#"{"message":"Forbidden"}"#[..]));
 }
@@ -96,7 +92,7 @@ fn bearer(claims: &Value, secret: &str) -> String {
     format!("Bearer {}", encode(&Header::new(Algorithm::HS256), claims, &key).unwrap())
 }
 
-fn with_token(claims: &Value, body: &str) -> Result<Action, RestError> {
+fn with_token(claims: &Value, body: &str) -> Result<Action, ApiError> {
     let policy = AuthPolicy::Jwt(JwtKey::Hs256("jwt-secret".to_owned()));
     run(policy, &[("authorization", &bearer(claims, "jwt-secret"))], body)
 }
@@ -223,7 +219,7 @@ fn only_one_path_and_method_is_served() {
 const USER_PATH: &str = "/broadcasting/user-auth";
 
 /// The user whom the answer signs in.
-fn user(result: Result<Action, RestError>) -> Value {
+fn user(result: Result<Action, ApiError>) -> Value {
     let Signing::Granted(answer) = signing(result) else { panic!("it is not granted") };
     signed_user(&answer)
 }

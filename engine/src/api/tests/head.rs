@@ -11,7 +11,7 @@ fn up_needs_no_signature() {
 
 #[test]
 fn an_announced_giant_is_refused_before_its_body() {
-    let config = RestConfig::default();
+    let config = ApiConfig::default();
     let query = sign_request("POST", "/apps/a/events", &[], b"x", CREDENTIALS, NOW_UNIX_S);
     let headers = HeaderMap::new();
     let head = |content_length| Head {
@@ -31,7 +31,7 @@ fn an_announced_giant_is_refused_before_its_body() {
 /// Without a length the body is counted as it arrives, and once more at the end.
 #[test]
 fn an_unannounced_giant_is_refused_with_its_body() {
-    let config = RestConfig::default();
+    let config = ApiConfig::default();
     let body = vec![b' '; config.body_bytes_max + 1];
     let query = sign_request("POST", "/apps/a/events", &[], &body, CREDENTIALS, NOW_UNIX_S);
     let headers = HeaderMap::new();
@@ -50,7 +50,7 @@ fn the_key_of_another_app_is_forbidden() {
 
 #[test]
 fn a_stranger_is_refused_before_the_body() {
-    let config = RestConfig::default();
+    let config = ApiConfig::default();
     let path = "/apps/a/events";
     let check = |query: &str, words: &str| {
         let headers = HeaderMap::new();
@@ -101,7 +101,7 @@ fn an_app_that_is_switched_off_is_refused_once_its_server_is_known() {
 
 #[test]
 fn the_first_thing_wrong_is_the_one_told() {
-    let config = RestConfig::default();
+    let config = ApiConfig::default();
     let giant = config.body_bytes_max as u64 + 1;
     let check = |method, path, query: &str, status| {
         let headers = HeaderMap::new();
@@ -130,7 +130,7 @@ fn the_first_thing_wrong_is_the_one_told() {
 fn the_websockets_path_is_no_part_of_the_api() {
     let upgrade = run_signed("GET", "/app/key-a", "protocol=7", "").unwrap_err();
     assert_eq!(upgrade.status(), 426);
-    assert!(matches!(upgrade, RestError::UpgradeRequired { path } if path == "/app/key-a"));
+    assert!(matches!(upgrade, ApiError::UpgradeRequired { path } if path == "/app/key-a"));
     check_refused(run_signed("GET", "/app/app/key-b", "", ""), 426, "/app/app/key-b");
     check_refused(run_signed("GET", "/app/key-c", "", ""), 404, "key");
 }
@@ -163,6 +163,6 @@ fn a_known_path_with_another_method_names_the_right_one() {
     ] {
         let error = run(method, path, &[], "").unwrap_err();
         assert_eq!(error.status(), 405, "{method} {path}");
-        assert!(matches!(error, RestError::Method { allow: it } if it == allow), "{error}");
+        assert!(matches!(error, ApiError::Method { allow: it } if it == allow), "{error}");
     }
 }

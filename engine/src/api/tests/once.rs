@@ -4,12 +4,12 @@ use super::*;
 use crate::shard::Once;
 
 /// The once of a publish with `header` and `id`.
-fn once(header: Option<&str>, id: Option<&str>) -> Result<Option<Once>, RestError> {
+fn once(header: Option<&str>, id: Option<&str>) -> Result<Option<Once>, ApiError> {
     let id = id.map(|id| format!(r#","id":"{id}""#)).unwrap_or_default();
     once_of(&format!(r#"{{"name":"e","channel":"x","data":""{id}}}"#), header)
 }
 
-fn once_of(body: &str, header: Option<&str>) -> Result<Option<Once>, RestError> {
+fn once_of(body: &str, header: Option<&str>) -> Result<Option<Once>, ApiError> {
     let path = "/apps/a/events";
     let query = sign_request("POST", path, &[], body.as_bytes(), CREDENTIALS, NOW_UNIX_S);
     let mut headers = HeaderMap::new();

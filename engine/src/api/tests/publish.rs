@@ -100,7 +100,7 @@ fn a_channel_name_must_be_valid_and_may_begin_with_a_hash() {
 
 #[test]
 fn a_body_may_have_its_limit_and_not_one_byte_more() {
-    let bytes_max = RestConfig::default().body_bytes_max;
+    let bytes_max = ApiConfig::default().body_bytes_max;
     let event = event_json("e", "x", "");
     let padded = |bytes: usize| format!("{event}{}", " ".repeat(bytes - event.len()));
     assert!(publish(&padded(bytes_max)).is_ok());

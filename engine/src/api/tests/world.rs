@@ -18,7 +18,7 @@ struct World(Rc<Inner>);
 
 struct Inner {
     apps: Apps,
-    config: RestConfig,
+    config: ApiConfig,
     shards: RefCell<Vec<Shard>>,
     waiters: RefCell<HashMap<Ticket, Rc<dyn Waiter>>>,
     /// What every other server says.
@@ -53,7 +53,7 @@ impl Shards for World {
 }
 
 impl Facts for World {
-    fn config(&self) -> &RestConfig {
+    fn config(&self) -> &ApiConfig {
         &self.0.config
     }
 

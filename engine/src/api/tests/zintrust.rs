@@ -12,15 +12,15 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 
 const GOOD: [(&str, &str); 1] = [("authorization", "Bearer secret-a")];
 
-fn send(headers: &HeaderMap, path: &str, body: &str) -> Result<Action, RestError> {
+fn send(headers: &HeaderMap, path: &str, body: &str) -> Result<Action, ApiError> {
     run_with(&apps(), headers, "POST", path, "", body)
 }
 
-fn publish(body: &str) -> Result<Action, RestError> {
+fn publish(body: &str) -> Result<Action, ApiError> {
     send(&headers(&GOOD), "/apps/a/events", body)
 }
 
-fn check_answer(result: Result<Action, RestError>, status: u16, body: &str) {
+fn check_answer(result: Result<Action, ApiError>, status: u16, body: &str) {
     let answer = HttpAnswer::refused(&result.unwrap_err());
     assert_eq!((answer.status, &*answer.body), (status, body.as_bytes()));
     let utf8 = (CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
@@ -275,7 +275,7 @@ fn review_batch() -> Review {
 }
 
 /// What becomes of that batch.
-fn decided(answers: [Option<&str>; 2]) -> Result<Publish, RestError> {
+fn decided(answers: [Option<&str>; 2]) -> Result<Publish, ApiError> {
     let answers = answers.map(|answer| answer.map(|body| (200, body.as_bytes())));
     review_batch().decide(answers)
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::review::{PolicyAnswer, Review};
 use crate::api::call::{Call, CallAnswer, CallOutcome};
-use crate::api::error::RestError;
+use crate::api::error::ApiError;
 use crate::api::publishing::Publish;
 use crate::api::reply::Reply;
 use crate::api::shards::Shards;
@@ -17,7 +17,7 @@ const QUESTIONS_AT_ONCE: usize = 16;
 
 impl Review {
     /// What is to be published once the app's policy has seen it.
-    pub(in crate::api) async fn judged(self, shards: &impl Shards) -> Result<Publish, RestError> {
+    pub(in crate::api) async fn judged(self, shards: &impl Shards) -> Result<Publish, ApiError> {
         let deadline = shards.now() + shards.config().time_to_answer;
         let mut answers = Vec::new();
         for questions in self.questions().chunks(QUESTIONS_AT_ONCE) {

@@ -8,7 +8,7 @@ use uringcast_proto::pusher::rest::{
 };
 
 use super::error::ZinTrustError;
-use crate::api::error::RestError;
+use crate::api::error::ApiError;
 use crate::api::publish::{ChannelEvent, Publication, Tell, publish};
 use crate::app::App;
 
@@ -59,8 +59,8 @@ impl ZinTrustDraft {
     }
 
     /// The event of Pusher's deprecated publish, whose body is the data.
-    pub(in crate::api) fn of_channel(event: &ChannelEvent, data: &[u8]) -> Result<Self, RestError> {
-        let data = std::str::from_utf8(data).map_err(|_| RestError::BodyEncoding)?;
+    pub(in crate::api) fn of_channel(event: &ChannelEvent, data: &[u8]) -> Result<Self, ApiError> {
+        let data = std::str::from_utf8(data).map_err(|_| ApiError::BodyEncoding)?;
         Ok(Self {
             name: event.name.clone(),
             data_json: token(data),
@@ -72,7 +72,7 @@ impl ZinTrustDraft {
     }
 
     /// The event of ZinTrust's publish, its channels with the prefix of its scope.
-    pub(in crate::api) fn of_zintrust(body: &[u8]) -> Result<Self, RestError> {
+    pub(in crate::api) fn of_zintrust(body: &[u8]) -> Result<Self, ApiError> {
         let body = ZinTrustBody::parse(body)?;
         if body.name.is_empty() || body.channels.is_empty() {
             return Err(ZinTrustError::Fields.into());
@@ -93,7 +93,7 @@ impl ZinTrustDraft {
     }
 
     /// Check and encode it.
-    pub(in crate::api) fn publish(&self, app: &App) -> Result<(Vec<Publication>, Tell), RestError> {
+    pub(in crate::api) fn publish(&self, app: &App) -> Result<(Vec<Publication>, Tell), ApiError> {
         let (name_json, data_json) = (token(&self.name), stringified(&self.data_json));
         let event = EventBody {
             name_json: &name_json,

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::draft::ZinTrustDraft;
 use super::error::ZinTrustError;
-use crate::api::error::RestError;
+use crate::api::error::ApiError;
 use crate::api::publish::Tell;
 use crate::api::publishing::Publish;
 use crate::app::App;
@@ -82,7 +82,7 @@ impl Review {
     pub(crate) fn decide<'a>(
         self,
         answers: impl IntoIterator<Item = PolicyAnswer<'a>>,
-    ) -> Result<Publish, RestError> {
+    ) -> Result<Publish, ApiError> {
         let mut answers = answers.into_iter();
         let Self { app, drafts, mut publish, .. } = self;
         let mut next = || Verdict::of(answers.next().flatten());
@@ -107,7 +107,7 @@ fn rewrite_batch(
     app: &App,
     publish: &mut Publish,
     rewritten: Vec<Option<ZinTrustDraft>>,
-) -> Result<(), RestError> {
+) -> Result<(), ApiError> {
     let before = std::mem::take(&mut publish.publications);
     assert_eq!(before.len(), rewritten.len(), "each event of a batch is one publication");
     for (index, (publication, draft)) in before.into_iter().zip(rewritten).enumerate() {

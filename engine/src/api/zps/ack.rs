@@ -7,11 +7,11 @@ use uringcast_proto::zps::http::AckBody;
 
 use super::body::{Limits, check_length, text};
 use super::caller::app_of;
-use super::carry::{judge, tell_time};
 use super::error::ZpsError;
 use super::room::check_room;
+use super::shard_calls::{judge, tell_time};
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards, shards};
 use crate::dialect::zps::SUB_BYTES_MAX;
 use crate::id::AppIndex;
 use crate::log::cursor_name;
@@ -38,11 +38,11 @@ impl Endpoint for Ack {
     const ALLOW: &'static str = WRITE;
     type Action = Wanted;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         app_of(asked).map(|(app, limits)| Self(app, limits))
     }
 
-    fn body(self, config: &RestConfig, body: &Bytes) -> Result<Wanted, RestError> {
+    fn body(self, config: &ApiConfig, body: &Bytes) -> Result<Wanted, ApiError> {
         let (Self(app, limits), config) = (self, &config.zps);
         let body = AckBody::parse(text(body)?).map_err(ZpsError::Body)?;
         check_room(&body.room, limits.room)?;
@@ -58,7 +58,7 @@ impl Endpoint for Ack {
         Ok(Wanted { app, room: body.room.into_owned(), cursor, sequence: body.sequence })
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         let Wanted { app, room, cursor, sequence } = wanted;
         tell_time(shards);
         judge(shards, Operation::Ack, (app, &room), b"")?;

@@ -1,16 +1,18 @@
 //! Events as a publisher sends them, and the limits of what it may name.
 
 use bytes::Bytes;
+use uringcast_proto::zps::Provider;
 use uringcast_proto::zps::client::Event;
 use uringcast_proto::zps::http::{Events, EventsError, has_tenant};
-use uringcast_proto::zps::{Provider, RoomDraft};
 
 use super::error::ZpsError;
 use super::room::check_room;
-use crate::api::config::ZpsRestConfig;
-use crate::api::error::RestError;
+use crate::api::config::ZpsApiConfig;
+use crate::api::error::ApiError;
 use crate::app::AppPolicy;
+use crate::dialect::zps::kept;
 use crate::id::AppIndex;
+use crate::log::Draft;
 
 /// Events as they came, for one app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,34 +52,34 @@ impl ZpsEvents {
     /// `random` names those without an id, as of `now_unix_ms`.
     pub(super) fn drafts(
         &self,
-        config: &ZpsRestConfig,
+        config: &ZpsApiConfig,
         now_unix_ms: u64,
         random: u64,
-    ) -> Result<(Vec<(String, RoomDraft)>, bool), RestError> {
+    ) -> Result<(Vec<(String, Draft)>, bool), ApiError> {
         let (events, is_array) = self.read(config)?;
         let randoms = (0_u64..).map(|index| random.wrapping_add(index << 1));
         let drafts = events.iter().zip(randoms).map(|(event, random)| {
             let draft = event.draft(now_unix_ms, random, Provider(config.provider));
-            Ok((event.room.to_string(), draft.map_err(ZpsError::Event)?))
+            Ok((event.room.to_string(), kept(draft.map_err(ZpsError::Event)?)))
         });
-        Ok((drafts.collect::<Result<_, RestError>>()?, is_array))
+        Ok((drafts.collect::<Result<_, ApiError>>()?, is_array))
     }
 
     /// The one event that is not kept: its room and its frame.
     pub(super) fn ephemeral(
         &self,
-        config: &ZpsRestConfig,
+        config: &ZpsApiConfig,
         now_unix_ms: u64,
         random: u64,
-    ) -> Result<(String, Bytes), RestError> {
+    ) -> Result<(String, Bytes), ApiError> {
         let events_max = 1;
-        let (events, _) = self.read(&ZpsRestConfig { events_max, ..config.clone() })?;
+        let (events, _) = self.read(&ZpsApiConfig { events_max, ..config.clone() })?;
         let event = events.first().ok_or(ZpsError::Empty)?;
         let frame = event.ephemeral(now_unix_ms, random).map_err(ZpsError::Event)?;
         Ok((event.room.to_string(), frame))
     }
 
-    fn read(&self, config: &ZpsRestConfig) -> Result<(Vec<Event<'_>>, bool), RestError> {
+    fn read(&self, config: &ZpsApiConfig) -> Result<(Vec<Event<'_>>, bool), ApiError> {
         let body = Events::parse(text(&self.body)?, config.events_max);
         let Events { events, is_array } = body.map_err(|error| match error {
             EventsError::Event(error) => ZpsError::Body(error),
@@ -111,6 +113,6 @@ pub(super) fn check_length(
     Ok(())
 }
 
-pub(super) fn text(body: &[u8]) -> Result<&str, RestError> {
-    std::str::from_utf8(body).map_err(|_| RestError::BodyEncoding)
+pub(super) fn text(body: &[u8]) -> Result<&str, ApiError> {
+    std::str::from_utf8(body).map_err(|_| ApiError::BodyEncoding)
 }

@@ -4,7 +4,7 @@ use uringcast_proto::pusher::auth::verify_secret;
 
 use super::body::Limits;
 use super::error::ZpsError;
-use crate::api::error::RestError;
+use crate::api::error::ApiError;
 use crate::api::head::Asked;
 use crate::api::zintrust::bearer;
 use crate::id::AppIndex;
@@ -13,7 +13,7 @@ use crate::id::AppIndex;
 ///
 /// Every secret of every app is compared, each in a time that does not depend on where it differs.
 /// A secret of several apps is nobody's: one of them would get what is meant for another.
-pub(super) fn app_of(asked: &Asked<'_>) -> Result<(AppIndex, Limits), RestError> {
+pub(super) fn app_of(asked: &Asked<'_>) -> Result<(AppIndex, Limits), ApiError> {
     let apps = asked.apps;
     let token = bearer(asked.head.headers).ok_or(ZpsError::SecretMissing)?;
     let mut found = None;
@@ -26,5 +26,5 @@ pub(super) fn app_of(asked: &Asked<'_>) -> Result<(AppIndex, Limits), RestError>
     }
     let index = found.ok_or(ZpsError::SecretUnknown)?;
     let policy = &apps.app(index).policy;
-    if policy.enabled { Ok((index, Limits::of(policy))) } else { Err(RestError::AppDisabled) }
+    if policy.enabled { Ok((index, Limits::of(policy))) } else { Err(ApiError::AppDisabled) }
 }

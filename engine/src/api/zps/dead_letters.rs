@@ -1,16 +1,17 @@
 //! `GET` and `DELETE /rooms/{room}/dlq`: list or forget the dead letters of a room.
 
 use bytes::Bytes;
+use uringcast_proto::form;
 use uringcast_proto::zps::{server, time};
 
 use super::answer::array;
 use super::caller::app_of;
-use super::carry::tell_time;
 use super::error::ZpsError;
 use super::room::room;
+use super::shard_calls::tell_time;
 use crate::api::endpoint::{Asked, Endpoint};
 use crate::api::shards::spend_read;
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards, shards};
 use crate::id::AppIndex;
 use crate::log::DeadLetter;
 use crate::shard::{ForgetDeadLetters, ListDeadLetters};
@@ -31,7 +32,7 @@ impl Endpoint for DeadLetters {
     const ALLOW: &'static str = "GET, HEAD, DELETE";
     type Action = Self;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         let (app, limits) = app_of(asked)?;
         let room = room(asked.names[0], limits.room)?;
         if asked.head.method == "DELETE" {
@@ -42,11 +43,11 @@ impl Endpoint for DeadLetters {
         Ok(Self { app, room, listed: Some((limit.min(DEAD_LETTERS_MAX) as u32, from_unix_ms)) })
     }
 
-    fn body(self, _: &RestConfig, _: &Bytes) -> Result<Self, RestError> {
+    fn body(self, _: &ApiConfig, _: &Bytes) -> Result<Self, ApiError> {
         Ok(self)
     }
 
-    async fn answer(wanted: Self, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(wanted: Self, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         let Self { app, room, listed } = wanted;
         let spent = spend_read(shards, app).await?;
         tell_time(shards);
@@ -106,7 +107,6 @@ fn dead_letter(room: &str, letter: &DeadLetterView<'_>) -> String {
 
 /// The whole number that `query` gives for `name`.
 fn number(query: &str, name: &'static str) -> Result<Option<u64>, ZpsError> {
-    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let Some((_, value)) = pairs.find(|(key, _)| *key == name) else { return Ok(None) };
-    value.parse().map(Some).map_err(|_| ZpsError::Query(name))
+    let found = form::pairs(query).find_map(|(key, value)| value.filter(|_| key == name));
+    found.map(|value| value.parse().map_err(|_| ZpsError::Query(name))).transpose()
 }

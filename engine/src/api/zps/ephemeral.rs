@@ -6,10 +6,10 @@ use uringcast_proto::zps::http::ephemeral_of;
 
 use super::body::{Limits, ZpsEvents};
 use super::caller::app_of;
-use super::carry::{judge, tell_time};
+use super::shard_calls::{judge, tell_time};
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::shards::spend;
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards};
 use crate::id::AppIndex;
 use crate::middleware::Operation;
 use crate::shard::{Budget, Cost};
@@ -22,19 +22,19 @@ impl Endpoint for Ephemeral {
     const ALLOW: &'static str = WRITE;
     type Action = ZpsEvents;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         app_of(asked).map(|(app, limits)| Self(app, limits))
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<ZpsEvents, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<ZpsEvents, ApiError> {
         Ok(ZpsEvents { app: self.0, limits: self.1, body: body.clone() })
     }
 
-    async fn answer(event: ZpsEvents, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(event: ZpsEvents, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         tell_time(shards);
         let app = event.app;
         if shards.is_backlogged() {
-            return Err(RestError::Overloaded);
+            return Err(ApiError::Overloaded);
         }
         let (now_unix_ms, random) = (shards.unix_us() / 1_000, shards.random());
         let (room, frame) = event.ephemeral(&shards.config().zps, now_unix_ms, random)?;

@@ -5,12 +5,11 @@ use bytes::Bytes;
 use super::answer::events;
 use super::body::{Limits, ZpsEvents};
 use super::caller::app_of;
-use super::carry::{append, judge, tell_time};
+use super::shard_calls::{append, judge, tell_time};
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::shards::spend;
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards, shards};
 use crate::id::AppIndex;
-use crate::log::Draft;
 use crate::middleware::Operation;
 use crate::shard::{Budget, Cost, NamedDraft};
 
@@ -22,20 +21,20 @@ impl Endpoint for Events {
     const ALLOW: &'static str = WRITE;
     type Action = ZpsEvents;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         app_of(asked).map(|(app, limits)| Self(app, limits))
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<ZpsEvents, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<ZpsEvents, ApiError> {
         Ok(ZpsEvents { app: self.0, limits: self.1, body: body.clone() })
     }
 
     /// The answer is theirs once each is kept and queued.
-    async fn answer(read: ZpsEvents, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(read: ZpsEvents, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         tell_time(shards);
         let app = read.app;
         if shards.is_backlogged() {
-            return Err(RestError::Overloaded);
+            return Err(ApiError::Overloaded);
         }
         let (now_unix_ms, random) = (shards.unix_us() / 1_000, shards.random());
         let (drafts, is_array) = read.drafts(&shards.config().zps, now_unix_ms, random)?;
@@ -46,21 +45,9 @@ impl Endpoint for Events {
         let spent = spend(shards, cost).await?;
         let drafts = drafts.into_iter().map(|(room, draft)| {
             let channel = shards::channel(shards, app, &room);
-            NamedDraft { channel, draft: kept(draft), skip: None }
+            NamedDraft { channel, draft, skip: None }
         });
         let frames = append(shards, drafts.collect()).await?;
         Ok(events(&frames, is_array).with_budget(spent.as_ref()))
-    }
-}
-
-/// A draft in the log's terms.
-fn kept(draft: uringcast_proto::zps::RoomDraft) -> Draft {
-    Draft {
-        id: draft.id,
-        event_type: draft.event_type,
-        text: draft.text.into(),
-        sequence_at: draft.sequence_at,
-        emitted_unix_ms: draft.emitted_unix_ms,
-        expires_unix_ms: draft.expires_unix_ms,
     }
 }

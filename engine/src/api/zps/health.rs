@@ -4,10 +4,10 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::caller::app_of;
-use super::carry::tell_time;
+use super::shard_calls::tell_time;
 use crate::api::admin::ready::Readiness;
 use crate::api::endpoint::{Asked, Endpoint, READ};
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards};
 use crate::shard::{AllCounters, Durations, Refusal};
 
 #[derive(Debug)]
@@ -18,15 +18,15 @@ impl Endpoint for Check {
     const ALLOW: &'static str = READ;
     type Action = ();
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         app_of(asked).map(|_| Self)
     }
 
-    fn body(self, _: &RestConfig, _: &Bytes) -> Result<(), RestError> {
+    fn body(self, _: &ApiConfig, _: &Bytes) -> Result<(), ApiError> {
         Ok(())
     }
 
-    async fn answer((): (), shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer((): (), shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         tell_time(shards);
         Ok(HttpAnswer::ok(look(shards).await.body().into()))
     }

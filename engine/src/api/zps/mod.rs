@@ -15,9 +15,9 @@ pub(super) mod snapshot;
 mod answer;
 mod body;
 mod caller;
-mod carry;
 mod error;
 mod room;
+mod shard_calls;
 mod stream_method;
 
 pub use error::ZpsError;

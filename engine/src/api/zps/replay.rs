@@ -1,18 +1,18 @@
 //! `POST /replay`: give events of a room once more.
 
 use bytes::Bytes;
-use uringcast_proto::zps::http::{ReplayBody, sequence_of};
-use uringcast_proto::zps::server;
+use uringcast_proto::zps::http::sequence_of;
+use uringcast_proto::zps::{client, server};
 
 use super::answer::array;
 use super::body::{Limits, text};
 use super::caller::app_of;
-use super::carry::{judge, tell_time};
 use super::error::ZpsError;
 use super::room::check_room;
+use super::shard_calls::{judge, tell_time};
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
 use crate::api::shards::spend_read;
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards, shards};
 use crate::dialect::zps::EVENT_TYPES_MAX;
 use crate::id::AppIndex;
 use crate::middleware::Operation;
@@ -40,13 +40,13 @@ impl Endpoint for Replay {
     const ALLOW: &'static str = WRITE;
     type Action = Wanted;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         app_of(asked).map(|(app, limits)| Self(app, limits))
     }
 
-    fn body(self, config: &RestConfig, body: &Bytes) -> Result<Wanted, RestError> {
+    fn body(self, config: &ApiConfig, body: &Bytes) -> Result<Wanted, ApiError> {
         let (Self(app, limits), config) = (self, &config.zps);
-        let body = ReplayBody::parse(text(body)?).map_err(ZpsError::Body)?;
+        let body = client::Replay::parse_body(text(body)?).map_err(ZpsError::Body)?;
         check_room(&body.room, limits.room)?;
         let types = body.event_types.as_deref().unwrap_or_default();
         if types.len() > EVENT_TYPES_MAX {
@@ -66,7 +66,7 @@ impl Endpoint for Replay {
         })
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         let Wanted { app, room, after, to, limit, event_types } = wanted;
         let spent = spend_read(shards, app).await?;
         tell_time(shards);
@@ -87,7 +87,7 @@ async fn replayed(
     room: &ChannelName,
     mut range: ReplayRange,
     limit: usize,
-) -> Result<Vec<Bytes>, RestError> {
+) -> Result<Vec<Bytes>, ApiError> {
     let bytes_max = shards.config().zps.replay_bytes_max;
     let (mut frames, mut bytes) = (Vec::new(), 0);
     while frames.len() < limit {

@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use super::answer::events;
 use super::caller::app_of;
-use super::carry::{append_each, judge, tell_time};
 use super::room::room;
+use super::shard_calls::{append_each, judge, tell_time};
 use crate::api::endpoint::{Asked, Endpoint, WRITE};
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards, shards};
 use crate::id::AppIndex;
 use crate::log::Draft;
 use crate::middleware::Operation;
@@ -27,16 +27,16 @@ impl Endpoint for ReplayDeadLetters {
     const ALLOW: &'static str = WRITE;
     type Action = Self;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         let (app, limits) = app_of(asked)?;
         Ok(Self { app, room: room(asked.names[0], limits.room)? })
     }
 
-    fn body(self, _: &RestConfig, _: &Bytes) -> Result<Self, RestError> {
+    fn body(self, _: &ApiConfig, _: &Bytes) -> Result<Self, ApiError> {
         Ok(self)
     }
 
-    async fn answer(wanted: Self, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(wanted: Self, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         let Self { app, room } = wanted;
         tell_time(shards);
         judge(shards, Operation::DlqReplay, (app, &room), b"")?;
@@ -48,7 +48,7 @@ impl Endpoint for ReplayDeadLetters {
 ///
 /// A letter is forgotten once its event is kept, so a crash in between leaves both. The answer has
 /// the events that were kept; it is an error only if none was.
-async fn replayed(shards: &impl Shards, room: &ChannelName) -> Result<HttpAnswer, RestError> {
+async fn replayed(shards: &impl Shards, room: &ChannelName) -> Result<HttpAnswer, ApiError> {
     let (channel, limit) = (room.clone(), DEAD_LETTERS_AT_ONCE);
     let dead = shards.ask(ListDeadLetters { channel, limit, from_unix_ms: 0 }).await;
     if dead.is_empty() {

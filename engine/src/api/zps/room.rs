@@ -3,11 +3,11 @@
 use uringcast_proto::zps::room::{Room, RoomError};
 
 use super::error::ZpsError;
-use crate::api::error::RestError;
+use crate::api::error::ApiError;
 use crate::api::head::decode;
 
 /// The room that a path segment names, in at most `bytes_max` bytes.
-pub(super) fn room(segment: &str, bytes_max: u32) -> Result<String, RestError> {
+pub(super) fn room(segment: &str, bytes_max: u32) -> Result<String, ApiError> {
     let name = decode(segment)?;
     check_room(&name, bytes_max)?;
     Ok(name.into_owned())

@@ -6,12 +6,12 @@ use uringcast_proto::zps::server::snapshot_json;
 
 use super::body::text;
 use super::caller::app_of;
-use super::carry::{judge, tell_time};
 use super::error::ZpsError;
 use super::room::room;
+use super::shard_calls::{judge, tell_time};
 use crate::api::endpoint::{Asked, Endpoint};
 use crate::api::shards::spend_read;
-use crate::api::{HttpAnswer, RestConfig, RestError, Shards, shards};
+use crate::api::{ApiConfig, ApiError, HttpAnswer, Shards, shards};
 use crate::id::AppIndex;
 use crate::log;
 use crate::middleware::Operation;
@@ -46,13 +46,13 @@ impl Endpoint for Snapshot {
     const ALLOW: &'static str = "GET, HEAD, PUT";
     type Action = Wanted;
 
-    fn head(asked: &Asked<'_>) -> Result<Self, RestError> {
+    fn head(asked: &Asked<'_>) -> Result<Self, ApiError> {
         let (app, limits) = app_of(asked)?;
         let room = room(asked.names[0], limits.room)?;
         Ok(Self { app, room, is_set: asked.head.method == "PUT" })
     }
 
-    fn body(self, _: &RestConfig, body: &Bytes) -> Result<Wanted, RestError> {
+    fn body(self, _: &ApiConfig, body: &Bytes) -> Result<Wanted, ApiError> {
         let Self { app, room, is_set } = self;
         if !is_set {
             return Ok(Wanted::Get(app, room));
@@ -67,7 +67,7 @@ impl Endpoint for Snapshot {
         })
     }
 
-    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, RestError> {
+    async fn answer(wanted: Wanted, shards: &impl Shards) -> Result<HttpAnswer, ApiError> {
         match wanted {
             Wanted::Get(app, room) => {
                 let spent = spend_read(shards, app).await?;
@@ -95,7 +95,7 @@ async fn set(
     shards: &impl Shards,
     (app, room): (AppIndex, &str),
     snapshot: log::Snapshot,
-) -> Result<HttpAnswer, RestError> {
+) -> Result<HttpAnswer, ApiError> {
     let answer = HttpAnswer::ok(json(room, &snapshot).into());
     let channel = shards::channel(shards, app, room);
     match shards.begin(|shard| shard.set_snapshot(&channel, snapshot)).await {

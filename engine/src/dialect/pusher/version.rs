@@ -1,6 +1,7 @@
 //! `protocol` and `version` of a websocket's URL.
 
 use percent_encoding::percent_decode_str;
+use uringcast_proto::form;
 
 use crate::dialect::Refused;
 
@@ -49,9 +50,8 @@ fn is_version(text: &str) -> bool {
 
 /// The first value of `name`, decoded; `None` if it is missing or empty.
 fn parameter(query: &str, name: &str) -> Option<String> {
-    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let (_, value) = pairs.find(|(found, _)| *found == name)?;
-    let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
+    let (_, value) = form::pairs(query).find(|(found, _)| *found == name)?;
+    let value = percent_decode_str(value?).decode_utf8_lossy().into_owned();
     (!value.is_empty()).then_some(value)
 }
 

@@ -4,7 +4,7 @@ use super::transcript::check_on;
 use super::world::{Limits, World};
 use crate::id::AppIndex;
 use crate::shard::Settlement;
-use crate::shard::{Budget, Cost, IdempotencyKey, IdempotencyLimits, Kept, Once};
+use crate::shard::{AgedLimits, Budget, Cost, IdempotencyKey, Kept, Once};
 
 fn world(limits: impl Fn(&mut Limits)) -> World {
     check_on(3, limits, "")
@@ -104,7 +104,7 @@ fn a_key_that_is_forgotten_early_is_counted() {
     let mut world = check_on(
         1,
         |limits| {
-            limits.shard.idempotency = IdempotencyLimits { keys_max: 1, bytes_max: 1 << 20 };
+            limits.shard.idempotency = AgedLimits { entries_max: 1, bytes_max: 1 << 20 };
         },
         "",
     );

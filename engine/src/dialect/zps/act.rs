@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use uringcast_proto::zps::RoomDraft;
 use uringcast_proto::zps::client::{Event, Replay};
 use uringcast_proto::zps::http::has_tenant;
 use uringcast_proto::zps::room::RoomError;
@@ -22,17 +23,16 @@ pub(super) fn on_publish(talk: &mut Talk<'_>, event: &Event<'_>) -> Result<(), R
     check_event_type(talk, &event.event_type)?;
     check_tenant(talk, event)?;
     let (now, random) = (talk.shard.unix_ms(), talk.state.next_random());
-    let draft = event.draft(now, random, talk.rules.zps.provider)?;
-    let draft = Draft {
-        id: draft.id,
-        event_type: draft.event_type,
-        text: Bytes::from(draft.text),
-        sequence_at: draft.sequence_at,
-        emitted_unix_ms: draft.emitted_unix_ms,
-        expires_unix_ms: draft.expires_unix_ms,
-    };
+    let draft = kept(event.draft(now, random, talk.rules.zps.provider)?);
     talk.shard.append(talk.conn, &event.room, draft);
     Ok(())
+}
+
+/// A draft in the log's terms.
+pub fn kept(draft: RoomDraft) -> Draft {
+    let RoomDraft { id, event_type, text, sequence_at, emitted_unix_ms, expires_unix_ms } = draft;
+    let text = Bytes::from(text);
+    Draft { id, event_type, text, sequence_at, emitted_unix_ms, expires_unix_ms }
 }
 
 /// Send an event to those who are subscribed to its room now.

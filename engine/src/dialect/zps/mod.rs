@@ -21,6 +21,7 @@ mod verdicts;
 mod words;
 
 pub use access::{Access, AccessError, RoomAction, Shown, TokenError};
+pub use act::kept;
 pub use authorize::{Caller, accept, verdict};
 pub use farewell::turn_away;
 pub use path::{StreamPath, ZpsPath};
@@ -74,7 +75,7 @@ pub fn on_text(
     let is_ack = matches!(message, Ok(ClientMessage::Ack { .. }));
     let policy = speaker.rules.rooms(state.app);
     let (window_ms, max) = (policy.rate_limit_window_ms.into(), policy.max_messages_per_window);
-    if !is_ack && !state.admit_message(shard.now(), window_ms, max) {
+    if !is_ack && !state.messages.admit(shard.now(), window_ms, max) {
         shard.refuse(Refusal::ZpsMessages);
         return close(shard, conn, Code::RateLimit);
     }

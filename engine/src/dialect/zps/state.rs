@@ -7,7 +7,7 @@ use super::access::Shown;
 use super::authorize::Caller;
 use super::verdicts::{RoomKey, RoomVerdict};
 use crate::id::AppIndex;
-use crate::shard::{Millis, Start};
+use crate::shard::{Millis, Start, Window};
 
 /// One connection.
 #[derive(Debug)]
@@ -20,7 +20,8 @@ pub struct State {
     pub(super) shown: Shown,
     /// Whether it came in by its app's own path, where the app's key may stand for a token.
     pub(super) is_app_path: bool,
-    window: Window,
+    /// The messages that it has sent.
+    pub(super) messages: Window,
     /// What makes the names of its events differ.
     random: u64,
     /// What the message that is being carried out has yet to do.
@@ -63,13 +64,6 @@ pub(super) struct RoomOptions {
     pub(super) event_types: Option<Box<[Box<str>]>>,
 }
 
-/// The messages of the window that is running.
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    started: Millis,
-    messages: u32,
-}
-
 impl State {
     /// A connection that has said nothing, as of `now`.
     pub(super) fn new(app: AppIndex, is_app_path: bool, random: u64, now: Millis) -> Self {
@@ -78,7 +72,7 @@ impl State {
             me: None,
             shown: Shown::Nothing,
             is_app_path,
-            window: Window { started: now, messages: 0 },
+            messages: Window::starting(now),
             random,
             deferred: None,
             caller: None,
@@ -101,15 +95,6 @@ impl State {
         self.decided = Some(Box::new((key, verdict)));
     }
 
-    /// Count a message; false if it is one too many.
-    pub(super) fn admit_message(&mut self, now: Millis, window_ms: u64, messages_max: u32) -> bool {
-        if now.since(self.window.started) >= window_ms {
-            self.window = Window { started: now, messages: 0 };
-        }
-        self.window.messages = self.window.messages.saturating_add(1);
-        messages_max == 0 || self.window.messages <= messages_max
-    }
-
     /// A number that is another one each time (splitmix64).
     pub(super) fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -123,14 +108,6 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_window_has_room_for_as_many_messages_as_are_allowed() {
-        let mut state = State::new(AppIndex(0), false, 0, Millis(5));
-        let mut admit = |now, max| state.admit_message(Millis(now), 1_000, max);
-        assert!(admit(5, 2) && admit(1_004, 2) && !admit(1_004, 2));
-        assert!(admit(1_005, 2) && admit(1_005, 2) && !admit(1_005, 2) && admit(1_005, 0));
-    }
 
     #[test]
     fn random_numbers_differ() {

@@ -2,18 +2,15 @@
 //!
 //! A connection that needs an answer is held until it is here; nobody else waits. Answers are kept
 //! for a while, the oldest going first, so that a busy client costs one call now and then.
-//!
-//! Invariant: the order of age holds each key that is kept, once, with the time of its end.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hashbrown::HashMap;
 
 use super::access::RoomAction;
 use crate::id::{AppIndex, ConnId};
-use crate::shard::{Millis, Shard};
+use crate::shard::{Aged, AgedLimits, Millis, Shard};
 
 /// Who wants to do what with which room.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,8 +70,7 @@ impl Default for RoomAuthLimits {
 #[derive(Debug)]
 pub struct Verdicts {
     limits: RoomAuthLimits,
-    kept: HashMap<RoomKey, (bool, Millis), foldhash::fast::RandomState>,
-    by_age: VecDeque<(RoomKey, Millis)>,
+    kept: Aged<RoomKey, bool>,
     /// Questions that nobody has been asked yet, and who is held for each.
     asked: VecDeque<(ConnId, RoomQuestion)>,
     in_flight: usize,
@@ -82,14 +78,14 @@ pub struct Verdicts {
 
 impl Verdicts {
     pub(crate) fn new(limits: RoomAuthLimits) -> Self {
-        let (kept, by_age, asked) = (HashMap::default(), VecDeque::new(), VecDeque::new());
-        Self { limits, kept, by_age, asked, in_flight: 0 }
+        let kept = Aged::new(AgedLimits::entries(limits.cache_entries_max));
+        Self { limits, kept, asked: VecDeque::new(), in_flight: 0 }
     }
 
     /// What is known of `key`; `None` if its app's server must be asked. Then the caller asks, and
     /// tells [`answered`](Self::answered) whatever comes of it.
     pub fn open(&mut self, shard: &mut Shard, key: &RoomKey) -> Option<RoomVerdict> {
-        if let Some(is_allowed) = self.find(key, shard.now()) {
+        if let Some(&is_allowed) = self.kept.get(key, shard.now()) {
             shard.counters_mut().room_cache_hits += 1;
             return Some(if is_allowed { RoomVerdict::Allowed } else { RoomVerdict::Denied });
         }
@@ -136,31 +132,13 @@ impl Verdicts {
 
     /// Another server may be asked from now on.
     pub(crate) fn forget(&mut self, shard: &mut Shard) {
-        self.kept.clear();
-        self.by_age.clear();
+        self.kept = Aged::new(AgedLimits::entries(self.limits.cache_entries_max));
         self.tell_levels(shard);
     }
 
-    fn find(&self, key: &RoomKey, now: Millis) -> Option<bool> {
-        let &(is_allowed, end) = self.kept.get(key)?;
-        (now < end).then_some(is_allowed)
-    }
-
     fn keep(&mut self, key: RoomKey, is_allowed: bool, now: Millis) {
-        let RoomAuthLimits { cache_ttl_ms, cache_entries_max, .. } = self.limits;
-        if cache_ttl_ms == 0 || cache_entries_max == 0 {
-            return;
-        }
-        let end = now.plus(cache_ttl_ms);
-        if self.kept.insert(key.clone(), (is_allowed, end)).is_some() {
-            self.by_age.retain(|(known, _)| *known != key); // Asked twice at the same time: rare.
-        }
-        self.by_age.push_back((key, end));
-        let is_old = |(_, end): &(RoomKey, Millis)| *end <= now;
-        while self.by_age.len() > cache_entries_max || self.by_age.front().is_some_and(is_old) {
-            let Some((oldest, _)) = self.by_age.pop_front() else { return };
-            self.kept.remove(&oldest);
-        }
+        self.kept.insert(key, is_allowed, now.plus(self.limits.cache_ttl_ms), 0);
+        self.kept.forget(now);
     }
 
     fn tell_levels(&self, shard: &mut Shard) {
@@ -187,25 +165,12 @@ mod tests {
         let mut auth = Verdicts::new(LIMITS);
         auth.keep(key("a:1"), true, Millis(5));
         auth.keep(key("a:2"), false, Millis(5));
-        assert_eq!(auth.find(&key("a:1"), Millis(14)), Some(true));
-        assert_eq!(auth.find(&key("a:2"), Millis(14)), Some(false));
-        assert_eq!(auth.find(&key("a:1"), Millis(15)), None);
-        assert_eq!(auth.find(&key("a:3"), Millis(5)), None);
+        assert_eq!(auth.kept.get(&key("a:1"), Millis(14)), Some(&true));
+        assert_eq!(auth.kept.get(&key("a:2"), Millis(14)), Some(&false));
+        assert_eq!(auth.kept.get(&key("a:1"), Millis(15)), None);
+        assert_eq!(auth.kept.get(&key("a:3"), Millis(5)), None);
         let other = RoomKey { action: RoomAction::Subscribe, ..key("a:1") };
-        assert_eq!(auth.find(&other, Millis(5)), None);
-    }
-
-    #[test]
-    fn as_many_answers_are_kept_as_may_be_and_the_oldest_goes() {
-        let mut auth = Verdicts::new(LIMITS);
-        for room in ["a:1", "a:2", "a:1", "a:3"] {
-            auth.keep(key(room), true, Millis(0));
-        }
-        let kept = ["a:1", "a:2", "a:3"].map(|room| auth.find(&key(room), Millis(0)).is_some());
-        assert_eq!(kept, [true, false, true]);
-        assert_eq!((auth.kept.len(), auth.by_age.len()), (2, 2));
-        auth.keep(key("a:4"), true, Millis(10));
-        assert_eq!((auth.kept.len(), auth.by_age.len()), (1, 1), "what is over goes, too");
+        assert_eq!(auth.kept.get(&other, Millis(5)), None);
     }
 
     #[test]
@@ -216,7 +181,7 @@ mod tests {
         ] {
             let mut auth = Verdicts::new(limits);
             auth.keep(key("a:1"), true, Millis(0));
-            assert!(auth.kept.is_empty() && auth.by_age.is_empty());
+            assert!(auth.kept.len() == 0);
         }
     }
 }

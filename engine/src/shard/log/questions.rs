@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::super::message::ChannelName;
-use super::super::question::{Question, To, only};
+use super::super::question::QuestionToOne;
 use super::super::{Shard, ShardConfig};
 use super::replay::ReplayRange;
 use crate::id::CoreId;
@@ -18,24 +18,19 @@ pub struct Replay {
     pub range: ReplayRange,
 }
 
-impl Question for Replay {
-    type Part = Vec<Bytes>;
+impl QuestionToOne for Replay {
     type Answer = Vec<Bytes>;
 
-    fn to(&self, config: &ShardConfig) -> To {
-        owner(&self.channel, config)
+    fn core(&self, config: &ShardConfig) -> CoreId {
+        self.channel.owner(config.cores)
     }
 
-    fn part(self, shard: &mut Shard) -> Vec<Bytes> {
+    fn answer(self, shard: &mut Shard) -> Vec<Bytes> {
         shard.owner.read_range(&mut shard.route, &self.channel, &self.range)
     }
 
-    fn whole(self, parts: Vec<(CoreId, Vec<Bytes>)>) -> Vec<Bytes> {
-        only(parts)
-    }
-
-    fn part_bytes(part: &Vec<Bytes>) -> usize {
-        part.iter().map(Bytes::len).sum()
+    fn answer_bytes(answer: &Vec<Bytes>) -> usize {
+        answer.iter().map(Bytes::len).sum()
     }
 }
 
@@ -43,27 +38,22 @@ impl Question for Replay {
 #[derive(Clone, Debug)]
 pub struct SnapshotOf(pub ChannelName);
 
-impl Question for SnapshotOf {
-    type Part = Option<Box<Snapshot>>;
+impl QuestionToOne for SnapshotOf {
     type Answer = Option<Box<Snapshot>>;
 
-    fn to(&self, config: &ShardConfig) -> To {
-        owner(&self.0, config)
+    fn core(&self, config: &ShardConfig) -> CoreId {
+        self.0.owner(config.cores)
     }
 
-    fn part(self, shard: &mut Shard) -> Option<Box<Snapshot>> {
+    fn answer(self, shard: &mut Shard) -> Option<Box<Snapshot>> {
         let index = shard.owner.logs.channels.find_name(&self.0);
         let snapshot = index.and_then(|index| shard.owner.log(index).snapshot.clone());
         shard.route.counters.snapshots_given += u64::from(snapshot.is_some());
         snapshot
     }
 
-    fn whole(self, parts: Vec<(CoreId, Option<Box<Snapshot>>)>) -> Option<Box<Snapshot>> {
-        only(parts)
-    }
-
-    fn part_bytes(part: &Option<Box<Snapshot>>) -> usize {
-        part.as_ref().map_or(0, |it| it.weight_bytes())
+    fn answer_bytes(answer: &Option<Box<Snapshot>>) -> usize {
+        answer.as_ref().map_or(0, |it| it.weight_bytes())
     }
 }
 
@@ -76,20 +66,15 @@ pub struct KeepDeadLetter {
     pub letter: Box<DeadLetter>,
 }
 
-impl Question for KeepDeadLetter {
-    type Part = bool;
+impl QuestionToOne for KeepDeadLetter {
     type Answer = bool;
 
-    fn to(&self, config: &ShardConfig) -> To {
-        owner(&self.channel, config)
+    fn core(&self, config: &ShardConfig) -> CoreId {
+        self.channel.owner(config.cores)
     }
 
-    fn part(self, shard: &mut Shard) -> bool {
+    fn answer(self, shard: &mut Shard) -> bool {
         shard.owner.keep_dead_letter(&mut shard.route, &self.channel, *self.letter)
-    }
-
-    fn whole(self, parts: Vec<(CoreId, bool)>) -> bool {
-        only(parts)
     }
 
     fn weight_bytes(&self) -> usize {
@@ -108,24 +93,19 @@ pub struct ListDeadLetters {
     pub from_unix_ms: u64,
 }
 
-impl Question for ListDeadLetters {
-    type Part = Vec<DeadLetter>;
+impl QuestionToOne for ListDeadLetters {
     type Answer = Vec<DeadLetter>;
 
-    fn to(&self, config: &ShardConfig) -> To {
-        owner(&self.channel, config)
+    fn core(&self, config: &ShardConfig) -> CoreId {
+        self.channel.owner(config.cores)
     }
 
-    fn part(self, shard: &mut Shard) -> Vec<DeadLetter> {
+    fn answer(self, shard: &mut Shard) -> Vec<DeadLetter> {
         shard.owner.list_dead_letters(&self.channel, self.limit, self.from_unix_ms)
     }
 
-    fn whole(self, parts: Vec<(CoreId, Vec<DeadLetter>)>) -> Vec<DeadLetter> {
-        only(parts)
-    }
-
-    fn part_bytes(part: &Vec<DeadLetter>) -> usize {
-        part.iter().map(DeadLetter::weight_bytes).sum()
+    fn answer_bytes(answer: &Vec<DeadLetter>) -> usize {
+        answer.iter().map(DeadLetter::weight_bytes).sum()
     }
 }
 
@@ -138,20 +118,15 @@ pub struct ForgetDeadLetters {
     pub ids: Option<Vec<Box<str>>>,
 }
 
-impl Question for ForgetDeadLetters {
-    type Part = u32;
+impl QuestionToOne for ForgetDeadLetters {
     type Answer = u32;
 
-    fn to(&self, config: &ShardConfig) -> To {
-        owner(&self.channel, config)
+    fn core(&self, config: &ShardConfig) -> CoreId {
+        self.channel.owner(config.cores)
     }
 
-    fn part(self, shard: &mut Shard) -> u32 {
+    fn answer(self, shard: &mut Shard) -> u32 {
         shard.owner.remove_dead_letters(&mut shard.route, &self.channel, self.ids.as_deref())
-    }
-
-    fn whole(self, parts: Vec<(CoreId, u32)>) -> u32 {
-        only(parts)
     }
 
     fn weight_bytes(&self) -> usize {
@@ -180,15 +155,14 @@ pub struct ChannelLogInfo {
     pub dead_letters: u32,
 }
 
-impl Question for LogInfo {
-    type Part = Option<ChannelLogInfo>;
+impl QuestionToOne for LogInfo {
     type Answer = Option<ChannelLogInfo>;
 
-    fn to(&self, config: &ShardConfig) -> To {
-        owner(&self.0, config)
+    fn core(&self, config: &ShardConfig) -> CoreId {
+        self.0.owner(config.cores)
     }
 
-    fn part(self, shard: &mut Shard) -> Option<ChannelLogInfo> {
+    fn answer(self, shard: &mut Shard) -> Option<ChannelLogInfo> {
         let index = shard.owner.logs.channels.find_name(&self.0)?;
         let log = shard.owner.log(index);
         let last_sequence = log.history.last_sequence();
@@ -202,12 +176,4 @@ impl Question for LogInfo {
             dead_letters: log.dead_letters.as_ref().map_or(0, |it| it.len() as u32),
         })
     }
-
-    fn whole(self, parts: Vec<(CoreId, Option<ChannelLogInfo>)>) -> Option<ChannelLogInfo> {
-        only(parts)
-    }
-}
-
-fn owner(channel: &ChannelName, config: &ShardConfig) -> To {
-    To::One(channel.owner(config.cores))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::message::{ChannelInfo, ChannelName};
 use super::super::owned::Owned;
-use super::super::question::{Question, To, only};
+use super::super::question::{Question, QuestionToOne, To};
 use super::super::table::Entry;
 use super::super::{Shard, ShardConfig};
 use crate::id::{AppIndex, CoreId};
@@ -49,15 +49,14 @@ impl Question for Channels {
 #[derive(Clone, Debug)]
 pub struct ChannelOf(pub ChannelName);
 
-impl Question for ChannelOf {
-    type Part = Option<ChannelInfo>;
+impl QuestionToOne for ChannelOf {
     type Answer = Option<ChannelInfo>;
 
-    fn to(&self, config: &ShardConfig) -> To {
-        To::One(self.0.owner(config.cores))
+    fn core(&self, config: &ShardConfig) -> CoreId {
+        self.0.owner(config.cores)
     }
 
-    fn part(self, shard: &mut Shard) -> Option<ChannelInfo> {
+    fn answer(self, shard: &mut Shard) -> Option<ChannelInfo> {
         let found = shard
             .owner
             .channels
@@ -76,12 +75,8 @@ impl Question for ChannelOf {
         Some(ChannelInfo { cache, ..found.unwrap_or_else(vacant) })
     }
 
-    fn whole(self, parts: Vec<(CoreId, Option<ChannelInfo>)>) -> Option<ChannelInfo> {
-        only(parts)
-    }
-
-    fn part_bytes(part: &Option<ChannelInfo>) -> usize {
-        part.as_ref().map_or(0, ChannelInfo::weight_bytes)
+    fn answer_bytes(answer: &Option<ChannelInfo>) -> usize {
+        answer.as_ref().map_or(0, ChannelInfo::weight_bytes)
     }
 }
 
@@ -89,26 +84,21 @@ impl Question for ChannelOf {
 #[derive(Clone, Debug)]
 pub struct UsersOf(pub ChannelName);
 
-impl Question for UsersOf {
-    type Part = Vec<Box<str>>;
+impl QuestionToOne for UsersOf {
     type Answer = Vec<Box<str>>;
 
-    fn to(&self, config: &ShardConfig) -> To {
-        To::One(self.0.owner(config.cores))
+    fn core(&self, config: &ShardConfig) -> CoreId {
+        self.0.owner(config.cores)
     }
 
-    fn part(self, shard: &mut Shard) -> Vec<Box<str>> {
+    fn answer(self, shard: &mut Shard) -> Vec<Box<str>> {
         let Some(index) = shard.owner.channels.find_name(&self.0) else { return Vec::new() };
         let roster = shard.owner.channels.at(index).value.roster.as_ref();
         roster.map(|it| it.members().map(|(id, _)| id.into()).collect()).unwrap_or_default()
     }
 
-    fn whole(self, parts: Vec<(CoreId, Vec<Box<str>>)>) -> Vec<Box<str>> {
-        only(parts)
-    }
-
-    fn part_bytes(part: &Vec<Box<str>>) -> usize {
-        part.iter().map(|id| id.len() + size_of::<Box<str>>()).sum()
+    fn answer_bytes(answer: &Vec<Box<str>>) -> usize {
+        answer.iter().map(|id| id.len() + size_of::<Box<str>>()).sum()
     }
 }
 

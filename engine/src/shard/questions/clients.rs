@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::message::ChannelName;
-use super::super::question::{Question, To, only};
+use super::super::question::{Question, QuestionToOne, To};
 use super::super::{Shard, ShardConfig};
 use crate::id::{AppIndex, CoreId, SocketId};
 
@@ -11,20 +11,15 @@ use crate::id::{AppIndex, CoreId, SocketId};
 #[derive(Clone, Debug)]
 pub struct Connections(pub AppIndex);
 
-impl Question for Connections {
-    type Part = u32;
+impl QuestionToOne for Connections {
     type Answer = u32;
 
-    fn to(&self, config: &ShardConfig) -> To {
-        To::One(config.app_owner(self.0))
+    fn core(&self, config: &ShardConfig) -> CoreId {
+        config.app_owner(self.0)
     }
 
-    fn part(self, shard: &mut Shard) -> u32 {
+    fn answer(self, shard: &mut Shard) -> u32 {
         shard.owner.app_connections(self.0)
-    }
-
-    fn whole(self, parts: Vec<(CoreId, u32)>) -> u32 {
-        only(parts)
     }
 }
 

@@ -84,8 +84,12 @@ fn first<const N: usize>(tokens: [Option<&RawValue>; N]) -> Option<Cow<'_, str>>
 }
 
 /// A string without the space around it, if anything is left.
-fn text(token: &str) -> Option<Cow<'_, str>> {
-    let text = match json::string(token)? {
+pub(super) fn text(token: &str) -> Option<Cow<'_, str>> {
+    json::string(token).and_then(trimmed)
+}
+
+pub(super) fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    let text = match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
         Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
     };

@@ -1,9 +1,9 @@
-//! What several of zero-pub-sub's endpoints do.
+//! What several of zero-pub-sub's endpoints ask of this core's shard.
 
 use bytes::Bytes;
 
 use super::error::ZpsError;
-use crate::api::error::RestError;
+use crate::api::error::ApiError;
 use crate::api::shards::Shards;
 use crate::id::AppIndex;
 use crate::middleware::Operation;
@@ -15,7 +15,7 @@ pub(super) fn judge(
     operation: Operation,
     (app, room): (AppIndex, &str),
     message: &[u8],
-) -> Result<(), RestError> {
+) -> Result<(), ApiError> {
     let judged = shards.near(|shard| shard.judge(operation, app, room, None, message));
     judged.map_err(|blocked| ZpsError::Middleware(blocked.to_string()).into())
 }
@@ -29,7 +29,7 @@ pub(super) fn tell_time(shards: &impl Shards) {
 pub(super) async fn append(
     shards: &impl Shards,
     drafts: Vec<NamedDraft>,
-) -> Result<Vec<Bytes>, RestError> {
+) -> Result<Vec<Bytes>, ApiError> {
     append_each(shards, drafts).await.into_iter().collect()
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn append(
 pub(super) async fn append_each(
     shards: &impl Shards,
     drafts: Vec<NamedDraft>,
-) -> Vec<Result<Bytes, RestError>> {
+) -> Vec<Result<Bytes, ApiError>> {
     let outcomes = shards.begin(|shard| shard.append_all(drafts)).await;
     let frame = |outcome: Result<Appended, AppendError>| match outcome {
         Ok(appended) => Ok(appended.frame),
