@@ -5,7 +5,7 @@
 //! looked at before each message. Who was told to wait is told once that it may go on.
 //!
 //! Invariant: an open connection that waits may not be heard. So whatever may end a wait calls
-//! [`Shard::wake`], and nobody else touches [`Waiting`]. One that begins to close waits until its
+//! [`Local::wake`], and nobody else touches [`Waiting`]. One that begins to close waits until its
 //! client takes anything, its last words at the latest: who takes nothing is not listened to.
 
 use super::local::Local;
