@@ -5,9 +5,9 @@
 //! that nothing more than what is expected can have come before, and all that was asked is done.
 //! A transcript with a step that sockets cannot do says `only shards`; else it fails here.
 
-#[path = "../../engine/src/dialect/tests/read.rs"]
+#[path = "../../engine/dialect/src/tests/read.rs"]
 mod read;
-#[path = "../../engine/src/dialect/tests/said.rs"]
+#[path = "../../engine/dialect/src/tests/said.rs"]
 mod said;
 
 use std::collections::VecDeque;
@@ -41,7 +41,7 @@ fn sockets_of_three_cores_say_what_the_shards_tests_say() {
 
 fn play_all(cores: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = folder.join("../engine/src/dialect/tests/transcripts");
+    let folder = folder.join("../engine/dialect/src/tests/transcripts");
     let files = fs::read_dir(folder).expect("the transcripts are there");
     let files = files.map(|file| fs::read_to_string(file.expect("a file").path()).expect("text"));
     let files: Vec<String> = files.collect();

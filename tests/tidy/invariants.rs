@@ -4,7 +4,7 @@ use crate::{Source, functions, sources};
 
 const FILE: &str = "ARCHITECTURE.md";
 
-const TRANSCRIPTS: &str = "engine/src/dialect/tests/transcripts/";
+const TRANSCRIPTS: &str = "engine/dialect/src/tests/transcripts/";
 
 /// The words behind which an invariant names tests and checks, to its end.
 const HELD_BY: &str = "Held by ";

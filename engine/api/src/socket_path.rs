@@ -1,0 +1,35 @@
+//! What plain HTTP gets at the websocket's path.
+
+use serde::Serialize;
+use uringcast_dialect::pusher::socket_key;
+use uringcast_shard::app::Apps;
+
+use super::error::ApiError;
+
+/// What plain HTTP gets at `path`; `None` if it is not a websocket's.
+pub(super) fn refusal(apps: &Apps, prefix: &str, path: &str) -> Option<ApiError> {
+    let key = socket_key(prefix, path)?;
+    Some(match apps.by_key(&key) {
+        Some(_) => ApiError::UpgradeRequired { path: path.to_owned() },
+        None => ApiError::SocketKeyUnknown,
+    })
+}
+
+/// The body of a 426 at `path`, word for word what S1's server says (spec seeds.md, B-S1).
+pub(super) fn upgrade_required_body(path: &str) -> String {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        error: &'a str,
+        message: &'a str,
+        path: &'a str,
+    }
+    let body = Body {
+        error: "Upgrade Required",
+        message: "Open this endpoint with a WebSocket upgrade request.",
+        path,
+    };
+    serde_json::to_string(&body).expect("strings always have a JSON form")
+}
+
+/// The body of a 404 for a key that names no app, from the same source.
+pub(super) const KEY_UNKNOWN_BODY: &str = r#"{"error":"Socket app key not found."}"#;
