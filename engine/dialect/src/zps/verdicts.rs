@@ -181,7 +181,7 @@ mod tests {
         ] {
             let mut auth = Verdicts::new(limits);
             auth.keep(key("a:1"), true, Millis(0));
-            assert!(auth.kept.len() == 0);
+            assert!(auth.kept.is_empty());
         }
     }
 }
