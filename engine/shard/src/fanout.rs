@@ -115,6 +115,7 @@ impl Shard {
 
     /// Who is to see an event of a subscriber here in the channel at `local`, which this core puts
     /// in order.
+    #[inline]
     fn reach_of(&mut self, local: u32) -> Reach {
         let Channel { owned: Some(owned), log: None, .. } = self.local.channels.at(local).value
         else {
@@ -284,6 +285,7 @@ impl Local {
     }
 
     /// The channel's run of this turn: its index among the runs.
+    #[inline]
     pub(super) fn run_of(&mut self, local: LocalId) -> Option<u32> {
         let channel = &mut self.channels.get(local.index, local.generation)?.value;
         let Some(run) = channel.run else {
@@ -297,6 +299,7 @@ impl Local {
     }
 
     /// Queue a run that has become long.
+    #[inline]
     pub(super) fn seal_if_full(&mut self, route: &mut Route, local: u32, run: u32) {
         if !route.config.is_coalescing || self.runs[run as usize].bytes() >= RUN_BYTES_MAX {
             self.seal_early(route, local);

@@ -28,6 +28,7 @@ pub(super) enum Waiting {
 impl Shard {
     /// Whether the next message of `conn` may be heard. If not, [`Output::GoOn`] says when to ask
     /// again.
+    #[inline]
     pub fn may_hear(&mut self, conn: ConnId) -> bool {
         self.local.may_hear(&self.route, conn)
     }
@@ -50,6 +51,7 @@ impl Shard {
 
 impl Local {
     /// As [`Shard::may_hear`].
+    #[inline]
     pub(super) fn may_hear(&mut self, route: &Route, conn: ConnId) -> bool {
         let (soft, is_backlogged) = (route.config.outbox_bytes_soft, self.are_cores_backlogged);
         // Of one that is gone nothing waits.

@@ -113,11 +113,13 @@ impl Shard {
     }
 
     /// The id that clients and the HTTP API know `conn` by.
+    #[inline]
     pub fn socket_id(&mut self, conn: ConnId) -> Option<SocketId> {
         self.local.socket_id(&self.route, conn)
     }
 
     /// The app and dialect of a websocket that is open.
+    #[inline]
     pub fn speaks(&mut self, conn: ConnId) -> Option<(AppIndex, DialectId)> {
         self.local.speaks(conn)
     }
@@ -266,6 +268,7 @@ impl Local {
     }
 
     /// As [`Shard::socket_id`].
+    #[inline]
     pub(super) fn socket_id(&mut self, route: &Route, conn: ConnId) -> Option<SocketId> {
         let core = route.config.core;
         let connection = self.connection(conn)?;
@@ -273,6 +276,7 @@ impl Local {
     }
 
     /// The slot of the connection that clients know as `id`, if it is here and open.
+    #[inline]
     pub(super) fn slot_of(&self, route: &Route, id: SocketId) -> Option<u32> {
         let connection = self.connections.get(id.slot() as usize)?;
         let is_it = id.core() == route.config.core && connection.nonce == id.nonce();
@@ -280,6 +284,7 @@ impl Local {
     }
 
     /// As [`Shard::speaks`].
+    #[inline]
     pub(super) fn speaks(&mut self, conn: ConnId) -> Option<(AppIndex, DialectId)> {
         let connection = self.connection(conn)?;
         connection.is_open().then_some((connection.app, connection.dialect))

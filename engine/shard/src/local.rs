@@ -127,6 +127,7 @@ impl Local {
         }
     }
 
+    #[inline]
     pub(super) fn connection(&mut self, conn: ConnId) -> Option<&mut Connection> {
         let connection = self.connections.get_mut(conn.slot as usize)?;
         (connection.generation == conn.generation).then_some(connection)

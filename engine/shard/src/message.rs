@@ -82,6 +82,7 @@ impl ChannelName {
     }
 
     /// The core, of `cores`, that owns this channel.
+    #[inline]
     pub fn owner(&self, cores: usize) -> CoreId {
         owner(self.hash, cores)
     }
@@ -99,6 +100,7 @@ pub(super) fn hash(app: AppIndex, name: &str, seed: u64) -> u64 {
 }
 
 /// The core, of `cores`, that owns the channel with this hash.
+#[inline]
 pub(super) fn owner(hash: u64, cores: usize) -> CoreId {
     assert!(cores > 0, "an engine has at least one core");
     // The tables use the top and the bottom bits; the middle ones choose the core.

@@ -111,6 +111,7 @@ impl Route {
     }
 
     /// Whether `core` is this one.
+    #[inline]
     pub(super) fn is_here(&self, core: CoreId) -> bool {
         core == self.config.core
     }

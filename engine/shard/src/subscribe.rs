@@ -69,6 +69,7 @@ impl Shard {
     }
 
     /// Whether `conn` is subscribed to channel `name`, confirmed by the owner.
+    #[inline]
     pub fn subscribed(&mut self, conn: ConnId, name: &str) -> Option<Subscribed> {
         let (local, index) = self.local.find_subscription(&self.route, conn, name)?;
         let connection = self.local.connection(conn)?;
@@ -237,6 +238,7 @@ impl Local {
         Ok((connection.app, connection.dialect))
     }
 
+    #[inline]
     pub(super) fn find_subscription(
         &mut self,
         route: &Route,
