@@ -146,7 +146,7 @@ pub fn begin(shard: &mut Shard, conn: ConnId, stream: Stream, head: &[u8]) {
         | Start::Snapshot => None,
     });
     let begin = [head, &sse::ready(since)].concat();
-    shard.send_text(conn, Bytes::from(begin));
+    shard.send_as_is(conn, Bytes::from(begin));
     shard.expire_at(conn, stream.shown.end_unix_s());
     let subscriber_id: Arc<str> = "".into(); // It acknowledges nothing.
     for (room, start) in stream.rooms {
@@ -161,7 +161,7 @@ pub fn begin(shard: &mut Shard, conn: ConnId, stream: Stream, head: &[u8]) {
         match shard.subscribe_logged(conn, &room, options) {
             Ok(()) => {}
             Err(SubscribeError::TooMany { .. }) => {
-                shard.send_text(conn, sse::closing("Realtime subscription limit exceeded").into());
+                shard.send_as_is(conn, sse::closing("Realtime subscription limit exceeded").into());
             }
             Err(SubscribeError::AlreadySubscribed) => unreachable!("no room stands twice"),
             Err(SubscribeError::Closing) => return,

@@ -14,6 +14,7 @@ mod client_events;
 mod deflate;
 mod entered;
 mod expiry;
+mod forms;
 mod ledger;
 mod life;
 mod log;

@@ -10,6 +10,7 @@ use super::frames::Frames;
 use super::logged::LocalLog;
 use super::message::OwnedId;
 use super::outgoing_batch::NOWHERE;
+use super::word::DialectId;
 
 /// The most bytes put together into one run; above it the run is sealed early.
 pub(super) const RUN_BYTES_MAX: usize = 256 * 1024;
@@ -28,8 +29,19 @@ pub(super) enum Form {
     Plain,
     /// Websocket frames, some of them compressed.
     Deflated,
-    /// Blocks of a stream of server-sent events.
-    Blocks,
+    /// What this dialect makes of each message.
+    Own(DialectId),
+}
+
+impl Form {
+    /// Which of the joiners joins what a connection gets in this form.
+    pub(super) const fn joiner(self) -> usize {
+        match self {
+            Self::Plain => 0,
+            Self::Deflated => 1,
+            Self::Own(_) => 2,
+        }
+    }
 }
 
 /// The subscribers of one channel on one core.
@@ -38,8 +50,8 @@ pub(super) struct Channel {
     pub(super) subscribers: Vec<Subscriber>,
     /// How many of them agreed to compression.
     pub(super) deflated: u32,
-    /// How many of them are streams of server-sent events.
-    pub(super) streams: u32,
+    /// How many of them get events in their dialect's own form.
+    pub(super) own_forms: u32,
     /// Subscriptions that are in no list: the owner has not answered, or they are catching up.
     pub(super) joining: u32,
     /// The owner's name for the channel, known since its first answer.
@@ -57,7 +69,7 @@ impl Channel {
         Self {
             subscribers: Vec::new(),
             deflated: 0,
-            streams: 0,
+            own_forms: 0,
             joining: 0,
             owned: None,
             published_at: NOWHERE,
@@ -71,7 +83,7 @@ impl Channel {
         match form {
             Form::Plain => None,
             Form::Deflated => Some(&mut self.deflated),
-            Form::Blocks => Some(&mut self.streams),
+            Form::Own(_) => Some(&mut self.own_forms),
         }
     }
 

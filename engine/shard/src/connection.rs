@@ -103,7 +103,7 @@ pub(super) struct Connection {
     /// Whether the owner of its app counts it.
     pub(super) is_counted: bool,
     /// Whether it is a stream of server-sent events.
-    pub(super) is_stream: bool,
+    pub(super) has_own_form: bool,
     /// Whether the connection agreed to `permessage-deflate`: its events may be compressed.
     pub(super) is_deflated: bool,
     /// Whether the connection stands in the shard's list of outboxes to flush.
@@ -152,8 +152,8 @@ impl Connection {
 
     /// The form in which it gets events.
     pub(super) const fn form(&self) -> Form {
-        match (self.is_stream, self.is_deflated) {
-            (true, _) => Form::Blocks,
+        match (self.has_own_form, self.is_deflated) {
+            (true, _) => Form::Own(self.dialect),
             (_, true) => Form::Deflated,
             (_, false) => Form::Plain,
         }

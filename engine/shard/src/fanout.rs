@@ -16,6 +16,7 @@ use super::message::{
 };
 use super::notice::is_of_interest;
 use super::outgoing_batch::{Load, Withheld};
+use super::own_form::OwnForms;
 use super::owned::Foothold;
 use super::owner::Owner;
 use super::question::Asked;
@@ -224,18 +225,20 @@ impl Local {
         }
         let plain = Sealed { segment: Segment::new(bytes, frames, &self.retained), skips };
         let deflated = self.deflate(route, local, &plain);
-        let blocks = self.stream_form(route, local, &plain);
+        let is_all_plain = deflated.is_none() && self.channels.at(local).value.own_forms == 0;
+        let mut own_forms = OwnForms::new();
         // The list cannot change while it is walked: queueing tells nobody and closes nothing.
         let subscribers = std::mem::take(&mut self.channels.at(local).value.subscribers);
         route.counters.batches += 1;
         for &Subscriber { slot, .. } in &subscribers {
-            let sealed = match (&deflated, &blocks) {
-                (None, None) => &plain,
-                (deflated, blocks) => match self.connections[slot as usize].form() {
-                    Form::Plain => &plain,
-                    Form::Deflated => deflated.as_ref().unwrap_or(&plain),
-                    Form::Blocks => blocks.as_ref().expect("a channel counts its streams"),
-                },
+            let form =
+                if is_all_plain { Form::Plain } else { self.connections[slot as usize].form() };
+            let sealed = match form {
+                Form::Plain => &plain,
+                Form::Deflated => deflated.as_ref().unwrap_or(&plain),
+                Form::Own(dialect) => {
+                    own_forms.of(dialect, || plain.in_own_form(route, dialect, &self.retained))
+                }
             };
             self.enqueue_sealed(route, slot, sealed);
         }

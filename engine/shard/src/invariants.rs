@@ -22,12 +22,15 @@ impl Shard {
         self.local.debug_check_watchers();
         for entry in self.local.channels.iter() {
             debug_assert!(!entry.value.is_vacant(), "a vacant channel was kept");
-            let count = |form| {
+            let count = |is_it: fn(Form) -> bool| {
                 let slots = entry.value.subscribers.iter().map(|it| it.slot as usize);
-                slots.filter(|&slot| self.local.connections[slot].form() == form).count()
+                slots.filter(|&slot| is_it(self.local.connections[slot].form())).count()
             };
-            debug_assert_eq!(entry.value.deflated as usize, count(Form::Deflated));
-            debug_assert_eq!(entry.value.streams as usize, count(Form::Blocks));
+            debug_assert_eq!(entry.value.deflated as usize, count(|form| form == Form::Deflated));
+            debug_assert_eq!(
+                entry.value.own_forms as usize,
+                count(|form| matches!(form, Form::Own(_)))
+            );
             for (position, subscriber) in entry.value.subscribers.iter().enumerate() {
                 let connection = &self.local.connections[subscriber.slot as usize];
                 let subscription = &connection.subscriptions[subscriber.index as usize];

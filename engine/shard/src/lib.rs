@@ -46,6 +46,7 @@ mod operation;
 mod outbox;
 mod outgoing_batch;
 mod output;
+mod own_form;
 mod owned;
 mod owner;
 #[cfg(test)]
@@ -61,7 +62,6 @@ mod roster;
 mod route;
 pub mod setting;
 mod slow;
-mod stream;
 mod subscribe;
 mod subscription_count;
 mod subscription_hints;
@@ -108,7 +108,9 @@ pub use rate::{Bucket, Rate, Spent, Window};
 pub use subscribe::{SubscribeError, Subscribed};
 pub use user::SigninError;
 pub use watch::NOTICES_MAX;
-pub use word::{Begin, DialectId, DialectRow, Dialects, Ending, Members, Traits, Unnumbered, Word};
+pub use word::{
+    Begin, DialectId, DialectRow, Dialects, Ending, Members, OwnForm, Traits, Unnumbered, Word,
+};
 
 use batch::Joiner;
 use local::Local;

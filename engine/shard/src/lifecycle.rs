@@ -4,7 +4,6 @@
 
 use bytes::Bytes;
 
-use super::channel::Form;
 use super::connection::{Connection, Phase, Place};
 use super::counters::Refusal;
 use super::hear::Waiting;
@@ -66,9 +65,9 @@ impl Shard {
             usize::from(dialect.0) < self.route.dialects.rows.len(),
             "a dialect is one of the rows"
         );
-        let is_stream = !self.route.row(dialect).closes_by_frame;
+        let has_own_form = self.route.row(dialect).own_form.is_some();
         let Some(connection) = self.local.connection(conn) else { return };
-        (connection.dialect, connection.is_stream) = (dialect, is_stream);
+        (connection.dialect, connection.has_own_form) = (dialect, has_own_form);
         connection.phase = Phase::Open { pinged: None, authorize_by: None, expires: None };
         connection.last_activity = now;
         self.route.counters.connections += 1;
@@ -138,7 +137,7 @@ impl Shard {
         if connection.generation != conn.generation {
             return None;
         }
-        let joiner = &mut self.local.joiners[connection.form() as usize];
+        let joiner = &mut self.local.joiners[connection.form().joiner()];
         let segments_max = if self.route.config.is_coalescing { usize::MAX } else { 1 };
         let segment = connection.outbox.take(segments_max, joiner, &self.local.retained)?;
         let is_waiting = connection.waiting != Waiting::No;
@@ -247,7 +246,7 @@ impl Local {
             dialect: DialectId(0), // It speaks HTTP until it is upgraded.
             place,
             is_counted: false,
-            is_stream: false,
+            has_own_form: false,
             is_deflated: false,
             is_dirty: false,
             is_over: false,
@@ -292,8 +291,8 @@ impl Local {
 
     /// As [`Shard::send`].
     pub(super) fn send(&mut self, route: &mut Route, conn: ConnId, frame: Bytes) {
-        let is_stream = self.connection(conn).is_some_and(|it| it.form() == Form::Blocks);
-        let bytes = if is_stream { route.blocks(&frame) } else { frame };
+        let form = self.connection(conn).map(|it| it.form());
+        let bytes = form.map_or(Bytes::new(), |form| route.in_form(form, frame));
         if !bytes.is_empty() {
             self.send_as_is(route, conn, bytes);
         }

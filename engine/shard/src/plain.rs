@@ -12,6 +12,7 @@ pub(super) static PLAIN: Dialects = Dialects {
             pong_ms: config.pong_timeout_ms,
             outbox_bytes_max: config.outbox_bytes_max,
         },
+        own_form: None,
         closes_by_frame: true,
         follows_only_logs: false,
     }],
@@ -19,6 +20,5 @@ pub(super) static PLAIN: Dialects = Dialects {
     data_of: |_| None,
     emitted_unix_ms: |_| None,
     without_sequence: |_| None,
-    block_into: |_, _| {},
     dead_letter_id: |_, _| String::new(),
 };

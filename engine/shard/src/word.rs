@@ -222,8 +222,6 @@ pub struct Dialects {
     pub emitted_unix_ms: fn(&[u8]) -> Option<u64>,
     /// The message in an event's frame without the digits of its sequence, and where those stood.
     pub without_sequence: fn(&[u8]) -> Option<Unnumbered>,
-    /// Append a websocket's message as a block of a stream of server-sent events.
-    pub block_into: fn(&[u8], &mut Vec<u8>),
     /// The id of a dead letter that is made at a time in milliseconds since 1970, from a random
     /// number.
     pub dead_letter_id: fn(u64, u64) -> String,
@@ -232,6 +230,9 @@ pub struct Dialects {
 /// One dialect among those that a shard is handed: its place in their list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DialectId(pub u8);
+
+/// Appends a websocket's message in a dialect's own form; nothing if it has none for that.
+pub type OwnForm = fn(&[u8], &mut Vec<u8>);
 
 /// How one dialect says what the shard has to say.
 #[derive(Debug)]
@@ -243,6 +244,8 @@ pub struct DialectRow {
     pub say: fn(&Word<'_>, &mut Vec<u8>) -> u32,
     /// The times and limits of its connections, by those of the server and of their app.
     pub traits: fn(&ShardConfig, &ZpsPolicy) -> Traits,
+    /// How its connections get what was made as a websocket frame; `None` is as it was made.
+    pub own_form: Option<OwnForm>,
     /// Whether it is closed by a frame that its client answers, as a websocket is.
     pub closes_by_frame: bool,
     /// Whether its clients subscribe to channels with a log only, so that what waits for them waits

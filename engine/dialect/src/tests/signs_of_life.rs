@@ -53,7 +53,7 @@ impl Life {
         for tenth in 1..=end_s * 10 {
             self.shard.advance(Millis(tenth * 100));
             if tenth % 10 == 3 && is_busy {
-                self.shard.send_text(self.conn, Bytes::from_static(EVENT));
+                self.shard.send_as_is(self.conn, Bytes::from_static(EVENT));
             }
             if tenth % 10 == 5 && self.client == Client::Talking {
                 self.shard.active(self.conn, 1);
@@ -170,7 +170,7 @@ fn a_client_that_is_echoed_is_asked_by_a_ping_frame_and_closed() {
 fn what_cannot_be_sent_is_not_asked_again_and_again() {
     let config = ShardConfig { outbox_stall_ms: u64::MAX, ..ShardConfig::default() };
     let mut life = Life::begin_with(config, Dialect::Pusher, Client::Talking);
-    life.shard.send_text(life.conn, Bytes::from_static(EVENT));
+    life.shard.send_as_is(life.conn, Bytes::from_static(EVENT));
     life.shard.end_turn();
     assert!(matches!(life.shard.poll_output(), Some(Output::Flush(_))));
     let segment = life.shard.take_send(life.conn).unwrap();

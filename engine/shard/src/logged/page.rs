@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::channel::Form;
 use super::super::local::Local;
 use super::super::message::{ChannelName, LocalId};
 use super::super::owner::Owner;
@@ -106,8 +105,7 @@ impl Local {
             [only] => only.clone(),
             several => Bytes::from(several.concat()),
         };
-        let is_stream = self.connections[conn.slot as usize].form() == Form::Blocks;
-        let bytes = if is_stream { route.blocks(&bytes) } else { bytes };
+        let bytes = route.in_form(self.connections[conn.slot as usize].form(), bytes);
         route.counters.deliveries += u64::from(count);
         let segment = Segment::new(bytes, count, &self.retained);
         self.enqueue(route, conn.slot, segment);
