@@ -149,3 +149,30 @@ impl Local {
             && self.retained.bytes() == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::app::{App, Apps};
+    use crate::id::CoreId;
+    use crate::plain::PLAIN;
+    use crate::{DialectId, Millis, Shard, ShardConfig};
+
+    #[test]
+    fn a_side_is_vacant_when_nobody_is_there_and_no_answer_is_waited_for() {
+        let apps = Apps::new(vec![App::new("id", "key", "secret")]).unwrap();
+        let config = ShardConfig { cores: 2, ..ShardConfig::default() };
+        let mut shard = Shard::new(config, apps, &PLAIN, Millis(0));
+        assert!(shard.local.is_vacant());
+        let conn = shard.open(1).unwrap();
+        assert!(!shard.local.is_vacant());
+        shard.upgrade(conn, DialectId(0));
+        // One of another core: its owner's answer will look for it.
+        let names = (0..100).map(|number| format!("room-{number}"));
+        let mut of_other = names
+            .filter(|name| shard.channel(crate::id::AppIndex(0), &**name).owner(2) == CoreId(1));
+        let name = of_other.next().expect("half of them are");
+        shard.subscribe(conn, &name, None).unwrap();
+        shard.closed(conn, None);
+        assert!(shard.local.connections.is_empty() && !shard.local.is_vacant());
+    }
+}

@@ -225,3 +225,35 @@ impl Owner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cores and dialects come and go in every order, and each is heard as long as it is there.
+    #[test]
+    fn a_dialect_is_heard_as_long_as_any_core_has_a_subscription_in_it() {
+        let (local, mut owned) = (LocalId { index: 0, generation: 0 }, Owned::default());
+        let mut there: Vec<(CoreId, DialectId)> = Vec::new();
+        let mut random = 7_u64;
+        for step in 0..2_000 {
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            let choice = (random >> 33) as usize;
+            if there.len() < 8 && choice.is_multiple_of(2) {
+                let (core, dialect) =
+                    (CoreId((choice / 2 % 3) as u8), DialectId((choice / 6 % 3) as u8));
+                owned.add(core, local, dialect);
+                there.push((core, dialect));
+            } else if !there.is_empty() {
+                let (core, dialect) = there.swap_remove(choice / 2 % there.len());
+                owned.subtract(core, dialect);
+            }
+            let heard = there.iter().fold(0, |all, (_, dialect)| all | dialect.bit());
+            assert_eq!((owned.heard, owned.subscriptions()), (heard, there.len() as u32), "{step}");
+            for foothold in &owned.footholds {
+                let of_core = there.iter().filter(|(core, _)| *core == foothold.core).count();
+                assert_eq!(foothold.subscriptions.total() as usize, of_core, "step {step}");
+            }
+        }
+    }
+}
