@@ -102,7 +102,7 @@ pub(super) struct Connection {
     pub(super) place: Place,
     /// Whether the owner of its app counts it.
     pub(super) is_counted: bool,
-    /// Whether it is a stream of server-sent events.
+    /// Whether its dialect has a form of its own for what is made as a websocket frame.
     pub(super) has_own_form: bool,
     /// Whether the connection agreed to `permessage-deflate`: its events may be compressed.
     pub(super) is_deflated: bool,

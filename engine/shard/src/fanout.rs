@@ -237,7 +237,9 @@ impl Local {
                 Form::Plain => &plain,
                 Form::Deflated => deflated.as_ref().unwrap_or(&plain),
                 Form::Own(dialect) => {
-                    own_forms.of(dialect, || plain.in_own_form(route, dialect, &self.retained))
+                    let make = || plain.in_own_form(route, dialect, &self.retained);
+                    let Some(sealed) = own_forms.of(dialect, make) else { continue };
+                    sealed
                 }
             };
             self.enqueue_sealed(route, slot, sealed);

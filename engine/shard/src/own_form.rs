@@ -19,7 +19,7 @@ use super::{DialectId, Segment, Shard};
 use crate::id::ConnId;
 
 /// One run in the forms of several dialects, each made when the first connection wants it.
-pub(super) struct OwnForms(Vec<(DialectId, Sealed)>);
+pub(super) struct OwnForms(Vec<(DialectId, Option<Sealed>)>);
 
 impl OwnForms {
     /// None has been wanted yet.
@@ -27,14 +27,18 @@ impl OwnForms {
         Self(Vec::new())
     }
 
-    /// The run in the form of `dialect`, which `make` makes.
-    pub(super) fn of(&mut self, dialect: DialectId, make: impl FnOnce() -> Sealed) -> &Sealed {
+    /// The run in the form of `dialect`, which `make` makes; `None` if nothing of it has one.
+    pub(super) fn of(
+        &mut self,
+        dialect: DialectId,
+        make: impl FnOnce() -> Option<Sealed>,
+    ) -> Option<&Sealed> {
         let made = self.0.iter().position(|(of, _)| *of == dialect);
         let index = made.unwrap_or_else(|| {
             self.0.push((dialect, make()));
             self.0.len() - 1
         });
-        &self.0[index].1
+        self.0[index].1.as_ref()
     }
 }
 
@@ -52,18 +56,21 @@ impl Packed {
 }
 
 impl Sealed {
-    /// This run, of websocket frames, in the form of `dialect`, which has one.
+    /// This run, of websocket frames, in the form of `dialect`, if anything of it has one.
     pub(super) fn in_own_form(
         &self,
         route: &Route,
         dialect: DialectId,
         retained: &Retained,
-    ) -> Self {
-        let own_form = route.row(dialect).own_form.expect("its connections have its own form");
+    ) -> Option<Self> {
+        let own_form = route.row(dialect).own_form?;
         let packed = Packed::in_own_form(self.segment.as_ref(), own_form);
+        if packed.bytes.is_empty() {
+            return None;
+        }
         let skips = self.skips.iter().map(|skip| packed.translate(skip)).collect();
         let segment = Segment::new(packed.bytes.into(), self.segment.frames(), retained);
-        Self { segment, skips }
+        Some(Self { segment, skips })
     }
 }
 

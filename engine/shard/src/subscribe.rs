@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::channel::{Channel, Form, Subscriber};
+use super::channel::{Channel, Subscriber};
 use super::connection::{CATCHING_UP, JOINING, Subscription};
 use super::local::Local;
 use super::logged::JoinLog;
@@ -181,12 +181,7 @@ impl Local {
         if let Some(log) = welcome.log.take() {
             return self.welcome_follower(route, conn, local, index, *log, welcome);
         }
-        let channel = &mut self.channels.at(local).value;
-        let position = channel.subscribers.len() as u32;
-        channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
-        let connection = &mut self.connections[conn.slot as usize];
-        connection.subscriptions[index].position = position;
-        channel.count_mut(connection.form()).into_iter().for_each(|count| *count += 1);
+        self.list(conn.slot, local, index);
         for said in [welcome.subscribed, welcome.cached, welcome.count] {
             self.send_said(route, conn, said);
         }
@@ -273,7 +268,6 @@ impl Local {
     /// Take a subscription out of both lists and mend the positions of those that moved.
     fn detach(&mut self, route: &mut Route, slot: u32, local: u32, index: usize) -> Subscription {
         let connection = &mut self.connections[slot as usize];
-        let form = connection.form();
         connection.channels.swap_remove(index);
         let subscription = connection.subscriptions.swap_remove(index);
         route.counters.subscriptions -= 1;
@@ -290,16 +284,26 @@ impl Local {
             self.unfollow(slot, local);
         }
         if subscription.is_listed() {
-            self.unlist(local, subscription.position, form);
+            self.unlist(local, subscription.position);
         }
         subscription
     }
 
-    /// Take the subscriber at `position` out of the channel's list.
-    pub(super) fn unlist(&mut self, local: u32, position: u32, form: Form) {
+    /// Put the subscription at `index` of the connection in `slot` into its channel's list.
+    pub(super) fn list(&mut self, slot: u32, local: u32, index: usize) {
+        let connection = &mut self.connections[slot as usize];
         let channel = &mut self.channels.at(local).value;
+        connection.subscriptions[index].position = channel.subscribers.len() as u32;
+        channel.subscribers.push(Subscriber { slot, index: index as u32 });
+        channel.count_mut(connection.form()).into_iter().for_each(|count| *count += 1);
+    }
+
+    /// Take the subscriber at `position` out of the channel's list.
+    pub(super) fn unlist(&mut self, local: u32, position: u32) {
+        let channel = &mut self.channels.at(local).value;
+        let Subscriber { slot, .. } = channel.subscribers.swap_remove(position as usize);
+        let form = self.connections[slot as usize].form();
         channel.count_mut(form).into_iter().for_each(|count| *count -= 1);
-        channel.subscribers.swap_remove(position as usize);
         if let Some(moved) = channel.subscribers.get(position as usize) {
             let connection = &mut self.connections[moved.slot as usize];
             connection.subscriptions[moved.index as usize].position = position;

@@ -16,18 +16,18 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::super::local::Local;
-use super::super::message::{ChannelName, Ticket, hash, owner};
-use super::super::owner::Owner;
-use super::super::route::{Route, Way};
-use super::super::{Refusal, Shard, Word};
 use super::Logs;
 use super::ask::LogQuestion;
 use super::message::Message;
 use super::sinks::SINK_PREFIX;
 use super::unkept::{Waiter, cursor_bytes};
 use crate::id::{AppIndex, ConnId, CoreId};
+use crate::local::Local;
 use crate::log::{AckError, Newest, NotKept, RecordKind};
+use crate::message::{ChannelName, Ticket, hash, owner};
+use crate::owner::Owner;
+use crate::route::{Route, Way};
+use crate::{Refusal, Shard, Word};
 
 /// One subscriber has everything of a channel up to an event.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub(super) struct AckUpdate {
 
 /// Acknowledgements of this turn.
 #[derive(Debug, Default)]
-pub(in super::super) struct Acks {
+pub(crate) struct Acks {
     /// Subscribers that have one: the channel here, and the connection's slot.
     followers: Vec<(u32, u32)>,
     /// Those of who is not subscribed, or not any more.
@@ -50,7 +50,7 @@ pub(in super::super) struct Acks {
 
 /// Somebody who is to be told what came of an acknowledgement.
 #[derive(Debug)]
-pub(in super::super) struct Untold {
+pub(crate) struct Untold {
     conn: ConnId,
     channel: Box<str>,
     /// The hash of the channel's name.
@@ -74,7 +74,7 @@ impl Untold {
     }
 
     /// That it does not count.
-    pub(in super::super) fn refused(&self, error: AckError) -> RefusedAck {
+    pub(crate) fn refused(&self, error: AckError) -> RefusedAck {
         let Self { hash, subscriber_id, .. } = self;
         RefusedAck { hash: *hash, subscriber_id: Arc::clone(subscriber_id), error }
     }
@@ -198,7 +198,7 @@ impl Local {
     }
 
     /// Tell the owners what this turn has acknowledged.
-    pub(in super::super) fn tell_acks(&mut self, route: &mut Route) {
+    pub(crate) fn tell_acks(&mut self, route: &mut Route) {
         let Acks { followers, parted, untold } = &self.acks;
         if followers.is_empty() && parted.is_empty() && untold.is_empty() {
             return;
@@ -240,7 +240,7 @@ impl Local {
     }
 
     /// An owner says which acknowledgements of a turn do not count: tell all clients.
-    pub(in super::super) fn on_acked(
+    pub(crate) fn on_acked(
         &mut self,
         route: &mut Route,
         untold: Vec<Untold>,

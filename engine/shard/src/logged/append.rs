@@ -8,19 +8,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::local::Local;
-use super::super::message::{ChannelName, CoreMessage, LocalId, Ticket, ToLocal};
-use super::super::owned::Foothold;
-use super::super::owner::Owner;
-use super::super::question::Asked;
-use super::super::route::{Route, Way};
-use super::super::{Refusal, Shard, Word};
 use super::ChannelLog;
 use super::message::{Append, Message, NamedDraft, News, Target};
-use crate::Logged;
 use crate::id::{AppIndex, ConnId, SocketId};
+use crate::local::Local;
 use crate::log::{Draft, Entry, Idempotency, NoLog, RecordKind};
+use crate::message::{ChannelName, CoreMessage, LocalId, Ticket, ToLocal};
 use crate::middleware::Operation;
+use crate::owned::Foothold;
+use crate::owner::Owner;
+use crate::question::Asked;
+use crate::route::{Route, Way};
+use crate::{Logged, Refusal, Shard, Word};
 
 /// An event that is in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ impl AppendError {
 
 /// Events of one channel that the log thread has yet to keep.
 #[derive(Debug, Default)]
-pub(in super::super) struct Unsynced {
+pub(crate) struct Unsynced {
     events: VecDeque<Waiting>,
     ids: Idempotency,
 }
@@ -120,13 +119,13 @@ impl Unsynced {
 /// An event of a log for the subscribers of one core.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    pub(in super::super) local: LocalId,
-    pub(in super::super) frame: Bytes,
-    pub(in super::super) sequence: u64,
+    pub(crate) local: LocalId,
+    pub(crate) frame: Bytes,
+    pub(crate) sequence: u64,
     /// What it is filtered by, where anybody filters.
-    pub(in super::super) event_type: Option<Arc<str>>,
+    pub(crate) event_type: Option<Arc<str>>,
     /// Who does not get it, and who waits for it to be queued.
-    pub(in super::super) rest: Option<Box<(Option<SocketId>, Option<Ticket>)>>,
+    pub(crate) rest: Option<Box<(Option<SocketId>, Option<Ticket>)>>,
 }
 
 impl Shard {

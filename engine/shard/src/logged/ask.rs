@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::super::message::{ChannelName, Ticket, ToLocal};
-use super::super::owner::Owner;
-use super::super::question::Asked;
-use super::super::route::{Route, Way};
-use super::super::{Refusal, Shard};
 use super::ack::{Moved, RefusedAck};
 use super::message::Message;
 use super::unkept::Waiter;
 use crate::log::{AckError, Newest, NoLog, NotKept, Snapshot};
+use crate::message::{ChannelName, Ticket, ToLocal};
+use crate::owner::Owner;
+use crate::question::Asked;
+use crate::route::{Route, Way};
+use crate::{Refusal, Shard};
 
 /// What the owner of a log is to keep: it may answer later, when that is durable.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl LogQuestion {
 }
 
 impl LogAnswer {
-    pub(in super::super) fn weight_bytes(&self) -> usize {
+    pub(crate) fn weight_bytes(&self) -> usize {
         match self {
             Self::TurnAcked(refused) => size_of_val(&**refused),
             Self::Acked(_) | Self::SnapshotSet(_) => 0,

@@ -2,19 +2,19 @@
 
 use smallvec::SmallVec;
 
-use super::super::Shard;
-use super::super::local::Local;
-use super::super::message::ChannelName;
 use super::Resume;
+use crate::Shard;
 use crate::id::ConnId;
+use crate::local::Local;
+use crate::message::ChannelName;
 
 /// What few connections have to do with logs.
 #[derive(Debug, Default)]
-pub(in super::super) struct ConnLog {
+pub(crate) struct ConnLog {
     /// Answers that it waits for.
     pub(super) holds: u32,
     /// Whether a page for it is on its way; there is one at a time.
-    pub(in super::super) is_asked: bool,
+    pub(crate) is_asked: bool,
     /// Whether it stands in the queue of those who want a page.
     pub(super) is_queued: bool,
     /// Whether it follows a log to which it goes back when it reads too slowly, or has.
@@ -34,12 +34,12 @@ impl ConnLog {
     }
 
     /// Whether an answer is waited for.
-    pub(in super::super) const fn is_held(&self) -> bool {
+    pub(crate) const fn is_held(&self) -> bool {
         self.holds > 0
     }
 
     /// Whether it is catching up with any channel.
-    pub(in super::super) fn is_behind(&self) -> bool {
+    pub(crate) fn is_behind(&self) -> bool {
         !self.catching_up.is_empty()
     }
 }
@@ -72,7 +72,7 @@ impl Shard {
 
 impl Local {
     /// What `conn`, which is there, has to do with logs.
-    pub(in super::super) fn conn_log(&mut self, conn: ConnId) -> &mut ConnLog {
+    pub(crate) fn conn_log(&mut self, conn: ConnId) -> &mut ConnLog {
         let connection = &mut self.connections[conn.slot as usize];
         connection.log.get_or_insert_default()
     }

@@ -3,12 +3,12 @@
 //! With a log thread each change is stored with its next group, as cursors are. A letter is never
 //! forgotten before the event that was published in its stead is kept: see who asks.
 
-use super::super::Refusal;
-use super::super::message::ChannelName;
-use super::super::owner::Owner;
-use super::super::route::Route;
+use crate::Refusal;
 use crate::log::{DeadLetter, RecordKind};
+use crate::message::ChannelName;
 use crate::middleware::Operation;
+use crate::owner::Owner;
+use crate::route::Route;
 
 impl Owner {
     /// Keep `letter` behind the others of `channel`; false, and counted, if there is no room.

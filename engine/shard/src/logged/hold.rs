@@ -3,10 +3,10 @@
 //! A message that another core answers holds its connection: what it has sent besides is not looked
 //! at before the answer is here. On one core the answer is there at once.
 
-use super::super::Shard;
-use super::super::local::Local;
-use super::super::route::Route;
+use crate::Shard;
 use crate::id::ConnId;
+use crate::local::Local;
+use crate::route::Route;
 
 impl Shard {
     /// Whether `conn`'s next message must wait for the answer to an earlier one.
@@ -31,7 +31,7 @@ impl Shard {
 
 impl Local {
     /// As [`Shard::release`].
-    pub(in super::super) fn release(&mut self, route: &mut Route, conn: ConnId) {
+    pub(crate) fn release(&mut self, route: &mut Route, conn: ConnId) {
         let Some(connection) = self.connection(conn) else { return };
         let Some(log) = connection.log.as_mut().filter(|log| log.holds > 0) else { return };
         log.holds -= 1;

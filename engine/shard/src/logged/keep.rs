@@ -3,13 +3,12 @@
 //! Invariant: `bytes` and `events` are the sums over all logs, and every event that is kept stands
 //! in the order of age, where those that are gone may still stand, too.
 
-use super::super::counters::LogLevels;
-use super::super::owner::Owner;
-use super::super::route::Route;
-use super::super::{Output, Shard};
 use super::ChannelLog;
-use crate::LogRecord;
+use crate::counters::LogLevels;
 use crate::log::{Entry, Evicted, RecordKind};
+use crate::owner::Owner;
+use crate::route::Route;
+use crate::{LogRecord, Output, Shard};
 
 /// Logs looked at for expired events at a time, at least; all of them within a few seconds.
 const SWEPT_MIN: usize = 64;
@@ -93,7 +92,7 @@ impl Owner {
 
     /// Tell the disk of the logs that have let events go without an append to tell it by: else it
     /// would keep what memory has no room for.
-    pub(in super::super) fn tell_trimmed(&mut self, route: &mut Route) {
+    pub(crate) fn tell_trimmed(&mut self, route: &mut Route) {
         for (index, generation) in std::mem::take(&mut self.logs.trimmed) {
             let Some(found) = self.logs.channels.get(index, generation) else { continue };
             let ChannelLog { history, is_trimmed, .. } = &mut found.value;
@@ -105,7 +104,7 @@ impl Owner {
     }
 
     /// Look for what has expired in some of the logs, and for cursors that nobody uses.
-    pub(in super::super) fn expire_logs(&mut self, route: &mut Route) {
+    pub(crate) fn expire_logs(&mut self, route: &mut Route) {
         let count = self.logs.channels.len();
         for _ in 0..count.min(SWEPT_MIN.max(count / SWEPT_MIN)) {
             let Some(index) = self.logs.channels.next_from(self.logs.sweep) else { return };
@@ -139,7 +138,7 @@ impl Owner {
     }
 
     /// What all logs hold now, for the counters.
-    pub(in super::super) fn log_levels(&self, route: &Route) -> LogLevels {
+    pub(crate) fn log_levels(&self, route: &Route) -> LogLevels {
         LogLevels {
             channels: self.logs.channels.len() as u64,
             events: self.logs.events as u64,

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::super::owner::Owner;
 use crate::id::AppIndex;
+use crate::owner::Owner;
 
 /// Cursors of one core that one answer looks at: about a millisecond's worth.
 const CURSORS_LOOKED_AT_MAX: usize = 200_000;
@@ -43,7 +43,7 @@ impl Lags {
     }
 
     /// Take in another core's part, and keep the worst `max`.
-    pub(in super::super) fn merge(&mut self, part: Self, max: usize) {
+    pub(crate) fn merge(&mut self, part: Self, max: usize) {
         self.lagging += part.lagging;
         self.worst.extend(part.worst);
         self.worst.sort_unstable_by(|one, other| {
@@ -53,14 +53,14 @@ impl Lags {
         self.worst.truncate(max);
     }
 
-    pub(in super::super) fn weight_bytes(&self) -> usize {
+    pub(crate) fn weight_bytes(&self) -> usize {
         self.worst.iter().map(|it| size_of::<ChannelLag>() + it.channel.len()).sum()
     }
 }
 
 impl Owner {
     /// The channels that this core owns and whose subscribers are furthest behind.
-    pub(in super::super) fn lags(&mut self, max: usize) -> Lags {
+    pub(crate) fn lags(&mut self, max: usize) -> Lags {
         let mut lags = Lags::default();
         let mut looked_at = 0;
         for _ in 0..self.logs.channels.len() {

@@ -4,11 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::local::Local;
-use super::super::message::{ChannelName, Ticket, ToLocal, ToOwner};
-use super::super::owner::Owner;
-use super::super::route::{Route, Way};
-use super::super::{CoreMessage, DialectId, Shard};
 use super::ack::AckUpdate;
 use super::append::AppendError;
 use super::ask::LogQuestion;
@@ -16,7 +11,12 @@ use super::page::{PageFor, PageOf};
 use super::replay::ReplayRange;
 use super::room_presence::{EnterError, Entering};
 use crate::id::{ConnId, CoreId, SocketId};
+use crate::local::Local;
 use crate::log::Draft;
+use crate::message::{ChannelName, Ticket, ToLocal, ToOwner};
+use crate::owner::Owner;
+use crate::route::{Route, Way};
+use crate::{CoreMessage, DialectId, Shard};
 
 /// An event for a channel with a log.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct NamedDraft {
 
 /// Who waits to hear what became of an event.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) enum Target {
+pub(crate) enum Target {
     /// A connection, which is told of errors only.
     Conn(CoreId, ConnId),
     /// A question, of which this is the part with this place.
@@ -50,7 +50,7 @@ impl LogMessage {
         Some((&append.channel, &append.draft))
     }
 
-    pub(in super::super) fn weight_bytes(&self) -> usize {
+    pub(crate) fn weight_bytes(&self) -> usize {
         self.0.weight_bytes()
     }
 }
@@ -172,7 +172,7 @@ impl Message {
 
 impl LogNews {
     /// About how much memory the message holds while it waits.
-    pub(in super::super) fn weight_bytes(&self) -> usize {
+    pub(crate) fn weight_bytes(&self) -> usize {
         let held = match &self.news {
             News::Page(page) => page.weight_bytes(),
             News::Replayed { frames, .. } => frames.iter().map(Bytes::len).sum(),
@@ -197,7 +197,7 @@ impl Shard {
 }
 
 impl Owner {
-    pub(in super::super) fn on_log_message(&mut self, way: &mut Way<'_>, message: LogMessage) {
+    pub(crate) fn on_log_message(&mut self, way: &mut Way<'_>, message: LogMessage) {
         match message.0 {
             Message::Append(append) => self.on_append(way, append),
             Message::Ephemeral { channel, frame } => self.on_ephemeral(way, &channel, frame),
@@ -220,7 +220,7 @@ impl Owner {
 }
 
 impl Local {
-    pub(in super::super) fn on_log_news(&mut self, route: &mut Route, news: LogNews) {
+    pub(crate) fn on_log_news(&mut self, route: &mut Route, news: LogNews) {
         let LogNews { conn, news } = news;
         match news {
             News::Page(page) => self.on_page(route, conn, page),

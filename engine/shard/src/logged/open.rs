@@ -8,14 +8,14 @@
 
 use hashbrown::HashMap;
 
-use super::super::message::ChannelName;
-use super::super::owner::Owner;
-use super::super::route::Route;
-use super::super::{Millis, Refusal};
 use super::append::Unsynced;
 use super::{ChannelLog, Cursors, History, HistoryRule, wildcard_of};
 use crate::id::{AppIndex, ConnId, CoreId};
 use crate::log::{NoLog, RecordKind};
+use crate::message::ChannelName;
+use crate::owner::Owner;
+use crate::route::Route;
+use crate::{Millis, Refusal};
 
 /// How long what was begun is counted, in milliseconds.
 const WINDOW_MS: u64 = 60_000;
@@ -26,7 +26,7 @@ const LOOKED_AT_PER_MS: u64 = 100;
 
 impl NoLog {
     /// What it counts as.
-    pub(in super::super) const fn refusal(self) -> Refusal {
+    pub(crate) const fn refusal(self) -> Refusal {
         match self {
             Self::Full { .. } => Refusal::LogChannels,
             Self::Connection { .. } => Refusal::LogNewConnection,
@@ -96,7 +96,7 @@ impl Owner {
     }
 
     /// The last subscriber of `channel` has gone: until now its log was used.
-    pub(in super::super) fn note_vacated(&mut self, channel: &ChannelName) {
+    pub(crate) fn note_vacated(&mut self, channel: &ChannelName) {
         if let Some(index) = self.logs.channels.find_name(channel) {
             self.use_log(index);
         }

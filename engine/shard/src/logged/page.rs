@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::local::Local;
-use super::super::message::{ChannelName, LocalId};
-use super::super::owner::Owner;
-use super::super::route::{Route, Way};
-use super::super::word::Said;
-use super::super::{DialectId, Segment, Word};
 use super::message::News;
 use crate::id::{ConnId, CoreId, SocketId};
+use crate::local::Local;
 use crate::log::{Entry, Page, PageLimits};
+use crate::message::{ChannelName, LocalId};
+use crate::owner::Owner;
+use crate::route::{Route, Way};
+use crate::word::Said;
+use crate::{DialectId, Segment, Word};
 
 /// A subscriber's question for its next page.
 #[derive(Clone, Debug)]
@@ -106,6 +106,9 @@ impl Local {
             several => Bytes::from(several.concat()),
         };
         let bytes = route.in_form(self.connections[conn.slot as usize].form(), bytes);
+        if bytes.is_empty() {
+            return; // Its dialect has no form for any of them.
+        }
         route.counters.deliveries += u64::from(count);
         let segment = Segment::new(bytes, count, &self.retained);
         self.enqueue(route, conn.slot, segment);

@@ -7,17 +7,17 @@
 //! Invariant: a connection that is catching up anywhere stands in the queue, has a page on its way,
 //! or has an outbox whose next send will put it into the queue.
 
-use super::super::Shard;
-use super::super::local::Local;
-use super::super::route::Route;
+use crate::Shard;
 use crate::id::ConnId;
+use crate::local::Local;
+use crate::route::Route;
 
 /// Pages asked for in one turn: 4 MiB at their default size.
 const PAGES_PER_TURN_MAX: usize = 64;
 
 impl Shard {
     /// Ask for pages, as many as a turn has.
-    pub(in super::super) fn feed(&mut self) {
+    pub(crate) fn feed(&mut self) {
         for _ in 0..PAGES_PER_TURN_MAX {
             if !self.local.can_feed(&self.route) {
                 return;
@@ -37,7 +37,7 @@ impl Local {
     }
 
     /// `conn` may have begun to want a page.
-    pub(in super::super) fn note_appetite(&mut self, route: &Route, conn: ConnId) {
+    pub(crate) fn note_appetite(&mut self, route: &Route, conn: ConnId) {
         if !self.is_hungry(route, conn) {
             return;
         }
@@ -52,7 +52,7 @@ impl Local {
     }
 
     /// Whether a turn would give pages.
-    pub(in super::super) fn can_feed(&self, route: &Route) -> bool {
+    pub(crate) fn can_feed(&self, route: &Route) -> bool {
         !self.page_queue.is_empty() && self.retained.bytes() <= route.config.retained_bytes_max / 2
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Entrant {
 
 /// The users of one channel.
 #[derive(Debug, Default)]
-pub(in super::super) struct Entered {
+pub(crate) struct Entered {
     /// The place of each entry.
     places: HashMap<Entrant, u64, Hasher>,
     /// By place: the user's id and what is told of them, raw JSON.

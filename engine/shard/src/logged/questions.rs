@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::super::message::ChannelName;
-use super::super::question::QuestionToOne;
-use super::super::{Shard, ShardConfig};
 use super::replay::ReplayRange;
 use crate::id::CoreId;
 use crate::log::{DeadLetter, Snapshot};
+use crate::message::ChannelName;
+use crate::question::QuestionToOne;
+use crate::{Shard, ShardConfig};
 
 /// Some events of a channel again, as whole frames.
 #[derive(Clone, Debug)]

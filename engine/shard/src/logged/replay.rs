@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::local::Local;
-use super::super::message::ChannelName;
-use super::super::owner::Owner;
-use super::super::route::Route;
-use super::super::{Shard, Word};
 use super::message::Message;
 use super::page::is_wanted;
 use crate::id::ConnId;
+use crate::local::Local;
 use crate::log::{Entry, PageLimits};
+use crate::message::ChannelName;
+use crate::owner::Owner;
+use crate::route::Route;
+use crate::{Shard, Word};
 
 /// Which events of a log are wanted again.
 #[derive(Clone, Debug, Default)]

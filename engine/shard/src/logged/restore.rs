@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::message::ChannelName;
-use super::super::owner::Owner;
-use super::super::route::Route;
-use super::super::{Output, Refusal, Shard};
 use super::sinks::SINK_PREFIX;
-use crate::LogRecord;
 use crate::log::stored::{StoredCursor, StoredLog};
 use crate::log::{DeadLetter, Entry, Evicted, History, Snapshot};
+use crate::message::ChannelName;
+use crate::owner::Owner;
+use crate::route::Route;
+use crate::{LogRecord, Output, Refusal, Shard};
 
 impl Shard {
     /// Take in what is stored of `channel`, which this core owns and whose app keeps a log of it.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::Shard;
-use super::super::connection::{CATCHING_UP, JOINING};
 use super::Start;
+use crate::Shard;
+use crate::connection::{CATCHING_UP, JOINING};
 use crate::id::ConnId;
 
 /// Where a subscription is to begin that has not been asked for yet.
@@ -79,14 +79,13 @@ impl Shard {
         self.local.seal_early(&mut self.route, local);
         let attempt = self.route.next_serial();
         let connection = &mut self.local.connections[conn.slot as usize];
-        let form = connection.form();
         let subscription = &mut connection.subscriptions[index];
         assert!(subscription.position != JOINING, "it is confirmed");
         // A page that is on its way is for an earlier attempt.
         subscription.attempt = attempt;
         let position = std::mem::replace(&mut subscription.position, CATCHING_UP);
         if position != CATCHING_UP {
-            self.local.unlist(local, position, form);
+            self.local.unlist(local, position);
             self.local.channels.at(local).value.joining += 1;
             self.local.conn_log(conn).catching_up.push(local);
         }

@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::local::Local;
-use super::super::message::ChannelName;
-use super::super::owner::Owner;
-use super::super::route::{Route, Way};
-use super::super::{DialectId, Millis, Refusal, Shard, Word};
 use super::message::{Message, News};
 use super::presence::Entrant;
 use crate::id::{ConnId, CoreId};
+use crate::local::Local;
 use crate::log::NoLog;
+use crate::message::ChannelName;
+use crate::owner::Owner;
+use crate::route::{Route, Way};
+use crate::{DialectId, Millis, Refusal, Shard, Word};
 
 /// Bytes of one channel's rosters that each of its subscribers is sent in a millisecond at most: it
 /// reads 1 MB a second, or it is slow.
@@ -144,7 +144,7 @@ impl Shard {
 
 impl Local {
     /// A connection ends: whom it has entered leaves.
-    pub(in super::super) fn leave_users(&mut self, route: &mut Route, conn: ConnId) {
+    pub(crate) fn leave_users(&mut self, route: &mut Route, conn: ConnId) {
         let Some(connection) = self.connection(conn) else { return };
         let Some(log) = &mut connection.log else { return };
         // The answers to what follows must not be taken for those that it waited for.
@@ -252,7 +252,7 @@ impl Owner {
     }
 
     /// The turn is over: tell the subscribers of each channel that has changed.
-    pub(in super::super) fn tell_rosters(&mut self, way: &mut Way<'_>) {
+    pub(crate) fn tell_rosters(&mut self, way: &mut Way<'_>) {
         for id in std::mem::take(&mut self.logs.rosters.changed) {
             let Some(entry) = self.logs.channels.get(id.0, id.1) else { continue };
             let channel = entry.name.clone();
@@ -268,12 +268,12 @@ impl Owner {
     }
 
     /// Whether there is anything that [`tell_rosters`](Self::tell_rosters) would do.
-    pub(in super::super) fn has_rosters(&self) -> bool {
+    pub(crate) fn has_rosters(&self) -> bool {
         !self.logs.rosters.changed.is_empty()
     }
 
     /// Time has moved: list the channels whose rosters have waited for it.
-    pub(in super::super) fn look_at_rosters(&mut self, way: &mut Way<'_>) {
+    pub(crate) fn look_at_rosters(&mut self, way: &mut Way<'_>) {
         let now = way.route.now;
         let is_due = |(due, _): &mut (Millis, (u32, u32))| *due <= now;
         let due: Vec<_> = self.logs.rosters.waiting.extract_if(.., is_due).collect();

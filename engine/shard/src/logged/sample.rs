@@ -4,15 +4,15 @@
 //! first read of a log. The I/O layer reads its clock once, after the turn's end, if there was any:
 //! nothing is added to what an event or a subscriber costs.
 
-use super::super::Shard;
-use super::super::route::Route;
+use crate::Shard;
+use crate::route::Route;
 
 /// Who publishes may say any time: one an hour ago says nothing about this server.
 const LAG_MS_MAX: u64 = 3_600_000;
 
 /// What this turn is measured by.
 #[derive(Debug, Default)]
-pub(in super::super) struct Samples {
+pub(crate) struct Samples {
     /// When an event was emitted that has been queued to its subscribers.
     emitted_unix_ms: Option<u64>,
     /// When a question arrived for which a log has been read, in microseconds since 1970.
@@ -48,7 +48,7 @@ impl Shard {
 
 impl Route {
     /// `frames` have been queued to the subscribers of a channel with a log.
-    pub(in super::super) fn sample_delivery(&mut self, frames: &[u8]) {
+    pub(crate) fn sample_delivery(&mut self, frames: &[u8]) {
         let sample = &mut self.samples.emitted_unix_ms;
         if sample.is_none() {
             *sample = (self.dialects.emitted_unix_ms)(frames);

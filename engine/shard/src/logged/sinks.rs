@@ -16,15 +16,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 
-use super::super::message::ChannelName;
-use super::super::owner::Owner;
-use super::super::route::{Route, Way};
-use super::super::{Dialects, Millis, Output, Shard};
 use super::ChannelLog;
 use super::unkept::cursor_bytes;
 use crate::app::{Sink, is_match};
 use crate::log::stored::StoredCursor;
 use crate::log::{AfterFailure, DeadLetter, Draft, Newest, PageLimits, SinkCursor, SinkRange};
+use crate::message::ChannelName;
+use crate::owner::Owner;
+use crate::route::{Route, Way};
+use crate::{Dialects, Millis, Output, Shard};
 
 /// What the name of a sink's cursor begins with. No subscriber may have such a name.
 pub(super) const SINK_PREFIX: &str = "\u{1}sink:";
@@ -201,7 +201,7 @@ impl Owner {
     }
 
     /// Those that have paused for long enough get their turn.
-    pub(in super::super) fn resume_sinks(&mut self, route: &Route) {
+    pub(crate) fn resume_sinks(&mut self, route: &Route) {
         while let Some(Reverse((at, id))) = self.logs.sinks.pausing.peek().copied()
             && at <= route.now
         {
@@ -214,7 +214,7 @@ impl Owner {
     }
 
     /// Post to those whose turn it is, as far as there may be requests in flight.
-    pub(in super::super) fn post_to_sinks(&mut self, route: &mut Route) {
+    pub(crate) fn post_to_sinks(&mut self, route: &mut Route) {
         while self.logs.sinks.in_flight < route.config.log.sinks_in_flight_max
             && let Some(id) = self.logs.sinks.due.pop_front()
         {
@@ -227,7 +227,7 @@ impl Owner {
     }
 
     /// Requests in flight, and sinks that wait to be tried again.
-    pub(in super::super) fn sink_levels(&self) -> (u64, u64) {
+    pub(crate) fn sink_levels(&self) -> (u64, u64) {
         (self.logs.sinks.in_flight as u64, self.logs.sinks.pausing.len() as u64)
     }
 

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::super::message::{ChannelName, Join, JoinRefused, Member, Welcome};
-use super::super::owner::Owner;
-use super::super::route::{Route, Way};
-use super::super::subscribe::SubscribeError;
-use super::super::word::{Begin, Said};
-use super::super::{Shard, Word};
 use super::PageOf;
 use crate::app::wildcard_of;
 use crate::id::{ConnId, SocketId};
+use crate::message::{ChannelName, Join, JoinRefused, Member, Welcome};
+use crate::owner::Owner;
+use crate::route::{Route, Way};
+use crate::subscribe::SubscribeError;
+use crate::word::{Begin, Said};
+use crate::{Shard, Word};
 
 /// Where a subscription begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,20 +51,20 @@ pub struct SubscribeOptions {
 
 /// What the owner must know of a [`SubscribeOptions`].
 #[derive(Clone, Debug)]
-pub(in super::super) struct JoinLog {
-    pub(in super::super) start: Start,
+pub(crate) struct JoinLog {
+    pub(crate) start: Start,
     /// The connection's own id: what it is excluded from is not for it.
     socket_id: Option<SocketId>,
-    pub(in super::super) subscriber_id: Arc<str>,
-    pub(in super::super) event_types: Option<Arc<[Box<str>]>>,
-    pub(in super::super) with_snapshot: bool,
-    pub(in super::super) fast_forward: bool,
+    pub(crate) subscriber_id: Arc<str>,
+    pub(crate) event_types: Option<Arc<[Box<str>]>>,
+    pub(crate) with_snapshot: bool,
+    pub(crate) fast_forward: bool,
     /// Whether the first page comes with the answer: if nothing else waits for the connection.
-    pub(in super::super) with_page: bool,
+    pub(crate) with_page: bool,
 }
 
 impl JoinLog {
-    pub(in super::super) fn weight_bytes(&self) -> usize {
+    pub(crate) fn weight_bytes(&self) -> usize {
         let types = self.event_types.iter().flat_map(|types| types.iter());
         size_of::<Self>() + self.subscriber_id.len() + types.map(|it| it.len()).sum::<usize>()
     }
@@ -72,17 +72,17 @@ impl JoinLog {
 
 /// Where a new subscriber begins, and what it is told of that.
 #[derive(Debug, Default)]
-pub(in super::super) struct LogWelcome {
+pub(crate) struct LogWelcome {
     /// Told before the welcome itself.
-    pub(in super::super) snapshot: Said,
+    pub(crate) snapshot: Said,
     /// Told after the welcome itself.
-    pub(in super::super) fast_forward: Said,
+    pub(crate) fast_forward: Said,
     /// The first page comes after this event.
-    pub(in super::super) after: u64,
+    pub(crate) after: u64,
 }
 
 impl LogWelcome {
-    pub(in super::super) fn weight_bytes(&self) -> usize {
+    pub(crate) fn weight_bytes(&self) -> usize {
         size_of::<Self>() + self.snapshot.bytes.len() + self.fast_forward.bytes.len()
     }
 }
@@ -138,7 +138,7 @@ impl Shard {
 
 impl Owner {
     /// The owner's part of a join with options: where it begins. The log is there from here on.
-    pub(in super::super) fn welcome_to_log(
+    pub(crate) fn welcome_to_log(
         &mut self,
         way: &mut Way<'_>,
         join: &Join,
@@ -195,7 +195,7 @@ impl Owner {
     }
 
     /// The owner's first page for a new subscriber, right behind the answer to its join.
-    pub(in super::super) fn send_first_page(&mut self, way: &mut Way<'_>, join: Join, after: u64) {
+    pub(crate) fn send_first_page(&mut self, way: &mut Way<'_>, join: Join, after: u64) {
         let Join { channel, core, conn, local, attempt, dialect, log, .. } = join;
         let Some(options) = log.filter(|options| options.with_page) else { return };
         let JoinLog { socket_id, event_types, .. } = *options;
@@ -219,7 +219,7 @@ impl Owner {
     }
 
     /// The owner's answer to a join to the channel at `owned`.
-    pub(in super::super) fn welcome(
+    pub(crate) fn welcome(
         &mut self,
         route: &mut Route,
         owned: u32,

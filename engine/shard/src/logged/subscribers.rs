@@ -8,22 +8,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hashbrown::HashMap;
 
-use super::super::channel::{Run, Subscriber};
-use super::super::connection::CATCHING_UP;
-use super::super::frames::Frames;
-use super::super::local::Local;
-use super::super::message::Welcome;
-use super::super::outgoing_batch::Withheld;
-use super::super::route::Route;
-use super::super::{LocalId, Output};
 use super::message::Message;
 use super::page::{PageOf, is_wanted};
 use super::{JoinLog, LogWelcome, Start};
+use crate::channel::{Run, Subscriber};
+use crate::connection::CATCHING_UP;
+use crate::frames::Frames;
 use crate::id::ConnId;
+use crate::local::Local;
+use crate::message::Welcome;
+use crate::outgoing_batch::Withheld;
+use crate::route::Route;
+use crate::{LocalId, Output};
 
 /// What a core knows of a logged channel that it has subscribers of.
 #[derive(Debug, Default)]
-pub(in super::super) struct LocalLog {
+pub(crate) struct LocalLog {
     /// By the connection's slot.
     followers: HashMap<u32, Follower, foldhash::fast::RandomState>,
     /// How many of them want some types only.
@@ -62,7 +62,7 @@ impl Follower {
 
 impl LocalLog {
     /// The last event that was gathered here.
-    pub(in super::super) const fn last(&self) -> u64 {
+    pub(crate) const fn last(&self) -> u64 {
         self.last
     }
 
@@ -91,7 +91,7 @@ impl LocalLog {
 
 impl Local {
     /// A connection subscribes with options: its channel is a logged one from here on.
-    pub(in super::super) fn follow(
+    pub(crate) fn follow(
         &mut self,
         route: &mut Route,
         conn: ConnId,
@@ -129,7 +129,7 @@ impl Local {
     }
 
     /// A subscription has ended: what it has acknowledged in this turn is told all the same.
-    pub(in super::super) fn unfollow(&mut self, slot: u32, local: u32) {
+    pub(crate) fn unfollow(&mut self, slot: u32, local: u32) {
         let entry = self.channels.at(local);
         let Some(follower) = entry.value.log.as_mut().and_then(|log| log.remove(slot)) else {
             return;
@@ -144,13 +144,7 @@ impl Local {
     }
 
     /// The owner has let `conn` in: its first page follows.
-    pub(in super::super) fn begin_catching_up(
-        &mut self,
-        conn: ConnId,
-        local: u32,
-        index: usize,
-        after: u64,
-    ) {
+    pub(crate) fn begin_catching_up(&mut self, conn: ConnId, local: u32, index: usize, after: u64) {
         self.connections[conn.slot as usize].subscriptions[index].position = CATCHING_UP;
         let channel = &mut self.channels.at(local).value;
         channel.joining += 1;
@@ -172,14 +166,11 @@ impl Local {
     pub(super) fn go_live(&mut self, route: &mut Route, conn: ConnId, local: u32, last: u64) {
         // What the turn has gathered was on the page, or came before the join.
         self.seal_early(route, local);
-        let connection = &mut self.connections[conn.slot as usize];
+        let connection = &self.connections[conn.slot as usize];
         let index = connection.find(local).expect("who goes live is subscribed");
-        let form = connection.form();
+        self.list(conn.slot, local, index);
         let channel = &mut self.channels.at(local).value;
         channel.joining -= 1;
-        connection.subscriptions[index].position = channel.subscribers.len() as u32;
-        channel.subscribers.push(Subscriber { slot: conn.slot, index: index as u32 });
-        channel.count_mut(form).into_iter().for_each(|count| *count += 1);
         let log = channel.log.as_mut().expect("a channel with followers has a log");
         log.last = log.last.max(last);
         log.follower(conn.slot).expect("who goes live follows the log").was_live = false;
@@ -250,7 +241,7 @@ impl Local {
     }
 
     /// Welcome `conn`, which begins with the log after what `welcome` says.
-    pub(in super::super) fn welcome_follower(
+    pub(crate) fn welcome_follower(
         &mut self,
         route: &mut Route,
         conn: ConnId,
@@ -268,11 +259,7 @@ impl Local {
     }
 
     /// Put an event of a log into its channel's run of this turn.
-    pub(in super::super) fn on_deliver_logged(
-        &mut self,
-        route: &mut Route,
-        delivery: super::Delivery,
-    ) {
+    pub(crate) fn on_deliver_logged(&mut self, route: &mut Route, delivery: super::Delivery) {
         let super::Delivery { local, frame, sequence, event_type, rest } = delivery;
         let (skip, ticket) = rest.map_or((None, None), |rest| *rest);
         self.gather_logged(route, local, frame, skip, sequence, event_type.as_deref());
@@ -307,7 +294,7 @@ impl Local {
 
     /// Send `frames`, which are in no log, to those subscribers that are catching up: no page will
     /// bring them. All but the connection in slot `skip`.
-    pub(in super::super) fn send_to_those_behind(
+    pub(crate) fn send_to_those_behind(
         &mut self,
         route: &mut Route,
         local: u32,
@@ -323,7 +310,7 @@ impl Local {
 
     /// Send `frames`, which are in no log, to those subscribers that are catching up: each frame to
     /// all but the connection that it is `withheld` from.
-    pub(in super::super) fn send_load_to_those_behind(
+    pub(crate) fn send_load_to_those_behind(
         &mut self,
         route: &mut Route,
         local: u32,
@@ -365,7 +352,7 @@ impl Local {
 
     /// Before a run of `bytes` that comes `after` an event is queued: who has no room for it goes
     /// back to pages.
-    pub(in super::super) fn set_back_the_slow(
+    pub(crate) fn set_back_the_slow(
         &mut self,
         route: &mut Route,
         local: u32,
@@ -396,10 +383,9 @@ impl Local {
         (follower.after, follower.was_live) = (after, true);
         route.counters.log_set_backs += 1;
         let connection = &mut self.connections[slot as usize];
-        let form = connection.form();
         let subscription = &mut connection.subscriptions[index];
         let position = std::mem::replace(&mut subscription.position, CATCHING_UP);
-        self.unlist(local, position, form);
+        self.unlist(local, position);
         self.channels.at(local).value.joining += 1;
         self.conn_log(conn).catching_up.push(local);
         self.note_appetite(route, conn);

@@ -13,16 +13,15 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::super::message::{Ticket, ToLocal};
-use super::super::owner::Owner;
-use super::super::route::{Route, Way};
-use super::super::{Millis, Refusal, Shard};
 use super::ack::RefusedAck;
 use super::ask::{LogAnswer, SnapshotError};
 use super::sinks::SINK_PREFIX;
-use crate::Renewed;
 use crate::log::stored::Record;
 use crate::log::{AckError, Newest, NotKept, RecordKind};
+use crate::message::{Ticket, ToLocal};
+use crate::owner::Owner;
+use crate::route::{Route, Way};
+use crate::{Millis, Refusal, Renewed, Shard};
 
 /// How soon one of those that could not be written is tried again, and how late at most.
 const RETRY_MS: u64 = 1_000;
@@ -205,7 +204,7 @@ impl Owner {
     }
 
     /// Time has moved: try one of those again that could not be written.
-    pub(in super::super) fn retry_unkept(&mut self, way: &mut Way<'_>) {
+    pub(crate) fn retry_unkept(&mut self, way: &mut Way<'_>) {
         if !self.logs.retries.failed.is_empty() && self.logs.retries.at <= way.route.now {
             self.retry_next(way);
         }

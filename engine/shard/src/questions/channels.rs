@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::message::{ChannelInfo, ChannelName};
-use super::super::owned::Owned;
-use super::super::question::{Question, QuestionToOne, To};
-use super::super::table::Entry;
-use super::super::{Shard, ShardConfig};
 use crate::id::{AppIndex, CoreId};
+use crate::message::{ChannelInfo, ChannelName};
+use crate::owned::Owned;
+use crate::question::{Question, QuestionToOne, To};
+use crate::table::Entry;
+use crate::{Shard, ShardConfig};
 
 /// Every occupied channel of an app whose name starts with `prefix`. The answer is in no order.
 #[derive(Clone, Debug)]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::message::ChannelName;
-use super::super::question::{Question, QuestionToOne, To};
-use super::super::{Shard, ShardConfig};
 use crate::id::{AppIndex, CoreId, SocketId};
+use crate::message::ChannelName;
+use crate::question::{Question, QuestionToOne, To};
+use crate::{Shard, ShardConfig};
 
 /// How many websockets an app has on this node.
 #[derive(Clone, Debug)]

@@ -1,10 +1,10 @@
 //! What whoever watches the server wants to know of every core.
 
-use super::super::counters::Counters;
-use super::super::logged::Lags;
-use super::super::question::{Question, To};
-use super::super::{Shard, ShardConfig};
+use crate::counters::Counters;
 use crate::id::CoreId;
+use crate::logged::Lags;
+use crate::question::{Question, To};
+use crate::{Shard, ShardConfig};
 
 /// What each core has counted. The answer is in the order of the cores.
 #[derive(Clone, Debug)]
