@@ -229,6 +229,24 @@ impl Owner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::{App, AppPolicy, Apps};
+    use crate::plain::PLAIN;
+    use crate::{Millis, Output, Shard, ShardConfig};
+
+    #[test]
+    fn a_channel_is_not_told_what_its_dialect_has_no_word_for() {
+        let policy = AppPolicy { subscription_count: true, ..AppPolicy::default() };
+        let app = App { policy, ..App::new("id", "key", "secret") };
+        let apps = Apps::new(vec![app]).unwrap();
+        let mut shard = Shard::new(ShardConfig::default(), apps, &PLAIN, Millis(0));
+        let conn = shard.open(1).unwrap();
+        shard.upgrade(conn, DialectId(0));
+        shard.subscribe(conn, "news", None).unwrap();
+        shard.end_turn();
+        assert!(shard.owner.channels.iter().all(|it| it.value.announced_count.is_some()));
+        let is_sent = |output| matches!(output, Output::Flush(_));
+        assert!(!std::iter::from_fn(|| shard.poll_output()).any(is_sent));
+    }
 
     /// Cores and dialects come and go in every order, and each is heard as long as it is there.
     #[test]

@@ -152,3 +152,35 @@ fn is_told_of_connections(app: &App) -> bool {
     let is_wanted = || app.webhooks.iter().any(|it| it.wants(WebhookEvent::ConnectionCount, ""));
     app.connection_count_threshold > 0 && is_wanted()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::app::{App, Apps};
+    use crate::id::{AppIndex, CoreId};
+    use crate::plain::PLAIN;
+    use crate::{Millis, Shard, ShardConfig};
+
+    /// Its server has yet to be told that the last client is gone.
+    #[test]
+    fn who_counts_an_apps_connections_is_not_done_before_the_last_has_left() {
+        let apps = ["a", "b"].map(|id| App::new(id, format!("key-{id}"), "secret"));
+        let apps = Apps::new(apps.into()).unwrap();
+        let shard = |core| {
+            let config = ShardConfig { core, cores: 2, ..ShardConfig::default() };
+            Shard::new(config, apps.clone(), &PLAIN, Millis(0))
+        };
+        let (mut of_client, mut of_app) = (shard(CoreId(0)), shard(CoreId(1)));
+        let conn = of_client.open(1).unwrap();
+        assert!(
+            of_client.enter(conn, AppIndex(1), false).is_none(),
+            "there is no limit to ask for"
+        );
+        of_app.receive(of_client.take_outgoing(CoreId(1)).unwrap());
+        of_app.end_turn();
+        assert!(!of_app.is_drained() && !of_app.is_vacant());
+        of_client.closed(conn, None);
+        of_app.receive(of_client.take_outgoing(CoreId(1)).unwrap());
+        of_app.end_turn();
+        assert!(of_app.is_drained() && of_app.is_vacant());
+    }
+}
