@@ -105,7 +105,8 @@ fn connections_call_no_owner() {
     let mut breaches = Vec::new();
     for source in sources().iter().filter(|it| it.path.starts_with("engine/shard/src/")) {
         let code = production(&source.text);
-        for (at, _) in code.match_indices("\nimpl Local {") {
+        let sides = ["\nimpl Local {", "\nimpl Route {"];
+        for (at, _) in sides.iter().flat_map(|side| code.match_indices(side)) {
             let block = code[at..].split_once("\n}").map_or(&code[at..], |(block, _)| block);
             blocks += 1;
             for (number, line) in block.lines().enumerate() {

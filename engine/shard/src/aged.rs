@@ -11,7 +11,7 @@ use std::hash::Hash;
 
 use hashbrown::HashMap;
 
-use super::Millis;
+use crate::Millis;
 
 /// Gaps in the order that are not worth the walk.
 const GAPS_MIN: usize = 64;

@@ -5,12 +5,12 @@
 
 use std::rc::Rc;
 
-use super::local::Local;
-use super::route::Route;
-use super::word::TraitsTable;
-use super::{Ending, Shard};
 use crate::app::{Apps, Standing};
 use crate::id::{AppIndex, ConnId};
+use crate::local::Local;
+use crate::route::Route;
+use crate::word::TraitsTable;
+use crate::{Ending, Shard};
 
 /// Clients closed each time the clock moves: some milliseconds of work, and 100,000 in two seconds.
 pub const EVICTIONS_PER_TICK: usize = 5_000;

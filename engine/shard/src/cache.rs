@@ -12,12 +12,12 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::message::{CachedInfo, ChannelName};
-use super::owner::Owner;
-use super::route::Route;
-use super::table::Table;
-use super::word::Said;
-use super::{DialectId, Millis, Word};
+use crate::message::{CachedInfo, ChannelName};
+use crate::owner::Owner;
+use crate::route::Route;
+use crate::table::Table;
+use crate::word::Said;
+use crate::{DialectId, Millis, Word};
 
 /// What an event costs besides its frame and its channel's name: its entry, the name's and the
 /// frame's reference counts and its places in both orders, rounded up.

@@ -6,11 +6,11 @@
 
 use bytes::Bytes;
 
-use super::frames::Frames;
-use super::logged::LocalLog;
-use super::message::OwnedId;
-use super::outgoing_batch::NOWHERE;
-use super::word::DialectId;
+use crate::frames::Frames;
+use crate::logged::LocalLog;
+use crate::message::OwnedId;
+use crate::outgoing_batch::NOWHERE;
+use crate::word::DialectId;
 
 /// The most bytes put together into one run; above it the run is sealed early.
 pub(super) const RUN_BYTES_MAX: usize = 256 * 1024;

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use uringcast_proto::ws::close::CloseCode;
 use uringcast_proto::ws::encode;
 
-use super::connection::{Closing, Farewell, Phase};
-use super::local::Local;
-use super::route::Route;
-use super::word::Said;
-use super::{Ending, Output, Segment, Shard, Word};
+use crate::connection::{Closing, Farewell, Phase};
 use crate::id::ConnId;
+use crate::local::Local;
+use crate::route::Route;
+use crate::word::Said;
+use crate::{Ending, Output, Segment, Shard, Word};
 
 impl Shard {
     /// Close `conn`: `code` is the last thing it is told, and the peer's answer is waited for.

@@ -5,17 +5,17 @@
 
 use std::num::NonZeroU32;
 
-use super::Millis;
-use super::channel::Form;
-use super::hear::Waiting;
-use super::logged::ConnLog;
-use super::message::Member;
-use super::outbox::Outbox;
-use super::rate::Window;
-use super::user::User;
-use super::wheel::Tick;
-use super::word::DialectId;
+use crate::Millis;
+use crate::channel::Form;
+use crate::hear::Waiting;
 use crate::id::AppIndex;
+use crate::logged::ConnLog;
+use crate::message::Member;
+use crate::outbox::Outbox;
+use crate::rate::Window;
+use crate::user::User;
+use crate::wheel::Tick;
+use crate::word::DialectId;
 
 /// Where a connection is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

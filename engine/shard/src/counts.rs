@@ -1,6 +1,6 @@
 //! How many subscriptions of each dialect there are: nearly always all are of one.
 
-use super::word::DialectId;
+use crate::word::DialectId;
 
 /// The most dialects that a shard may be handed: as many as a byte has bits.
 pub const DIALECTS_MAX: usize = 8;

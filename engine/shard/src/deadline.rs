@@ -4,13 +4,13 @@
 
 use std::num::NonZeroU32;
 
-use super::connection::{Closing, Connection, Phase};
-use super::counters::Refusal;
-use super::local::Local;
-use super::route::Route;
-use super::user::AUTHORIZE_TICK_MS;
-use super::{Ending, Millis, Output, Shard, Traits, Word};
+use crate::connection::{Closing, Connection, Phase};
+use crate::counters::Refusal;
 use crate::id::ConnId;
+use crate::local::Local;
+use crate::route::Route;
+use crate::user::AUTHORIZE_TICK_MS;
+use crate::{Ending, Millis, Output, Shard, Traits, Word};
 
 /// Why a connection is closed whose credential has come to its end.
 const EXPIRED: &str = "Authentication token has expired";
@@ -133,9 +133,9 @@ impl Local {
         }
     }
 
-    /// As [`Shard::has_expired`].
+    /// Whether what `conn` has shown of itself has come to its end by the time of the world.
     pub(super) fn has_expired(&mut self, route: &Route, conn: ConnId) -> bool {
-        let unix_s = route.unix_ms() / 1_000;
+        let unix_s = route.unix_ms / 1_000;
         self.connection(conn).is_some_and(|it| match it.phase {
             Phase::Open { expires: Some(end), .. } => u64::from(end.get()) <= unix_s,
             _ => false,
@@ -147,7 +147,7 @@ impl Route {
     /// The second `unix_s` since 1970 by the shard's own clock, as far as can be known now.
     fn moment_of(&self, unix_s: NonZeroU32) -> Millis {
         let unix_ms = u64::from(unix_s.get()) * 1_000;
-        self.now.plus(unix_ms.saturating_sub(self.unix_ms()))
+        self.now.plus(unix_ms.saturating_sub(self.unix_ms))
     }
 
     fn traits_of(&self, connection: &Connection) -> &Traits {

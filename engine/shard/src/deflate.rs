@@ -13,12 +13,12 @@ use uringcast_proto::ws::client::FrameCursor;
 use uringcast_proto::ws::deflate::Deflater;
 use uringcast_proto::ws::encode;
 
-use super::channel::Skip;
-use super::counters::Counters;
-use super::local::Local;
-use super::route::Route;
-use super::{Segment, Shard};
+use crate::channel::Skip;
+use crate::counters::Counters;
 use crate::id::ConnId;
+use crate::local::Local;
+use crate::route::Route;
+use crate::{Segment, Shard};
 
 /// One form of a run, and what of it is withheld from whom, sorted by slot.
 #[derive(Debug)]

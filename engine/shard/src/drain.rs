@@ -4,9 +4,8 @@
 //! its part that its nonce decides: evenly, so that no moment has many, and not in step with other
 //! cores or other nodes that were told to end at the same time.
 
-use super::quota::AppConnections;
-use super::{Ending, Millis, Shard};
 use crate::id::ConnId;
+use crate::{Ending, Millis, Shard};
 
 /// A shutdown in progress.
 #[derive(Debug)]
@@ -57,7 +56,7 @@ impl Shard {
     pub fn is_drained(&self) -> bool {
         self.route.counters.connections == 0
             && self.route.counters.channels == 0
-            && self.owner.app_connections.iter().all(AppConnections::is_vacant)
+            && self.owner.are_apps_vacant()
             && !self.has_outputs()
     }
 

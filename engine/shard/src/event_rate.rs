@@ -1,8 +1,8 @@
 //! How often clients may send events: each by itself, and all of an app on this core together.
 
-use super::rate::Window;
-use super::{Millis, Shard};
 use crate::id::ConnId;
+use crate::rate::Window;
+use crate::{Millis, Shard};
 
 impl Shard {
     /// Count a client event of `conn`; false when it has sent `per_second` in this second. 0 is no

@@ -7,27 +7,27 @@
 
 use bytes::Bytes;
 
-use super::channel::{Channel, Form, RUN_BYTES_MAX, Run, Skip, Subscriber, remainder};
-use super::deflate::Sealed;
-use super::frames::Frames;
-use super::local::Local;
-use super::message::{
+use crate::app::WebhookEvent;
+use crate::channel::{Channel, Form, RUN_BYTES_MAX, Run, Skip, Subscriber, remainder};
+use crate::deflate::Sealed;
+use crate::frames::Frames;
+use crate::id::{ConnId, CoreId, SocketId};
+use crate::local::Local;
+use crate::message::{
     CoreMessage, Counted, LocalId, Member, OwnedId, Publication, Ticket, ToLocal, ToOwner,
 };
-use super::notice::is_of_interest;
-use super::outgoing_batch::{Load, Withheld};
-use super::own_form::OwnForms;
-use super::owned::Foothold;
-use super::owner::Owner;
-use super::question::Asked;
-use super::route::{Route, Way};
-use super::subscribe::Subscribed;
-use super::{Segment, Shard};
-use crate::app::WebhookEvent;
-use crate::id::{ConnId, CoreId, SocketId};
+use crate::notice::is_of_interest;
+use crate::outgoing_batch::{Load, Withheld};
+use crate::own_form::OwnForms;
+use crate::owned::Foothold;
+use crate::owner::Owner;
+use crate::question::Asked;
+use crate::route::{Route, Way};
+use crate::subscribe::Subscribed;
+use crate::{Segment, Shard};
 
 /// Who is to see an event of a subscriber, besides its sender.
-enum Reach {
+enum Audience {
     Nobody,
     /// Subscribers on this core, and no log, or server of the app.
     Here,
@@ -59,24 +59,25 @@ impl Shard {
         let Some(skip) = self.local.socket_id(&self.route, conn) else {
             return; // Closed by an earlier message of the same read.
         };
+        debug_assert!(self.route.is_settled(), "an event must not overtake a join");
         self.route.counters.publishes += 1;
         let owner = self.local.channels.at(subscribed.local).name.owner(self.route.config.cores);
         if !self.route.is_here(owner) {
             return self.local.tell_published(&mut self.route, conn, subscribed, skip, write);
         }
-        let write = match self.reach_of(subscribed.local) {
-            Reach::Nobody => return,
-            Reach::Here => {
+        let write = match self.audience_of(subscribed.local) {
+            Audience::Nobody => return,
+            Audience::Here => {
                 return self.local.write_into_run(&mut self.route, conn, subscribed, write);
             }
-            Reach::There { owned, foothold } => {
+            Audience::There { owned, foothold } => {
                 let sender = (conn, subscribed.index);
                 match self.write_delivered((owned, foothold), sender, write) {
                     Ok(()) => return,
                     Err(write) => write,
                 }
             }
-            Reach::Many => write,
+            Audience::Many => write,
         };
         let Subscribed { local, index } = subscribed;
         let subscription = &self.local.connections[conn.slot as usize].subscriptions[index];
@@ -84,12 +85,7 @@ impl Shard {
         write(&mut frame, subscription.member.as_deref());
         let owned =
             self.local.channels.at(local).value.owned.expect("a confirmed subscription knows it");
-        self.owner.on_publish(
-            &mut Way::of(&mut self.route, &mut self.local),
-            owned,
-            Frames::one(frame.into()),
-            skip,
-        );
+        self.with_owner(|owner, way| owner.on_publish(way, owned, Frames::one(frame.into()), skip));
     }
 
     /// Publish all of `publications`; the answer comes when each is queued to every subscriber it
@@ -100,11 +96,7 @@ impl Shard {
         for publication in publications {
             let owner = publication.channel.owner(self.route.config.cores);
             if self.route.is_here(owner) {
-                self.owner.on_publish_named(
-                    &mut Way::of(&mut self.route, &mut self.local),
-                    publication,
-                    ticket,
-                );
+                self.with_owner(|owner, way| owner.on_publish_named(way, publication, ticket));
                 continue;
             }
             let publication = Box::new(publication);
@@ -117,24 +109,24 @@ impl Shard {
     /// Who is to see an event of a subscriber here in the channel at `local`, which this core puts
     /// in order.
     #[inline]
-    fn reach_of(&mut self, local: u32) -> Reach {
+    fn audience_of(&mut self, local: u32) -> Audience {
         let Channel { owned: Some(owned), log: None, .. } = self.local.channels.at(local).value
         else {
-            return Reach::Many;
+            return Audience::Many;
         };
         let Some(channel) = self.owner.channels.get(owned.index, owned.generation) else {
-            return Reach::Many;
+            return Audience::Many;
         };
         if is_of_interest(&self.route.apps, &channel.name, WebhookEvent::ClientEvent) {
-            return Reach::Many;
+            return Audience::Many;
         }
         let core = self.route.config.core;
         let mut told = (0..).zip(&channel.value.footholds).filter(|(_, it)| is_told(it, core));
         match (told.next(), told.next()) {
-            (None, _) => Reach::Nobody,
-            (Some((_, it)), None) if it.core == core => Reach::Here,
-            (Some((foothold, _)), None) => Reach::There { owned: owned.index, foothold },
-            (Some(_), Some(_)) => Reach::Many,
+            (None, _) => Audience::Nobody,
+            (Some((_, it)), None) if it.core == core => Audience::Here,
+            (Some((foothold, _)), None) => Audience::There { owned: owned.index, foothold },
+            (Some(_), Some(_)) => Audience::Many,
         }
     }
 }

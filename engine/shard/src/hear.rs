@@ -8,10 +8,10 @@
 //! [`Local::wake`], and nobody else touches [`Waiting`]. One that begins to close waits until its
 //! client takes anything, its last words at the latest: who takes nothing is not listened to.
 
-use super::local::Local;
-use super::route::Route;
-use super::{Output, Shard};
 use crate::id::ConnId;
+use crate::local::Local;
+use crate::route::Route;
+use crate::{Output, Shard};
 
 /// Whether the I/O layer keeps a connection's messages until it is told to go on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Shard {
 }
 
 impl Local {
-    /// As [`Shard::may_hear`].
+    /// Whether the next message of `conn` may be heard; if not, it is noted that it waits.
     #[inline]
     pub(super) fn may_hear(&mut self, route: &Route, conn: ConnId) -> bool {
         let (soft, is_backlogged) = (route.config.outbox_bytes_soft, self.are_cores_backlogged);

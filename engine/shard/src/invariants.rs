@@ -1,8 +1,8 @@
 //! What holds of a shard between turns, checked while debugging.
 
-use super::Shard;
-use super::channel::Form;
-use super::hear::Waiting;
+use crate::Shard;
+use crate::channel::Form;
+use crate::hear::Waiting;
 
 impl Shard {
     /// Every list that points at another points back. Linear in everything: only when debugging.

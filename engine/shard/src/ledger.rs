@@ -8,11 +8,11 @@
 
 use hashbrown::HashMap;
 
-use super::message::{hash, owner};
-use super::question::QuestionToOne;
-use super::rate::{Bucket, Rate, Spent};
-use super::{AgedLimits, Millis, Refusal, Shard, ShardConfig};
 use crate::id::{AppIndex, CoreId};
+use crate::message::{hash, owner};
+use crate::question::QuestionToOne;
+use crate::rate::{Bucket, Rate, Spent};
+use crate::{AgedLimits, Millis, Refusal, Shard, ShardConfig};
 
 mod budget;
 mod idempotency;

@@ -7,8 +7,8 @@
 //!
 //! Every channel has one owner among the cores. The owner puts a channel's events in one order and
 //! knows who is in it; the core of a subscriber keeps the list that events are fanned out to. So a
-//! shard has two sides, `Local` and `Owner`, and what both need, `Route`. A file may hold the part
-//! of each in one subject: its `impl Shard` is what is asked from outside, and knows both.
+//! shard has two sides, `Local` and `Owner`, and what both need, `Route`. A file is about one
+//! subject and may have an `impl` for each side; its `impl Shard` is what the I/O layer calls.
 //!
 //! Invariant: a connection's events of a channel are, from `subscription_succeeded` to the end,
 //! the owner's order without a gap; or the connection is being closed.
@@ -272,40 +272,43 @@ impl Shard {
         for message in messages.drain(..) {
             match message {
                 CoreMessage::ToOwner(message) => {
-                    let way = &mut Way::of(&mut self.route, &mut self.local);
-                    self.owner.take(way, message);
+                    self.with_owner(|owner, way| owner.take(way, message));
                 }
                 CoreMessage::ToLocal(message) => self.local.take(&mut self.route, message),
                 CoreMessage::Ask { ticket, errand } => self.on_ask(ticket, errand),
             }
             self.settle();
         }
-        self.route.spare(messages);
+        self.route.recycle(messages);
     }
 
-    /// Pass on what this core's connections have said to channels that it owns itself.
+    /// Let the owner do something, and tell cores of it.
+    #[inline]
+    fn with_owner<R>(&mut self, act: impl FnOnce(&mut Owner, &mut Way<'_>) -> R) -> R {
+        act(&mut self.owner, &mut Way::of(&mut self.route, &mut self.local))
+    }
+
+    /// Pass on what this core's connections have said to the owner that it is itself.
     ///
     /// Whatever lets a connection say something ends with this.
     #[inline]
     fn settle(&mut self) {
-        while let Some(message) = self.route.next_again() {
-            let way = &mut Way::of(&mut self.route, &mut self.local);
-            self.owner.take(way, message);
+        while let Some(message) = self.route.next_to_own_owner() {
+            self.with_owner(|owner, way| owner.take(way, message));
         }
     }
 
     /// The turn is over: hand every channel's events to its subscribers' outboxes.
     pub fn end_turn(&mut self) {
-        debug_assert!(self.route.is_settled(), "what is said is passed on at once");
+        assert!(self.route.is_settled(), "whoever lets a connection say something settles");
         self.local.tell_acks(&mut self.route);
         self.settle();
         self.local.send_replies(&mut self.route);
-        let way = &mut Way::of(&mut self.route, &mut self.local);
-        self.owner.tell_counts(way);
+        self.with_owner(Owner::tell_counts);
         self.owner.tell_trimmed(&mut self.route);
         loop {
             self.local.tell_watchers(&mut self.route);
-            self.owner.tell_rosters(&mut Way::of(&mut self.route, &mut self.local));
+            self.with_owner(Owner::tell_rosters);
             self.local.seal_runs(&mut self.route);
             self.feed();
             self.close_overflowed();
@@ -318,6 +321,7 @@ impl Shard {
         self.route.answer_publishes();
         self.owner.post_to_sinks(&mut self.route);
         self.local.joiners.iter_mut().for_each(Joiner::forget);
+        assert!(self.route.is_settled(), "a turn ends with nothing unsaid");
         self.debug_check_invariants();
     }
 

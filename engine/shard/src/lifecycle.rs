@@ -4,15 +4,16 @@
 
 use bytes::Bytes;
 
-use super::connection::{Connection, Phase, Place};
-use super::counters::Refusal;
-use super::hear::Waiting;
-use super::local::Local;
-use super::outbox::Outbox;
-use super::rate::Window;
-use super::route::{Route, Way};
-use super::{DialectId, Millis, Segment, Shard};
+use crate::connection::{Connection, Phase, Place};
+use crate::counters::Refusal;
+use crate::hear::Waiting;
 use crate::id::{AppIndex, ConnId, SocketId};
+use crate::local::Local;
+use crate::outbox::Outbox;
+use crate::owner::Owner;
+use crate::rate::Window;
+use crate::route::Route;
+use crate::{DialectId, Millis, Segment, Shard};
 
 /// How often sends in flight are looked at for progress.
 const WATCH_INTERVAL_MS: u64 = 1_000;
@@ -210,8 +211,8 @@ impl Shard {
         self.owner.expire_logs(&mut self.route);
         self.owner.resume_sinks(&self.route);
         self.owner.look_at_counts(&self.route);
-        self.owner.look_at_rosters(&mut Way::of(&mut self.route, &mut self.local));
-        self.owner.retry_unkept(&mut Way::of(&mut self.route, &mut self.local));
+        self.with_owner(Owner::look_at_rosters);
+        self.with_owner(Owner::retry_unkept);
         self.settle();
         self.continue_drain();
         self.continue_evictions();
@@ -266,7 +267,7 @@ impl Local {
         Ok(conn)
     }
 
-    /// As [`Shard::socket_id`].
+    /// The id that clients know `conn` by.
     #[inline]
     pub(super) fn socket_id(&mut self, route: &Route, conn: ConnId) -> Option<SocketId> {
         let core = route.config.core;
@@ -282,14 +283,14 @@ impl Local {
         (is_it && connection.is_open()).then(|| id.slot())
     }
 
-    /// As [`Shard::speaks`].
+    /// The app and the dialect of `conn`, if it is open.
     #[inline]
     pub(super) fn speaks(&mut self, conn: ConnId) -> Option<(AppIndex, DialectId)> {
         let connection = self.connection(conn)?;
         connection.is_open().then_some((connection.app, connection.dialect))
     }
 
-    /// As [`Shard::send`].
+    /// Queue `frame` on `conn` in its own form; nothing if it is being closed.
     pub(super) fn send(&mut self, route: &mut Route, conn: ConnId, frame: Bytes) {
         let form = self.connection(conn).map(|it| it.form());
         let bytes = form.map_or(Bytes::new(), |form| route.in_form(form, frame));
@@ -315,12 +316,5 @@ impl Local {
         }
         let segment = Segment::private(bytes, frames, &self.retained);
         self.enqueue(route, conn.slot, segment);
-    }
-}
-
-impl Route {
-    /// As [`Shard::now`].
-    pub(super) const fn now(&self) -> Millis {
-        self.now
     }
 }

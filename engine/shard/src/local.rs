@@ -3,27 +3,29 @@
 //! This side knows sockets, outboxes and timers. It is told by channels' owners what to send, and
 //! tells them what its connections want; it calls no owner.
 
+use std::collections::VecDeque;
+
 use slab::Slab;
 use uringcast_proto::ws::deflate::Deflater;
 
-use super::batch::{Joiner, Retained};
-use super::channel::{Channel, Run};
-use super::connection::Connection;
-use super::drain::Drain;
-use super::logged::Acks;
-use super::message::ToLocal;
-use super::rate::Window;
-use super::replies::Replies;
-use super::route::Route;
-use super::subscription_hints::SubscriptionHints;
-use super::table::Table;
-use super::user::Sessions;
-use super::watch::{Notices, Watched};
-use super::wheel::Wheel;
-use super::{Ending, Millis, ShardConfig};
+use crate::batch::{Joiner, Retained};
+use crate::channel::{Channel, Run};
+use crate::connection::Connection;
+use crate::drain::Drain;
 use crate::id::ConnId;
+use crate::logged::Acks;
+use crate::message::ToLocal;
+use crate::rate::Window;
+use crate::replies::Replies;
+use crate::route::Route;
+use crate::subscription_hints::SubscriptionHints;
+use crate::table::Table;
+use crate::user::Sessions;
+use crate::watch::{Notices, Watched};
+use crate::wheel::Wheel;
+use crate::{Ending, Millis, ShardConfig};
 
-/// What one core has of its own connections.
+/// The connections of one core and all that it keeps for them.
 #[derive(Debug)]
 pub(super) struct Local {
     pub(super) connections: Slab<Connection>,
@@ -68,7 +70,7 @@ pub(super) struct Local {
     /// Connections whose messages wait for that to end.
     pub(super) waiting_for_cores: Vec<ConnId>,
     /// Connections that want their next page of a log.
-    pub(super) page_queue: std::collections::VecDeque<ConnId>,
+    pub(super) page_queue: VecDeque<ConnId>,
     /// What has been acknowledged in this turn.
     pub(super) acks: Acks,
 }
@@ -98,7 +100,7 @@ impl Local {
             evicted: Vec::new(),
             are_cores_backlogged: false,
             waiting_for_cores: Vec::new(),
-            page_queue: std::collections::VecDeque::new(),
+            page_queue: VecDeque::new(),
             acks: Acks::default(),
         }
     }

@@ -11,17 +11,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 
-use super::counters::Refusal;
-use super::frames::Frames;
-use super::logged::{
-    AppendError, Appended, Delivery, JoinLog, LogAnswer, LogMessage, LogNews, LogWelcome,
-};
-use super::online::OnlineStatus;
-use super::outgoing_batch::Load;
-use super::question::{Errand, Part};
-use super::word::{DialectId, Said};
+use crate::counters::Refusal;
+use crate::frames::Frames;
 use crate::id::{AppIndex, ConnId, CoreId, SocketId};
 use crate::log::NoLog;
+use crate::logged::{
+    AppendError, Appended, Delivery, JoinLog, LogAnswer, LogMessage, LogNews, LogWelcome,
+};
+use crate::online::OnlineStatus;
+use crate::outgoing_batch::Load;
+use crate::question::{Errand, Part};
+use crate::word::{DialectId, Said};
 
 /// What a channel is, by its name.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -220,9 +220,7 @@ impl Join {
     pub const fn subscriber(&self) -> (CoreId, ConnId) {
         (self.core, self.conn)
     }
-}
 
-impl Join {
     fn weight_bytes(&self) -> usize {
         let member = self.member.as_ref().map_or(0, |it| it.user_id.len() + it.user_info.len());
         let log = self.log.as_ref().map_or(0, |log| log.weight_bytes());

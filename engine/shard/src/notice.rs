@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Output;
-use super::frames::Frames;
-use super::message::ChannelName;
-use super::owner::Owner;
-use super::route::Route;
+use crate::Output;
 use crate::app::{Apps, WebhookEvent};
+use crate::frames::Frames;
 use crate::id::{AppIndex, SocketId};
+use crate::message::ChannelName;
+use crate::owner::Owner;
+use crate::route::Route;
 
 /// Something that happened in an app.
 #[derive(Clone, Debug)]

@@ -5,10 +5,10 @@
 
 use smallvec::SmallVec;
 
-use super::message::{ChannelName, LocalId, ToLocal, UserAction};
-use super::owner::Owner;
-use super::route::Way;
 use crate::id::CoreId;
+use crate::message::{ChannelName, LocalId, ToLocal, UserAction};
+use crate::owner::Owner;
+use crate::route::Way;
 
 /// Whether a user is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use uringcast_proto::ws::encode;
 
-use super::connection::Connection;
-use super::message::{ChannelName, Join};
-use super::route::Route;
-use super::{Refusal, Shard};
+use crate::connection::Connection;
 use crate::id::AppIndex;
 use crate::log::subscriber_of;
+use crate::message::{ChannelName, Join};
 use crate::middleware::{self, Blocked, Call, Chain, Operation};
+use crate::route::Route;
+use crate::{Refusal, Shard};
 
 /// One message of so many is timed: two looks at a clock are a tenth of what an ack costs.
 const TIMED_EVERY: u32 = 64;

@@ -10,7 +10,7 @@
 
 use smallvec::SmallVec;
 
-use super::batch::{Joiner, Retained, Segment};
+use crate::batch::{Joiner, Retained, Segment};
 
 /// The most bytes that one send takes out of the queue when they must be copied together.
 const SEND_BYTES_MAX: usize = 256 * 1024;

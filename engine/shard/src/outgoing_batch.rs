@@ -9,15 +9,15 @@
 //! is handed over at the turn's end and the place is not forgotten then: it is one of a message of
 //! this channel, or what was said of it is out of date.
 
-use super::Shard;
-use super::channel::RUN_BYTES_MAX;
-use super::frames::Frames;
-use super::local::Local;
-use super::message::{CoreMessage, LocalId, Member, OwnedId, Ticket, ToLocal, ToOwner};
-use super::owner::Owner;
-use super::route::Route;
-use super::subscribe::Subscribed;
+use crate::Shard;
+use crate::channel::RUN_BYTES_MAX;
+use crate::frames::Frames;
 use crate::id::{ConnId, CoreId, SocketId};
+use crate::local::Local;
+use crate::message::{CoreMessage, LocalId, Member, OwnedId, Ticket, ToLocal, ToOwner};
+use crate::owner::Owner;
+use crate::route::Route;
+use crate::subscribe::Subscribed;
 
 /// A place in no list.
 pub(super) const NOWHERE: u32 = u32::MAX;

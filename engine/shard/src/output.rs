@@ -1,8 +1,8 @@
 //! What a shard wants done: all that it cannot do itself, which is everything outside of it.
 
-use super::{Answer, Notice, SinkPost, Ticket};
 use crate::LogRecord;
 use crate::id::ConnId;
+use crate::{Answer, Notice, SinkPost, Ticket};
 
 /// What the I/O layer must do next, in this order.
 #[derive(Debug)]

@@ -10,13 +10,13 @@
 use bytes::Bytes;
 use uringcast_proto::ws::client::FrameCursor;
 
-use super::batch::Retained;
-use super::channel::Form;
-use super::deflate::{Packed, Sealed};
-use super::route::Route;
-use super::word::OwnForm;
-use super::{DialectId, Segment, Shard};
+use crate::batch::Retained;
+use crate::channel::Form;
+use crate::deflate::{Packed, Sealed};
 use crate::id::ConnId;
+use crate::route::Route;
+use crate::word::OwnForm;
+use crate::{DialectId, Segment, Shard};
 
 /// One run in the forms of several dialects, each made when the first connection wants it.
 pub(super) struct OwnForms(Vec<(DialectId, Option<Sealed>)>);

@@ -6,18 +6,18 @@
 
 use smallvec::SmallVec;
 
-use super::counts::Counts;
-use super::message::{ChannelName, Join, JoinRefused, Joined, LocalId, Member, OwnedId, ToLocal};
-use super::notice::Fact;
-use super::outgoing_batch::NOWHERE;
-use super::owner::Owner;
-use super::roster::Roster;
-use super::route::{Route, Way};
-use super::subscription_count::AnnouncedCount;
-use super::word::{Begin, Members, Said};
-use super::{DialectId, Word};
 use crate::app::WebhookEvent;
+use crate::counts::Counts;
 use crate::id::CoreId;
+use crate::message::{ChannelName, Join, JoinRefused, Joined, LocalId, Member, OwnedId, ToLocal};
+use crate::notice::Fact;
+use crate::outgoing_batch::NOWHERE;
+use crate::owner::Owner;
+use crate::roster::Roster;
+use crate::route::{Route, Way};
+use crate::subscription_count::AnnouncedCount;
+use crate::word::{Begin, Members, Said};
+use crate::{DialectId, Word};
 
 /// A core that has subscriptions to a channel.
 #[derive(Clone, Debug)]
@@ -167,7 +167,8 @@ impl Owner {
         Ok(())
     }
 
-    /// Tell the subscribers of the channel at `owned` something, in its order.
+    /// Tell the subscribers of the channel at `owned` something in its order, in the form of the
+    /// first dialect that is heard there; nothing if nobody is.
     pub(super) fn tell_channel(&mut self, way: &mut Way<'_>, owned: u32, word: &Word<'_>) {
         let heard = self.channels.at(owned).value.heard;
         if heard != 0 {
@@ -175,7 +176,8 @@ impl Owner {
         }
     }
 
-    /// As [`tell_channel`](Self::tell_channel), in the form of `dialect`.
+    /// Tell the subscribers of the channel at `owned` something in its order, in the form of
+    /// `dialect`.
     pub(super) fn tell_channel_as(
         &mut self,
         way: &mut Way<'_>,

@@ -1,21 +1,22 @@
 //! The channels, users and apps that one core puts in order.
 //!
-//! This side knows cores, not connections: it takes what they say in one order and tells each what
-//! follows from it.
+//! This side takes what cores say in one order and tells each what follows from it. A connection is
+//! a name to it, by which it is answered; its socket, outbox and subscriptions are
+//! [`Local`](crate::local::Local)'s.
 
-use super::ShardConfig;
-use super::cache::Cache;
-use super::ledger::Ledger;
-use super::logged::Logs;
-use super::message::ToOwner;
-use super::online::Online;
-use super::owned::Owned;
-use super::quota::AppConnections;
-use super::route::Way;
-use super::subscription_count::Untold;
-use super::table::Table;
+use crate::ShardConfig;
+use crate::cache::Cache;
+use crate::ledger::Ledger;
+use crate::logged::Logs;
+use crate::message::ToOwner;
+use crate::online::Online;
+use crate::owned::Owned;
+use crate::quota::AppConnections;
+use crate::route::Way;
+use crate::subscription_count::Untold;
+use crate::table::Table;
 
-/// What one core has of what it owns.
+/// What this core puts in order for all cores: channels with their logs, users, and apps.
 #[derive(Debug)]
 pub(super) struct Owner {
     /// Channels that this core puts in order.
@@ -30,6 +31,7 @@ pub(super) struct Owner {
     pub(super) app_connections: Vec<AppConnections>,
     /// Budgets and keys that this core keeps for all cores.
     pub(super) ledger: Ledger,
+    /// Logs of the channels that this core owns.
     pub(super) logs: Logs,
 }
 

@@ -1,6 +1,6 @@
 //! A dialect for tests of the shard that are about no dialect: it has no word for anything.
 
-use super::{DialectRow, Dialects, Nature, Traits};
+use crate::{DialectRow, Dialects, Nature, Traits};
 
 pub(super) static PLAIN: Dialects = Dialects {
     rows: &[DialectRow {

@@ -1,21 +1,20 @@
 //! Questions to the cores, each a type that knows whom it asks and what the answer is.
 //!
 //! The asker's core sends a [`Question`] to one core or to all and gathers the parts; when the last
-//! one is here the answer is an output, for whoever holds the
-//! [`Asked`] that has its type. What
-//! travels between cores is erased here and nowhere else: a part is for the question that it was
-//! asked by, and an answer for what was asked, so neither can be of another type.
+//! one is here the answer is an output, for whoever holds the [`Asked`] of its type. What travels
+//! between cores is erased here and nowhere else: a part is for the question that it was asked by,
+//! and an answer for what was asked, so neither can be of another type.
 
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::logged::{AppendError, Appended};
-use super::message::{CoreMessage, Counted, Ticket, ToLocal};
-use super::requests::State;
-use super::route::{Route, Way};
-use super::{Output, Shard, ShardConfig};
 use crate::id::CoreId;
+use crate::logged::{AppendError, Appended};
+use crate::message::{CoreMessage, Counted, Ticket, ToLocal};
+use crate::requests::State;
+use crate::route::{Route, Way};
+use crate::{Output, Shard, ShardConfig};
 
 /// Something that one core or all of them are asked.
 pub trait Question: Clone + fmt::Debug + Send + 'static {
@@ -271,7 +270,7 @@ impl Route {
             unreachable!("a publish is not answered in parts");
         };
         if let Some(answer) = gathering.take(core, part) {
-            self.requests.remove(ticket.index as usize);
+            self.close_request(ticket);
             self.outputs.push_back(Output::Answer(ticket, answer));
         }
     }

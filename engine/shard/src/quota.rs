@@ -8,15 +8,15 @@
 //!
 //! Invariant: a connection that has been counted knows it, and leaves once.
 
-use super::local::Local;
-use super::message::{Ticket, ToLocal, ToOwner};
-use super::notice::Fact;
-use super::owner::Owner;
-use super::question::{Answer, Asked};
-use super::route::{Route, Way};
-use super::{Output, Shard, ShardConfig};
 use crate::app::{App, AppPolicy, WebhookEvent};
 use crate::id::{AppIndex, ConnId, CoreId};
+use crate::local::Local;
+use crate::message::{Ticket, ToLocal, ToOwner};
+use crate::notice::Fact;
+use crate::owner::Owner;
+use crate::question::{Answer, Asked};
+use crate::route::{Route, Way};
+use crate::{Output, Shard, ShardConfig};
 
 /// A connection on its way into an app.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,7 @@ impl Shard {
             self.local.connection(conn)?.is_counted = true;
         }
         let enter = ToOwner::Enter { app, ticket, connections_max };
-        self.route.tell_owner(self.route.app_owner(app), enter);
+        self.route.tell_owner(self.route.config.app_owner(app), enter);
         self.settle();
         ticket.map(Asked::new)
     }
@@ -132,12 +132,7 @@ impl Owner {
 impl Route {
     /// A connection that was counted in `app` is gone.
     pub(super) fn leave_app(&mut self, app: AppIndex) {
-        self.tell_owner(self.app_owner(app), ToOwner::Exit { app });
-    }
-
-    /// The core that counts the connections of `app`.
-    pub(super) fn app_owner(&self, app: AppIndex) -> CoreId {
-        self.config.app_owner(app)
+        self.tell_owner(self.config.app_owner(app), ToOwner::Exit { app });
     }
 }
 

@@ -7,7 +7,7 @@
 //! A [`Window`] counts afresh in each span of time. It is smaller and only knows whether it is
 //! full; around its end twice as much may come as it has room for, which is enough against floods.
 
-use super::Millis;
+use crate::Millis;
 
 /// What a bucket gains and holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,10 @@
 //! core counts its own sockets, which are on no other core, so the sum counts none twice. A client
 //! that comes or goes while the question is on its way may be counted or not.
 
-use super::local::Local;
-use super::message::ChannelName;
-use super::route::Route;
 use crate::id::SocketId;
+use crate::local::Local;
+use crate::message::ChannelName;
+use crate::route::Route;
 
 impl Local {
     /// Connections of this core that are subscribed to any of `channels`, each once, without the

@@ -9,10 +9,10 @@
 
 use bytes::Bytes;
 
-use super::Shard;
-use super::local::Local;
-use super::route::Route;
+use crate::Shard;
 use crate::id::ConnId;
+use crate::local::Local;
+use crate::route::Route;
 
 /// Bytes that are queued without waiting for more: they count as what waits only then.
 const BYTES_MAX: usize = 4 * 1024;
@@ -36,7 +36,7 @@ impl Shard {
 }
 
 impl Local {
-    /// As [`Shard::reply`].
+    /// Gather short frames for `conn`, which is open; `write` appends them and returns how many.
     pub(super) fn reply(
         &mut self,
         route: &mut Route,

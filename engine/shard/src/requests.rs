@@ -5,14 +5,14 @@
 //! queued it to its subscribers, in whatever order the cores report. What is merely asked is a
 //! [`Question`](super::Question), which gathers its own parts.
 
-use super::Output;
-use super::local::Local;
-use super::logged::{AppendError, Appended, LogAnswer, Untold};
-use super::message::{ChannelName, CoreMessage, Counted, Ticket, ToLocal};
-use super::owner::Owner;
-use super::question::{Answer, Gather};
-use super::quota::Entering;
-use super::route::Route;
+use crate::Output;
+use crate::local::Local;
+use crate::logged::{AppendError, Appended, LogAnswer, Untold};
+use crate::message::{ChannelName, CoreMessage, Counted, Ticket, ToLocal};
+use crate::owner::Owner;
+use crate::question::{Answer, Gather};
+use crate::quota::Entering;
+use crate::route::Route;
 
 /// What became of one event of a log.
 type AppendOutcome = Result<Appended, AppendError>;
@@ -46,7 +46,7 @@ pub(super) enum State {
 impl Local {
     /// The owner of a log says what came of an acknowledgement or a snapshot.
     pub(super) fn on_log_answer(&mut self, route: &mut Route, ticket: Ticket, answer: LogAnswer) {
-        match (route.requests.remove(ticket.index as usize).state, answer) {
+        match (route.close_request(ticket), answer) {
             (State::Acks(untold), LogAnswer::Acked(outcome)) => {
                 let of_all = |error| untold.iter().map(|it| it.refused(error)).collect();
                 let refused: Vec<_> = outcome.err().map(of_all).unwrap_or_default();
@@ -55,9 +55,11 @@ impl Local {
             (State::Acks(untold), LogAnswer::TurnAcked(refused)) => {
                 self.on_acked(route, untold, &refused);
             }
-            (_, LogAnswer::Acked(outcome)) => route.answer(ticket, Answer::new(outcome)),
-            (_, LogAnswer::SnapshotSet(outcome)) => route.answer(ticket, Answer::new(outcome)),
-            (_, LogAnswer::TurnAcked(_)) => unreachable!("a turn's acks are asked about together"),
+            (State::Log, LogAnswer::Acked(outcome)) => route.answer(ticket, Answer::new(outcome)),
+            (State::Log, LogAnswer::SnapshotSet(outcome)) => {
+                route.answer(ticket, Answer::new(outcome));
+            }
+            (state, answer) => unreachable!("{state:?} is not answered by {answer:?}"),
         }
     }
 }
@@ -139,10 +141,9 @@ impl Route {
 
     /// Close it: the owner has answered.
     pub(super) fn close_entry(&mut self, ticket: Ticket) -> Entering {
-        let State::Enter(entering) = self.request(ticket).state else {
+        let State::Enter(entering) = self.close_request(ticket) else {
             unreachable!("only an entry is answered by an app's owner");
         };
-        self.requests.remove(ticket.index as usize);
         entering
     }
 
@@ -191,9 +192,14 @@ impl Route {
         request
     }
 
+    /// Its answer is here.
+    pub(super) fn close_request(&mut self, ticket: Ticket) -> State {
+        self.request(ticket); // It is this one, and not another in its place.
+        self.requests.remove(ticket.index as usize).state
+    }
+
     fn finish(&mut self, ticket: Ticket) {
-        let request = self.requests.remove(ticket.index as usize);
-        match request.state {
+        match self.close_request(ticket) {
             // What was gathered on this core is in no outbox before the turn's end.
             State::Publish { counted, .. } => self.published.push((ticket, counted)),
             State::Append { outcomes, .. } => {

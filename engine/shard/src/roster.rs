@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use super::message::{JoinRefused, Member};
+use crate::message::{JoinRefused, Member};
 
 /// The users of one presence channel.
 #[derive(Debug, Default)]

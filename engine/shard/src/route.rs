@@ -1,10 +1,10 @@
 //! What the two sides of a core share: limits, apps, clock, counters, outputs, and the way out.
 //!
 //! A core has two sides. [`Local`] has the connections and the lists that events are fanned out to;
-//! [`Owner`](super::owner::Owner) puts in order the channels that this core owns. What an owner has
-//! to say to connections of its own core is a call by [`Way`]. What a connection has to say to an
-//! owner on its own core waits in a queue, which the shard works off before its caller goes on. So
-//! neither side is called while it is at work, and no call goes in a circle.
+//! [`Owner`](crate::owner::Owner) puts in order what this core owns. An owner calls its own core's
+//! connections, by [`Way`]. Connections never call an owner: what they have to say waits in a
+//! queue, which the shard works off before its caller goes on. Only the shard itself, when neither
+//! side is at work and the queue is empty, calls an owner at once. So no call goes in a circle.
 //!
 //! Invariant: the queue is empty whenever the shard is not at work.
 
@@ -13,16 +13,16 @@ use std::rc::Rc;
 
 use slab::Slab;
 
-use super::counters::{Counters, Refusal};
-use super::local::Local;
-use super::logged::{AppendError, Appended, Samples};
-use super::message::{Counted, ToLocal, ToOwner};
-use super::requests::Request;
-use super::word::TraitsTable;
-use super::{CoreMessage, DialectId, DialectRow, Dialects, Millis, Output, ShardConfig, Ticket};
 use crate::app::Apps;
+use crate::counters::{Counters, Refusal};
 use crate::id::CoreId;
+use crate::local::Local;
+use crate::logged::{AppendError, Appended, Samples};
+use crate::message::{Counted, ToLocal, ToOwner};
 use crate::middleware::{Chain, Operation};
+use crate::requests::Request;
+use crate::word::TraitsTable;
+use crate::{CoreMessage, DialectId, DialectRow, Dialects, Millis, Output, ShardConfig, Ticket};
 
 /// Empty lists that a core keeps for messages to others, and the longest that it keeps: a full read
 /// is as many messages.
@@ -69,8 +69,8 @@ pub(super) struct Route {
     /// Lists of messages that came from other cores, empty, for those that go to them: memory that
     /// one core takes and another gives back is faulted in anew each time.
     spares: Vec<Vec<CoreMessage>>,
-    /// What this core's connections have to say to channels that it owns itself.
-    again: VecDeque<ToOwner>,
+    /// What this core's connections have yet to say to the owner that it is itself.
+    to_own_owner: VecDeque<ToOwner>,
     pub(super) requests: Slab<Request>,
     /// Publishes to answer at the turn's end.
     pub(super) published: Vec<(Ticket, Vec<Counted>)>,
@@ -102,7 +102,7 @@ impl Route {
             unsynced_bytes: 0,
             outgoing: (0..config.cores).map(|_| Outgoing::default()).collect(),
             spares: Vec::new(),
-            again: VecDeque::new(),
+            to_own_owner: VecDeque::new(),
             requests: Slab::new(),
             published: Vec::new(),
             appended: Vec::new(),
@@ -128,15 +128,15 @@ impl Route {
     /// work has done.
     pub(super) fn tell_owner(&mut self, core: CoreId, message: ToOwner) {
         if self.is_here(core) {
-            self.again.push_back(message);
+            self.to_own_owner.push_back(message);
         } else {
             self.send(core, CoreMessage::ToOwner(message));
         }
     }
 
-    /// The next thing that this core has to say to an owner that it is itself.
-    pub(super) fn next_again(&mut self) -> Option<ToOwner> {
-        self.again.pop_front()
+    /// The next of what connections have to say to this core's own owner.
+    pub(super) fn next_to_own_owner(&mut self) -> Option<ToOwner> {
+        self.to_own_owner.pop_front()
     }
 
     /// Count one refusal.
@@ -155,7 +155,7 @@ impl Route {
     }
 
     /// Keep the room of a list that another core has filled.
-    pub(super) fn spare(&mut self, messages: Vec<CoreMessage>) {
+    pub(super) fn recycle(&mut self, messages: Vec<CoreMessage>) {
         if messages.capacity() <= SPARE_MESSAGES_MAX && self.spares.len() < SPARES_MAX {
             self.spares.push(messages);
         }
@@ -185,12 +185,12 @@ impl Route {
     /// Whether nothing waits for anybody.
     pub(super) fn is_vacant(&self) -> bool {
         let is_sent = self.outgoing.iter().all(|outgoing| outgoing.messages.is_empty());
-        is_sent && self.again.is_empty() && self.requests.is_empty()
+        is_sent && self.to_own_owner.is_empty() && self.requests.is_empty()
     }
 
     /// Whether all that this core had to say to itself has been said.
     pub(super) fn is_settled(&self) -> bool {
-        self.again.is_empty()
+        self.to_own_owner.is_empty()
     }
 }
 

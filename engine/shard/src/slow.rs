@@ -3,11 +3,11 @@
 //! First its own messages wait, then it is closed: what it has not been sent is thrown away whole
 //! and ends with a close frame, so what it did get has no gap.
 
-use super::connection::Connection;
-use super::counters::Refusal;
-use super::local::Local;
-use super::{Ending, Shard};
+use crate::connection::Connection;
+use crate::counters::Refusal;
 use crate::id::ConnId;
+use crate::local::Local;
+use crate::{Ending, Shard};
 
 impl Shard {
     /// Close what was found over its limit while a channel's list was walked.

@@ -7,16 +7,16 @@
 
 use std::sync::Arc;
 
-use super::channel::{Channel, Subscriber};
-use super::connection::{CATCHING_UP, JOINING, Subscription};
-use super::local::Local;
-use super::logged::JoinLog;
-use super::message::{
+use crate::channel::{Channel, Subscriber};
+use crate::connection::{CATCHING_UP, JOINING, Subscription};
+use crate::id::{AppIndex, ConnId, CoreId};
+use crate::local::Local;
+use crate::logged::JoinLog;
+use crate::message::{
     ChannelName, Join, JoinRefused, Joined, LocalId, Member, ToOwner, Welcome, hash,
 };
-use super::route::Route;
-use super::{DialectId, Shard, Word};
-use crate::id::{AppIndex, ConnId, CoreId};
+use crate::route::Route;
+use crate::{DialectId, Shard, Word};
 
 /// Why a connection may not subscribe. The connection always survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -319,7 +319,7 @@ impl Local {
 }
 
 impl Route {
-    /// As [`Shard::channel`].
+    /// The channel `name` of `app`, with its hash and its nature.
     pub(super) fn channel(&self, app: AppIndex, name: impl Into<Arc<str>>) -> ChannelName {
         let name = name.into();
         let nature = (self.dialects.nature)(&name);

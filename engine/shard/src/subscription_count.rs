@@ -8,11 +8,11 @@
 //!
 //! A new subscriber is told, too: with the others, or at once if those have to wait.
 
-use super::message::{ChannelName, Nature, OwnedId};
-use super::owner::Owner;
-use super::route::{Route, Way};
-use super::word::Said;
-use super::{DialectId, Millis, Word};
+use crate::message::{ChannelName, Nature, OwnedId};
+use crate::owner::Owner;
+use crate::route::{Route, Way};
+use crate::word::Said;
+use crate::{DialectId, Millis, Word};
 
 /// Subscriptions above which a channel is told less often (spec pusher.md, `subscription_count`).
 const LARGE: u32 = 100;

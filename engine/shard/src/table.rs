@@ -6,8 +6,8 @@
 use hashbrown::HashTable;
 use slab::Slab;
 
-use super::message::ChannelName;
 use crate::id::AppIndex;
+use crate::message::ChannelName;
 
 /// One core's channels of one kind.
 #[derive(Debug)]

@@ -8,13 +8,13 @@
 
 use std::num::NonZeroU32;
 
-use super::connection::{Connection, Phase};
-use super::local::Local;
-use super::message::{ChannelName, Member, Nature, ToOwner, UserAction};
-use super::route::Route;
-use super::watch::Watching;
-use super::{Ending, Shard};
+use crate::connection::{Connection, Phase};
 use crate::id::{AppIndex, ConnId};
+use crate::local::Local;
+use crate::message::{ChannelName, Member, Nature, ToOwner, UserAction};
+use crate::route::Route;
+use crate::watch::Watching;
+use crate::{Ending, Shard};
 
 /// The connections of one user on one core, by slot; never empty.
 #[derive(Debug, Default)]

@@ -6,12 +6,12 @@
 
 use hashbrown::HashSet;
 
-use super::local::Local;
-use super::message::{ChannelName, LocalId, UserAction};
-use super::online::OnlineStatus;
-use super::route::Route;
-use super::{DialectId, Segment, Shard, Word};
 use crate::id::ConnId;
+use crate::local::Local;
+use crate::message::{ChannelName, LocalId, UserAction};
+use crate::online::OnlineStatus;
+use crate::route::Route;
+use crate::{DialectId, Segment, Shard, Word};
 
 /// The most notices gathered in one turn before watchers are told: 768 KiB of them.
 pub const NOTICES_MAX: usize = 64 * 1024;

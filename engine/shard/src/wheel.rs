@@ -5,7 +5,7 @@
 //!
 //! The wheel never reads a clock; time moves when [`Wheel::advance`] is told so.
 
-use super::Millis;
+use crate::Millis;
 use crate::id::ConnId;
 
 /// How coarse the wheel is. A deadline is met up to this much late, never early.

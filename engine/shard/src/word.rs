@@ -6,15 +6,15 @@
 
 use bytes::Bytes;
 
-use super::local::Local;
-use super::message::{JoinRefused, Nature};
-use super::online::OnlineStatus;
-use super::roster::Roster;
-use super::route::Route;
-use super::{AppendError, EnterError, Shard, ShardConfig};
 use crate::app::{Apps, ZpsPolicy};
 use crate::id::{AppIndex, ConnId};
+use crate::local::Local;
 use crate::log::{AckError, Snapshot};
+use crate::message::{JoinRefused, Nature};
+use crate::online::OnlineStatus;
+use crate::roster::Roster;
+use crate::route::Route;
+use crate::{AppendError, EnterError, Shard, ShardConfig};
 
 /// One thing that connections are told. Lengths and names are as the publisher gave them, JSON is
 /// relayed untouched.
@@ -322,7 +322,7 @@ impl Shard {
 }
 
 impl Local {
-    /// As [`Shard::tell_word`].
+    /// Say `word` to `conn` in its own form; nothing if it is being closed.
     pub(super) fn tell_word(&mut self, route: &mut Route, conn: ConnId, word: &Word<'_>) {
         let Some((_, dialect)) = self.speaks(conn) else { return };
         let said = route.row(dialect).said(std::slice::from_ref(word));

@@ -333,7 +333,7 @@ impl Owner {
         }
         // Without a log there is no event that could have been seen.
         let Some(index) = self.logs.channels.find_name(channel) else { return Ok(Moved::Kept) };
-        let now_unix_ms = way.route.unix_ms();
+        let now_unix_ms = way.route.unix_ms;
         let log = self.log(index);
         let (last, before) = (log.history.last_sequence(), log.cursors.of(subscriber_id));
         if last > 0 && sequence > last {
@@ -366,7 +366,7 @@ impl Owner {
 
     /// The cursor called `subscriber_id` is used: a subscription begins at it, for instance.
     pub(super) fn renew_cursor(&mut self, way: &mut Way<'_>, index: u32, subscriber_id: &str) {
-        let (now, idle_ms) = (way.route.unix_ms(), self.cursor_idle_ms(way.route, index));
+        let (now, idle_ms) = (way.route.unix_ms, self.cursor_idle_ms(way.route, index));
         let is_due = self.log(index).cursors.renew(subscriber_id, now, idle_ms);
         if !is_due || !way.route.config.log.is_durable {
             return;
@@ -381,7 +381,7 @@ impl Owner {
 
     /// Forget cursors of one log that nobody uses, as many as the disk may be told of.
     pub(super) fn forget_idle_cursors(&mut self, route: &mut Route, index: u32) {
-        let (now, idle_ms) = (route.unix_ms(), self.cursor_idle_ms(route, index));
+        let (now, idle_ms) = (route.unix_ms, self.cursor_idle_ms(route, index));
         let gone_max = self.may_forget();
         let gone = self.log(index).cursors.forget_idle(now, idle_ms, gone_max);
         route.counters.log_cursors_expired += gone.len() as u64;

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use super::ChannelLog;
 use super::message::{Append, Message, NamedDraft, News, Target};
 use crate::id::{AppIndex, ConnId, SocketId};
-use crate::local::Local;
 use crate::log::{Draft, Entry, Idempotency, NoLog, RecordKind};
 use crate::message::{ChannelName, CoreMessage, LocalId, Ticket, ToLocal};
 use crate::middleware::Operation;
@@ -19,7 +18,7 @@ use crate::owned::Foothold;
 use crate::owner::Owner;
 use crate::question::Asked;
 use crate::route::{Route, Way};
-use crate::{Logged, Refusal, Shard, Word};
+use crate::{Logged, Refusal, Shard};
 
 /// An event that is in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,12 +68,12 @@ impl AppendError {
 /// Events of one channel that the log thread has yet to keep.
 #[derive(Debug, Default)]
 pub(crate) struct Unsynced {
-    events: VecDeque<Waiting>,
+    events: VecDeque<UnsyncedEvent>,
     ids: Idempotency,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct UnsyncedEvent {
     entry: Entry,
     /// Its publisher, and those who published it again meanwhile.
     targets: Vec<Target>,
@@ -90,7 +89,7 @@ impl Unsynced {
     }
 
     /// The event with this id; `first` is the number of the first that waits.
-    fn find(&mut self, id: &str, first: u64) -> Option<&mut Waiting> {
+    fn find(&mut self, id: &str, first: u64) -> Option<&mut UnsyncedEvent> {
         let Self { events, ids } = self;
         let is_it = |sequence: u64| {
             let index = sequence.checked_sub(first);
@@ -100,14 +99,14 @@ impl Unsynced {
         events.get_mut((sequence - first) as usize)
     }
 
-    fn push(&mut self, waiting: Waiting, sequence: u64) {
+    fn push(&mut self, waiting: UnsyncedEvent, sequence: u64) {
         if !waiting.entry.id.is_empty() {
             self.ids.insert(&waiting.entry.id, sequence);
         }
         self.events.push_back(waiting);
     }
 
-    fn pop(&mut self, sequence: u64) -> Waiting {
+    fn pop(&mut self, sequence: u64) -> UnsyncedEvent {
         let waiting = self.events.pop_front().expect("the caller has seen one that waits");
         if !waiting.entry.id.is_empty() {
             self.ids.remove(&waiting.entry.id, sequence);
@@ -179,25 +178,12 @@ impl Shard {
         let way = &mut Way::of(&mut self.route, &mut self.local);
         if is_kept {
             while self.owner.next_unsynced(index).is_some_and(|next| next <= sequence) {
-                let Waiting { entry, targets } = self.owner.pop_unsynced(way.route, index);
+                let UnsyncedEvent { entry, targets } = self.owner.pop_unsynced(way.route, index);
                 self.owner.commit(way, index, &channel, entry, &targets);
             }
         } else {
             self.owner.roll_back(way, index, &channel, sequence);
         }
-        self.settle();
-    }
-}
-
-impl Local {
-    pub(super) fn on_append_refused(
-        &mut self,
-        route: &mut Route,
-        channel: &ChannelName,
-        conn: ConnId,
-        error: AppendError,
-    ) {
-        self.tell_word(route, conn, &Word::AppendRefused { channel: channel.as_str(), error });
     }
 }
 
@@ -255,7 +241,7 @@ impl Owner {
         if !draft.id.is_empty() && self.is_known(way, index, &channel, &draft.id, target) {
             return;
         }
-        let now = way.route.unix_ms();
+        let now = way.route.unix_ms;
         let log = self.log(index);
         let sequence = log.last_sequence() + 1;
         let expires_unix_ms = draft.expires_unix_ms.min(now + log.rule.limits().ttl_ms);
@@ -263,7 +249,7 @@ impl Owner {
         let Draft { id, event_type, .. } = draft;
         let entry = Entry { id, event_type, expires_unix_ms, frame, skip };
         if way.route.config.log.is_durable {
-            self.write(way.route, index, sequence, Waiting { entry, targets: vec![target] });
+            self.write(way.route, index, sequence, UnsyncedEvent { entry, targets: vec![target] });
         } else {
             self.commit(way, index, &channel, entry, &[target]);
         }
@@ -317,9 +303,9 @@ impl Owner {
     }
 
     /// Hand an event to the log thread.
-    fn write(&mut self, route: &mut Route, index: u32, sequence: u64, waiting: Waiting) {
+    fn write(&mut self, route: &mut Route, index: u32, sequence: u64, waiting: UnsyncedEvent) {
         let Entry { id, event_type, expires_unix_ms, frame, skip: _ } = waiting.entry.clone();
-        let unix_ms = route.unix_ms();
+        let unix_ms = route.unix_ms;
         let kind = RecordKind::Event {
             sequence,
             first_sequence: self.log(index).history.first_sequence(),
@@ -342,7 +328,7 @@ impl Owner {
         {
             failed.push(last);
         }
-        for Waiting { targets, .. } in failed.into_iter().rev() {
+        for UnsyncedEvent { targets, .. } in failed.into_iter().rev() {
             for target in targets {
                 way.answer_append(channel, target, 0, Err(AppendError::NotWritten));
             }
@@ -354,7 +340,7 @@ impl Owner {
         (!log.unsynced.is_empty()).then(|| log.history.last_sequence() + 1)
     }
 
-    fn pop_unsynced(&mut self, route: &mut Route, index: u32) -> Waiting {
+    fn pop_unsynced(&mut self, route: &mut Route, index: u32) -> UnsyncedEvent {
         let log = self.log(index);
         let sequence = log.history.last_sequence() + 1;
         let waiting = log.unsynced.pop(sequence);
@@ -362,7 +348,7 @@ impl Owner {
         waiting
     }
 
-    fn pop_last_unsynced(&mut self, route: &mut Route, index: u32) -> Option<Waiting> {
+    fn pop_last_unsynced(&mut self, route: &mut Route, index: u32) -> Option<UnsyncedEvent> {
         let log = self.log(index);
         let sequence = log.last_sequence();
         let waiting = log.unsynced.events.pop_back()?;

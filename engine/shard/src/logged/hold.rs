@@ -30,7 +30,7 @@ impl Shard {
 }
 
 impl Local {
-    /// As [`Shard::release`].
+    /// One answer fewer is waited for by `conn`; after the last its messages may be heard.
     pub(crate) fn release(&mut self, route: &mut Route, conn: ConnId) {
         let Some(connection) = self.connection(conn) else { return };
         let Some(log) = connection.log.as_mut().filter(|log| log.holds > 0) else { return };

@@ -116,7 +116,7 @@ impl Owner {
 
     /// Let go of what has expired of one log.
     pub(super) fn expire_log(&mut self, route: &mut Route, index: u32) {
-        let now = route.unix_ms();
+        let now = route.unix_ms;
         let history = &mut self.log(index).history;
         let before = (history.len(), history.bytes());
         let evicted = history.expire(now);

@@ -16,7 +16,7 @@ use crate::log::Draft;
 use crate::message::{ChannelName, Ticket, ToLocal, ToOwner};
 use crate::owner::Owner;
 use crate::route::{Route, Way};
-use crate::{CoreMessage, DialectId, Shard};
+use crate::{CoreMessage, DialectId, Shard, Word};
 
 /// An event for a channel with a log.
 #[derive(Clone, Debug)]
@@ -187,8 +187,7 @@ impl Shard {
     pub(super) fn tell_log_owner(&mut self, message: Message) {
         let owner = message.channel().owner(self.route.config.cores);
         if self.route.is_here(owner) {
-            let way = &mut Way::of(&mut self.route, &mut self.local);
-            self.owner.on_log_message(way, LogMessage(message));
+            self.with_owner(|owner, way| owner.on_log_message(way, LogMessage(message)));
             self.settle();
         } else {
             self.route.send(owner, CoreMessage::ToOwner(message.boxed()));
@@ -231,7 +230,8 @@ impl Local {
                 self.on_user_entered(route, &channel, conn, outcome);
             }
             News::AppendRefused { channel, error } => {
-                self.on_append_refused(route, &channel, conn, error);
+                let refused = Word::AppendRefused { channel: channel.as_str(), error };
+                self.tell_word(route, conn, &refused);
             }
         }
     }
@@ -249,7 +249,8 @@ impl Local {
 }
 
 impl Route {
-    /// Pass `message` to the owner of its channel.
+    /// Pass `message` to the owner of its channel; on this core it waits its turn, in a box all the
+    /// same.
     pub(super) fn tell_log_owner(&mut self, message: Message) {
         let owner = message.channel().owner(self.config.cores);
         self.tell_owner(owner, message.boxed());

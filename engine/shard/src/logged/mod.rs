@@ -195,7 +195,7 @@ impl Shard {
 
     /// The time that was said last, in milliseconds since 1970.
     pub const fn unix_ms(&self) -> u64 {
-        self.route.unix_ms()
+        self.route.unix_ms
     }
 
     /// Whether channel `name` of `conn`'s app has a log.
@@ -225,12 +225,5 @@ impl Owner {
         for index in indices {
             self.set_sinks(route, index);
         }
-    }
-}
-
-impl Route {
-    /// As [`Shard::unix_ms`].
-    pub(super) const fn unix_ms(&self) -> u64 {
-        self.unix_ms
     }
 }

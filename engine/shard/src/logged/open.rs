@@ -103,7 +103,7 @@ impl Owner {
     }
 
     fn check_budget(&mut self, route: &Route, app: AppIndex, opener: Opener) -> Result<(), NoLog> {
-        let now = route.now();
+        let now = route.now;
         self.logs.begun.advance(now);
         let limits = &route.config.log;
         let is_spent =
@@ -172,7 +172,7 @@ impl Owner {
                     return true;
                 }
             }
-            let now = route.now();
+            let now = route.now;
             if now < self.logs.blanks.next_look {
                 return false;
             }

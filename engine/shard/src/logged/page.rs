@@ -123,7 +123,7 @@ impl Local {
         last: u64,
     ) {
         route.counters.log_truncations += 1;
-        let (unix_ms, name) = (route.unix_ms(), self.channels.at(local).name.clone());
+        let (unix_ms, name) = (route.unix_ms, self.channels.at(local).name.clone());
         self.tell_word(route, conn, &Word::Lost { channel: name.as_str(), first, last, unix_ms });
     }
 }
@@ -138,7 +138,7 @@ impl Owner {
             bytes_max: way.route.config.log.page_bytes_max,
         };
         way.route.sample_read();
-        let now = way.route.unix_ms();
+        let now = way.route.unix_ms;
         let (row, mut is_live, mut presence) = (way.route.row(dialect), true, Said::default());
         let mut page = Page { last: after, ..Page::default() };
         if let Some(index) = self.logs.channels.find_name(&channel) {

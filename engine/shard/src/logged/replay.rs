@@ -61,7 +61,7 @@ impl Owner {
         range: &ReplayRange,
     ) -> Vec<Bytes> {
         route.sample_read();
-        let now = route.unix_ms();
+        let now = route.unix_ms;
         let events_max = route.config.log.page_events_max;
         let limit = if range.limit == 0 { events_max } else { range.limit as usize };
         let mut left = limit.min(events_max);

@@ -42,7 +42,7 @@ impl Shard {
         let is_of_sink = |it: &StoredCursor| it.subscriber_id.starts_with(SINK_PREFIX);
         let (of_sinks, cursors): (Vec<_>, Vec<_>) =
             stored.cursors.into_iter().partition(is_of_sink);
-        let now = self.route.unix_ms();
+        let now = self.route.unix_ms;
         for StoredCursor { subscriber_id, sequence, used_unix_ms } in cursors {
             let used_unix_ms = if used_unix_ms == 0 { now } else { used_unix_ms };
             let cursors = &mut self.owner.log(index).cursors;

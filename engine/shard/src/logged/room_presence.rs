@@ -121,7 +121,8 @@ impl Shard {
         self.tell_log_owner(Message::Enter(entering));
     }
 
-    /// Take out a user that `conn` has entered, and tell subscribers as above.
+    /// Take out a user that `conn` has entered: subscribers are told who is left, then
+    /// `announcement`. `conn` is [held](Self::is_held) meanwhile.
     pub fn leave_user(
         &mut self,
         conn: ConnId,
@@ -150,7 +151,7 @@ impl Local {
         // The answers to what follows must not be taken for those that it waited for.
         log.abandon();
         let (entered, dialect) = (std::mem::take(&mut log.entered), connection.dialect);
-        let (core, now) = (route.config.core, route.unix_ms());
+        let (core, now) = (route.config.core, route.unix_ms);
         for (channel, user_id) in entered {
             let left =
                 Word::UserLeft { channel: channel.as_str(), user_id: &user_id, unix_ms: now };

@@ -117,19 +117,14 @@ impl Shard {
                 it.cursor.taken();
                 self.route.counters.sinks.events +=
                     self.owner.sink_cursor(id).saturating_sub(before);
-                self.owner.store_sink_cursor(&mut Way::of(&mut self.route, &mut self.local), id);
+                self.with_owner(|owner, way| owner.store_sink_cursor(way, id));
                 self.owner.logs.sinks.due.push_back(id);
             }
             SinkOutcome::Failed { reason } => {
                 let retry = it.sink.retry;
                 let after = it.cursor.failed(&retry);
                 self.route.counters.sinks.failures += 1;
-                self.owner.after_failure(
-                    &mut Way::of(&mut self.route, &mut self.local),
-                    id,
-                    after,
-                    &reason,
-                );
+                self.with_owner(|owner, way| owner.after_failure(way, id, after, &reason));
             }
             SinkOutcome::NotTried => {
                 it.cursor.not_tried();
@@ -249,7 +244,7 @@ impl Owner {
 
     /// The next request for a sink; `None` if it has everything.
     fn next_post(&mut self, route: &mut Route, id: SinkId) -> Option<SinkPost> {
-        let (now, bytes_max) = (route.unix_ms(), route.config.log.sink_post_bytes_max);
+        let (now, bytes_max) = (route.unix_ms, route.config.log.sink_post_bytes_max);
         let entry = self.logs.channels.get(id.log, id.generation)?;
         let ChannelLog { history, sinks, .. } = &mut entry.value;
         let it = sinks.iter_mut().find(|it| it.serial == id.serial)?;

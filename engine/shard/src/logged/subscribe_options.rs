@@ -155,7 +155,7 @@ impl Owner {
             }
             Start::Live | Start::After(_) | Start::Elsewhere(_) => {}
         }
-        let (unix_ms, channel) = (way.route.unix_ms(), join.channel.as_str());
+        let (unix_ms, channel) = (way.route.unix_ms, join.channel.as_str());
         let row = way.route.row(join.dialect);
         let log = &mut self.logs.channels.at(index).value;
         log.is_filtered |= options.event_types.is_some();

@@ -1,7 +1,7 @@
 //! The subscribers of a logged channel on their own core: who is live and who is catching up.
 //!
-//! Invariant: a subscription that is catching up stands in no list of its channel, is counted as
-//! one that is in none, and its channel stands in its connection's list of those.
+//! Invariant: a subscription that is catching up is not in its channel's list of subscribers, is
+//! counted in its `joining`, and its channel is in its connection's `catching_up`.
 
 use std::sync::Arc;
 

@@ -108,33 +108,23 @@ impl Shard {
             self.route.unsynced_bytes -= bytes;
         }
         if is_kept {
-            self.owner.answer_waiters(
-                &mut Way::of(&mut self.route, &mut self.local),
-                index,
-                &what,
-                waiters,
-                Ok(()),
-            );
+            self.with_owner(|owner, way| owner.answer_waiters(way, index, &what, waiters, Ok(())));
             match newer {
                 Some(_) => {
                     self.owner.pending(index, &what).waiters = newer_waiters;
-                    self.owner.say(&mut Way::of(&mut self.route, &mut self.local), index, &what);
+                    self.with_owner(|owner, way| owner.say(way, index, &what));
                 }
                 None => self.owner.forget_pending(index, &what),
             }
             if is_retried {
                 self.owner.logs.retries.after_ms = 0;
-                self.owner.retry_next(&mut Way::of(&mut self.route, &mut self.local));
+                self.with_owner(Owner::retry_next);
             }
         } else {
             waiters.extend(newer_waiters);
-            self.owner.answer_waiters(
-                &mut Way::of(&mut self.route, &mut self.local),
-                index,
-                &what,
-                waiters,
-                Err(NotKept::NotWritten),
-            );
+            self.with_owner(|owner, way| {
+                owner.answer_waiters(way, index, &what, waiters, Err(NotKept::NotWritten));
+            });
             self.owner.list_failed(&self.route, index, what, is_retried);
         }
     }
@@ -246,7 +236,7 @@ impl Owner {
     /// Hand the newest of `what` to the log thread; false if there is nothing any more that could
     /// be kept, which is no failure.
     fn say(&mut self, way: &mut Way<'_>, index: u32, what: &Newest) -> bool {
-        let now_unix_ms = way.route.unix_ms();
+        let now_unix_ms = way.route.unix_ms;
         let log = self.log(index);
         let kind = match what {
             Newest::Snapshot => log.snapshot.as_ref().map(|it| RecordKind::Snapshot {
