@@ -8,17 +8,56 @@ pub mod chart;
 pub mod table;
 
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::Context as _;
+use clap::Args;
 use serde::Serialize;
 
-use crate::args::profile::CompareArgs;
-use crate::peer::Peer;
+use crate::layout::PlaceArgs;
+use crate::peer::{Peer, PeerArgs};
 use crate::profile::figures::Run;
-use crate::profile::shape::Profile;
+use crate::profile::shape::{Profile, Profiles, SizeArgs};
 use table::{BlockRun, Row};
+
+/// Arguments of `compare`.
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    /// The profiles, with commas in between, or all
+    #[arg(long, default_value = "all")]
+    pub profiles: Profiles,
+    /// Whom to measure; may be given several times; by default everyone who is installed
+    #[arg(long = "peer", value_enum)]
+    pub chosen: Vec<Peer>,
+    /// Times that everyone is measured, one after the other
+    #[arg(long, default_value = "3")]
+    pub blocks: NonZeroU32,
+    /// Where it runs
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// How big it is
+    #[command(flatten)]
+    pub size: SizeArgs,
+    /// What is started
+    #[command(flatten)]
+    pub peers: PeerArgs,
+    /// Write every figure of every run, and the table, to FILE
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Draw the table as a chart into FILE
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+impl CompareArgs {
+    /// Whom to measure, in the order of the table.
+    pub fn peers(&self) -> Vec<Peer> {
+        let wanted = |peer: &Peer| self.chosen.is_empty() || self.chosen.contains(peer);
+        Peer::ALL.into_iter().filter(wanted).collect()
+    }
+}
 
 /// Someone who takes no part.
 #[derive(Clone, Debug, Serialize)]

@@ -1,12 +1,38 @@
 //! `loadtest fanout`: one channel, many subscribers.
 
+use std::num::{NonZeroU32, NonZeroU64};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Args;
+
 use crate::ack::AckMode;
-use crate::args::{FanoutArgs, ViaArg};
 use crate::plan::Plan;
-use crate::run;
+use crate::run::{self, PublishArgs, ViaArg};
+use crate::subject::ServerArgs;
+
+/// Arguments of `fanout`.
+#[derive(Args, Debug)]
+pub struct FanoutArgs {
+    /// Subscribers of the channel
+    #[arg(long, default_value = "1000")]
+    pub subscribers: NonZeroU32,
+    /// Events published
+    #[arg(long, default_value = "2000")]
+    pub events: NonZeroU64,
+    /// Most events that not every subscriber has received
+    #[arg(long, default_value = "32")]
+    pub window: NonZeroU64,
+    /// Events published at once when the window has space for them; half the window by default
+    #[arg(long)]
+    pub burst: Option<u64>,
+    /// How they are published
+    #[command(flatten)]
+    pub publish: PublishArgs,
+    /// Against which server
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
 
 /// Run the fan-out.
 pub fn fanout(args: &FanoutArgs) -> anyhow::Result<ExitCode> {

@@ -2,20 +2,21 @@
 
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::Args;
 use serde::Serialize;
 
-use crate::args::IdleArgs;
 use crate::limits;
 use crate::proc::Process;
 use crate::progress::Progress;
 use crate::report::{self, Table};
 use crate::socket::connect;
-use crate::subject::Subject;
+use crate::subject::{ServerArgs, Subject};
 
 /// Files the program needs besides its connections.
 const FILES_SPARE: u64 = 64;
@@ -23,6 +24,20 @@ const FILES_SPARE: u64 = 64;
 const STEADY: Duration = Duration::from_millis(200);
 /// Readings until the last one is taken as it is.
 const READINGS_MAX: u32 = 25;
+
+/// Arguments of `idle`.
+#[derive(Args, Debug)]
+pub struct IdleArgs {
+    /// Connections
+    #[arg(long, default_value = "10000")]
+    pub connections: NonZeroU32,
+    /// Channels they are spread over
+    #[arg(long, default_value = "1")]
+    pub channels: NonZeroU32,
+    /// Against which server
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
 
 /// What the load found.
 #[derive(Debug, Serialize)]

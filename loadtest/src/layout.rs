@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::cores::Cores;
@@ -22,6 +22,25 @@ pub enum Layout {
     /// The server on the first core and the load on the second: the only one that shows latency
     /// and rates, and processor time that depends on what the host does with the two
     TwoCore,
+}
+
+/// Where a measurement runs.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct PlaceArgs {
+    /// Cores of server and load; by default two for D5 and L, one for all others
+    #[arg(long, value_enum)]
+    pub layout: Option<Layout>,
+    /// Take what arrived every so many microseconds, 0 for at once; by default 200 on one core and
+    /// 0 on two
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    pub drain_us: Option<u64>,
+}
+
+impl PlaceArgs {
+    /// Time between two looks at what arrived.
+    pub fn drain(&self, layout: Layout) -> Duration {
+        self.drain_us.map_or(layout.drain(), Duration::from_micros)
+    }
 }
 
 /// The cores of one measurement.

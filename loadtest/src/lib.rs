@@ -3,13 +3,14 @@
 //! The client side must cost far less than the server it measures: one thread, one `io_uring`,
 //! receives into shared buffers, and events that are compared with a template instead of parsed.
 //!
-//! Arguments make a [`plan`]; [`run`] finds or starts the server, lets [`load`] carry the plan out
-//! and hands the outcome to [`report`].
+//! The command line, in `main.rs`, names every load; each has its own arguments beside it and no
+//! load names the command line. A load makes a [`plan`]; [`run`] finds or starts the server, lets
+//! [`load`] carry the plan out and hands the outcome to [`report`].
 
 pub mod ack;
-pub mod args;
 pub mod clock;
 pub mod compare;
+pub mod conduct;
 pub mod control;
 pub mod cores;
 pub mod dialect;
@@ -19,6 +20,7 @@ pub mod fanout;
 pub mod form;
 pub mod health;
 pub mod idle;
+pub mod latency;
 pub mod layout;
 pub mod limit;
 pub mod limits;

@@ -12,19 +12,22 @@
 pub mod sender;
 
 use std::io::Write as _;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
 use std::process::{ChildStdin, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::Args;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::args::LimitArgs;
+use crate::cores::Cores;
 use crate::failure::Failure;
+use crate::latency::Latency;
 use crate::limits;
 use crate::proc::Process;
-use crate::profile::figures::Latency;
 use crate::report::{self, Table};
 use crate::server::Server;
 use crate::socket::connect;
@@ -35,6 +38,51 @@ use crate::traffic::no_latencies;
 const FILES_SPARE: u64 = 64;
 /// Nothing received for this long means that nothing will come.
 const STALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// Arguments of `limit`.
+#[derive(Args, Debug)]
+pub struct LimitArgs {
+    /// Sockets, each of which is sent to once in every round
+    #[arg(long, default_value = "1000")]
+    pub subscribers: NonZeroU32,
+    /// Size of a frame, in bytes
+    #[arg(long, default_value_t = 267, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub frame_bytes: u32,
+    /// Frames in each send, each of which counts as a delivery
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub frames_per_send: u32,
+    /// Rounds measured; one more comes before them
+    #[arg(long, default_value = "1000")]
+    pub rounds: NonZeroU64,
+    /// Begin this many rounds per second, instead of each as soon as the last one is received
+    #[arg(long)]
+    pub rate: Option<NonZeroU64>,
+    /// Cores for the sending process, such as 0 or 0,2-3
+    #[arg(long)]
+    pub server_cores: Option<Cores>,
+    /// Cores for the receiving process
+    #[arg(long)]
+    pub load_cores: Option<Cores>,
+    /// Take what arrived every so many microseconds instead of at once: 100 to 300 repeat best
+    /// where server and load share a core
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    pub drain_us: u64,
+    /// Print the result as JSON, or write it to FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+}
+
+impl LimitArgs {
+    /// Size of each send, in bytes: at most ten million.
+    pub fn send_bytes(&self) -> u32 {
+        self.frame_bytes * self.frames_per_send
+    }
+
+    /// Time between two looks at what arrived.
+    pub const fn drain(&self) -> Duration {
+        Duration::from_micros(self.drain_us)
+    }
+}
 
 /// What the load found.
 #[derive(Debug, Serialize)]
@@ -58,7 +106,7 @@ struct Report {
 impl Report {
     fn new(args: &LimitArgs, measured: &Measured) -> Self {
         let Measured { received_bytes, elapsed, cpu, .. } = *measured;
-        let latency_ms = Latency::of(&measured.latency);
+        let latency_ms = Latency::ms(&measured.latency);
         let sends = received_bytes / u64::from(args.send_bytes());
         let deliveries = measured.deliveries(args);
         let (seconds, cpu_seconds) = (elapsed.as_secs_f64().max(1e-9), cpu.as_secs_f64());

@@ -7,10 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::args::profile::PeerArgs;
 use crate::cores::Cores;
 use crate::dialect::Dialect;
 use crate::endpoint::App;
@@ -18,6 +17,34 @@ use crate::server::{Server, ServerError};
 
 /// More than any load asks for: a limit that a server insists on, out of the way.
 const NO_LIMIT: &str = "1000000000";
+
+/// Where the peers are.
+#[derive(Args, Clone, Debug)]
+pub struct PeerArgs {
+    /// Program of this project's server; by default `uringcast` next to this program
+    #[arg(long)]
+    pub server: Option<PathBuf>,
+    /// Program of an older build of it, to compare with
+    #[arg(long, value_name = "PATH")]
+    pub before: Option<PathBuf>,
+    /// Sockudo's binary
+    #[arg(long, value_name = "PATH")]
+    pub sockudo: Option<PathBuf>,
+    /// Folder of the peers from npm, which are installed there when they are first needed
+    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/peers"))]
+    pub peers: PathBuf,
+}
+
+impl PeerArgs {
+    /// Program of this project's server.
+    pub fn uringcast(&self) -> PathBuf {
+        let next_to_this = || {
+            let this = std::env::current_exe().unwrap_or_default();
+            this.with_file_name("uringcast")
+        };
+        self.server.clone().unwrap_or_else(next_to_this)
+    }
+}
 
 /// Whom a profile can measure.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]

@@ -2,36 +2,68 @@
 
 pub mod figures;
 pub mod shape;
-pub mod verdict;
 
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::Args;
 
 use crate::ack::AckMode;
-use crate::args::LimitArgs;
-use crate::args::profile::ProfileArgs;
+use crate::conduct::Conduct;
 use crate::cores::Cores;
-use crate::layout::Placement;
+use crate::endpoint::{App, Endpoint};
+use crate::latency::Latency;
+use crate::layout::{PlaceArgs, Placement};
+use crate::limit::{self, LimitArgs};
 use crate::load::{Load, Outcome};
-use crate::peer::Peer;
+use crate::peer::{Peer, PeerArgs};
 use crate::plan::{Pace, Plan};
 use crate::proc::Process;
 use crate::progress::Progress;
 use crate::report;
 use crate::subject::Subject;
-use crate::{idle, limit, limits};
-use figures::{Case, Figures, Latency, Run};
-use shape::{FRAME_BYTES, Profile, Shape};
-use verdict::Conduct;
+use crate::{idle, limits};
+use figures::{Case, Figures, Run};
+use shape::{FRAME_BYTES, Profile, Profiles, Shape, SizeArgs};
 
 /// Files the program needs besides its connections.
 const FILES_SPARE: u64 = 64;
 /// A run fails if it takes longer.
 const TIME_LIMIT: Duration = Duration::from_mins(10);
+
+/// Arguments of `profile`.
+#[derive(Args, Debug)]
+pub struct ProfileArgs {
+    /// A1, A32, B-ws, B-batch, C, D5, L, E32, several with commas in between, or all
+    pub profiles: Profiles,
+    /// Whom to measure
+    #[arg(long, value_enum, default_value_t = Peer::Uringcast)]
+    pub peer: Peer,
+    /// Address of a running server that speaks as --peer does; without it one is started
+    #[arg(long)]
+    pub url: Option<Endpoint>,
+    /// Process of the running server, to measure its processor time and memory
+    #[arg(long, requires = "url")]
+    pub server_pid: Option<u32>,
+    /// App to use, ID:KEY:SECRET
+    #[arg(long, default_value = "app-id:app-key:app-secret")]
+    pub app: App,
+    /// Where it runs
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// How big it is
+    #[command(flatten)]
+    pub size: SizeArgs,
+    /// What is started
+    #[command(flatten)]
+    pub peers: PeerArgs,
+    /// Print the figures as a JSON array, or write it to FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+}
 
 /// Measure every profile that was named; a refused one makes the exit code 1.
 pub fn profile(args: &ProfileArgs) -> anyhow::Result<ExitCode> {
@@ -106,7 +138,7 @@ fn of_limit(case: &Case, shape: &Shape, placement: &Placement) -> anyhow::Result
         events: args.rounds.get(),
         late: measured.late,
     };
-    let latency = Some(Latency::of(&measured.latency));
+    let latency = Some(Latency::ms(&measured.latency));
     Ok(Figures::of_load(measured.deliveries(&args), &conduct, latency))
 }
 
@@ -154,7 +186,7 @@ fn of_load(
         late: outcome.late,
     };
     let units = if plan.deliveries() > 0 { plan.deliveries() } else { plan.answers() };
-    let figures = Figures::of_load(units, &conduct, Some(Latency::of(&outcome.latency)));
+    let figures = Figures::of_load(units, &conduct, Some(Latency::ms(&outcome.latency)));
     let figures = figures.among_others(whole, busy, &conduct);
     Ok(Figures { peak_rss_bytes: subject.peak_rss_bytes(), ..figures })
 }

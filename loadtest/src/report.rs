@@ -9,9 +9,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::latency::Latency;
 use crate::load::Outcome;
 use crate::plan::{Pace, Plan};
 
@@ -19,30 +19,6 @@ use crate::plan::{Pace, Plan};
 pub trait Table {
     /// What is called what, in order.
     fn rows(&self) -> Vec<(&'static str, String)>;
-}
-
-/// Percentiles of the latency, in microseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Latency {
-    p50: f64,
-    p90: f64,
-    p99: f64,
-    p999: f64,
-    max: f64,
-}
-
-impl Latency {
-    fn of(histogram: &Histogram<u64>) -> Self {
-        let us = |ns: u64| (ns as f64 / 100.0).round() / 10.0;
-        let quantile = |quantile| us(histogram.value_at_quantile(quantile));
-        Self {
-            p50: quantile(0.5),
-            p90: quantile(0.9),
-            p99: quantile(0.99),
-            p999: quantile(0.999),
-            max: us(histogram.max()),
-        }
-    }
 }
 
 /// What both ends used meanwhile.
@@ -108,7 +84,7 @@ impl Report {
                 delivered as f64 / f64::from(plan.subscribers_per_room),
             )),
             deliveries_per_second: Some(per_second(delivered as f64)),
-            latency_us: Some(Latency::of(&outcome.latency)),
+            latency_us: Some(Latency::us(&outcome.latency)),
             gaps: outcome.tally.gaps,
             duplicates: outcome.tally.duplicates,
             damaged: outcome.tally.damaged,

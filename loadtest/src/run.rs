@@ -1,21 +1,94 @@
 //! One load from start to result: server, connections, measurement, report.
 
 use std::io::{self, Write as _};
+use std::num::{NonZeroU32, NonZeroU64};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::args::ServerArgs;
+use clap::{Args, ValueEnum};
+
 use crate::cores::Cores;
 use crate::limits;
 use crate::load::{Load, Outcome};
-use crate::plan::Plan;
+use crate::plan::{Pace, Plan, Via};
 use crate::proc::Process;
 use crate::progress::Progress;
+use crate::publish::http::Route;
 use crate::report::{self, Report, Usage};
-use crate::subject::Subject;
+use crate::subject::{ServerArgs, Subject};
 
 /// Files the program needs besides its connections.
 const FILES_SPARE: u64 = 64;
+/// Publishing connections of zero-pub-sub, unless another number is asked for.
+const ZPS_PUBLISHERS: usize = 4;
+
+/// How events are published.
+#[derive(Args, Debug)]
+pub struct PublishArgs {
+    /// Way into the server
+    #[arg(long, value_enum, default_value_t = ViaArg::ClientEvents)]
+    pub via: ViaArg,
+    /// Open loop: publish this many events per second, whatever the server does
+    #[arg(long, conflicts_with_all = ["window", "burst"])]
+    pub rate: Option<NonZeroU64>,
+    /// Size of a delivered frame with its header, in bytes
+    #[arg(long, default_value_t = 267, value_parser = clap::value_parser!(u32).range(128..=10_000))]
+    pub frame_bytes: u32,
+    /// Websocket connections that publish; by default 1, or 4 for zps
+    #[arg(long)]
+    pub publishers: Option<NonZeroU32>,
+    /// HTTP connections that publish requests
+    #[arg(long, default_value = "8")]
+    pub connections: NonZeroU32,
+    /// Longest time for the whole load, in seconds
+    #[arg(long, default_value_t = 600)]
+    pub timeout_s: u64,
+}
+
+impl PublishArgs {
+    /// Publishing connections for `rooms` rooms: a room has one, so more would be idle.
+    pub fn publishers(&self, rooms: usize) -> usize {
+        let wanted = match self.via {
+            ViaArg::ClientEvents => self.publishers.unwrap_or(NonZeroU32::MIN),
+            ViaArg::Http | ViaArg::HttpBatch => self.connections,
+        };
+        rooms.min(wanted.get() as usize)
+    }
+
+    /// Connections that publish messages of zero-pub-sub into `rooms` rooms, at most one for each.
+    pub fn zps_publishers(&self, rooms: usize) -> usize {
+        rooms.min(self.publishers.map_or(ZPS_PUBLISHERS, |count| count.get() as usize))
+    }
+
+    /// The pace for a window and a burst that apply where no rate is given.
+    pub fn pace(&self, window: NonZeroU64, burst: u64) -> Pace {
+        match self.rate {
+            Some(rate) => Pace::Interval { interval_ns: 1_000_000_000 / rate },
+            None => Pace::Window { window: window.get(), burst: burst.clamp(1, window.get()) },
+        }
+    }
+}
+
+/// The ways into the server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum ViaArg {
+    /// Client events on a websocket
+    ClientEvents,
+    /// One signed POST per event
+    Http,
+    /// One signed POST per ten events
+    HttpBatch,
+}
+
+impl From<ViaArg> for Via {
+    fn from(via: ViaArg) -> Self {
+        match via {
+            ViaArg::ClientEvents => Self::ClientEvents,
+            ViaArg::Http => Self::Http(Route::Events),
+            ViaArg::HttpBatch => Self::Http(Route::Batch),
+        }
+    }
+}
 
 /// Carry out the plan that `plan` makes for the server under load.
 pub fn run(args: &ServerArgs, plan: impl FnOnce(&Subject) -> Plan) -> anyhow::Result<ExitCode> {

@@ -11,7 +11,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::args::acked::LogDriver;
+use clap::ValueEnum;
+
 use crate::cores::Cores;
 use crate::endpoint::App;
 
@@ -44,6 +45,25 @@ pub struct Server {
 enum Announced {
     Clients(SocketAddr),
     Metrics(SocketAddr),
+}
+
+/// What keeps the logs of a started server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogDriver {
+    /// Memory
+    Memory,
+    /// Files in a folder of their own, removed at the end: what is delivered was synced before
+    File,
+}
+
+impl LogDriver {
+    /// The word for it in the server's configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::File => "file",
+        }
+    }
 }
 
 /// What keeps the logs of a started server, and how much of each.

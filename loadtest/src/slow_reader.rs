@@ -12,23 +12,24 @@ pub mod reader;
 pub mod report;
 
 use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::Args;
 use socket2::SockRef;
 
-use crate::args::slow_reader::SlowReaderArgs;
 use crate::health;
 use crate::payload::Template;
 use crate::plan::Via;
 use crate::proc::Process;
 use crate::room::Room;
-use crate::server::{Kept, Logs};
+use crate::server::{Kept, LogDriver, Logs};
 use crate::socket::connect::{self, Session};
-use crate::subject::Subject;
+use crate::subject::{ServerArgs, Subject};
 use order::Order;
 use publisher::Publisher;
 use reader::{Reader, Slow};
@@ -42,6 +43,54 @@ const SET_BACKS: &str = "uringcast_log_set_backs_total";
 const LOOK: Duration = Duration::from_millis(20);
 /// What an event costs a log besides its frame, at the most.
 const EVENT_OVERHEAD_BYTES: u64 = 600;
+
+/// Arguments of `slow-reader`.
+#[derive(Args, Debug)]
+pub struct SlowReaderArgs {
+    /// Events per second
+    #[arg(long, default_value = "2000")]
+    pub rate: NonZeroU64,
+    /// The slow subscriber takes one event in the time that so many are published
+    #[arg(long, default_value = "10")]
+    pub slowness: NonZeroU32,
+    /// Seconds for which it is slow
+    #[arg(long, default_value = "60")]
+    pub seconds: NonZeroU64,
+    /// Events that a started server's room keeps, which are published before the slow phase, so
+    /// that its memory is as large as it gets; by default as many as that phase publishes
+    #[arg(long)]
+    pub history: Option<NonZeroU32>,
+    /// Size of a delivered frame with its header, in bytes
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(300..=10_000))]
+    pub frame_bytes: u32,
+    /// Receive buffer of the slow subscriber's socket, in bytes: what its kernel takes unread
+    #[arg(long, default_value = "65536")]
+    pub receive_buffer: NonZeroU32,
+    /// What keeps the log of a started server
+    #[arg(long, value_enum, default_value_t = LogDriver::Memory, conflicts_with = "url")]
+    pub log_driver: LogDriver,
+    /// Where a running server shows its metrics
+    #[arg(long, requires = "url")]
+    pub metrics: Option<SocketAddr>,
+    /// Milliseconds between two readings of the server's memory
+    #[arg(long, default_value = "1000")]
+    pub sample_ms: NonZeroU64,
+    /// Against which server
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+impl SlowReaderArgs {
+    /// Events published while the subscriber is slow.
+    pub fn slow_events(&self) -> u64 {
+        self.rate.get() * self.seconds.get()
+    }
+
+    /// Events that the room keeps, and that are published before.
+    pub fn kept_events(&self) -> u64 {
+        self.history.map_or(self.slow_events(), |count| u64::from(count.get()))
+    }
+}
 
 /// Run the load.
 pub fn slow_reader(args: &SlowReaderArgs) -> anyhow::Result<ExitCode> {

@@ -1,14 +1,69 @@
 //! The server under load: one of our own, or any that listens at an address.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::args::ServerArgs;
+use clap::Args;
+
+use crate::cores::Cores;
 use crate::dialect::Dialect;
-use crate::endpoint::{Endpoint, EndpointError};
+use crate::endpoint::{App, Endpoint, EndpointError};
+use crate::layout::{Layout, Placement};
 use crate::proc::Process;
 use crate::server::{Logs, Server};
+
+/// The server under load and how it is measured.
+#[derive(Args, Debug)]
+pub struct ServerArgs {
+    /// Address of a running server, ws://HOST:PORT; without it a server is started
+    #[arg(long)]
+    pub url: Option<Endpoint>,
+    /// App to use, ID:KEY:SECRET
+    #[arg(long, default_value = "app-id:app-key:app-secret")]
+    pub app: App,
+    /// Program to start; by default `uringcast` next to this program
+    #[arg(long, conflicts_with = "url")]
+    pub server: Option<PathBuf>,
+    /// Process of the running server, to measure its processor time and memory
+    #[arg(long, requires = "url")]
+    pub server_pid: Option<u32>,
+    /// Cores for the started server, such as 0 or 0,2-3
+    #[arg(long, conflicts_with = "url")]
+    pub server_cores: Option<Cores>,
+    /// Cores for the load itself
+    #[arg(long)]
+    pub load_cores: Option<Cores>,
+    /// Cores of both instead: the first one for the server, and the same or the second for the load
+    #[arg(long, value_enum, conflicts_with_all = ["server_cores", "load_cores"])]
+    pub layout: Option<Layout>,
+    /// Take what arrived every so many microseconds instead of at once: 100 to 300 repeat best
+    /// where server and load share a core
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    pub drain_us: u64,
+    /// Print the result as JSON, or write it to FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+}
+
+impl ServerArgs {
+    /// Cores for a started server and for the load, where it was said.
+    pub fn cores(&self) -> io::Result<(Option<Cores>, Option<Cores>)> {
+        match self.layout {
+            Some(layout) => {
+                let Placement { server, load } = layout.place(&Cores::allowed()?)?;
+                Ok((Some(server), Some(load)))
+            }
+            None => Ok((self.server_cores.clone(), self.load_cores.clone())),
+        }
+    }
+
+    /// Time between two looks at what arrived.
+    pub const fn drain(&self) -> Duration {
+        Duration::from_micros(self.drain_us)
+    }
+}
 
 /// A server to put load on.
 #[derive(Debug)]
@@ -104,7 +159,7 @@ fn run_id() -> String {
     format!("{unix:x}-{:x}", std::process::id())
 }
 
-fn program(args: &ServerArgs) -> std::io::Result<PathBuf> {
+fn program(args: &ServerArgs) -> io::Result<PathBuf> {
     match &args.server {
         Some(program) => Ok(program.clone()),
         None => Ok(std::env::current_exe()?.with_file_name("uringcast")),

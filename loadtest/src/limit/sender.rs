@@ -6,15 +6,16 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::num::NonZeroU32;
 use std::os::fd::AsRawFd as _;
 use std::process::ExitCode;
 
+use clap::Args;
 use io_uring::types::Fixed;
 use io_uring::{IoUring, opcode, squeue};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::FILES_SPARE;
-use crate::args::SenderArgs;
 use crate::limits;
 use crate::server::LISTENING;
 
@@ -25,6 +26,17 @@ pub const START: u8 = b'.';
 const TOGETHER: usize = 1024;
 /// Connections that may wait to be accepted; the kernel lowers it to its own limit.
 const BACKLOG: i32 = 4096;
+
+/// Arguments of `limit-sender`.
+#[derive(Args, Debug)]
+pub struct SenderArgs {
+    /// Connections to accept
+    #[arg(long)]
+    pub subscribers: NonZeroU32,
+    /// Size of each send, in bytes
+    #[arg(long)]
+    pub send_bytes: u32,
+}
 
 /// Accept the connections, then send to all of them for every byte that comes from standard input.
 pub fn send(args: &SenderArgs) -> anyhow::Result<ExitCode> {

@@ -4,47 +4,17 @@
 
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::shape::{Profile, Shape, Unit};
-use super::verdict::Conduct;
+use crate::conduct::Conduct;
+use crate::latency::Latency;
 use crate::layout::Layout;
 use crate::peer::Peer;
 use crate::report::{self, Table};
 
 /// Others may use this share of the cores before a run counts as disturbed.
 const OTHERS_MAX: f64 = 0.05;
-
-/// Percentiles of the time from when an event was due to each of its deliveries, in milliseconds.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Latency {
-    /// The median.
-    pub p50: f64,
-    /// Nine in ten are no longer.
-    pub p90: f64,
-    /// 99 in 100 are no longer.
-    pub p99: f64,
-    /// 999 in 1,000 are no longer.
-    pub p999: f64,
-    /// The longest one.
-    pub max: f64,
-}
-
-impl Latency {
-    /// The percentiles of a histogram of nanoseconds.
-    pub fn of(histogram: &Histogram<u64>) -> Self {
-        let ms = |ns: u64| rounded(ns as f64 / 1e6);
-        let at = |quantile| ms(histogram.value_at_quantile(quantile));
-        Self {
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p999: at(0.999),
-            max: ms(histogram.max()),
-        }
-    }
-}
 
 /// Whom and what was measured, and how.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]

@@ -1,10 +1,11 @@
 //! The profiles: what each of them asks of a server.
 
+use std::num::{NonZeroU32, NonZeroU64};
 use std::str::FromStr;
 
+use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::args::profile::SizeArgs;
 use crate::layout::Layout;
 use crate::peer::Peer;
 use crate::plan::{Pace, Via};
@@ -48,6 +49,20 @@ pub enum Unit {
     Publish,
     /// An open connection.
     Connection,
+}
+
+/// What may be changed about a profile; figures of a changed one compare with no others.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct SizeArgs {
+    /// Subscribers of each channel instead of the profile's, and the connections of C
+    #[arg(long)]
+    pub subscribers: Option<NonZeroU32>,
+    /// Events for each channel instead of the profile's
+    #[arg(long)]
+    pub events: Option<NonZeroU64>,
+    /// Open loop with this many events per second in all, instead of the profile's pace
+    #[arg(long)]
+    pub rate: Option<NonZeroU64>,
 }
 
 /// A profile in numbers.

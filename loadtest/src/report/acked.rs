@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Report, Table, Usage};
+use crate::conduct::Conduct;
 use crate::load::Outcome;
 use crate::plan::Plan;
-use crate::profile::verdict::Conduct;
 
 /// The result. Where it is refused the figures of time are `null` and the counts stand.
 #[derive(Debug, Serialize)]

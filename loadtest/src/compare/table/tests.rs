@@ -1,8 +1,9 @@
 //! Medians, ratios and the text of a table, from figures written by hand.
 
 use super::*;
-use crate::args::profile::SizeArgs;
-use crate::profile::figures::{Case, Latency};
+use crate::latency::Latency;
+use crate::profile::figures::Case;
+use crate::profile::shape::SizeArgs;
 
 fn run(block: u32, peer: Peer, cpu_us: Option<f64>) -> BlockRun {
     let profile = Profile::A1;
