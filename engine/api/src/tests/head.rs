@@ -72,6 +72,21 @@ fn a_stranger_is_refused_before_the_body() {
     check("a=1&a=2", "ambiguous");
 }
 
+/// The libraries sign the path that they have built, or the one that their client sends.
+#[test]
+fn a_path_may_be_signed_with_its_escapes_or_without() {
+    let [sent, built] = ["auth0%7Cn%20%C3%A9", "auth0|n \u{e9}"]
+        .map(|user| format!("/apps/a/users/{user}/terminate_connections"));
+    for signed in [&sent, &built] {
+        let query = sign_request("POST", signed, &[], b"", CREDENTIALS, NOW_UNIX_S);
+        let Action::Terminate(_) = run_signed("POST", &sent, &query, "").unwrap() else {
+            panic!("another endpoint");
+        };
+    }
+    let other = sign_request("POST", "/apps/a/users/x", &[], b"", CREDENTIALS, NOW_UNIX_S);
+    check_refused(run_signed("POST", &sent, &other, ""), 401, "auth_signature");
+}
+
 #[test]
 fn another_body_than_the_signed_one_is_refused() {
     let path = "/apps/a/events";
