@@ -150,6 +150,27 @@ fn the_websockets_path_is_no_part_of_the_api() {
     check_refused(run_signed("GET", "/app/key-c", "", ""), 404, "key");
 }
 
+/// Reverb and Soketi put all behind a prefix, and the SDKs sign it with the rest of the path.
+#[test]
+fn the_socket_path_covers_the_api_and_is_signed() {
+    let config = ApiConfig { socket_path: "/ws".to_owned(), ..ApiConfig::default() };
+    let headers = HeaderMap::new();
+    let check = |path: &str, signed: &str| {
+        let query = sign_request("GET", signed, &[], b"", CREDENTIALS, NOW_UNIX_S);
+        let (method, content_length) = ("GET", None);
+        let head = Head { method, path, query: &query, content_length, headers: &headers };
+        let accepted = route(&apps(), &config, &head, NOW_UNIX_S);
+        accepted.map(|_| ()).map_err(|error| error.status())
+    };
+    for path in ["/ws/apps/a/channels", "/apps/a/channels", "/ws/apps/a/channels/x"] {
+        assert_eq!(check(path, path), Ok(()), "{path}");
+    }
+    assert_eq!(check("/ws/apps/a/channels", "/apps/a/channels"), Err(401));
+    for path in ["/ws/ws/apps/a/channels", "/wsapps/a/channels", "/other/apps/a/channels"] {
+        assert_eq!(check(path, path), Err(404), "{path}");
+    }
+}
+
 #[test]
 fn an_unknown_path_or_app_is_not_found() {
     for path in ["/", "", "/apps", "/apps/a", "/apps/a/", "/apps/a/event", "/apps/a/events/", "/x"]
