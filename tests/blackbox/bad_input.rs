@@ -168,6 +168,34 @@ fn an_endless_head_is_refused_with_431() {
     });
 }
 
+/// On the first request of a connection and on later ones, whatever they ask for.
+#[test]
+fn a_head_that_can_be_read_in_two_ways_is_refused_on_every_route() {
+    let hosts = ["", "Host: a\r\nHost: a\r\n"].map(|hosts| (hosts.to_owned(), 400));
+    let coded = ("Host: a\r\nTransfer-Encoding: gzip, chunked\r\n".to_owned(), 501);
+    let starts =
+        ["GET /up", "GET /app/app-key", "POST /apps/app-id/events", "GET /events", "PUT /x"];
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    check("request", |server| {
+        for (start, more) in
+            starts.map(|start| (start, "")).into_iter().chain([(starts[1], upgrade)])
+        {
+            for (fields, status) in hosts.iter().chain([&coded]) {
+                for is_first in [true, false] {
+                    let mut http = Http::connect(server.address());
+                    if !is_first {
+                        assert_eq!(http.get("/up").status, 200);
+                    }
+                    http.send(format!("{start} HTTP/1.1\r\n{fields}{more}\r\n").as_bytes());
+                    assert_eq!(http.response().status, *status, "{start} {fields} {is_first}");
+                    http.expect_end();
+                }
+            }
+        }
+    });
+}
+
 /// The head of a correctly signed publish, up to what says how long its body is.
 fn signed_head(server: &Server) -> String {
     let target = Api::new(server).signed("POST", "/events", "a body").target();

@@ -253,7 +253,8 @@ fn answers_that_are_not_read_yet_keep_their_order() {
     let mut raw = Raw::narrow(server.address());
     let mut writer = raw.stream().try_clone().unwrap();
     let requests = thread::spawn(move || {
-        let [good, missing] = ["/up", "/nowhere"].map(|it| format!("GET {it} HTTP/1.1\r\n\r\n"));
+        let [good, missing] =
+            ["/up", "/nowhere"].map(|it| format!("GET {it} HTTP/1.1\r\nHost: a\r\n\r\n"));
         writer.write_all((good + &missing).repeat(ROUNDS).as_bytes()).unwrap();
     });
     for round in 0..ROUNDS {
@@ -269,9 +270,9 @@ fn a_client_that_ends_after_its_request_reads_the_answer_and_the_end() {
     let server = Server::start(Options::new().config("connection.ip_burst = 1000"));
     for _ in 0..100 {
         let mut raw = Raw::connect(server.address());
-        raw.send(b"GET /up HTTP/1.1\r\n\r\n");
+        raw.send(b"GET /up HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(raw.response().status, 200);
-        raw.send(b"GET /up HTTP/1.1\r\n\r\n");
+        raw.send(b"GET /up HTTP/1.1\r\nHost: a\r\n\r\n");
         raw.finish_sending();
         assert_eq!(raw.response().status, 200);
         assert_eq!(raw.rest(), b"");

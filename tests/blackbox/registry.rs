@@ -176,13 +176,13 @@ fn a_changed_policy_holds_for_connections_that_are_there() {
 #[test]
 fn a_limit_that_does_not_fit_before_a_restart_is_not_taken_up() {
     let mut server = start(&table("a", ""));
-    let large = "event_data_bytes_max = 600000\n[http]\nbody_bytes_max = 700000\n";
+    let large = "event_data_bytes_max = 900000\n[http]\nbody_bytes_max = 1000000\n";
     server.rewrite_config(&table("a", large));
     server.signal(libc::SIGHUP);
     server.until_refused("reload");
     let errors = server.said();
-    let line = "app \"a\": http.body_bytes_max is 524288 until a restart, but must be above \
-                pusher.event_data_bytes_max, which is 600000";
+    let line = "app \"a\": http.body_bytes_max is 786432 until a restart, but must be above \
+                pusher.event_data_bytes_max, which is 900000";
     assert!(errors.contains(line), "{errors}");
 }
 

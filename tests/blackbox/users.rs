@@ -50,11 +50,11 @@ fn user_data_that_nobody_can_use_is_refused_and_the_connection_lives() {
         ("", "JSON object"),
         ("[]", "JSON object"),
         ("{}", "id"),
-        (r#"{"id":10}"#, "string"),
+        (r#"{"id":true}"#, "string"),
         (r#"{"id":""}"#, "not empty"),
         (&*long(129), "129 bytes, at most 128"),
         (r#"{"id":"1","watchlist":"2"}"#, "watchlist"),
-        (r#"{"id":"1","watchlist":[2]}"#, "watchlist"),
+        (r#"{"id":"1","watchlist":[true]}"#, "watchlist"),
     ] {
         client.ask_signin(user_data);
         let text = client.expect_error(None);
@@ -87,7 +87,7 @@ fn a_users_channel_is_for_the_user_only() {
     ann.signin_as("ann");
     for client in [&mut ann, &mut guest] {
         client.ask_subscribe("#server-to-user-bob");
-        let text = client.expect_refusal("#server-to-user-bob", "AuthError", 401, Some(4009));
+        let text = client.expect_refusal("#server-to-user-bob", "AuthError", 401, None);
         assert!(text.contains("own channel"), "{text}");
     }
     for name in ["#server-to-user-", "#server-to-everyone", "#"] {
@@ -139,7 +139,7 @@ fn a_presence_member_may_come_from_signing_in() {
     assert!(text.contains("signed in"), "{text}");
     ann.signin(&json!({"id": "ann", "user_info": {"name": "Ann"}}));
     ann.send("pusher:subscribe", &json!({"auth": "app-key:00", "channel": ROOM}));
-    ann.expect_refusal(ROOM, "AuthError", 401, Some(4009));
+    ann.expect_refusal(ROOM, "AuthError", 401, None);
     ann.send("pusher:subscribe", &without_data);
     let presence = ann.expect_on(ROOM, SUCCEEDED).json()["presence"].clone();
     assert_eq!(presence, json!({"ids": ["ann"], "hash": {"ann": {"name": "Ann"}}, "count": 1}));

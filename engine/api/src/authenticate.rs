@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use uringcast_proto::pusher::signature::{self, Query, Verified};
+use uringcast_proto::pusher::signature::{self, Query, SignatureError, Verified};
 use uringcast_shard::app::{App, AppKey, Apps};
 use uringcast_shard::id::AppIndex;
 
 use super::error::ApiError;
-use super::head::Head;
+use super::head::{Head, decode};
 use super::zintrust::{ZinTrustError, is_publish_secret};
 
 /// A request of somebody who may act for an app.
@@ -46,8 +46,16 @@ impl Authenticated {
         }
         let AppKey { key, secret } = app.key_or_primary(named);
         let window_s = app.policy.signature_window_s.into();
-        let verified =
-            signature::verify(head.method, head.path, query, key, secret, now_unix_s, window_s)?;
+        let verify = |path: &str| {
+            signature::verify(head.method, path, query, key, secret, now_unix_s, window_s)
+        };
+        // Many libraries sign a path as they build it, and their HTTP clients escape it later.
+        let verified = match verify(head.path) {
+            Err(SignatureError::Signature) if head.path.contains('%') => {
+                verify(&decode(head.path)?)?
+            }
+            verified => verified?,
+        };
         if !app.policy.enabled {
             return Err(ApiError::AppDisabled);
         }

@@ -8,7 +8,7 @@ use super::origins::Origins;
 /// read the answers; what a request may ask for is the app's policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiConfig {
-    /// Bytes of a request's body. Default 512 KiB: a full batch of full events fits, unless nearly
+    /// Bytes of a request's body. Default 768 KiB: a full batch of full events fits, also if
     /// every character of them is written as an escape. Only a signed request gets this much.
     pub body_bytes_max: usize,
     /// Where websockets are, with a slash in front and none behind. Default `/app`.
@@ -55,7 +55,7 @@ impl Default for ApiConfig {
     fn default() -> Self {
         let socket_path = "/app".to_owned();
         Self {
-            body_bytes_max: 512 * 1024,
+            body_bytes_max: 768 * 1024,
             socket_path,
             cors_origins: Origins::Any,
             time_to_answer: Duration::from_secs(5),

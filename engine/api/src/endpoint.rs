@@ -65,7 +65,8 @@ macro_rules! endpoints {
             head: &Head<'_>,
             now_unix_s: u64,
         ) -> Result<Route, ApiError> {
-            $(if let Some(names) = names(<$endpoint>::PATH, head.path) {
+            let path = socket_path::inside(&config.socket_path, head.path);
+            $(if let Some(names) = names(<$endpoint>::PATH, path) {
                 check_method(head, <$endpoint>::ALLOW)?;
                 let asked = Asked { apps, config, head, names, now_unix_s };
                 return <$endpoint>::head(&asked).map(Route::$name);

@@ -62,11 +62,14 @@ impl Setting for Origins {
     }
 }
 
-/// Whether a browser may send `text` as an origin (RFC 6454 section 6.2), in lower case.
+/// Whether a browser, or an app that is made of pages, may send `text` as an origin (RFC 6454
+/// section 6.2), in lower case: `capacitor://localhost` is one, too.
 fn is_origin(text: &str) -> bool {
-    let host = ["http://", "https://"].into_iter().find_map(|scheme| text.strip_prefix(scheme));
+    let Some((scheme, host)) = text.split_once("://") else { return false };
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_allowed))
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let is_named = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
+    is_named && scheme.bytes().all(is_scheme) && !host.is_empty() && host.bytes().all(is_allowed)
 }
 
 #[cfg(test)]
@@ -81,6 +84,11 @@ mod tests {
         let listed = "HTTPS://Example.COM,http://[::1]:80".parse::<Origins>().unwrap();
         assert_eq!(listed.to_string(), "https://example.com, http://[::1]:80");
         assert_eq!(listed.to_string().parse(), Ok(listed));
+        let apps = "capacitor://localhost, tauri://localhost, chrome-extension://abc, x+y-z.1://a";
+        assert_eq!(apps.parse::<Origins>().unwrap().to_string(), apps);
+        for text in ["://a", "1a://b", "a b://c", "a:/b", "file://"] {
+            assert!(text.parse::<Origins>().is_err(), "{text}");
+        }
         for text in
             ["example.com", "https://", "https://a/b", "https://a, *", "https://a b", "null"]
         {

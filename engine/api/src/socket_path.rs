@@ -15,6 +15,12 @@ pub(super) fn refusal(apps: &Apps, prefix: &str, path: &str) -> Option<ApiError>
     })
 }
 
+/// `path` without `prefix` where it leads to an app's API, as Reverb's and Soketi's prefixes of
+/// paths do. What is signed is the whole path.
+pub(super) fn inside<'a>(prefix: &str, path: &'a str) -> &'a str {
+    path.strip_prefix(prefix).filter(|rest| rest.starts_with("/apps/")).unwrap_or(path)
+}
+
 /// The body of a 426 at `path`, word for word what S1's server says (spec seeds.md, B-S1).
 pub(super) fn upgrade_required_body(path: &str) -> String {
     #[derive(Serialize)]

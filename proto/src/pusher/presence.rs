@@ -72,7 +72,7 @@ impl Member {
     /// Read the decoded `channel_data` of a subscription.
     pub fn parse(channel_data: &str, limits: MemberLimits) -> Result<Self, MemberError> {
         let fields: Fields<'_> = json::object(channel_data).ok_or(MemberError::Json)?;
-        let user_id = fields.user_id.and_then(|token| user_id(token.get()));
+        let user_id = fields.user_id.and_then(|token| id_text(token.get()));
         let user_id = user_id.filter(|id| !id.is_empty()).ok_or(MemberError::UserId)?;
         if user_id.len() > limits.user_id_bytes_max {
             let (bytes, bytes_max) = (user_id.len(), limits.user_id_bytes_max);
@@ -96,7 +96,7 @@ struct Fields<'a> {
 }
 
 /// A string's text, or a number's digits as they were written.
-fn user_id(token: &str) -> Option<Cow<'_, str>> {
+pub(super) fn id_text(token: &str) -> Option<Cow<'_, str>> {
     match token.as_bytes().first()? {
         b'-' | b'0'..=b'9' => Some(Cow::Borrowed(token)),
         _ => json::string(token),

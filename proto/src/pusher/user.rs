@@ -1,14 +1,12 @@
 //! Who has signed in: reading a signed `user_data`, and the channel that reaches one user.
 //!
-//! Unlike a member of a presence channel, a user's id must be a string: pusher-js takes no other
-//! (spec pusher.md, signin).
-
-use std::borrow::Cow;
+//! As for a member of a presence channel, a number is the same as its digits: app servers in many
+//! languages have ids that are numbers.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::presence::MemberLimits;
+use super::presence::{MemberLimits, id_text};
 use crate::json;
 
 /// What the name of a user's own channel begins with; the user's id is the rest.
@@ -63,8 +61,8 @@ pub enum UserError {
     /// The text is not a JSON object.
     #[error("user_data is not a JSON object")]
     Json,
-    /// `id` is missing, empty, or not a string.
-    #[error("user_data needs an id that is a string and not empty")]
+    /// `id` is missing, empty, or neither a string nor a number.
+    #[error("user_data needs an id that is a string or a number, and not empty")]
     Id,
     /// `id` is too long.
     #[error("the id of user_data has {bytes} bytes, at most {bytes_max} are allowed")]
@@ -83,7 +81,7 @@ pub enum UserError {
         bytes_max: usize,
     },
     /// `watchlist` is not a list of ids.
-    #[error("watchlist must be an array of user ids: strings of 1 to {bytes_max} bytes")]
+    #[error("watchlist must be an array of user ids of 1 to {bytes_max} bytes")]
     Watchlist {
         /// The limit.
         bytes_max: usize,
@@ -95,7 +93,7 @@ impl User {
     /// decided here.
     pub fn parse(user_data: &str, limits: MemberLimits) -> Result<Self, UserError> {
         let fields: Fields<'_> = json::object(user_data).ok_or(UserError::Json)?;
-        let id = fields.id.and_then(|token| json::string(token.get()));
+        let id = fields.id.and_then(|token| id_text(token.get()));
         let id = id.filter(|id| !id.is_empty()).ok_or(UserError::Id)?;
         let (bytes, bytes_max) = (id.len(), limits.user_id_bytes_max);
         if bytes > bytes_max {
@@ -124,12 +122,12 @@ struct Fields<'a> {
 
 /// The ids of a watchlist, each of 1 to `bytes_max` bytes.
 fn ids(token: &RawValue, bytes_max: usize) -> Option<Vec<String>> {
-    let texts: Vec<json::Text<'_>> = serde_json::from_str(token.get()).ok()?;
-    let id = |text: json::Text<'_>| {
-        let is_id = (1..=bytes_max).contains(&text.0.len());
-        is_id.then(|| Cow::into_owned(text.0))
+    let tokens: Vec<&RawValue> = serde_json::from_str(token.get()).ok()?;
+    let id = |token: &RawValue| {
+        let id = id_text(token.get())?;
+        (1..=bytes_max).contains(&id.len()).then(|| id.into_owned())
     };
-    texts.into_iter().map(id).collect()
+    tokens.into_iter().map(id).collect()
 }
 
 #[cfg(test)]
@@ -159,8 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_pusher_js_cannot_use_is_refused() {
-        for id in ["10", "null", "true", "{}", "[]", "\"\"", "\"\\ud800\""] {
+    fn a_number_and_its_digits_are_the_same_user() {
+        for id in ["10", "\"10\""] {
+            let data = format!(r#"{{"id":{id},"watchlist":[{id},2,"x"]}}"#);
+            assert_eq!(parse(&data), Ok(user("10", "{}", &["10", "2", "x"])), "{data}");
+        }
+    }
+
+    #[test]
+    fn other_ids_are_refused() {
+        for id in ["null", "true", "{}", "[]", "\"\"", "\"\\ud800\""] {
             let data = format!(r#"{{"id":{id}}}"#);
             assert_eq!(parse(&data), Err(UserError::Id), "{data}");
         }
@@ -193,7 +199,7 @@ mod tests {
     #[test]
     fn a_watchlist_has_ids_of_users_and_nothing_else() {
         let refused = Err(UserError::Watchlist { bytes_max: 128 });
-        for watchlist in ["1", "{}", "\"1\"", "[1]", "[\"\"]", "[null]", "[[\"1\"]]"] {
+        for watchlist in ["1", "{}", "\"1\"", "[true]", "[\"\"]", "[null]", "[[\"1\"]]"] {
             let data = format!(r#"{{"id":"1","watchlist":{watchlist}}}"#);
             assert_eq!(parse(&data), refused, "{data}");
         }

@@ -72,6 +72,21 @@ fn a_stranger_is_refused_before_the_body() {
     check("a=1&a=2", "ambiguous");
 }
 
+/// The libraries sign the path that they have built, or the one that their client sends.
+#[test]
+fn a_path_may_be_signed_with_its_escapes_or_without() {
+    let [sent, built] = ["auth0%7Cn%20%C3%A9", "auth0|n \u{e9}"]
+        .map(|user| format!("/apps/a/users/{user}/terminate_connections"));
+    for signed in [&sent, &built] {
+        let query = sign_request("POST", signed, &[], b"", CREDENTIALS, NOW_UNIX_S);
+        let Action::Terminate(_) = run_signed("POST", &sent, &query, "").unwrap() else {
+            panic!("another endpoint");
+        };
+    }
+    let other = sign_request("POST", "/apps/a/users/x", &[], b"", CREDENTIALS, NOW_UNIX_S);
+    check_refused(run_signed("POST", &sent, &other, ""), 401, "auth_signature");
+}
+
 #[test]
 fn another_body_than_the_signed_one_is_refused() {
     let path = "/apps/a/events";
@@ -133,6 +148,27 @@ fn the_websockets_path_is_no_part_of_the_api() {
     assert!(matches!(upgrade, ApiError::UpgradeRequired { path } if path == "/app/key-a"));
     check_refused(run_signed("GET", "/app/app/key-b", "", ""), 426, "/app/app/key-b");
     check_refused(run_signed("GET", "/app/key-c", "", ""), 404, "key");
+}
+
+/// Reverb and Soketi put all behind a prefix, and the SDKs sign it with the rest of the path.
+#[test]
+fn the_socket_path_covers_the_api_and_is_signed() {
+    let config = ApiConfig { socket_path: "/ws".to_owned(), ..ApiConfig::default() };
+    let headers = HeaderMap::new();
+    let check = |path: &str, signed: &str| {
+        let query = sign_request("GET", signed, &[], b"", CREDENTIALS, NOW_UNIX_S);
+        let (method, content_length) = ("GET", None);
+        let head = Head { method, path, query: &query, content_length, headers: &headers };
+        let accepted = route(&apps(), &config, &head, NOW_UNIX_S);
+        accepted.map(|_| ()).map_err(|error| error.status())
+    };
+    for path in ["/ws/apps/a/channels", "/apps/a/channels", "/ws/apps/a/channels/x"] {
+        assert_eq!(check(path, path), Ok(()), "{path}");
+    }
+    assert_eq!(check("/ws/apps/a/channels", "/apps/a/channels"), Err(401));
+    for path in ["/ws/ws/apps/a/channels", "/wsapps/a/channels", "/other/apps/a/channels"] {
+        assert_eq!(check(path, path), Err(404), "{path}");
+    }
 }
 
 #[test]

@@ -71,6 +71,14 @@ fn a_publish_names_at_most_100_channels() {
     check_refused(publish(&body(0)), 400, "at least one channel");
 }
 
+/// Each byte of a text takes six at most, as an escape.
+#[test]
+fn a_full_batch_of_full_events_fits_however_it_is_escaped() {
+    let escaped = |count| "\\u0041".repeat(count);
+    let event = event_json(&escaped(200), &escaped(200), &escaped(10_240));
+    assert_eq!(publications(publish_batch(&vec![event; 10])).len(), 10);
+}
+
 #[test]
 fn data_has_at_most_10_kib_once_decoded() {
     let body = |data: String| event_json("e", "x", &data);
@@ -104,7 +112,7 @@ fn a_body_may_have_its_limit_and_not_one_byte_more() {
     let event = event_json("e", "x", "");
     let padded = |bytes: usize| format!("{event}{}", " ".repeat(bytes - event.len()));
     assert!(publish(&padded(bytes_max)).is_ok());
-    check_refused(publish(&padded(bytes_max + 1)), 413, "more than 524288 bytes");
+    check_refused(publish(&padded(bytes_max + 1)), 413, "more than 786432 bytes");
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(super) fn join_refused(channel: &str, refused: JoinRefused) -> [Bytes; 2] {
     };
     [
         server::subscription_error(channel, "LimitReached", &text, 403),
-        server::error(Some(Code::AppOverQuota.value()), &text),
+        server::error(None, &text), // With a code of its own, clients would close.
     ]
 }
 

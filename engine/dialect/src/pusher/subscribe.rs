@@ -2,7 +2,6 @@
 
 use uringcast_proto::pusher::auth::{self, AuthError};
 use uringcast_proto::pusher::channel::{ChannelKind, ChannelNameError, check_channel_name};
-use uringcast_proto::pusher::codes::Code;
 use uringcast_proto::pusher::presence::{self, MemberError, MemberLimits};
 use uringcast_proto::pusher::server;
 use uringcast_proto::pusher::user::user_of_channel;
@@ -19,10 +18,11 @@ enum Refused {
     Name(#[from] ChannelNameError),
     #[error("the channel name has {bytes} bytes, at most {bytes_max} are allowed")]
     NameLength { bytes: usize, bytes_max: usize },
-    #[error("this channel needs an auth signature")]
-    NoAuth,
-    #[error("{0}")]
-    Auth(#[from] AuthError),
+    #[error("this channel needs an auth signature of {to_sign}")]
+    NoAuth { to_sign: String },
+    /// The right signature must never be told: whoever is refused could use it.
+    #[error("{error}: to be signed was {to_sign}, and auth was {got}")]
+    Auth { error: AuthError, to_sign: String, got: String },
     #[error("a presence channel needs channel_data or a user who has signed in")]
     NoMember,
     #[error("{0}")]
@@ -36,18 +36,18 @@ enum Refused {
 }
 
 impl Refused {
-    /// `type` and `status` of `pusher:subscription_error`, the code of `pusher:error`, and what
-    /// the refusal counts as.
-    const fn wire(&self) -> (&'static str, u16, Option<Code>, Refusal) {
+    /// `type` and `status` of `pusher:subscription_error`, and what the refusal counts as. The
+    /// `pusher:error` has no code: clients take one below 4100 for the end of the connection.
+    const fn wire(&self) -> (&'static str, u16, Refusal) {
         match self {
-            Self::NoAuth | Self::Auth(_) | Self::NoUser | Self::OtherUser => {
-                ("AuthError", 401, Some(Code::Unauthorized), Refusal::Signature)
+            Self::NoAuth { .. } | Self::Auth { .. } | Self::NoUser | Self::OtherUser => {
+                ("AuthError", 401, Refusal::Signature)
             }
             Self::Name(_) | Self::NameLength { .. } => {
-                ("InvalidChannel", 400, None, Refusal::ChannelName)
+                ("InvalidChannel", 400, Refusal::ChannelName)
             }
-            Self::NoMember | Self::Member(_) => ("InvalidMember", 400, None, Refusal::Json),
-            Self::Subscribe(_) => ("LimitReached", 403, None, Refusal::Subscriptions),
+            Self::NoMember | Self::Member(_) => ("InvalidMember", 400, Refusal::Json),
+            Self::Subscribe(_) => ("LimitReached", 403, Refusal::Subscriptions),
         }
     }
 }
@@ -89,10 +89,17 @@ fn subscribe(
     }
     if kind.needs_auth() {
         let id = shard.socket_id(conn).ok_or(SubscribeError::Closing)?.to_string();
-        let auth = credentials.auth.filter(|auth| !auth.is_empty()).ok_or(Refused::NoAuth)?;
         let data = credentials.channel_data;
+        let to_sign = || to_sign(&id, channel, data);
+        let auth = credentials.auth.filter(|auth| !auth.is_empty());
+        let auth = auth.ok_or_else(|| Refused::NoAuth { to_sign: to_sign() })?;
         let AppKey { key, secret } = app.key_or_primary(auth.split(':').next().unwrap_or_default());
-        auth::verify_channel(key, secret, auth, &id, channel, data)?;
+        let verified = auth::verify_channel(key, secret, auth, &id, channel, data);
+        verified.map_err(|error| Refused::Auth {
+            error,
+            to_sign: to_sign(),
+            got: shorten(auth).to_owned(),
+        })?;
     }
     let member = match (kind, credentials.channel_data) {
         (ChannelKind::Presence, Some(data)) => Some(member(data, member_limits(&app.policy))?),
@@ -112,6 +119,12 @@ fn subscribe(
         shard.authorize(conn);
     }
     Ok(())
+}
+
+/// What the app's server should have signed, for whoever looks for the mistake.
+fn to_sign(socket_id: &str, channel: &str, channel_data: Option<&str>) -> String {
+    let data = channel_data.map(|data| format!(":{}", shorten(data))).unwrap_or_default();
+    format!("{socket_id}:{channel}{data}")
 }
 
 /// A user's own channel needs no signature: signing in had one.
@@ -134,12 +147,12 @@ fn member(data: &str, limits: MemberLimits) -> Result<Member, Refused> {
 }
 
 fn refuse_subscription(shard: &mut Shard, conn: ConnId, channel: &str, refused: &Refused) {
-    let (kind, status, code, refusal) = refused.wire();
+    let (kind, status, refusal) = refused.wire();
     let text = refused.to_string();
     if *refused == Refused::Subscribe(SubscribeError::AlreadySubscribed) {
         // The subscription that there is must not look as if it had failed.
-        return complain(shard, conn, code, &text, refusal);
+        return complain(shard, conn, None, &text, refusal);
     }
     shard.send(conn, server::subscription_error(shorten(channel), kind, &text, status));
-    complain(shard, conn, code, &text, refusal);
+    complain(shard, conn, None, &text, refusal);
 }

@@ -113,7 +113,7 @@ fn as_many_channels_have_a_log_as_may_and_not_one_more() {
         http> appended 2 channels have a log, which is all that may
         a: follow log-3 live
         a> subscription_error log-3 LimitReached 403
-        a> error 4004
+        a> error null
         ",
     );
     assert_eq!(world.shards[0].counters().refusals.of(Refusal::LogChannels), 2);

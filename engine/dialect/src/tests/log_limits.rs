@@ -130,7 +130,7 @@ fn what_clients_of_an_app_begin_is_bounded_and_its_own_server_goes_on() {
         http> appended 1, 1
         a: follow log-3 live
         a> subscription_error log-3 LimitReached 403
-        a> error 4004
+        a> error null
         http: append log-3 one + log-4 one
         http> appended 1, 1
         a: follow log-3 live

@@ -14,7 +14,7 @@ fn a_channel_that_lets_nobody_in_leaves_nothing_behind() {
         a> established
         a: subscribe presence-on-1 as ann
         a> subscription_error presence-on-1 LimitReached 403
-        a> error 4004
+        a> error null
         ",
     );
     world.gone(0);

@@ -70,8 +70,8 @@ pub struct HttpConfig {
     head_bytes_max: u32 = 16 * KIB, number(8 * KIB, MIB, "bytes");
     /// Largest request body.
     ///
-    /// A full batch of the largest events with their escapes.
-    body_bytes_max: u32 = 512 * KIB, number(KIB, 64 * MIB, "bytes");
+    /// A full batch of the largest events, also if every character of them is an escape.
+    body_bytes_max: u32 = 768 * KIB, number(KIB, 64 * MIB, "bytes");
     /// Time from the end of a request's head to the end of its body.
     request_timeout_s: u16 = 30, number(1, 3600, "seconds");
     /// Time a kept-alive connection may wait for its next request.

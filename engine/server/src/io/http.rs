@@ -26,9 +26,9 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use uringcast_proto::ws::handshake::HandshakeError;
 
 use super::core::Core;
+use super::head_error::{self, HeadError};
 use super::http_stream::HttpStream;
 use super::pace::Pace;
 use super::peek::{self, Wanted};
@@ -68,7 +68,7 @@ struct Serving {
     is_turned_away: bool,
     more: Rc<More>,
     /// What asks for the whole connection, once all that came before it is answered.
-    wanted: RefCell<Option<Result<Wanted, HandshakeError>>>,
+    wanted: RefCell<Option<Result<Wanted, HeadError>>>,
     /// The rest of a body that nobody reads: it is thrown away behind the answer.
     unread: RefCell<Option<Incoming>>,
     /// Where it stands with the next head.
@@ -230,14 +230,15 @@ impl Serving {
 }
 
 /// What `request` asks for.
-fn wanted(core: &Core, request: &Request<Incoming>) -> Result<Wanted, HandshakeError> {
+fn wanted(core: &Core, request: &Request<Incoming>) -> Result<Wanted, HeadError> {
     let (method, headers) = (request.method(), request.headers());
+    let version = u8::from(request.version() >= Version::HTTP_11);
+    let fields = || headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     if method != Method::GET && !headers.contains_key(UPGRADE) {
+        head_error::check(version, fields())?;
         return Ok(Wanted::Http); // Publishes, nearly always.
     }
     let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-    let version = u8::from(request.version() >= Version::HTTP_11);
-    let fields = || headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     Wanted::by_head(&core.rules(), (method.as_str(), target, version), fields)
 }
 

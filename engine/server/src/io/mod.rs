@@ -11,6 +11,7 @@ mod cores;
 mod descriptors;
 mod driver;
 mod guarded;
+mod head_error;
 mod http;
 mod http_stream;
 mod inflating;

@@ -7,9 +7,10 @@
 use std::rc::Rc;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use uringcast_proto::ws::handshake::{HandshakeError, Upgrade};
+use uringcast_proto::ws::handshake::Upgrade;
 
 use super::core::Core;
+use super::head_error::{self, HeadError};
 use super::socket::Socket;
 use super::stream::StreamRequest;
 use crate::admission::{AdmissionRules, Request};
@@ -54,7 +55,7 @@ enum Head {
     Complete(Wanted, usize),
     TooLarge,
     Malformed,
-    Refused(HandshakeError),
+    Refused(HeadError),
 }
 
 impl Wanted {
@@ -63,7 +64,8 @@ impl Wanted {
         rules: &AdmissionRules<'_>,
         (method, target, version): (&str, &str, u8),
         fields: impl Fn() -> F,
-    ) -> Result<Self, HandshakeError> {
+    ) -> Result<Self, HeadError> {
+        head_error::check(version, fields())?;
         let target = origin_form(target);
         if let Some(upgrade) = Upgrade::from_headers(method, version, fields())? {
             let request = Request::from_headers(target, fields());
