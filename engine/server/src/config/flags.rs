@@ -102,6 +102,9 @@ pub struct Options {
     pub apps: Vec<String>,
     /// Port of /metrics, 0 for any free one, off for none [default: 9601, of gateway off].
     #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
+    /// Address of /metrics [default: 127.0.0.1].
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics_host: Option<String>,
     pub metrics_port: Option<String>,
     /// Client events per second and connection, 0 for unlimited [default: 10].
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
@@ -148,6 +151,7 @@ impl Options {
             "connection" => &self.connection,
             "history" => &self.history,
             "allow-client-publish" => &self.allow_client_publish,
+            "metrics-host" => &self.metrics_host,
             _ => unreachable!("a row names a flag that there is"),
         };
         text.as_deref()

@@ -17,7 +17,7 @@ table! {
 /// Addresses, cores and the drain at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// Address to listen on, also for metrics.
+    /// Address to listen on.
     ///
     /// Loopback: nobody else can reach it.
     host: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST), text(&form::ADDRESS).flag("host").alias("HOST");
@@ -27,7 +27,12 @@ pub struct ServerConfig {
     port: u16 = 6001, number(0, 65_535, "TCP port").flag("port").alias("PORT");
     /// Cores to use, one thread each; 0 takes all that the process may run on.
     cores: u16 = 0, number(0, CORES_MAX as u32, "cores").flag("cores");
-    /// Port of /metrics; 0 takes any free one, "off" does not listen.
+    /// Address that /metrics and /usage are read at.
+    ///
+    /// Loopback, whatever `host` is: they name channels, and nobody is asked who he is.
+    metrics_host: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST),
+        text(&form::ADDRESS).flag("metrics-host");
+    /// Port of /metrics and /usage; 0 takes any free one, "off" does not listen.
     metrics_port: Option<u16> = Some(9601), PORT.flag("metrics-port");
     /// Port on loopback that echoes messages, for conformance suites; 0 takes any free one.
     test_echo_port: Option<u16> = None, PORT.flag("test-echo-port");

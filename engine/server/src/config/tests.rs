@@ -108,6 +108,16 @@ fn an_empty_variable_is_not_set() {
 }
 
 #[test]
+fn the_metrics_stay_on_loopback_wherever_clients_are_heard() {
+    let host = |flags: &[&str]| {
+        load("", &[], &[&["--app", "a:k:s", "--host", "0.0.0.0"], flags].concat())
+            .map(|it| it.config.server.metrics_host.to_string())
+    };
+    assert_eq!(host(&[]).unwrap(), "127.0.0.1");
+    assert_eq!(host(&["--metrics-host", "::"]).unwrap(), "::");
+}
+
+#[test]
 fn an_optional_port_can_be_off_in_every_layer() {
     let port = |file, variables: &[_], flags: &[_]| {
         load(file, variables, flags).unwrap().config.server.metrics_port
@@ -216,7 +226,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Number(number) => (number + 1).to_string(),
             Value::Off => "12345".to_owned(),
             Value::Switch(is_on) => (!is_on).to_string(),
-            Value::Text(_) if key.name == "host" => "::1".to_owned(),
+            Value::Text(_) if ["host", "metrics_host"].contains(&key.name) => "::1".to_owned(),
             Value::Text(_) if key.name == "trusted_proxies" => "192.0.2.0/24".to_owned(),
             Value::Text(_) if key.name == "cors_origins" => {
                 "https://a.example, http://b.example:8080".to_owned()
