@@ -17,6 +17,10 @@ blackbox *FILTER:
 bench NAME *FILTER:
     cargo bench -p uringcast-bench --bench {{NAME}} -- {{FILTER}}
 
+# What is known to be wrong with the crates that we build with; it needs the network.
+advisories:
+    cargo deny --locked check advisories
+
 # All that must hold before anything is merged.
 ci:
     .ci/run

@@ -14,7 +14,42 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     if !text.trim_ascii_start().starts_with('{') {
         return None;
     }
-    serde_json::from_str(text).ok()
+    parse(text).ok()
+}
+
+/// The most objects and arrays that may be open at once in what a stranger sends.
+///
+/// As deep as serde goes by itself; it does not count in what it leaves raw, and whoever gets
+/// that from us may have a reader that does.
+const DEPTH_MAX: usize = 128;
+
+/// Read `text`, which is a stranger's, as JSON.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
+    if is_deep(text) {
+        return Err(serde::de::Error::custom("nested deeper than 128"));
+    }
+    serde_json::from_str(text)
+}
+
+/// Whether more than [`DEPTH_MAX`] are open anywhere in `text`.
+fn is_deep(text: &str) -> bool {
+    let (mut depth, mut is_string) = (0_usize, false);
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' if is_string => {
+                bytes.next();
+            }
+            b'"' => is_string = !is_string,
+            b'{' | b'[' if !is_string => depth += 1,
+            b'}' | b']' if !is_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return true;
+        }
+    }
+    false
 }
 
 /// Read a field so that `null` is told from a missing one: `Option` alone takes both for `None`.

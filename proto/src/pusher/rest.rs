@@ -204,7 +204,7 @@ fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, BodyError> {
     match text.trim_ascii_start().as_bytes().first() {
         // Serde would also take an array for a struct.
         Some(b'[') => Err(BodyError::Object),
-        _ => Ok(serde_json::from_str(text)?),
+        _ => Ok(json::parse(text)?),
     }
 }
 

@@ -243,7 +243,7 @@ impl<'a> ClientMessage<'a> {
 
     fn parse_with_serde(text: &'a str) -> Result<Self, ClientMessageError> {
         let message: Object<Message<'a>> =
-            serde_json::from_str(text).map_err(|_| ClientMessageError::Json)?;
+            json::parse(text).map_err(|_| ClientMessageError::Json)?;
         let Object::Is(message) = message else { return Err(ClientMessageError::Type) };
         let kind = message.kind.and_then(|token| json::string(token.get()));
         match &*kind.ok_or(ClientMessageError::Type)? {
@@ -342,7 +342,7 @@ impl<'a> Event<'a> {
     /// Read an event that came alone, as over HTTP.
     pub fn parse(text: &'a str) -> Result<Self, ClientMessageError> {
         let event: Object<EventFields<'a>> =
-            serde_json::from_str(text).map_err(|_| ClientMessageError::Json)?;
+            json::parse(text).map_err(|_| ClientMessageError::Json)?;
         match event {
             Object::Is(event) => event.check(),
             Object::IsNot => Err(ClientMessageError::Event),

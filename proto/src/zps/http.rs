@@ -72,7 +72,7 @@ fields! {
 
 impl<'a> Body<'a> {
     fn parse(text: &'a str) -> Result<Self, ClientMessageError> {
-        match serde_json::from_str(text) {
+        match json::parse(text) {
             Ok(Object::Is(body)) => Ok(body),
             Ok(Object::IsNot) | Err(_) => Err(ClientMessageError::Json),
         }
@@ -152,8 +152,8 @@ impl<'a> Events<'a> {
         if !text.trim_ascii_start().starts_with('[') {
             return Ok(Self { events: vec![(Event::parse(text)?, text.len())], is_array: false });
         }
-        let json = |_| ClientMessageError::Json;
-        let tokens: Vec<&RawValue> = serde_json::from_str(text).map_err(json)?;
+        let invalid = |_| ClientMessageError::Json;
+        let tokens: Vec<&RawValue> = json::parse(text).map_err(invalid)?;
         if tokens.len() > events_max {
             return Err(EventsError::Count { events_max });
         }

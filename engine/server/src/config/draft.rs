@@ -52,9 +52,9 @@ impl ConfigDraft {
         let mut draft = Self::new();
         draft.config.server.host = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         draft.config.server.port = GATEWAY_PORT;
-        draft.config.server.metrics_port = None; // Everybody could read them.
+        draft.config.server.metrics_port = None; // The original has none.
         let App { id, .. } = development_app();
-        draft.config.apps = vec![App::new(id, gateway.key.clone(), gateway.secret.clone())];
+        draft.config.apps = vec![App::new(id, gateway.key.clone(), &*gateway.secret)];
         draft
     }
 

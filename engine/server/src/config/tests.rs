@@ -108,6 +108,16 @@ fn an_empty_variable_is_not_set() {
 }
 
 #[test]
+fn the_metrics_stay_on_loopback_wherever_clients_are_heard() {
+    let host = |flags: &[&str]| {
+        load("", &[], &[&["--app", "a:k:s", "--host", "0.0.0.0"], flags].concat())
+            .map(|it| it.config.server.metrics_host.to_string())
+    };
+    assert_eq!(host(&[]).unwrap(), "127.0.0.1");
+    assert_eq!(host(&["--metrics-host", "::"]).unwrap(), "::");
+}
+
+#[test]
 fn an_optional_port_can_be_off_in_every_layer() {
     let port = |file, variables: &[_], flags: &[_]| {
         load(file, variables, flags).unwrap().config.server.metrics_port
@@ -216,7 +226,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             Value::Number(number) => (number + 1).to_string(),
             Value::Off => "12345".to_owned(),
             Value::Switch(is_on) => (!is_on).to_string(),
-            Value::Text(_) if key.name == "host" => "::1".to_owned(),
+            Value::Text(_) if ["host", "metrics_host"].contains(&key.name) => "::1".to_owned(),
             Value::Text(_) if key.name == "trusted_proxies" => "192.0.2.0/24".to_owned(),
             Value::Text(_) if key.name == "cors_origins" => {
                 "https://a.example, http://b.example:8080".to_owned()
@@ -496,4 +506,33 @@ fn a_changed_secret_needs_a_restart_and_is_not_told() {
     let expected = format!("{}:2: {line}", file.path());
     assert_eq!(changed.needs_restart(&running.config), [expected]);
     assert!(changed.needs_restart(&changed.config).is_empty());
+}
+
+/// Every type of a configuration that holds a secret, and what is made of one.
+#[test]
+fn no_debug_shows_a_secret() {
+    let file = "[registry]\nurl = \"postgres://hidden:hidden@h/d\"\n[zps]\njwt_secret = \"hidden\"\n\
+                [[apps]]\nid = \"a\"\nkey = \"k\"\nsecret = \"hidden\"\npublish_secret = \"hidden\"\n\
+                auth = \"jwt\"\njwt_secret = \"hidden\"\n\
+                [[apps.webhooks]]\nurl = \"http://a\"\nheaders = { A = \"hidden\" }\n\
+                [[apps.sinks]]\nname = \"s\"\nurl = \"http://a\"\nheaders = { A = \"hidden\" }\n";
+    let effective = load(file, &[], &[]).unwrap();
+    let row = AppRow {
+        id: "b".to_owned(),
+        key: Some("k".to_owned()),
+        secret: Some("hidden".to_owned()),
+        is_enabled: true,
+        settings: "publish_secret = \"hidden\"".to_owned(),
+    };
+    let gateway = Some(Gateway { key: "k".to_owned(), secret: "hidden".into() });
+    let options = Options { apps: vec!["a:k:hidden".to_owned()], gateway, ..Options::default() };
+    let call = crate::api::Call {
+        url: "http://a/?token=hidden".to_owned(),
+        body: bytes::Bytes::from_static(b"hidden"),
+        headers: vec![("Authorization".to_owned(), "hidden".to_owned())],
+        timeout: std::time::Duration::ZERO,
+    };
+    let shown = format!("{effective:?} {row:?} {options:?} {:?} {call:?}", options.gateway);
+    assert!(!shown.contains("hidden"), "{shown}");
+    assert!(!effective.to_string().contains("hidden"), "{effective}");
 }

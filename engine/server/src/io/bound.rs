@@ -26,7 +26,7 @@ impl Bound {
         };
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let metrics = match config.metrics_port {
-            Some(port) => bind(SocketAddr::new(config.host, port), 1)?.pop(),
+            Some(port) => bind(SocketAddr::new(config.metrics_host, port), 1)?.pop(),
             None => None,
         };
         let echo = match config.test_echo_port {
@@ -67,5 +67,24 @@ impl Bound {
             let _ = writeln!(lines, "development app id={id} key={key} secret={}", &**secret);
         }
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_have_an_address_of_their_own() {
+        let config = ServerConfig {
+            host: [127, 0, 0, 2].into(),
+            port: 0,
+            metrics_port: Some(0),
+            ..ServerConfig::default()
+        };
+        let bound = Bound::new(&config, 1).unwrap();
+        let host = |listener: Option<&TcpListener>| listener.unwrap().local_addr().unwrap().ip();
+        assert_eq!(host(bound.public[0].as_ref()), config.host);
+        assert_eq!(host(bound.metrics.as_ref()), IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
 }

@@ -231,7 +231,9 @@ impl Socket {
             // SAFETY: `write` uses the stream to clone its descriptor's handle and to start the
             // operation, then works on those. The only other users are `readable` and `writable`,
             // which do the same through a shared reference; all run on this thread, and the type
-            // promises that reads and writes may overlap (`monoio::io::Split`).
+            // promises that reads and writes may overlap (`monoio::io::Split`). What `write` does
+            // is read from the source of one version and promised by none: hence Cargo.toml pins
+            // monoio exactly, and who raises it reads `write` of its `UnixStream` again.
             let stream = unsafe { &mut *self.stream.get() };
             let (result, back) = stream.write(remainder).await;
             remainder = back;

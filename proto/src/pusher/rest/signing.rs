@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::zintrust::{text, trimmed};
-use crate::form;
+use crate::{form, json};
 
 /// The fields of a request for a signature, without the space around them; empty ones are missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl SigningBody {
         let mut fields = Self::default();
         let Ok(body) = std::str::from_utf8(body) else { return fields };
         if body.trim_ascii_start().starts_with('{') {
-            return serde_json::from_str(body).map(Self::of_json).unwrap_or_default();
+            return json::parse(body).map(Self::of_json).unwrap_or_default();
         }
         for (name, value) in form::pairs(body) {
             let field = match name {
