@@ -4,6 +4,7 @@
 //! file and line. What rustfmt, clippy and the compiler check is not repeated here.
 
 mod circles;
+mod cors;
 mod invariants;
 
 use std::fmt::Write as _;

@@ -62,7 +62,7 @@ pub(crate) struct Publish {
 
 /// The headers that name a publish: the field that is about to be a standard, and the one that
 /// Sockudo reads.
-pub(super) const KEY_HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
+const KEY_HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
 impl Publisher {
     pub(super) fn new(
