@@ -8,6 +8,7 @@ mod words;
 
 pub use words::say;
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use super::zps::{
 };
 
 /// What a client sends with its request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Asked<'a> {
     /// What follows the `?` of the URL.
     pub query: &'a str,
@@ -36,13 +37,27 @@ pub struct Asked<'a> {
     pub subscriptions_max: u32,
 }
 
+/// Nothing is shown: it has a token, which lets its owner in.
+impl fmt::Debug for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked").finish_non_exhaustive()
+    }
+}
+
 /// A stream that may begin.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Stream {
     rooms: Vec<(String, Start)>,
     event_types: Option<Box<[Box<str>]>>,
     token: Option<String>,
     shown: Shown,
+}
+
+/// Nothing is shown: it has a token, which lets its owner in.
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").finish_non_exhaustive()
+    }
 }
 
 impl Stream {

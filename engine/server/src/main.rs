@@ -43,7 +43,7 @@ fn run() -> ExitCode {
         Command::Gateway(options) => {
             // Never fails once the system is up.
             let random = || format!("{:016x}", getrandom::u64().unwrap_or_default());
-            let secret = [random(), random()].concat();
+            let secret = [random(), random()].concat().into();
             serve(Options { gateway: Some(Gateway { key: random(), secret }), ..options })
         }
         Command::Config { print, options } => {

@@ -93,7 +93,7 @@ fn bearer(claims: &Value, secret: &str) -> String {
 }
 
 fn with_token(claims: &Value, body: &str) -> Result<Action, ApiError> {
-    let policy = AuthPolicy::Jwt(JwtKey::Hs256("jwt-secret".to_owned()));
+    let policy = AuthPolicy::Jwt(JwtKey::Hs256("jwt-secret".into()));
     run(policy, &[("authorization", &bearer(claims, "jwt-secret"))], body)
 }
 
@@ -133,7 +133,7 @@ fn a_token_of_another_key_time_or_algorithm_is_none() {
     forbidden(at("exp", Value::Null));
     assert!(at("nbf", json!(NOW_UNIX_S + 60)).is_ok());
     forbidden(at("nbf", json!(NOW_UNIX_S + 61)));
-    let policy = || AuthPolicy::Jwt(JwtKey::Hs256("jwt-secret".to_owned()));
+    let policy = || AuthPolicy::Jwt(JwtKey::Hs256("jwt-secret".into()));
     forbidden(run(policy(), &[], &form("private-ada-1")));
     let other = bearer(&claims(), "other");
     forbidden(run(policy(), &[("authorization", &other)], &form("private-ada-1")));
@@ -241,7 +241,7 @@ fn a_user_is_who_the_policy_says() {
     let named = "socket_id=1.2&user_data=%7B%22id%22%3A%22x%22%7D";
     assert_eq!(user(ask(AuthPolicy::AllowAll, &[], named)), json!({"id": "x"}));
 
-    let jwt = || AuthPolicy::Jwt(JwtKey::Hs256("jwt-secret".to_owned()));
+    let jwt = || AuthPolicy::Jwt(JwtKey::Hs256("jwt-secret".into()));
     forbidden(ask(jwt(), &[], named));
     let mut claims = claims();
     claims["watchlist"] = json!(["bob"]);

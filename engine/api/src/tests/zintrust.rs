@@ -68,7 +68,7 @@ fn either_header_has_the_secret_and_zintrusts_own_counts_first() {
 #[test]
 fn an_app_may_have_a_publish_secret_of_its_own() {
     let mut app = App::new("a", "key-a", "secret-a");
-    app.publish_secret = Some("other".to_owned());
+    app.publish_secret = Some("other".into());
     let apps = Apps::new(vec![app]).unwrap();
     let send = |secret: &str| {
         let headers = headers(&[("authorization", &format!("Bearer {secret}"))]);

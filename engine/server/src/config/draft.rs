@@ -54,7 +54,7 @@ impl ConfigDraft {
         draft.config.server.port = GATEWAY_PORT;
         draft.config.server.metrics_port = None; // The original has none.
         let App { id, .. } = development_app();
-        draft.config.apps = vec![App::new(id, gateway.key.clone(), gateway.secret.clone())];
+        draft.config.apps = vec![App::new(id, gateway.key.clone(), &*gateway.secret)];
         draft
     }
 

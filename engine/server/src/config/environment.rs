@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
+use uringcast_proto::secret::Secret;
+
 use super::draft::ConfigDraft;
 use super::field::Written;
 use super::key::{Key, VARIABLE_PREFIX};
@@ -75,7 +77,7 @@ impl Variables {
         let [id, key, secret, publish_secret] = [Some(id), Some(key), Some(secret), publish_secret]
             .map(|name| name.and_then(|name| self.text(name, draft)).map(str::to_owned));
         if let (Some(id), Some(key), Some(secret)) = (id, key, secret) {
-            let publish_secret = publish_secret.filter(|it| *it != secret);
+            let publish_secret = publish_secret.filter(|it| *it != secret).map(Secret::from);
             let app = App { publish_secret, ..App::new(id, key, secret) };
             let app = draft.app(app, source);
             draft.set_apps(vec![app]);

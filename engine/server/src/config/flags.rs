@@ -4,9 +4,11 @@
 //! bad flag does not hide a bad file. Only the shape of the command line is judged at once.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::Parser;
+use uringcast_proto::secret::Secret;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -82,7 +84,7 @@ impl Command {
 
 /// The configuration that flags give. Flags win over the environment, the environment over the
 /// file.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Default, clap::Args)]
 pub struct Options {
     /// Configuration file; every key is documented in uringcast.example.toml.
     #[arg(long, value_name = "FILE")]
@@ -100,11 +102,11 @@ pub struct Options {
     /// An app to serve; repeat for more.
     #[arg(long = "app", value_name = "ID:KEY:SECRET", help = APP_HELP)]
     pub apps: Vec<String>,
-    /// Port of /metrics, 0 for any free one, off for none [default: 9601, of gateway off].
-    #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
     /// Address of /metrics [default: 127.0.0.1].
     #[arg(long, value_name = "ADDRESS")]
     pub metrics_host: Option<String>,
+    /// Port of /metrics, 0 for any free one, off for none [default: 9601, of gateway off].
+    #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
     pub metrics_port: Option<String>,
     /// Client events per second and connection, 0 for unlimited [default: 10].
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
@@ -135,6 +137,13 @@ pub struct Options {
     pub gateway: Option<Gateway>,
 }
 
+/// Nothing is shown: apps have their secrets in them.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").finish_non_exhaustive()
+    }
+}
+
 impl Options {
     /// What was given for the flag of a key.
     pub(super) fn text(&self, flag: &str) -> Option<&str> {
@@ -142,6 +151,7 @@ impl Options {
             "host" => &self.host,
             "port" => &self.port,
             "cores" => &self.cores,
+            "metrics-host" => &self.metrics_host,
             "metrics-port" => &self.metrics_port,
             "client-event-rate" => &self.client_event_rate,
             "activity-timeout" => &self.activity_timeout,
@@ -151,7 +161,6 @@ impl Options {
             "connection" => &self.connection,
             "history" => &self.history,
             "allow-client-publish" => &self.allow_client_publish,
-            "metrics-host" => &self.metrics_host,
             _ => unreachable!("a row names a flag that there is"),
         };
         text.as_deref()
@@ -164,7 +173,7 @@ pub struct Gateway {
     /// The key of the app that is served if none is configured.
     pub key: String,
     /// The secret of that app.
-    pub secret: String,
+    pub secret: Secret,
 }
 
 const APP_HELP: &str = "An app to serve; repeat for more \

@@ -155,10 +155,9 @@ pub(super) static DATABASE_URL: TextForm = TextForm {
     mask: |text| {
         let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
         // The last one: a password may have an unescaped one of its own.
-        let Some((user, host)) = rest.rsplit_once('@') else { return text.to_owned() };
-        match user.split_once(':') {
-            Some((user, _)) => format!("{scheme}://{user}:{SECRET_MASK}@{host}"),
-            None => text.to_owned(),
+        match rest.rsplit_once('@') {
+            Some((_, host)) if scheme != "sqlite" => format!("{scheme}://{SECRET_MASK}@{host}"),
+            Some(_) | None => text.to_owned(),
         }
     },
     ..TextForm::new(
@@ -392,13 +391,14 @@ mod tests {
     }
 
     #[test]
-    fn the_password_of_a_database_is_masked_and_the_mask_refused() {
+    fn who_a_database_is_asked_as_is_masked_and_the_mask_refused() {
         for (url, shown) in [
             ("", ""),
             ("sqlite://a.db", "sqlite://a.db"),
             ("postgres://host/db", "postgres://host/db"),
-            ("postgres://user@host/db", "postgres://user@host/db"),
-            ("postgresql://u:p:a@b@host:5/db", "postgresql://u:********@host:5/db"),
+            ("sqlite://a@b.db", "sqlite://a@b.db"),
+            ("postgres://token@host/db", "postgres://********@host/db"),
+            ("postgresql://u:p:a@b@host:5/db", "postgresql://********@host:5/db"),
         ] {
             assert_eq!((DATABASE_URL.parse)(url).as_deref(), Some(url));
             assert_eq!((DATABASE_URL.mask)(url), shown);

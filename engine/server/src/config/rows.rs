@@ -3,6 +3,8 @@
 //! A row is a table of the file in another form: its columns and its settings are judged as one,
 //! and what is wrong is named in the same words.
 
+use std::fmt;
+
 use super::apps::{self, AppOrigin, SourcedApp};
 use super::document::Document;
 use super::print::quoted;
@@ -15,7 +17,7 @@ use crate::app::App;
 const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 
 /// One row of the table `apps`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AppRow {
     /// As `id` in the file.
     pub id: String,
@@ -27,6 +29,13 @@ pub struct AppRow {
     pub is_enabled: bool,
     /// All other keys of an app's table, in TOML, or in JSON if it begins with a brace.
     pub settings: String,
+}
+
+/// The secret is not shown, nor the settings, which may have some.
+impl fmt::Debug for AppRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppRow").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl Config {

@@ -1,5 +1,6 @@
 //! The sections of the configuration that no other part has rows of, a table each.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::form;
@@ -8,7 +9,7 @@ use crate::api::Origins;
 use crate::app::HistoryRule;
 use crate::id::CORES_MAX;
 use crate::log::LogLimits;
-use crate::setting::{PORT, SWITCH, number, table, text};
+use crate::setting::{Kind, PORT, Row, SWITCH, Table, Value, number, table, text};
 
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
@@ -224,7 +225,7 @@ impl LogConfig {
 
 table! {
 /// Where apps are read besides, and read again while the server runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RegistryConfig {
     /// Database whose table apps is served, too (packaging/apps.sql); "" is none.
     url: String = String::new(), text(&form::DATABASE_URL);
@@ -248,7 +249,7 @@ table! {
 ///
 /// The other keys of its section are limits that apps may differ in:
 /// [`ZpsPolicy`](crate::app::ZpsPolicy).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ZpsConfig {
     /// Whether / and /apps/{id} are websockets of the zero-pub-sub protocol.
     enabled: bool = true, SWITCH;
@@ -301,6 +302,31 @@ pub struct ZpsConfig {
     /// Whoever sees a page of the app knows it.
     app_key_opens_rooms: bool = false, SWITCH;
 }
+}
+
+impl fmt::Debug for RegistryConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        masked("RegistryConfig", self, Self::ROWS, f)
+    }
+}
+
+impl fmt::Debug for ZpsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        masked("ZpsConfig", self, Self::ROWS, f)
+    }
+}
+
+/// Show `table` for debugging, each text as it is printed: without its secrets.
+fn masked(name: &str, table: &dyn Table, rows: &[Row], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut fields = f.debug_struct(name);
+    for (index, row) in rows.iter().enumerate() {
+        let value = match (table.value(index), &row.kind) {
+            (Value::Text(text), Kind::Text(form)) => Value::Text((form.mask)(&text)),
+            (value, _) => value,
+        };
+        fields.field(row.name, &value);
+    }
+    fields.finish()
 }
 
 table! {

@@ -507,3 +507,40 @@ fn a_changed_secret_needs_a_restart_and_is_not_told() {
     assert_eq!(changed.needs_restart(&running.config), [expected]);
     assert!(changed.needs_restart(&changed.config).is_empty());
 }
+
+/// Every type of a configuration that holds a secret, and what is made of one.
+#[test]
+fn no_debug_shows_a_secret() {
+    let file = r#"
+        registry.url = "postgres://hidden:hidden@h/d"
+        zps.jwt_secret = "hidden"
+        [[apps]]
+        id = "a"
+        key = "k"
+        secret = "hidden"
+        publish_secret = "hidden"
+        auth = "jwt"
+        jwt_secret = "hidden"
+        webhooks = [{ url = "http://a", headers = { A = "hidden" } }]
+        sinks = [{ name = "s", url = "http://a", headers = { A = "hidden" } }]
+    "#;
+    let effective = load(file, &[], &[]).unwrap();
+    let row = AppRow {
+        id: "b".to_owned(),
+        key: Some("k".to_owned()),
+        secret: Some("hidden".to_owned()),
+        is_enabled: true,
+        settings: "publish_secret = \"hidden\"".to_owned(),
+    };
+    let gateway = Some(Gateway { key: "k".to_owned(), secret: "hidden".into() });
+    let options = Options { apps: vec!["a:k:hidden".to_owned()], gateway, ..Options::default() };
+    let call = crate::api::Call {
+        url: "http://a/?token=hidden".to_owned(),
+        body: bytes::Bytes::from_static(b"hidden"),
+        headers: vec![("Authorization".to_owned(), "hidden".to_owned())],
+        timeout: std::time::Duration::ZERO,
+    };
+    let shown = format!("{effective:?} {row:?} {options:?} {:?} {call:?}", options.gateway);
+    assert!(!shown.contains("hidden"), "{shown}");
+    assert!(!effective.to_string().contains("hidden"), "{effective}");
+}

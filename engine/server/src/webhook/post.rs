@@ -1,19 +1,29 @@
 //! One request to an app's server, signed; and what is kept of one that has been given up.
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uringcast_proto::pusher::webhook::sign;
+use uringcast_proto::secret::Secret;
 
 use crate::app::{App, AppKey, Webhook};
 
 /// A request that is ready to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Post {
     pub(super) url: String,
     /// The exact bytes that are signed.
     pub(super) body: Bytes,
     /// The endpoint's own headers, then Pusher's.
     pub(super) headers: Vec<(String, String)>,
+}
+
+/// Headers and the query of the URL are not shown: both may have tokens.
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Post").field("url", &without_secrets(&self.url)).finish_non_exhaustive()
+    }
 }
 
 impl Post {
@@ -29,12 +39,13 @@ impl Post {
 /// sign the body with the app's primary key.
 pub(super) fn signed_headers(
     app: &App,
-    own: &[(String, String)],
+    own: &[(String, Secret)],
     body: &str,
 ) -> Vec<(String, String)> {
     let AppKey { key, secret } = app.primary();
     let signature = sign(secret, body);
-    let own = own.iter().filter(|(name, _)| !is_reserved(name)).cloned();
+    let own = own.iter().filter(|(name, _)| !is_reserved(name));
+    let own = own.map(|(name, value)| (name.clone(), (**value).to_owned()));
     let pushers = [("X-Pusher-Key", key.clone()), ("X-Pusher-Signature", signature)];
     let pushers = pushers.map(|(name, value)| (name.to_owned(), value));
     own.chain(pushers).collect()

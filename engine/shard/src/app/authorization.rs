@@ -1,5 +1,7 @@
 //! Who decides whether a user may subscribe, where this server signs subscriptions itself.
 
+use uringcast_proto::secret::Secret;
+
 /// What `POST /broadcasting/auth` and `/broadcasting/user-auth` do for an app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AuthPolicy {
@@ -18,7 +20,7 @@ pub enum AuthPolicy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JwtKey {
     /// HS256 with this secret.
-    Hs256(String),
+    Hs256(Secret),
     /// RS256 with this public key, in PEM.
     Rs256(String),
 }

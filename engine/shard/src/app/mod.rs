@@ -48,7 +48,7 @@ pub struct App {
     pub keys: Vec<AppKey>,
     /// Lets a publisher in that sends it as it is, instead of a signature; `None` is the secret of
     /// the first key.
-    pub publish_secret: Option<String>,
+    pub publish_secret: Option<Secret>,
     /// What its clients and publishers may do.
     pub policy: AppPolicy,
     /// Hosts that browsers may connect from, `*` for any part of one; empty for all.

@@ -1,5 +1,7 @@
 //! An app's own servers that get the events of its rooms.
 
+use uringcast_proto::secret::Secret;
+
 use super::retry::RetryPolicy;
 
 /// One server that is posted every event of some rooms, each room's in their order.
@@ -12,7 +14,7 @@ pub struct Sink {
     /// The rooms, `*` for any part of a name.
     pub rooms: String,
     /// Headers to send besides our own, which they cannot replace.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Secret)>,
     /// How an event that it does not take is tried again.
     pub retry: RetryPolicy,
     /// What becomes of events that come faster than it takes them.

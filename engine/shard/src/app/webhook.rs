@@ -1,5 +1,7 @@
 //! What an app's own server wants to be told, and where.
 
+use uringcast_proto::secret::Secret;
+
 use super::retry::RetryPolicy;
 
 /// One endpoint of an app's server.
@@ -13,8 +15,8 @@ pub struct Webhook {
     pub channel_prefix: String,
     /// What the names of the channels end with; empty for all.
     pub channel_suffix: String,
-    /// Headers to send besides Pusher's own, which they cannot replace.
-    pub headers: Vec<(String, String)>,
+    /// Headers to send besides Pusher's own, which they cannot replace; a value may be a token.
+    pub headers: Vec<(String, Secret)>,
     /// How a request that fails is tried again; `None` is as hosted Pusher does, with pauses that
     /// double from a second to a minute for `webhook.retry_max_s`.
     pub retry: Option<RetryPolicy>,

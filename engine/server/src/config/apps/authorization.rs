@@ -62,7 +62,7 @@ fn read_jwt(auth: &Entry<'_>, keys: &[Option<Entry<'_>>; 2]) -> (AuthPolicy, Opt
         }
         [Some(secret), None] => {
             let secret = secret.text_of(&SECRET).unwrap_or_default();
-            (AuthPolicy::Jwt(JwtKey::Hs256(secret)), None)
+            (AuthPolicy::Jwt(JwtKey::Hs256(secret.into())), None)
         }
         [None, Some(file)] => {
             let path = file.text_of(&PATH).unwrap_or_default();

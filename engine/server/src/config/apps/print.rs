@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use uringcast_proto::secret::Secret;
+
 use super::super::form::SECRET_MASK;
 use super::super::keys::KEYS;
 use super::super::print::{one_line, quoted};
@@ -129,9 +131,9 @@ fn write_retry(out: &mut impl Write, retry: &RetryPolicy) -> fmt::Result {
     writeln!(out, "delay_base_ms = {delay_base_ms}\ndelay_max_ms = {delay_max_ms}")
 }
 
-fn write_headers(out: &mut impl Write, headers: &[(String, String)]) -> fmt::Result {
+fn write_headers(out: &mut impl Write, headers: &[(String, Secret)]) -> fmt::Result {
     // A header may be a token.
-    let header = |(name, _): &(String, String)| format!("{} = \"{SECRET_MASK}\"", quoted(name));
+    let header = |(name, _): &(String, Secret)| format!("{} = \"{SECRET_MASK}\"", quoted(name));
     let headers: Vec<String> = headers.iter().map(header).collect();
     writeln!(out, "headers = {{ {} }}", headers.join(", "))
 }

@@ -1,5 +1,7 @@
 //! One app, from its table.
 
+use uringcast_proto::secret::Secret;
+
 use super::super::document::{Entry, Fields};
 use super::super::form::{NAME, ORIGIN, SECRET, URL};
 use super::super::keys::KEYS;
@@ -21,7 +23,7 @@ pub(in super::super) fn read(mut fields: Fields<'_>) -> Option<SourcedApp> {
         id: id.clone().unwrap_or_default(),
         id_aliases: read_aliases(&mut fields),
         keys,
-        publish_secret: fields.text("publish_secret", &SECRET),
+        publish_secret: fields.text("publish_secret", &SECRET).map(Secret::from),
         policy,
         origins: read_origins(&mut fields),
         webhooks: webhook::read_all(&mut fields),

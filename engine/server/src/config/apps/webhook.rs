@@ -1,6 +1,7 @@
 //! The webhooks of an app, from its tables.
 
 use http::HeaderName;
+use uringcast_proto::secret::Secret;
 
 use super::super::document::{Entry, Fields};
 use super::super::form::{CHANNEL_PART, HEADER_VALUE, URL};
@@ -52,7 +53,7 @@ fn read_event(entry: &Entry<'_>) -> Option<WebhookEvent> {
 }
 
 /// The headers that a request has besides our own.
-pub(super) fn read_headers(fields: &mut Fields<'_>) -> Vec<(String, String)> {
+pub(super) fn read_headers(fields: &mut Fields<'_>) -> Vec<(String, Secret)> {
     let Some(entry) = fields.take("headers") else { return Vec::new() };
     let pairs = entry.pairs();
     if pairs.len() > HEADERS_MAX {
@@ -64,7 +65,7 @@ pub(super) fn read_headers(fields: &mut Fields<'_>) -> Vec<(String, String)> {
     pairs.filter_map(|(name, entry)| read_header(name, &entry)).collect()
 }
 
-fn read_header(name: &str, entry: &Entry<'_>) -> Option<(String, String)> {
+fn read_header(name: &str, entry: &Entry<'_>) -> Option<(String, Secret)> {
     let key = entry.name.clone();
     if HeaderName::from_bytes(name.as_bytes()).is_err() || name.len() > HEADER_NAME_MAX {
         let allowed = "the name of an HTTP header of at most 128 bytes";
@@ -72,7 +73,7 @@ fn read_header(name: &str, entry: &Entry<'_>) -> Option<(String, String)> {
     } else if OUR_HEADERS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
         entry.report(Fault::AppPart { part: key, allowed: "left out: this server sets it" });
     }
-    Some((name.to_owned(), entry.text_of(&HEADER_VALUE)?))
+    Some((name.to_owned(), entry.text_of(&HEADER_VALUE)?.into()))
 }
 
 /// Endpoints of one app: each is sent each event it wants.

@@ -3,7 +3,7 @@
 use super::*;
 
 fn load_gateway(variables: &[(&str, &str)], options: Options) -> Effective {
-    let gateway = Gateway { key: "random-key".to_owned(), secret: "random-secret".to_owned() };
+    let gateway = Gateway { key: "random-key".to_owned(), secret: "random-secret".into() };
     let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
     Config::load(&Options { gateway: Some(gateway), ..options }, variables).unwrap()
 }

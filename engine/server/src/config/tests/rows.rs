@@ -132,9 +132,9 @@ fn rows_hold_at_their_limits_and_not_one_past_them() {
 fn the_password_of_the_database_is_not_printed() {
     let file = "[registry]\nurl = \"postgres://user:hidden@127.0.0.1/db\"\nrefresh_s = 5";
     let printed = load(file, &[], &[]).unwrap().to_string();
-    assert!(printed.contains("url = \"postgres://user:********@127.0.0.1/db\" # "), "{printed}");
+    assert!(printed.contains("url = \"postgres://********@127.0.0.1/db\" # "), "{printed}");
     assert!(!printed.contains("hidden") && printed.contains("those of the database"), "{printed}");
-    let real = printed.replace(form::SECRET_MASK, "hidden");
+    let real = printed.replace(form::SECRET_MASK, "user:hidden");
     assert_eq!(load(&real, &[], &[]).unwrap().config, load(file, &[], &[]).unwrap().config);
     assert_eq!(problems(&printed, &[], &[]).len(), 1);
 }

@@ -24,7 +24,7 @@ fn sinks_are_read_with_what_they_leave_out_and_printed_as_they_are() {
     let app = &loaded.config.apps[0];
     let second = Sink {
         rooms: "chat:*".to_owned(),
-        headers: vec![("x-token".to_owned(), "t".to_owned())],
+        headers: vec![("x-token".to_owned(), "t".into())],
         retry: RetryPolicy {
             backoff: Backoff::Linear,
             attempts_max: 3,
