@@ -511,11 +511,19 @@ fn a_changed_secret_needs_a_restart_and_is_not_told() {
 /// Every type of a configuration that holds a secret, and what is made of one.
 #[test]
 fn no_debug_shows_a_secret() {
-    let file = "[registry]\nurl = \"postgres://hidden:hidden@h/d\"\n[zps]\njwt_secret = \"hidden\"\n\
-                [[apps]]\nid = \"a\"\nkey = \"k\"\nsecret = \"hidden\"\npublish_secret = \"hidden\"\n\
-                auth = \"jwt\"\njwt_secret = \"hidden\"\n\
-                [[apps.webhooks]]\nurl = \"http://a\"\nheaders = { A = \"hidden\" }\n\
-                [[apps.sinks]]\nname = \"s\"\nurl = \"http://a\"\nheaders = { A = \"hidden\" }\n";
+    let file = r#"
+        registry.url = "postgres://hidden:hidden@h/d"
+        zps.jwt_secret = "hidden"
+        [[apps]]
+        id = "a"
+        key = "k"
+        secret = "hidden"
+        publish_secret = "hidden"
+        auth = "jwt"
+        jwt_secret = "hidden"
+        webhooks = [{ url = "http://a", headers = { A = "hidden" } }]
+        sinks = [{ name = "s", url = "http://a", headers = { A = "hidden" } }]
+    "#;
     let effective = load(file, &[], &[]).unwrap();
     let row = AppRow {
         id: "b".to_owned(),
