@@ -156,7 +156,7 @@ fn an_answer_to_what_is_no_request_says_that_the_connection_ends() {
         (format!("{up}{}\r\n", "A: b\r\n".repeat(200)), 431),
         (format!("{up}Content-Length: -1\r\n\r\n"), 400),
         (format!("{up}Content-Length: 1\r\nContent-Length: 2\r\n\r\n"), 400),
-        (format!("{up}Transfer-Encoding: gzip\r\n\r\n"), 400),
+        (format!("{up}Transfer-Encoding: gzip, chunked\r\n\r\n"), 501),
         (upgrade.replace("Sec-WebSocket-Version: 13\r\n", ""), 426),
         (upgrade.replace("GET", "POST"), 405),
         (upgrade.replace("dGhlIHNhbXBsZSBub25jZQ==", "x"), 400),

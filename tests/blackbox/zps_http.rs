@@ -256,7 +256,7 @@ fn too_much_is_refused_with_413() {
     refused(&response, 413, "limit must be at most 10000");
 
     let state = |bytes: usize| json!({ "lastSequence": 1, "state": "x".repeat(bytes) }).to_string();
-    let body = state(600_000);
+    let body = state(800_000);
     assert_eq!(ask(&server, "PUT", "/rooms/a%3A1/snapshot", &body).status, 413);
 }
 

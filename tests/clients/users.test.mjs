@@ -101,13 +101,13 @@ describe('signing in', () => {
     assert.equal(pusher.user.user_data, null);
   });
 
-  test('a number is no id, and the connection lives', async (t) => {
+  test('a list is no id, and the connection lives', async (t) => {
     const pusher = await world.connect(t, {
       userAuthentication: {
         customHandler: ({ socketId }, callback) => {
-          // The SDK itself refuses to sign a number.
+          // The SDK itself refuses to sign a list.
           const { token } = world.sdk.config;
-          const userData = '{"id":10}';
+          const userData = '{"id":[10]}';
           const auth = `${token.key}:${token.sign(`${socketId}::user::${userData}`)}`;
           callback(null, { auth, user_data: userData });
         },

@@ -53,7 +53,7 @@ describe('pusher:signin', () => {
 
   for (const [what, text] of Object.entries({
     'without an id': '{"name":"Ada"}',
-    'with an id that is a number': '{"id":7}',
+    'with an id that is a list': '{"id":[7]}',
     'with an empty id': '{"id":""}',
     'that is no object': '["id"]',
     'that is not JSON': 'id',
