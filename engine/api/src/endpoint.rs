@@ -51,7 +51,7 @@ pub(super) const WRITE: &str = "POST";
 
 macro_rules! endpoints {
     ($($name:ident: $endpoint:ty,)+) => {
-        /// Whose request it is, with what its head says.
+        /// The endpoint that a request has found, with what its head says.
         #[derive(Debug)]
         pub(crate) enum Route { $($name($endpoint)),+ }
 

@@ -111,8 +111,8 @@ pub(super) struct Connection {
     /// Whether the connection was found over its limit: nothing is queued on it any more, and the
     /// turn's end closes it.
     pub(super) is_over: bool,
-    /// Whether the connection stands in the shard's list of sends to watch.
-    pub(super) is_watched: bool,
+    /// Whether the connection stands in the list of those with a send in flight.
+    pub(super) is_in_flight_listed: bool,
     /// Whether its messages wait to be heard.
     pub(super) waiting: Waiting,
     pub(super) phase: Phase,

@@ -21,7 +21,7 @@ pub(super) enum Waiting {
     No,
     /// For an answer, or for its client to read.
     ForItself,
-    /// For other cores, and perhaps for itself, too: it stands in the shard's list of those.
+    /// For other cores, and perhaps for itself, too: it stands in `Local::waiting_for_cores`.
     ForCores,
 }
 

@@ -16,7 +16,7 @@ use crate::route::Route;
 use crate::{DialectId, Millis, Segment, Shard};
 
 /// How often sends in flight are looked at for progress.
-const WATCH_INTERVAL_MS: u64 = 1_000;
+const SENDS_LOOK_INTERVAL_MS: u64 = 1_000;
 
 /// Sockets that may be open on the listeners for metrics and tests, besides those of clients.
 pub const OPERATOR_SOCKETS_MAX: usize = 64;
@@ -142,8 +142,8 @@ impl Shard {
         let segments_max = if self.route.config.is_coalescing { usize::MAX } else { 1 };
         let segment = connection.outbox.take(segments_max, joiner, &self.local.retained)?;
         let is_waiting = connection.waiting != Waiting::No;
-        if !connection.is_watched {
-            connection.is_watched = true;
+        if !connection.is_in_flight_listed {
+            connection.is_in_flight_listed = true;
             self.local.in_flight.push(conn);
         }
         self.route.counters.send_started(segment.frames());
@@ -194,7 +194,8 @@ impl Shard {
 
     /// Time has moved to `now`.
     pub fn advance(&mut self, now: Millis) {
-        let watch_due = now.0 / WATCH_INTERVAL_MS != self.route.now.0 / WATCH_INTERVAL_MS;
+        let is_look_due =
+            now.0 / SENDS_LOOK_INTERVAL_MS != self.route.now.0 / SENDS_LOOK_INTERVAL_MS;
         self.route.now = self.route.now.max(now);
         self.owner.ledger.expire(self.route.now);
         while let Some((tick, conns)) = self.local.wheel.advance(self.route.now) {
@@ -204,7 +205,7 @@ impl Shard {
                 }
             }
         }
-        if watch_due {
+        if is_look_due {
             self.look_at_sends();
         }
         self.owner.cache.expire(self.route.now);
@@ -251,7 +252,7 @@ impl Local {
             is_deflated: false,
             is_dirty: false,
             is_over: false,
-            is_watched: false,
+            is_in_flight_listed: false,
             waiting: Waiting::No,
             phase: Phase::Handshake { until },
             outbox: Outbox::default(),

@@ -50,7 +50,7 @@ impl Shard {
                     }
                 }
                 Some(connection) => {
-                    connection.is_watched = false;
+                    connection.is_in_flight_listed = false;
                     self.local.in_flight.swap_remove(index);
                 }
                 None => {
